@@ -1,0 +1,100 @@
+"""Activation functions and the constants that the theory asks of them (theory, section 0)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from pruning.checks import Array, real
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function s with what sections 0, 3 and 4 of the theory need to know of it.
+
+    Attributes
+    ----------
+    name : str
+        The name by which `activation` finds it again; it is stored with a network.
+    apply : callable
+        ``apply(a, out=None)``: s(a), elementwise, in the dtype of `a`.
+    slope : callable
+        ``slope(h)``: s'(a) from the output h = s(a); 0 at the kink of ReLU.
+    lipschitz : float
+        rho, the Lipschitz constant.
+    bound : float
+        sup |s|, infinite where s is unbounded.
+    at_zero : float
+        s(0). Claims that need s(0) = 0 refuse every other value.
+    """
+
+    name: str
+    apply: Callable[..., Array]
+    slope: Callable[[Array], Array]
+    lipschitz: float
+    bound: float
+    at_zero: float
+
+
+def activation(name: str | Activation) -> Activation:
+    """Return the activation of this name.
+
+    Parameters
+    ----------
+    name : str
+        ``relu``, ``tanh``, ``identity``, ``logistic``, ``leaky_relu`` (slope 0.01) or
+        ``leaky_relu:SLOPE`` with a slope > 0.
+
+    Raises
+    ------
+    ValueError
+        If no activation has this name.
+    """
+    if isinstance(name, Activation):
+        return name
+    if name in _FIXED:
+        return _FIXED[name]
+    if isinstance(name, str) and name.split(":")[0] == "leaky_relu":
+        return _leaky_relu(name)
+    known = [*_FIXED, "leaky_relu:SLOPE"]
+    raise ValueError(f"activation must be one of {', '.join(known)}, got {name!r}")
+
+
+def _relu(a: Array, out: Array | None = None) -> Array:
+    return np.maximum(a, 0, out=out)
+
+
+def _identity(a: Array, out: Array | None = None) -> Array:
+    if out is None:
+        return a.copy()
+    if out is not a:
+        out[...] = a
+    return out
+
+
+def _leaky_relu(name: str) -> Activation:
+    _, _, text = name.partition(":")
+    slope = real("the slope of leaky_relu", text or "0.01")
+    if slope <= 0:
+        # With a slope <= 0 the output no longer tells the sign of the input.
+        raise ValueError(f"the slope of leaky_relu must be positive, got {slope:g}")
+
+    def apply(a: Array, out: Array | None = None) -> Array:
+        return np.multiply(a, np.where(a > 0, a.dtype.type(1), a.dtype.type(slope)), out=out)
+
+    def derivative(h: Array) -> Array:
+        return np.where(h > 0, h.dtype.type(1), h.dtype.type(slope))
+
+    return Activation(name, apply, derivative, max(1.0, slope), math.inf, 0.0)
+
+
+_FIXED = {
+    "relu": Activation("relu", _relu, lambda h: (h > 0).astype(h.dtype), 1.0, math.inf, 0.0),
+    "tanh": Activation("tanh", np.tanh, lambda h: 1 - h * h, 1.0, 1.0, 0.0),
+    "identity": Activation("identity", _identity, np.ones_like, 1.0, math.inf, 0.0),
+    "logistic": Activation("logistic", expit, lambda h: h * (1 - h), 0.25, 1.0, 0.5),
+}

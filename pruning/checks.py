@@ -1,0 +1,171 @@
+"""Argument checks, made once at the public edge.
+
+Every message is one sentence that names the argument, what it should be and what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Nodes = NDArray[np.int64]
+
+
+def real_array(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = None) -> Array:
+    """Return `value` as a finite float64 array of the given shape (None matches any length)."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of numbers, got {_brief(value)}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be an array of real numbers, got {_brief(value)}")
+    array = array.astype(np.float64, copy=False)
+    if shape is not None and not _fits(array.shape, shape):
+        raise ValueError(f"{name} must have shape {_show(shape)}, got {array.shape}")
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name} must be finite, got {array[where]} at index {where}")
+    return array
+
+
+def real(name: str, value: Any) -> float:
+    """Return `value` as a finite float."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be a real number, got {_brief(value)}") from None
+    if not np.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {number}")
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """Return `value` as a finite float > 0."""
+    number = real(name, value)
+    if number <= 0:
+        raise ValueError(f"{name} must be positive, got {number:g}")
+    return number
+
+
+def nonnegative(name: str, value: Any) -> float:
+    """Return `value` as a finite float >= 0."""
+    number = real(name, value)
+    if number < 0:
+        raise ValueError(f"{name} must be at least 0, got {number:g}")
+    return number
+
+
+def probability(name: str, value: Any) -> float:
+    """Return `value` as a float in the open interval (0, 1)."""
+    number = real(name, value)
+    if not 0 < number < 1:
+        raise ValueError(f"{name} must lie strictly between 0 and 1, got {number:g}")
+    return number
+
+
+def fraction(name: str, value: Any) -> float:
+    """Return `value` as a float in the closed interval [0, 1]."""
+    number = real(name, value)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must lie between 0 and 1, got {number:g}")
+    return number
+
+
+def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+    """Return `value` as an int in low..high (either end may be open)."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        if isinstance(value, float | np.floating) and float(value).is_integer():
+            value = int(value)
+        else:
+            raise ValueError(f"{name} must be an integer, got {_brief(value)}")
+    number = int(value)
+    if low is not None and high is not None and not low <= number <= high:
+        raise ValueError(f"{name} must be an integer from {low} to {high}, got {number}")
+    if low is not None and number < low:
+        raise ValueError(f"{name} must be an integer of at least {low}, got {number}")
+    if high is not None and number > high:
+        raise ValueError(f"{name} must be an integer of at most {high}, got {number}")
+    return number
+
+
+def choice(name: str, value: Any, known: Iterable[str]) -> str:
+    """Return `value` if it is one of the known names."""
+    names = list(known)
+    if value not in names:
+        raise ValueError(f"{name} must be one of {', '.join(names)}, got {_brief(value)}")
+    return str(value)
+
+
+def covariance(name: str, value: ArrayLike) -> Array:
+    """Return `value` as a symmetric positive semidefinite (m, m) matrix.
+
+    Asymmetry and negative eigenvalues within rounding of the computation that made the matrix
+    (1e-10 and 1e-8 of its largest entry) are accepted, and the symmetric part is returned.
+    """
+    matrix = real_array(name, value)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
+        raise ValueError(f"{name} must be a square matrix (m, m) with m >= 1, got {matrix.shape}")
+    scale = float(np.abs(matrix).max())
+    gap = float(np.abs(matrix - matrix.T).max())
+    if gap > 1e-10 * scale:
+        raise ValueError(f"{name} must be symmetric, got entries that differ by {gap:.3g}")
+    matrix = (matrix + matrix.T) / 2
+    # A Cholesky factorization is a third of the price of the eigenvalues, and nearly always enough.
+    try:
+        np.linalg.cholesky(matrix + 1e-9 * scale * len(matrix) * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        smallest = float(np.linalg.eigvalsh(matrix)[0])
+        if smallest < -1e-8 * scale * len(matrix):
+            raise ValueError(
+                f"{name} must be positive semidefinite, got the eigenvalue {smallest:.3g}"
+            ) from None
+    return matrix
+
+
+def node_set(name: str, value: ArrayLike, m: int) -> Nodes:
+    """Return `value` as a sorted array of distinct integers in 0..m-1."""
+    array = np.asarray(value)
+    if array.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be a one-dimensional array of integers, got {_brief(value)}")
+    nodes = np.sort(array.astype(np.int64))
+    if nodes[0] < 0 or nodes[-1] >= m:
+        bad = int(nodes[0] if nodes[0] < 0 else nodes[-1])
+        raise ValueError(f"{name} must lie in 0..{m - 1}, got {bad}")
+    repeated = nodes[1:][nodes[1:] == nodes[:-1]]
+    if repeated.size:
+        raise ValueError(f"{name} must be distinct, got {int(repeated[0])} more than once")
+    return nodes
+
+
+def ridge(name: str, value: ArrayLike | None, size: int, S: Array) -> Array:
+    """Return the regulariser as a (size,) array >= 0; None means 1e-8 Tr S / m."""
+    if value is None:
+        value = 1e-8 * float(np.trace(S)) / len(S)
+    array = real_array(name, value)
+    if array.ndim == 0:
+        array = np.full(size, float(array))
+    if array.shape != (size,):
+        raise ValueError(f"{name} must be a number or have shape ({size},), got {array.shape}")
+    if array.size and array.min() < 0:
+        raise ValueError(f"{name} must be at least 0, got {array.min():g}")
+    return array
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(b in (None, a) for a, b in zip(shape, wanted))
+
+
+def _show(shape: tuple[int | None, ...]) -> str:
+    inner = ", ".join("any" if length is None else str(length) for length in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def _brief(value: Any) -> str:
+    text = repr(value).replace("\n", " ")
+    return text if len(text) <= 60 else text[:57] + "..."
