@@ -99,7 +99,7 @@ class RNN:
             yield self._states(checked[start : start + batch])
 
     def check_input(self, x: ArrayLike) -> Any:
-        """Return x as a float64 array (n, T, d_x) or an integer array (n, T), or raise ValueError."""
+        """Return x as a float64 array (n, T, d_x) or an integer array (n, T)."""
         array = np.asarray(x)
         if array.ndim == 2 and array.dtype.kind in "iu":
             if array.size == 0:

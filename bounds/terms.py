@@ -1,0 +1,196 @@
+"""Named terms and the bounds that they add up to.
+
+Values are kept as natural logarithms, so that T = 784 with ratio 3 is a number like any other:
+`Term.value` is None beyond the range of floats, `Term.log10_value` never is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Label = str
+VALID: Label = "valid"
+FIXED_RADII: Label = "valid if the radii were fixed in advance"
+ORDER_ONLY: Label = "order only"
+
+
+def violated(which: str) -> Label:
+    """The label of a bound one of whose hypotheses the network at hand does not meet."""
+    return f"hypothesis violated: {which}"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A hypothesis of a bound, and whether the network at hand meets it.
+
+    Attributes
+    ----------
+    name : str
+        Short name, such as ``s(0) = 0``.
+    holds : bool or None
+        None where it cannot be decided from what was given.
+    detail : str
+        One sentence with the numbers.
+    """
+
+    name: str
+    holds: bool | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Term:
+    """One named, nonnegative summand.
+
+    Attributes
+    ----------
+    name : str
+        What it is: ``approximation``, ``complexity``, ``confidence``, ``empirical loss``, ...
+    log_value : float
+        Natural logarithm of the value; -inf for 0. Never nan and never +inf.
+    formula : str
+        LaTeX of what was computed.
+    source : str
+        Claim id, or paper and section of the theory.
+    inputs : mapping
+        The numbers that went in, by their symbols.
+    parts : tuple of Term
+        A finer breakdown, which adds up to this term; may be empty.
+    """
+
+    name: str
+    log_value: float
+    formula: str
+    source: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Term, ...] = ()
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.log_value) or self.log_value == math.inf:
+            raise ValueError(f"the term {self.name!r} must be finite, got log {self.log_value}")
+
+    @property
+    def value(self) -> float | None:
+        """The value as a float, or None beyond the range of floats."""
+        return exp_or_none(self.log_value)
+
+    @property
+    def log10_value(self) -> float | None:
+        """Decimal logarithm of the value; None for the value 0."""
+        return None if self.log_value == -math.inf else self.log_value / math.log(10)
+
+    def to_json(self) -> dict[str, Any]:
+        """Strictly valid JSON: no NaN, no Infinity."""
+        return {
+            "name": self.name,
+            "value": self.value,
+            "log10_value": self.log10_value,
+            "formula": self.formula,
+            "source": self.source,
+            "inputs": dict(self.inputs),
+            "parts": [part.to_json() for part in self.parts],
+        }
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A bound as a list of terms that sum to its total.
+
+    Attributes
+    ----------
+    id : str
+        The claim's id where there is one.
+    statement : str
+        LaTeX of the inequality.
+    terms : tuple of Term
+        Summands.
+    label : str
+        `VALID`, `FIXED_RADII`, `ORDER_ONLY` or `violated(which)`.
+    conditions : tuple of Condition
+        The hypotheses, each with its state on the network at hand.
+    notes : tuple of str
+        Sentences a reader of the number must see.
+    """
+
+    id: str
+    statement: str
+    terms: tuple[Term, ...]
+    label: Label = VALID
+    conditions: tuple[Condition, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def log_total(self) -> float:
+        """Natural logarithm of the sum of the terms."""
+        return log_sum(term.log_value for term in self.terms)
+
+    @property
+    def total(self) -> float | None:
+        """The sum as a float, or None beyond the range of floats."""
+        return exp_or_none(self.log_total)
+
+    @property
+    def log10_total(self) -> float | None:
+        """Decimal logarithm of the sum; None for 0."""
+        return None if self.log_total == -math.inf else self.log_total / math.log(10)
+
+    def __getitem__(self, name: str) -> Term:
+        for term in self.terms:
+            if term.name == name:
+                return term
+        raise KeyError(f"{self.id} has no term {name!r}; it has {[t.name for t in self.terms]}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Strictly valid JSON: no NaN, no Infinity."""
+        return {
+            "id": self.id,
+            "statement": self.statement,
+            "total": self.total,
+            "log10_total": self.log10_total,
+            "label": self.label,
+            "terms": [term.to_json() for term in self.terms],
+            "conditions": [
+                {"name": c.name, "holds": c.holds, "detail": c.detail} for c in self.conditions
+            ],
+            "notes": list(self.notes),
+        }
+
+    def table(self) -> str:
+        """Plain text, one line a term."""
+        rows = [(term.name, show(term.log_value), term.source) for term in self.terms]
+        rows.append(("total", show(self.log_total), self.label))
+        widths = [max(len(row[i]) for row in rows) for i in range(2)]
+        lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c}" for a, b, c in rows]
+        return "\n".join([self.id, *lines])
+
+
+def show(log_value: float, digits: int = 4) -> str:
+    """Write exp(log_value) for a reader: ``0.0123``, ``1.234e+05``, ``10^373``."""
+    if log_value == -math.inf:
+        return "0"
+    log10 = log_value / math.log(10)
+    if log10 >= 15 or log10 <= -300:
+        return f"10^{log10:.0f}" if abs(log10) >= 100 else f"10^{log10:.1f}"
+    return f"{math.exp(log_value):.{digits}g}"
+
+
+def log_sum(logs: Iterable[float]) -> float:
+    """Logarithm of a sum of numbers given by their logarithms (-inf for 0)."""
+    values = [value for value in logs if value != -math.inf]
+    if not values:
+        return -math.inf
+    top = max(values)
+    return top + math.log(math.fsum(math.exp(value - top) for value in values))
+
+
+def safe_log(value: float) -> float:
+    """Logarithm of a number >= 0, with log 0 = -inf."""
+    return -math.inf if value == 0 else math.log(value)
+
+
+def exp_or_none(log_value: float) -> float | None:
+    """exp, or None where it would overflow."""
+    return None if log_value > 709.78 else math.exp(log_value)
