@@ -1,0 +1,85 @@
+"""The command `rnnbounds`. One module a command, imported when that command is run.
+
+To add one, write a module with a function that typer understands and add a line to `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+# Name: (module, function, line in the list of commands).
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "report": (
+        "validation.commands.report",
+        "report",
+        "Train, prune, and set every term of the bound beside the error it bounds.",
+    ),
+}
+
+VIOLATED = 1
+"""Exit code of a command that found a statement violated; used for nothing else."""
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `rnnbounds` with these arguments, by default those of the process."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    _plainly(_app(words))(words, prog_name="rnnbounds")
+
+
+def _app(words: Sequence[str]) -> typer.Typer:
+    """Every command with its line of help, of which only the one asked for is imported."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(help="Check the bounds for spectral pruning of recurrent networks.")(lambda: None)
+    asked = next((word for word in words if not word.startswith("-")), None)
+    for name, (module, function, line) in COMMANDS.items():
+        body: Callable[..., Any] = _not_loaded
+        if name == asked:
+            body = _plainly(getattr(importlib.import_module(module), function))
+        app.command(name, short_help=line)(body)
+    return app
+
+
+def _not_loaded() -> None:
+    raise AssertionError("only the command that was asked for is run")
+
+
+def _plainly(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the errors that a user can mend into one sentence and an exit code."""
+
+    @functools.wraps(body)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        try:
+            return body(*args, **options)
+        except BrokenPipeError:
+            # The reader of a pipe went away, `| head` for one; there is no one to tell.
+            sys.stdout = None  # type: ignore[assignment]
+            raise SystemExit(0) from None
+        except (ValueError, OSError) as error:
+            sys.stderr.write(f"rnnbounds: {_sentence(error)}\n")
+            raise SystemExit(BAD_INPUT) from None
+        except KeyboardInterrupt:
+            sys.stderr.write("rnnbounds: interrupted\n")
+            raise SystemExit(INTERRUPTED) from None
+
+    return wrapped
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split())
