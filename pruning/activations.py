@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -23,7 +25,8 @@ class Activation:
     apply : callable
         ``apply(a, out=None)``: s(a), elementwise, in the dtype of `a`.
     slope : callable
-        ``slope(h)``: s'(a) from the output h = s(a); 0 at the kink of ReLU.
+        ``slope(h, out=None)``: s'(a) from the output h = s(a), in the dtype of `h`; at the kink
+        of ReLU and leaky ReLU, where s' does not exist, the slope from the left.
     lipschitz : float
         rho, the Lipschitz constant.
     bound : float
@@ -34,14 +37,22 @@ class Activation:
 
     name: str
     apply: Callable[..., Array]
-    slope: Callable[[Array], Array]
+    slope: Callable[..., Array]
     lipschitz: float
     bound: float
     at_zero: float
 
+    def __reduce__(self) -> Any:
+        # Networks travel to worker processes; their functions travel by name.
+        try:
+            known = activation(self.name) is self
+        except ValueError:
+            known = False
+        return (activation, (self.name,)) if known else super().__reduce__()
+
 
 def activation(name: str | Activation) -> Activation:
-    """Return the activation of this name.
+    """Return the activation of this name; the same object every time.
 
     Parameters
     ----------
@@ -56,16 +67,32 @@ def activation(name: str | Activation) -> Activation:
     """
     if isinstance(name, Activation):
         return name
-    if name in _FIXED:
-        return _FIXED[name]
-    if isinstance(name, str) and name.split(":")[0] == "leaky_relu":
-        return _leaky_relu(name)
+    if isinstance(name, str):
+        if name in _FIXED:
+            return _FIXED[name]
+        if name.split(":")[0] == "leaky_relu":
+            return _leaky_relu(name)
     known = [*_FIXED, "leaky_relu:SLOPE"]
     raise ValueError(f"activation must be one of {', '.join(known)}, got {name!r}")
 
 
 def _relu(a: Array, out: Array | None = None) -> Array:
     return np.maximum(a, 0, out=out)
+
+
+def _relu_slope(h: Array, out: Array | None = None) -> Array:
+    # h >= 0, so its sign is the slope.
+    return np.sign(h, out=out)
+
+
+def _tanh_slope(h: Array, out: Array | None = None) -> Array:
+    out = np.multiply(h, h, out=out)
+    return np.subtract(1, out, out=out)
+
+
+def _logistic_slope(h: Array, out: Array | None = None) -> Array:
+    out = np.subtract(1, h, out=out)
+    return np.multiply(out, h, out=out)
 
 
 def _identity(a: Array, out: Array | None = None) -> Array:
@@ -76,6 +103,14 @@ def _identity(a: Array, out: Array | None = None) -> Array:
     return out
 
 
+def _identity_slope(h: Array, out: Array | None = None) -> Array:
+    if out is None:
+        return np.ones_like(h)
+    out[...] = 1
+    return out
+
+
+@lru_cache
 def _leaky_relu(name: str) -> Activation:
     _, _, text = name.partition(":")
     slope = real("the slope of leaky_relu", text or "0.01")
@@ -86,15 +121,18 @@ def _leaky_relu(name: str) -> Activation:
     def apply(a: Array, out: Array | None = None) -> Array:
         return np.multiply(a, np.where(a > 0, a.dtype.type(1), a.dtype.type(slope)), out=out)
 
-    def derivative(h: Array) -> Array:
-        return np.where(h > 0, h.dtype.type(1), h.dtype.type(slope))
+    def derivative(h: Array, out: Array | None = None) -> Array:
+        if out is None:
+            out = np.empty_like(h)
+        out[...] = np.where(h > 0, h.dtype.type(1), h.dtype.type(slope))
+        return out
 
     return Activation(name, apply, derivative, max(1.0, slope), math.inf, 0.0)
 
 
 _FIXED = {
-    "relu": Activation("relu", _relu, lambda h: (h > 0).astype(h.dtype), 1.0, math.inf, 0.0),
-    "tanh": Activation("tanh", np.tanh, lambda h: 1 - h * h, 1.0, 1.0, 0.0),
-    "identity": Activation("identity", _identity, np.ones_like, 1.0, math.inf, 0.0),
-    "logistic": Activation("logistic", expit, lambda h: h * (1 - h), 0.25, 1.0, 0.5),
+    "relu": Activation("relu", _relu, _relu_slope, 1.0, math.inf, 0.0),
+    "tanh": Activation("tanh", np.tanh, _tanh_slope, 1.0, 1.0, 0.0),
+    "identity": Activation("identity", _identity, _identity_slope, 1.0, math.inf, 0.0),
+    "logistic": Activation("logistic", expit, _logistic_slope, 0.25, 1.0, 0.5),
 }

@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pruning import recurrence
 from pruning.activations import Activation, activation
-from pruning.checks import Array, real_array
+from pruning.checks import Array, choice, integer, real_array
+
+WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
+
+_STATES_AT_ONCE = 1 << 22  # predictions keep at most about this many states in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +25,7 @@ class RNN:
     Parameters
     ----------
     w_hidden : (m, m) array
-        W_h; weights act from the left, as in the theory.
+        W_h; weights act from the left, as in the theory. m = 0 is legal: the predictions are b_o.
     w_input : (m, d_x) array
         W_i.
     b_hidden : (m,) array
@@ -40,7 +45,8 @@ class RNN:
     Notes
     -----
     Inputs x are floats of shape (n, T, d_x), or integer tokens of shape (n, T) in 0..d_x-1, which
-    stand for one-hot vectors; the one-hot array itself is never built. Weights are kept in float64.
+    stand for one-hot vectors; the one-hot array itself is never built. Weights are kept in float64
+    and cannot be written to.
     """
 
     w_hidden: Array
@@ -51,8 +57,8 @@ class RNN:
     activation: Activation = field(default="relu")  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        m = len(np.asarray(self.b_hidden).reshape(-1))
-        d_y = len(np.asarray(self.b_output).reshape(-1))
+        m = real_array("b_hidden", self.b_hidden, (None,)).size
+        d_y = real_array("b_output", self.b_output, (None,)).size
         shapes: dict[str, tuple[int | None, ...]] = {
             "w_hidden": (m, m),
             "w_input": (m, None),
@@ -61,9 +67,13 @@ class RNN:
             "b_output": (d_y,),
         }
         for name, shape in shapes.items():
-            array = np.array(real_array(name, getattr(self, name), shape))
+            array = np.array(real_array(name, getattr(self, name), shape), order="C")
             array.flags.writeable = False
             object.__setattr__(self, name, array)
+        if self.d_x == 0 or self.d_y == 0:
+            raise ValueError(
+                f"an RNN must have d_x >= 1 and d_y >= 1, got d_x = {self.d_x}, d_y = {self.d_y}"
+            )
         object.__setattr__(self, "activation", activation(self.activation))
 
     @property
@@ -81,22 +91,50 @@ class RNN:
         """Dimension of one prediction."""
         return len(self.b_output)
 
-    def states(self, x: ArrayLike) -> Array:
+    @property
+    def weights(self) -> dict[str, Array]:
+        """The five weights by name."""
+        return {name: getattr(self, name) for name in WEIGHTS}
+
+    def states(self, x: ArrayLike, dtype: str = "float64") -> Array:
         """Return the hidden states h_1..h_T, shape (n, T, m).
 
-        Memory is n T m floats; `state_batches` gives the same in pieces.
+        Memory is n T m numbers; `state_batches` gives the same in pieces. The array is a view of
+        time-major memory: ``states(x).transpose(1, 0, 2)`` is contiguous.
+
+        Parameters
+        ----------
+        x : (n, T, d_x) floats or (n, T) integer tokens
+        dtype : {"float64", "float32"}
+            Precision of the computation and of the result.
         """
-        return self._states(self.check_input(x))
+        return self._states(self.check_input(x), choice("dtype", dtype, _DTYPES))
 
-    def predictions(self, x: ArrayLike) -> Array:
-        """Return f_1..f_T, shape (n, T, d_y)."""
-        return self.states(x) @ self.w_output.T + self.b_output
+    def predictions(self, x: ArrayLike, dtype: str = "float64") -> Array:
+        """Return f_1..f_T, shape (n, T, d_y); the states are formed a batch at a time."""
+        checked = self.check_input(x)
+        n, T = checked.shape[:2]
+        out = np.empty((n, T, self.d_y), choice("dtype", dtype, _DTYPES))
+        batch = max(1, _STATES_AT_ONCE // (T * max(1, self.m)))
+        read_out = self.w_output.T.astype(dtype)
+        for start in range(0, n, batch):
+            h = self._states(checked[start : start + batch], dtype)
+            f = h.transpose(1, 0, 2).reshape(-1, self.m) @ read_out
+            out[start : start + batch] = f.reshape(T, -1, self.d_y).transpose(1, 0, 2)
+        out += self.b_output.astype(dtype)
+        return out
 
-    def state_batches(self, x: ArrayLike, batch: int = 256) -> Iterator[Array]:
+    def state_batches(
+        self, x: ArrayLike, batch: int = 256, dtype: str = "float64"
+    ) -> Iterator[Array]:
         """Yield the states of `batch` sequences at a time, each (n_b, T, m)."""
         checked = self.check_input(x)
-        for start in range(0, len(checked), batch):
-            yield self._states(checked[start : start + batch])
+        batch = integer("batch", batch, 1)
+        choice("dtype", dtype, _DTYPES)
+        return (
+            self._states(checked[start : start + batch], dtype)
+            for start in range(0, len(checked), batch)
+        )
 
     def check_input(self, x: ArrayLike) -> Any:
         """Return x as a float64 array (n, T, d_x) or an integer array (n, T)."""
@@ -113,17 +151,18 @@ class RNN:
             raise ValueError(f"x must hold at least one sequence and step, got shape {array.shape}")
         return array
 
-    def _states(self, x: Array) -> Array:
-        h = self._driven(x)
-        previous = np.zeros((len(x), self.m))
-        for t in range(x.shape[1]):
-            now = h[:, t]
-            now += previous @ self.w_hidden.T
-            previous = self.activation.apply(now, out=now)
-        return h
+    def _states(self, x: Any, dtype: str) -> Array:
+        x = recurrence.time_major(x, dtype)
+        h = np.empty((*x.shape[:2], self.m), dtype)
+        recurrence.run(
+            x,
+            self.w_hidden.astype(dtype, copy=False),
+            self.w_input.T.astype(dtype, order="C"),
+            self.b_hidden.astype(dtype, copy=False),
+            self.activation,
+            h,
+        )
+        return h.transpose(1, 0, 2)
 
-    def _driven(self, x: Array) -> Array:
-        """W_i x_t + b_h for all t, (n, T, m)."""
-        if x.ndim == 2:
-            return self.w_input.T[x] + self.b_hidden
-        return x @ self.w_input.T + self.b_hidden
+
+_DTYPES = ("float64", "float32")

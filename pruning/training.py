@@ -1,0 +1,324 @@
+"""Training by stochastic gradients, deterministic given `rng`, resumable to the same bits."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pruning import recurrence
+from pruning.activations import Activation, activation
+from pruning.checks import Array, choice, integer, positive, real_array
+from pruning.gradients import Tape, Weights, check_data, targets_time_major
+from pruning.initialisation import Seed
+from pruning.optimisers import (
+    SCHEDULES,
+    Optimiser,
+    Schedule,
+    clip,
+    learning_rate_factor,
+    optimiser,
+)
+from pruning.rnn import RNN, WEIGHTS
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is recorded of one pass over the data.
+
+    Attributes
+    ----------
+    epoch : int
+        1 for the first.
+    loss : float
+        Mean of the batches' losses, each taken before the update that it led to.
+    gradient_norm : float
+        Mean Euclidean norm of the batches' gradients before clipping.
+    learning_rate : float
+        That of the last update.
+    """
+
+    epoch: int
+    loss: float
+    gradient_norm: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A training between two epochs: hand it to `train` as ``resume`` and it goes on.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done.
+    seed : int
+        Epoch e shuffles with the generator of the seed pair (seed, e).
+    sizes : tuple
+        (m, d_x, d_y).
+    activation : str
+    memory : dict of arrays
+        The optimiser's, the flat weights included, in the precision of the training.
+    history : tuple of Epoch
+    """
+
+    epoch: int
+    seed: int
+    sizes: tuple[int, int, int]
+    activation: str
+    memory: Mapping[str, Array]
+    history: tuple[Epoch, ...]
+
+    @property
+    def rnn(self) -> RNN:
+        """The network at this point."""
+        flat = np.array(self.memory["weights"])
+        return Weights(flat, *self.sizes).to_rnn(activation(self.activation))
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return everything as arrays that `numpy.savez` writes without pickling."""
+        facts = {
+            "epoch": self.epoch,
+            "seed": self.seed,
+            "sizes": list(self.sizes),
+            "activation": self.activation,
+            "history": [asdict(record) for record in self.history],
+        }
+        memory = {f"memory.{name}": array for name, array in self.memory.items()}
+        return {"facts": np.array(json.dumps(facts)), **memory}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> TrainingState:
+        """Read what `to_arrays` returned, or the mapping that `numpy.load` makes of it."""
+        try:
+            facts = json.loads(str(arrays["facts"]))
+            history = tuple(Epoch(**record) for record in facts["history"])
+            sizes = tuple(facts["sizes"])
+            memory = {
+                name.removeprefix("memory."): np.array(arrays[name])
+                for name in arrays
+                if name.startswith("memory.")
+            }
+            return cls(facts["epoch"], facts["seed"], sizes, facts["activation"], memory, history)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"these arrays are not a training state: {error}") from None
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The trained network, the record of every epoch, and the state to go on from."""
+
+    rnn: RNN
+    history: tuple[Epoch, ...]
+    state: TrainingState
+
+
+class DivergenceError(ValueError):
+    """The loss or a weight stopped being finite; ``result`` is the last finite epoch's."""
+
+    def __init__(self, message: str, result: TrainingResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class InterruptedTraining(KeyboardInterrupt):
+    """A KeyboardInterrupt during training; ``result`` is the last finished epoch's."""
+
+    def __init__(self, result: TrainingResult) -> None:
+        super().__init__(f"training was interrupted after epoch {result.state.epoch}")
+        self.result = result
+
+
+def train(
+    rnn: RNN,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: str = "cross_entropy",
+    optimizer: str = "adamw",
+    learning_rate: float = 2e-3,
+    weight_decay: float = 0.0,
+    momentum: float = 0.9,
+    epochs: int = 60,
+    batch_size: int = 32,
+    schedule: Schedule = "cosine",
+    clip_norm: float | None = None,
+    targets: str = "last",
+    gamma: float = 1.0,
+    dtype: str = "float64",
+    masks: Mapping[str, ArrayLike] | None = None,
+    project: Callable[[dict[str, Array]], None] | None = None,
+    progress: Callable[[Epoch], None] | None = None,
+    checkpoint: Callable[[TrainingState], None] | None = None,
+    resume: TrainingState | None = None,
+    rng: Seed | None = None,
+) -> TrainingResult:
+    """Train a network from the weights that it has.
+
+    Parameters
+    ----------
+    rnn : RNN
+        The start; it is not changed.
+    x : (n, T, d_x) floats or (n, T) integer tokens
+    y : array
+        As in `pruning.gradients.gradients`.
+    loss : {"cross_entropy", "squared", "margin_ramp"}
+    optimizer : {"adamw", "adam", "sgd"}
+        The updates of torch.optim, with weight decay on all weights; `momentum` is for ``sgd``.
+    learning_rate, weight_decay, momentum : float
+    epochs : int
+        Passes over the data in all, those before `resume` included; 0 returns the start.
+    batch_size : int
+        The last batch of an epoch may be smaller.
+    schedule : {"cosine", "constant", "step", "one_cycle"} or callable
+        See `pruning.optimisers.learning_rate_factor`; it moves at every update.
+    clip_norm : float, optional
+        Gradients of a larger Euclidean norm, over all weights together, are scaled down to it.
+    targets : {"last", "every"}
+    gamma : float
+        Margin of the ramp.
+    dtype : {"float64", "float32"}
+        Precision of the training. The weights of the result are float64 in either case.
+    masks : dict, optional
+        0/1 arrays by name of weight; what is 0 stays 0. Applied at the start and at every update.
+    project : callable, optional
+        ``project(weights)`` may change the arrays of the dict in place, to keep norms small, say;
+        called at the start and after every update, before the masks.
+    progress : callable, optional
+        Called with an `Epoch` after each.
+    checkpoint : callable, optional
+        Called with a `TrainingState` after each epoch.
+    resume : TrainingState, optional
+        Go on from here, with the seed in it. With the other arguments as before, the result has
+        the same bits as that of a training without a break.
+    rng : int or Generator
+        Needed unless `resume` is given.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or y does not fit.
+    DivergenceError
+        If the loss or a weight is no longer finite; a ValueError that carries the last good result.
+    InterruptedTraining
+        If a KeyboardInterrupt arrives; a KeyboardInterrupt that carries the last good result.
+    """
+    inputs, labels = check_data(rnn, x, y, loss, targets)
+    n = len(inputs)
+    learning_rate = positive("learning_rate", learning_rate)
+    epochs = integer("epochs", epochs, 0)
+    batch_size = integer("batch_size", batch_size, 1)
+    if not callable(schedule):
+        choice("schedule", schedule, SCHEDULES)
+    largest = math.inf if clip_norm is None else positive("clip_norm", clip_norm)
+    tape = Tape(rnn.activation, loss, targets, positive("gamma", gamma))
+    weights = Weights.of(rnn, choice("dtype", dtype, ("float64", "float32")))
+    rule = optimiser(optimizer, weights.flat, weight_decay, momentum)
+    constrain = _constraint(weights, masks, project)
+
+    if resume is not None:
+        _restore(rule, resume, weights, rnn.activation)
+        seed, history = resume.seed, resume.history
+    elif rng is None:
+        raise ValueError("rng must be an integer or a Generator, got None")
+    else:
+        seed, history = int(np.random.default_rng(rng).integers(2**63)), ()
+        constrain()
+
+    def state() -> TrainingState:
+        name = rnn.activation.name
+        return TrainingState(len(history), seed, weights.sizes, name, rule.state(), history)
+
+    last = state()
+    steps = -(-n // batch_size)
+    gradient = weights.like()
+    try:
+        # Overflow is looked for, and reported with the learning rate, at the end of each epoch.
+        with np.errstate(all="ignore"):
+            for epoch in range(last.epoch, epochs):
+                losses, norms, rate = 0.0, 0.0, 0.0
+                for step, batch in enumerate(_batches(n, batch_size, seed, epoch)):
+                    done = (epoch * steps + step) / (epochs * steps)
+                    rate = learning_rate * learning_rate_factor(schedule, done)
+                    x_batch = recurrence.time_major(inputs[batch], dtype)
+                    y_batch = targets_time_major(labels[batch], targets)
+                    value = tape.value_and_gradient(weights, x_batch, y_batch, gradient)
+                    norms += clip(gradient.flat, largest)
+                    rule.step(gradient.flat, rate)
+                    constrain()
+                    losses += value * len(batch)
+                    if not math.isfinite(losses):
+                        break
+                record = Epoch(epoch + 1, losses / n, norms / steps, rate)
+                if not (math.isfinite(losses + norms) and np.isfinite(weights.flat).all()):
+                    raise DivergenceError(
+                        f"training diverged in epoch {epoch + 1} with learning rate "
+                        f"{learning_rate:g}: the loss is no longer finite; try a smaller one, "
+                        "or clip_norm",
+                        TrainingResult(last.rnn, last.history, last),
+                    )
+                history = (*history, record)
+                last = state()
+                if progress is not None:
+                    progress(record)
+                if checkpoint is not None:
+                    checkpoint(last)
+    except KeyboardInterrupt:
+        raise InterruptedTraining(TrainingResult(last.rnn, last.history, last)) from None
+    return TrainingResult(last.rnn, last.history, last)
+
+
+def _batches(n: int, size: int, seed: int, epoch: int) -> Iterator[Any]:
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    return (order[start : start + size] for start in range(0, n, size))
+
+
+def _constraint(
+    weights: Weights,
+    masks: Mapping[str, ArrayLike] | None,
+    project: Callable[[dict[str, Array]], None] | None,
+) -> Callable[[], None]:
+    """Return the function that brings the weights back to where they must be."""
+    named = weights.named()
+    mask = None
+    if masks:
+        kept = weights.like()
+        kept.flat[...] = 1
+        for name, array in masks.items():
+            choice("a name in masks", name, WEIGHTS)
+            values = real_array(f"the mask of {name}", array, named[name].shape)
+            if not np.isin(values, (0, 1)).all():
+                raise ValueError(f"the mask of {name} must hold only 0 and 1")
+            kept.named()[name][...] = values
+        mask = kept.flat
+
+    def constrain() -> None:
+        if project is not None:
+            project(named)
+        if mask is not None:
+            weights.flat[...] *= mask
+
+    return constrain
+
+
+def _restore(rule: Optimiser, state: TrainingState, weights: Weights, act: Activation) -> None:
+    if state.sizes != weights.sizes or state.activation != act.name:
+        raise ValueError(
+            f"resume must belong to the network, (m, d_x, d_y) = {weights.sizes} with {act.name}, "
+            f"got {state.sizes} with {state.activation}"
+        )
+    wanted = rule.state()
+    if set(state.memory) != set(wanted) or any(
+        state.memory[name].dtype != array.dtype for name, array in wanted.items()
+    ):
+        raise ValueError("resume must come from a training with the same optimizer and dtype")
+    rule.restore(state.memory)
