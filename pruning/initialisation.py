@@ -39,13 +39,14 @@ def initial_rnn(
         matrix drawn uniformly, or has independent normal entries of deviation scale / sqrt(m).
     scale : float
     input_scale : float, optional
-        Deviation of the normal entries of W_i; 1 / sqrt(3 m), that of torch, unless given.
+        Deviation of the normal entries of W_i; 1 / sqrt(d_x) unless given. Very long sequences
+        want less with a large `scale` (0.03 for 784 pixels), one-hot tokens more.
     rng : int or Generator
 
     Returns
     -------
     RNN
-        W_o has normal entries of deviation 1 / sqrt(3 m); the biases are 0.
+        W_o has normal entries of deviation 1 / sqrt(3 m), that of torch; the biases are 0.
 
     Raises
     ------
@@ -57,13 +58,13 @@ def initial_rnn(
     choice("init", init, INITS)
     scale = real("scale", scale)
     generator = np.random.default_rng(rng)
-    deviation = 1 / math.sqrt(3 * max(m, 1))
-    input_deviation = deviation if input_scale is None else nonnegative("input_scale", input_scale)
+    if input_scale is None:
+        input_scale = 1 / math.sqrt(d_x)
     return RNN(
         w_hidden=scale * _hidden(init, m, generator),
-        w_input=input_deviation * generator.standard_normal((m, d_x)),
+        w_input=nonnegative("input_scale", input_scale) * generator.standard_normal((m, d_x)),
         b_hidden=np.zeros(m),
-        w_output=deviation * generator.standard_normal((d_y, m)),
+        w_output=generator.standard_normal((d_y, m)) / math.sqrt(3 * max(m, 1)),
         b_output=np.zeros(d_y),
         activation=find_activation(activation),
     )
