@@ -1,0 +1,300 @@
+r"""Boundedness and Lipschitz constants of a class of RNNs (theory, section 4).
+
+The class :math:`F(k; R)` holds the networks with k nodes whose weights lie in balls of the given
+radii. Everything is computed by Horner sums, which have no singularity at ratio 1, in numbers that
+are rounded up at every step (`bounds.upward`): a value returned is never below the exact one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bounds.upward import EPS, Upward
+from pruning.activations import Activation, activation
+from pruning.checks import Array, choice, integer, nonnegative, real_array
+from pruning.rnn import RNN
+
+BLOCKS = ("hidden", "input", "output", "bias_hidden", "bias_output")
+
+
+@dataclass(frozen=True)
+class Radii:
+    """Radii of the class F(k; R) of section 4.
+
+    Attributes
+    ----------
+    hidden, input, output : float
+        R_h, R_i, R_o: bounds on the norms of W_h, W_i and W_o.
+    bias_hidden, bias_output : float
+        R_b, R_c: bounds on the Euclidean norms of the biases.
+    data : float
+        R_x: a bound on ||x_t||.
+    norm : str
+        ``spectral`` or ``frobenius``. A Frobenius ball lies in the spectral ball of the same
+        radius, so the constants below hold for both.
+    fixed : bool
+        Whether the radii of the weights were fixed before the data were seen. Theorems for fixed
+        radii need it; `Radii.of` measures them, and says False.
+    data_fixed : bool
+        Whether R_x bounds ||x_t|| almost surely and was fixed in advance. False: it is the
+        maximum over the sample.
+    """
+
+    hidden: float
+    input: float
+    output: float
+    bias_hidden: float
+    bias_output: float
+    data: float
+    norm: str = "spectral"
+    fixed: bool = False
+    data_fixed: bool = False
+
+    def __post_init__(self) -> None:
+        for name in (*BLOCKS, "data"):
+            object.__setattr__(self, name, nonnegative(name, getattr(self, name)))
+        choice("norm", self.norm, ("spectral", "frobenius"))
+
+    @classmethod
+    def of(
+        cls,
+        rnn: RNN,
+        x_max: float,
+        norm: str = "spectral",
+        *,
+        data_fixed: bool = False,
+    ) -> Radii:
+        """Return the norms of a network's weights, rounded up.
+
+        Parameters
+        ----------
+        rnn : RNN
+            The network; for the theorems of section 7, the compressed one.
+        x_max : float
+            R_x >= 0.
+        norm : str
+            ``spectral`` or ``frobenius``, for the three matrices.
+        data_fixed : bool
+            Whether `x_max` is an almost-sure bound that was fixed in advance.
+        """
+        choice("norm", norm, ("spectral", "frobenius"))
+        return cls(
+            matrix_norm(rnn.w_hidden, norm),
+            matrix_norm(rnn.w_input, norm),
+            matrix_norm(rnn.w_output, norm),
+            matrix_norm(rnn.b_hidden[:, None], "frobenius"),
+            matrix_norm(rnn.b_output[:, None], "frobenius"),
+            x_max,
+            norm,
+            False,
+            data_fixed,
+        )
+
+    def __getitem__(self, block: str) -> float:
+        return float(getattr(self, choice("block", block, BLOCKS)))
+
+    def contain(self, rnn: RNN) -> bool:
+        """Whether the network's weights are certainly within these radii (R_x aside).
+
+        A norm within rounding of its radius counts as outside, except that 0 lies in radius 0.
+        """
+        own = Radii.of(rnn, self.data, self.norm)
+        return all(own[block] <= self[block] for block in BLOCKS)
+
+    def scaled(self, factor: float, blocks: Sequence[str]) -> Radii:
+        """Return radii with the named blocks multiplied by a factor, rounded up."""
+        larger = {block: float(np.nextafter(self[block] * factor, np.inf)) for block in blocks}
+        larger = {block: value if self[block] else 0.0 for block, value in larger.items()}
+        return replace(self, **larger)
+
+
+@dataclass(frozen=True)
+class ParameterLipschitz:
+    """Constants L_{theta,t} of `lipschitz.parameters`, for every block and t = 1..T.
+
+    ||f_t - f'_t|| <= sum over the blocks of L_{theta,t} ||theta - theta'|| for two members of the
+    class, with the spectral norm for matrices and the Euclidean norm for biases.
+    """
+
+    blocks: Mapping[str, tuple[Upward, ...]]
+
+    @property
+    def T(self) -> int:
+        """Number of steps."""
+        return len(self.blocks["output"])
+
+    def logs(self) -> dict[str, Array]:
+        """Logarithms, rounded up: each block's name with an array (T,)."""
+        return {name: _logs(values) for name, values in self.blocks.items()}
+
+    def at(self, t: int) -> dict[str, Upward]:
+        """L_{theta,t}, t from 1; L_{theta,T} is the constant for the supremum over X and t."""
+        return {name: values[t - 1] for name, values in self.blocks.items()}
+
+    def mean(self, weights: ArrayLike) -> dict[str, Upward]:
+        """sum_t w_t L_{theta,t}, the constant (over rho_psi) for the loss class."""
+        w = time_weights(weights, self.T)
+        return {name: _dot(w, values) for name, values in self.blocks.items()}
+
+    def root_mean_square(self, weights: ArrayLike) -> dict[str, Upward]:
+        """sqrt(sum_t w_t L_{theta,t}^2), the constant for the class F in the norm ||.||_{n,w}."""
+        w = time_weights(weights, self.T)
+        return {
+            name: _dot(w, [value * value for value in values]).sqrt()
+            for name, values in self.blocks.items()
+        }
+
+
+def state_bound(radii: Radii, T: int, s: str | Activation, k: int) -> Array:
+    """Return log H_1 .. log H_T, bounds on ||h_t||, as an array (T,).
+
+    Claim `lipschitz.state`: H_t = (rho (R_i R_x + R_b) + |s(0)| sqrt k) sum_{j<t} (rho R_h)^j, and
+    min(H_t, sqrt(k) sup|s|) for a bounded activation.
+
+    Parameters
+    ----------
+    radii : Radii
+        The class.
+    T : int
+        Number of steps, at least 1.
+    s : str or Activation
+        The activation.
+    k : int
+        Number of nodes.
+    """
+    return _logs(states(radii, T, s, k)[1:])
+
+
+def output_bound(radii: Radii, T: int, s: str | Activation, k: int) -> Array:
+    """Return log(R_o H_t + R_c), bounds on ||f_t||, t = 1..T (`lipschitz.output`)."""
+    return _logs(outputs(radii, T, s, k))
+
+
+def parameter_lipschitz(radii: Radii, T: int, s: str | Activation, k: int) -> ParameterLipschitz:
+    """Return L_{theta,t} for the five blocks of weights and t = 1..T (`lipschitz.parameters`).
+
+    L_o = H_t, L_c = 1, L_h = R_o rho sum_{s=1}^t (rho R_h)^{t-s} H_{s-1},
+    L_i = R_o R_x rho sum_{j<t} (rho R_h)^j and L_b = R_o rho sum_{j<t} (rho R_h)^j.
+    """
+    act = activation(s)
+    h = states(radii, T, act, k)
+    ratio = Upward(act.lipschitz) * radii.hidden
+    front = Upward(radii.output) * act.lipschitz
+    memory, geometric = Upward(0), Upward(0)
+    hidden, bias = [], []
+    for t in range(1, T + 1):
+        # sum_{s=1}^t ratio^{t-s} H_{s-1} and sum_{j<t} ratio^j, by Horner.
+        memory = ratio * memory + h[t - 1]
+        geometric = ratio * geometric + Upward(1)
+        hidden.append(front * memory)
+        bias.append(front * geometric)
+    return ParameterLipschitz(
+        {
+            "hidden": tuple(hidden),
+            "input": tuple(value * radii.data for value in bias),
+            "output": tuple(h[1:]),
+            "bias_hidden": tuple(bias),
+            "bias_output": (Upward(1),) * T,
+        }
+    )
+
+
+def input_lipschitz(radii: Radii, T: int, s: str | Activation) -> Array:
+    """Return log(R_o R_i rho (rho R_h)^lag) for lag = t - s = 0..T-1 (`lipschitz.input`)."""
+    integer("T", T, 1)
+    act = activation(s)
+    ratio = Upward(act.lipschitz) * radii.hidden
+    value = Upward(radii.output) * radii.input * act.lipschitz
+    values = []
+    for _ in range(T):
+        values.append(value)
+        value = value * ratio
+    return _logs(values)
+
+
+def states(radii: Radii, T: int, s: str | Activation, k: int) -> list[Upward]:
+    """Return H_0 .. H_T as numbers rounded up."""
+    integer("T", T, 1)
+    integer("k", k, 0)
+    act = activation(s)
+    root_k = Upward(k).sqrt()
+    ratio = Upward(act.lipschitz) * radii.hidden
+    drive = Upward(act.lipschitz) * (Upward(radii.input) * radii.data + radii.bias_hidden)
+    drive = drive + Upward(abs(act.at_zero)) * root_k
+    ceiling = None if math.isinf(act.bound) else Upward(act.bound) * root_k
+    geometric = Upward(0)
+    result = [Upward(0)]
+    for _ in range(T):
+        geometric = ratio * geometric + Upward(1)
+        bound = drive * geometric
+        result.append(bound if ceiling is None or bound <= ceiling else ceiling)
+    return result
+
+
+def outputs(radii: Radii, T: int, s: str | Activation, k: int) -> list[Upward]:
+    """Return R_o H_t + R_c for t = 1..T as numbers rounded up."""
+    return [h * radii.output + radii.bias_output for h in states(radii, T, s, k)[1:]]
+
+
+def block_sizes(k: int, d_x: int, d_y: int) -> dict[str, int]:
+    """Return p_theta, the number of entries of each block of a network with k nodes."""
+    return {
+        "hidden": k * k,
+        "input": k * d_x,
+        "output": d_y * k,
+        "bias_hidden": k,
+        "bias_output": d_y,
+    }
+
+
+def time_weights(weights: ArrayLike | str, T: int) -> Array:
+    """Return time weights (T,): the array given, ``mean`` for 1/T, ``last`` for e_T.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or they do not sum to 1 (within T rounding errors).
+    """
+    if isinstance(weights, str):
+        choice("weights", weights, ("mean", "last"))
+        return np.full(T, 1.0 / T) if weights == "mean" else np.eye(T)[T - 1]
+    w = real_array("weights", weights, (T,))
+    if w.min() < 0:
+        raise ValueError(f"weights must be at least 0, got {w.min():g}")
+    if abs(math.fsum(w) - 1) > 4 * T * EPS:
+        raise ValueError(f"weights must sum to 1, got {math.fsum(w):.17g}")
+    return w
+
+
+def matrix_norm(matrix: Array, norm: str) -> float:
+    """Spectral or Frobenius norm, rounded up by more than the error of its computation."""
+    if matrix.size == 0:
+        return 0.0
+    if norm == "frobenius" or 1 in matrix.shape:
+        scale = float(np.abs(matrix).max())
+        if scale == 0:
+            return 0.0
+        # Scaled, so that squares neither overflow nor underflow.
+        scaled = matrix / scale
+        value = scale * math.sqrt(math.fsum((scaled * scaled).ravel()))
+        return value * (1 + 16 * EPS)
+    # LAPACK's singular values are off by a small multiple of max(shape) eps ||W||.
+    value = float(np.linalg.norm(matrix, 2))
+    return value * (1 + 16 * max(matrix.shape) * EPS)
+
+
+def _dot(weights: Array, values: Sequence[Upward]) -> Upward:
+    total = Upward(0)
+    for weight, value in zip(weights, values):
+        if weight:
+            total = total + value * float(weight)
+    return total
+
+
+def _logs(values: Sequence[Upward]) -> Array:
+    return np.array([value.log() for value in values])
