@@ -1,0 +1,151 @@
+"""Reconstruction of all nodes from the kept ones, and what is lost (theory, section 1).
+
+``A = S_{:J} (S_J + I_tau)^+`` with the Moore-Penrose inverse where S_J + I_tau is singular: dead
+nodes and exact copies are normal. Singular means singular to the tolerance of `pruning.factor`.
+
+Accuracy: rounding in S of relative size eps changes C and R by about eps (1 + ||A||^2) ||S||, in
+any algorithm; the norm of A is at most sqrt(||S||/min tau)/2, and small for nodes chosen greedily.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import qr, solve_triangular
+
+from pruning.checks import Array, Nodes, covariance, node_set, real_array, ridge
+from pruning.factor import pivoted_cholesky
+
+
+def reconstruction_matrix(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None = None) -> Array:
+    """Return A, the minimiser of ||phi - A phi_J||^2_{n,T} + ||A||^2_tau.
+
+    Source: F22 (reconstructed), theory section 1, `reconstruction.closed_form`.
+
+    Parameters
+    ----------
+    S : (m, m) array
+        Time-mean covariance of the hidden states, positive semidefinite.
+    nodes : (k,) integer array
+        J, distinct, in any order.
+    tau : float or (k,) array, optional
+        Regulariser >= 0, one value a kept node in the order of `nodes`; None means 1e-8 Tr S/m.
+
+    Returns
+    -------
+    (m, k) array
+        Columns belong to the nodes in increasing order. The minimiser of least Frobenius norm
+        where there are several. Rows of nodes kept with tau = 0 are unit vectors if S_J is regular.
+
+    Raises
+    ------
+    ValueError
+        If S is not symmetric positive semidefinite, a node is out of range or repeated, or
+        tau < 0.
+    """
+    A, _ = _solve(*_checked(S, nodes, tau))
+    return A
+
+
+def ridge_schur_complement(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None = None) -> Array:
+    """Return C = S - S_{:J} (S_J + I_tau)^+ S_{J:}, symmetric, shape (m, m).
+
+    Parameters and errors as in `reconstruction_matrix`.
+    """
+    S, nodes, tau = _checked(S, nodes, tau)
+    A, W = _solve(S, nodes, tau)
+    C = S - W.T @ W
+    # C[:, J] = A I_tau exactly, which suffers no cancellation.
+    kept = A * tau
+    kept[nodes] = (kept[nodes] + kept[nodes].T) / 2
+    C[:, nodes] = kept
+    C[nodes, :] = kept.T
+    np.fill_diagonal(C, np.maximum(np.diag(C), 0))
+    return C
+
+
+def residual_covariance(S: ArrayLike, nodes: ArrayLike, A: ArrayLike) -> Array:
+    """Return R, the covariance of the residuals r_t = h_t - A h_{t,J}, for any (m, k) matrix A.
+
+    Theory section 1, `selection.residual_covariance`. Columns of A belong to `nodes` in the order
+    in which they are given; for a matrix of `reconstruction_matrix` that is increasing order.
+    """
+    S = covariance("S", S)
+    nodes, order = _sorted_nodes(nodes, len(S))
+    A = real_array("A", A, (len(S), len(nodes)))[:, order]
+    return residual(S, nodes, A)
+
+
+def information_loss(
+    S: ArrayLike,
+    nodes: ArrayLike,
+    tau: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+) -> float:
+    """Return Tr[weight C] >= 0; with weight None it is L_A(J) = Tr C.
+
+    Source: F22 (reconstructed), theory section 1: L_B(J) for Z is the weight Z^T Z, and
+    theta L_A + (1 - theta) L_B is the weight M of `pruning.selection_weight`.
+
+    Parameters
+    ----------
+    S, nodes, tau
+        As in `reconstruction_matrix`.
+    weight : (m, m) array, optional
+        Symmetric positive semidefinite.
+    """
+    C = ridge_schur_complement(S, nodes, tau)
+    if weight is None:
+        return float(np.trace(C))
+    return max(0.0, float(np.vdot(weight_matrix(weight, len(C)), C)))
+
+
+def residual(S: Array, nodes: Nodes, A: Array) -> Array:
+    """`residual_covariance` of arguments that were checked already."""
+    G = S - A @ S[nodes]
+    R = G - G[:, nodes] @ A.T
+    return (R + R.T) / 2
+
+
+def weight_matrix(weight: ArrayLike, m: int) -> Array:
+    """Return `weight` as a symmetric positive semidefinite (m, m) matrix."""
+    M = covariance("weight", weight)
+    if M.shape != (m, m):
+        raise ValueError(f"weight must have shape ({m}, {m}), got {M.shape}")
+    return M
+
+
+def _checked(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None) -> tuple[Array, Nodes, Array]:
+    S = covariance("S", S)
+    nodes, order = _sorted_nodes(nodes, len(S))
+    return S, nodes, ridge("tau", tau, len(nodes), S)[order]
+
+
+def _sorted_nodes(nodes: ArrayLike, m: int) -> tuple[Nodes, Nodes]:
+    """The nodes in increasing order, and where each of them stood."""
+    checked = node_set("nodes", nodes, m)
+    return checked, np.argsort(np.asarray(nodes).reshape(-1), kind="stable")
+
+
+def _solve(S: Array, nodes: Nodes, tau: Array) -> tuple[Array, Array]:
+    """A (m, k), and W (r, m) with W^T W = S_{:J} (S_J + I_tau)^+ S_{J:}."""
+    m, k = len(S), len(nodes)
+    F, pivots, r = pivoted_cholesky(S[np.ix_(nodes, nodes)], tau)
+    A = np.zeros((m, k))
+    if r == 0:
+        return A, np.zeros((0, m))
+    L, basis = F[:r], pivots[:r]
+    W = solve_triangular(L, S[nodes[basis]], lower=True)
+    A[:, basis] = solve_triangular(L, W, lower=True, trans="T").T
+    if r < k:
+        # Every minimiser is A plus rows in the null space of S_J + I_tau. Of these the least is
+        # orthogonal to it.
+        null = np.zeros((k, k - r))
+        null[basis] = -solve_triangular(L, F[r:].T, lower=True, trans="T")
+        null[pivots[r:], np.arange(k - r)] = 1.0
+        Q = qr(null, mode="economic")[0]
+        A -= (A @ Q) @ Q.T
+    else:
+        exact = np.flatnonzero(tau == 0)
+        A[nodes[exact]] = np.eye(k)[exact]
+    return A, W

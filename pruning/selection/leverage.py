@@ -1,0 +1,90 @@
+"""Ridge leverage scores and sampling by them (theory, sections 2 and 2a; B17)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import svd
+
+from pruning.checks import Array, Nodes, covariance, integer, positive
+from pruning.factor import pivoted_cholesky
+
+
+def spectrum(S: ArrayLike) -> tuple[Array, Array]:
+    """Return the positive eigenvalues of S and their eigenvectors.
+
+    By singular values of a pivoted Cholesky factor: directions in which S is singular come out
+    missing instead of as rounding of size eps ||S||, and small eigenvalues are accurate to
+    eps sqrt(mu mu_1) instead of eps mu_1. That is what keeps N(lam) right for lam far below
+    eps ||S||.
+
+    Returns
+    -------
+    mu : (r,) array
+        Decreasing, r the numerical rank of `pruning.factor.rank_tolerance`.
+    U : (m, r) array
+        Orthonormal columns.
+    """
+    S = covariance("S", S)
+    F, pivots, r = pivoted_cholesky(S)
+    U = np.zeros((len(S), r))
+    if r == 0:
+        return np.zeros(0), U
+    left, sigma, _ = svd(F, full_matrices=False)
+    U[pivots] = left
+    return sigma**2, U
+
+
+def leverage_scores(S: ArrayLike, lam: float) -> Array:
+    """Return l_j(lam) = [S (S + lam I)^{-1}]_jj, shape (m,), with 0 <= l_j < 1.
+
+    Theory section 2, `dof.leverage`; their sum is N(lam).
+
+    Parameters
+    ----------
+    S : (m, m) array
+        Symmetric positive semidefinite; may be singular.
+    lam : float
+        > 0.
+    """
+    lam = positive("lam", lam)
+    mu, U = spectrum(S)
+    # mu/(mu + lam) without overflow of the sum, and 0 where it underflows.
+    shrink = 1 / (1 + lam / mu)
+    return np.minimum((U * U) @ shrink, np.nextafter(1.0, 0.0))
+
+
+def sample_leverage(
+    S: ArrayLike, lam: float, k: int, rng: np.random.Generator | int | None = None
+) -> tuple[Nodes, Array]:
+    """Draw k nodes with replacement from q = l/N(lam), and merge repeated ones.
+
+    Theory section 2a: a node drawn c_j times counts once, with tau_j = lam k q_j/c_j, which is
+    what `leverage.identity` needs of a set.
+
+    Parameters
+    ----------
+    S : (m, m) array
+        Symmetric positive semidefinite, not zero.
+    lam : float
+        > 0.
+    k : int
+        Number of draws, >= 0; may exceed m.
+    rng : numpy Generator or seed
+
+    Returns
+    -------
+    nodes : (k',) integer array
+        The distinct nodes in increasing order, k' <= k.
+    tau : (k',) array
+        The merged regulariser.
+    """
+    k = integer("k", k, low=0)
+    scores = leverage_scores(S, lam)
+    total = float(scores.sum())
+    if total == 0:
+        raise ValueError("S must not be zero: all its leverage scores are 0, nothing can be drawn")
+    q = scores / total
+    draws = np.random.default_rng(rng).choice(len(q), size=k, p=q)
+    nodes, counts = np.unique(draws.astype(np.int64), return_counts=True)
+    return nodes, float(lam) * k * q[nodes] / counts
