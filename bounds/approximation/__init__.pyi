@@ -1,0 +1,23 @@
+from .a_priori import a_priori_bound as a_priori_bound
+from .chain import slack_chain as slack_chain
+from .choose import approximation_bound as approximation_bound
+from .global_ import global_bound as global_bound
+from .measured import approximation_error as approximation_error
+from .power import power_bound as power_bound
+from .recursion import recursion_bound as recursion_bound
+from .toeplitz import toeplitz_bound as toeplitz_bound
+from .weighted import weighted_bound as weighted_bound
+from .weighted_from_mean import weighted_from_mean_bound as weighted_from_mean_bound
+
+__all__ = [
+    "a_priori_bound",
+    "approximation_bound",
+    "approximation_error",
+    "global_bound",
+    "power_bound",
+    "recursion_bound",
+    "slack_chain",
+    "toeplitz_bound",
+    "weighted_bound",
+    "weighted_from_mean_bound",
+]

@@ -1,0 +1,224 @@
+"""The slack chain: measured error <= every step of the proof <= the published bound.
+
+Each entry is provably at least the one before it, so the ratio of two neighbours is what that step
+of the proof of `approximation.global` gives away. Everything is measured on one sample, in one
+pass over both networks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bounds.approximation.global_ import product
+from bounds.approximation.kernels import (
+    geometric_kernel,
+    log_geometric_sum,
+    log_geometric_toeplitz_norm,
+)
+from bounds.approximation.measured import output_gap, paired_runs
+from bounds.approximation.recursion import log_convolved, log_row_norms
+from bounds.approximation.residuals import EPS, Residuals, residuals, up
+from bounds.approximation.weighted import convolve, log_weighted_norm
+from bounds.terms import Bound, Term, safe_log
+from pruning.checks import Array
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+SOURCE = "approximation.global"
+
+
+def slack_chain(pruned: PrunedRNN, x: ArrayLike, batch: int = 256) -> list[Bound]:
+    r"""Every step from the measured error to the published bound, at w = 1/T.
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        Both networks; its covariance is not used, the sample's own second moments are.
+    x : (n, T, d_x) floats or (n, T) tokens
+        The sample.
+    batch : int
+        Sequences held in memory at a time.
+
+    Returns
+    -------
+    list of Bound
+        In rising order, with the ids
+
+        - ``measured``: ||f^ - f'||_{n,T};
+        - ``split``: ||W_o r|| + ||W_o' e|| (triangle inequality);
+        - ``operator``: ||W_o' e|| <= ||W_o'||_2 ||e||;
+        - ``lipschitz``: ||e_t|| <= rho (||W_h' e_{t-1}|| + ||W_h[J,:] r_{t-1}||), measured e;
+        - ``one_step``: ||W_h' e_{t-1}|| <= kappa ||e_{t-1}||, measured e;
+        - ``approximation.recursion``: unrolled, so that e is not needed any more;
+        - ``approximation.weighted``: Minkowski over the sample, one number a step;
+        - ``approximation.toeplitz``: the time steps replaced by their mean, spectral norm;
+        - ``approximation.global``: Young's inequality;
+        - ``losses``: residuals replaced by the ridge losses, which charge for tau.
+
+        The terms of each are ``read-out`` and ``propagated`` (one term ``error`` in the first).
+    """
+    parts = residuals(pruned)
+    sums = _measure(pruned, parts, x, batch)
+    read_out = sums.mean_norm(sums.read_out)
+    drive = sums.mean_norm(sums.drive)
+    log_a = parts.log_rho + parts.log_kappa
+    log_T = math.log(sums.T)
+    per_step = np.array([up(0.5 * (v - math.log(sums.n))) for v in _logs(sums.drive_per_step)])
+    steps = convolve(geometric_kernel(parts, sums.T), per_step[:-1]) + parts.log_rho
+    uniform = np.full(sums.T, 1 / sums.T)
+    minkowski = log_weighted_norm(steps, uniform[1:])
+    gains = {
+        "approximation.toeplitz": log_geometric_toeplitz_norm(log_a, sums.T),
+        "approximation.global": log_geometric_sum(log_a, sums.T),
+    }
+
+    def entry(id: str, propagated: float, formula: str, read: float = read_out) -> Bound:
+        terms = (
+            Term("read-out", read, r"\|W_o r\|_{n,T}", SOURCE),
+            Term("propagated", propagated, formula, SOURCE),
+        )
+        return Bound(id, rf"\|\hat f - f'\|_{{n,T}} \le \|W_o r\|_{{n,T}} + {formula}", terms)
+
+    def outside(log_value: float) -> float:
+        return product(parts.log_readout, log_value)
+
+    error = 0.5 * (safe_log(sums.error) - math.log(sums.n) - log_T)
+    chain = [
+        Bound(
+            "measured",
+            r"\|\hat f - f'\|_{n,T}",
+            (Term("error", error, r"\|\hat f - f'\|_{n,T}", SOURCE),),
+        ),
+        entry("split", sums.mean_norm(sums.spread_out), r"\|W_o' e\|_{n,T}"),
+        entry("operator", outside(sums.mean_norm(sums.spread)), r"\|W_o'\|_2 \|e\|_{n,T}"),
+        entry(
+            "lipschitz",
+            outside(sums.mean_norm(sums.lipschitz)),
+            r"\|W_o'\|_2\,\rho\,\bigl\| \|W_h' e_{t-1}\| + \|W_h[J,:] r_{t-1}\| \bigr\|_{n,T}",
+        ),
+        entry(
+            "one_step",
+            outside(sums.mean_norm(sums.one_step)),
+            r"\|W_o'\|_2\,\rho\,\bigl\| \kappa\|e_{t-1}\| + \|W_h[J,:] r_{t-1}\| \bigr\|_{n,T}",
+        ),
+        entry(
+            "approximation.recursion",
+            outside(sums.mean_norm(sums.recursion)),
+            r"\|W_o'\|_2 \|v\|_{n,T},\; v_t = \rho(\kappa v_{t-1} + \|W_h[J,:] r_{t-1}\|)",
+        ),
+        entry(
+            "approximation.weighted",
+            outside(minkowski),
+            r"\|W_o'\|_2 \|u\|_T,\; u_t = \rho(\kappa u_{t-1} + \|W_h[J,:] r_{t-1}\|_n)",
+        ),
+    ]
+    symbols = {
+        "approximation.toeplitz": r"\|L_T(\rho\kappa)\|_2",
+        "approximation.global": r"\Gamma_T(\rho\kappa)",
+    }
+    for id, gain in gains.items():
+        formula = rf"\|W_o'\|_2\,\rho\,{symbols[id]}\,\|W_h[J,:]\, r\|_{{n,T}}"
+        chain.append(entry(id, product(parts.log_readout, parts.log_rho, gain, drive), formula))
+    lossy_read = _with_ridge(read_out, pruned.pruned.w_output, pruned.tau)
+    lossy_drive = _with_ridge(drive, pruned.pruned.w_hidden, pruned.tau)
+    chain.append(
+        entry(
+            "losses",
+            product(parts.log_readout, parts.log_rho, gains["approximation.global"], lossy_drive),
+            r"\|W_o'\|_2\,\rho\,\Gamma_T(\rho\kappa)\sqrt{L_B(W_h[J,:])}",
+            lossy_read,
+        )
+    )
+    return chain
+
+
+@dataclass
+class _Sums:
+    """Logarithms of sums of squares over sequences and steps; `error` is the plain sum."""
+
+    n: int
+    T: int
+    error: float
+    read_out: list[float]
+    drive: list[float]
+    spread_out: list[float]
+    spread: list[float]
+    lipschitz: list[float]
+    one_step: list[float]
+    recursion: list[float]
+    drive_per_step: list[Array]
+
+    def mean_norm(self, logs: list[float]) -> float:
+        """Log of sqrt((1/nT) sum of squares), rounded up."""
+        from bounds.approximation.kernels import log_kernel_sum
+
+        total = log_kernel_sum(np.array(logs))
+        return up(0.5 * (total - math.log(self.n) - math.log(self.T)))
+
+
+def _measure(pruned: PrunedRNN, parts: Residuals, x: ArrayLike, batch: int) -> _Sums:
+    log_c, nodes = None, pruned.nodes
+    sums: _Sums | None = None
+    for runs in paired_runs(pruned, x, batch):
+        h = runs.states
+        n, T = h.shape[:2]
+        if sums is None:
+            sums = _Sums(0, T, 0.0, [], [], [], [], [], [], [], [])
+            log_c = geometric_kernel(parts, T)
+        assert log_c is not None
+        sums.n += n
+        gap = output_gap(pruned, runs)
+        sums.error += float(np.square(gap).sum())
+        e = runs.pruned_states - h[:, :, nodes]
+        k = len(nodes)
+        norm_e = log_row_norms(e, np.eye(k))
+        inner_e = log_row_norms(e[:, :-1], parts.w_hidden)
+        log_drive = log_row_norms(h, parts.hidden)
+        drive = log_drive[:, :-1]
+        sums.read_out.append(_log_squares(log_row_norms(h, parts.output)))
+        sums.drive.append(_log_squares(log_drive))
+        sums.drive_per_step.append(_log_squares_by_step(log_drive))
+        sums.spread_out.append(_log_squares(log_row_norms(e, parts.w_output)))
+        sums.spread.append(_log_squares(norm_e))
+        step = np.logaddexp(inner_e, drive) + parts.log_rho
+        sums.lipschitz.append(_log_squares(step))
+        step = np.logaddexp(parts.log_kappa + norm_e[:, :-1], drive) + parts.log_rho
+        sums.one_step.append(_log_squares(step))
+        sums.recursion.append(_log_squares(log_convolved(log_c, drive) + parts.log_rho))
+    assert sums is not None
+    return sums
+
+
+def _log_squares(logs: Array) -> float:
+    from bounds.approximation.kernels import log_kernel_sum
+
+    return log_kernel_sum(2 * logs.ravel())
+
+
+def _log_squares_by_step(logs: Array) -> Array:
+    from bounds.approximation.kernels import log_kernel_sum
+
+    return np.array([log_kernel_sum(2 * logs[:, t]) for t in range(logs.shape[1])])
+
+
+def _logs(per_batch: list[Array]) -> Array:
+    from bounds.approximation.kernels import log_kernel_sum
+
+    stacked = np.array(per_batch)
+    return np.array([log_kernel_sum(stacked[:, t]) for t in range(stacked.shape[1])])
+
+
+def _with_ridge(log_norm: float, W: Array, tau: Array) -> float:
+    """Log of sqrt(Tr[Z R Z^T] + ||Z A||_tau^2), which is L_B at the ridge reconstruction."""
+    tau = np.broadcast_to(np.asarray(tau, dtype=np.float64), (W.shape[1],))
+    charge = float((np.square(W).sum(0) * tau).sum())
+    if charge == 0:
+        return log_norm
+    total = float(np.logaddexp(2 * log_norm, math.log(charge)))
+    return up(0.5 * total + W.size * EPS)

@@ -1,0 +1,98 @@
+"""One call for every bound of section 3 that needs no further pass over the data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bounds.approximation.a_priori import a_priori_bound
+from bounds.approximation.global_ import global_bound
+from bounds.approximation.power import power_bound
+from bounds.approximation.residuals import time_weights
+from bounds.approximation.toeplitz import toeplitz_bound
+from bounds.approximation.weighted import weighted_bound
+from bounds.approximation.weighted_from_mean import weighted_from_mean_bound
+from bounds.terms import Bound
+from pruning.checks import choice, integer, real_array
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+CONVOLUTIONS = {"global": global_bound, "toeplitz": toeplitz_bound, "power": power_bound}
+METHODS = (*CONVOLUTIONS, "weighted", "weighted_from_mean", "a_priori", "best")
+
+
+def approximation_bound(
+    pruned: PrunedRNN,
+    T: int,
+    method: str = "global",
+    weights: ArrayLike | None = None,
+    per_step: ArrayLike | None = None,
+    lam: float | None = None,
+) -> Bound:
+    """A bound on ||f^ - f'||_{n,w} of section 3, by name.
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        Both networks and the covariance of the sample that the error is measured on.
+    T : int
+        Length of the sequences.
+    method : str
+        ``global`` (published), ``toeplitz``, ``power``, ``weighted`` (needs `per_step`),
+        ``weighted_from_mean``, ``a_priori`` (needs `lam`), or ``best``: the smallest of those that
+        apply without `lam`. All of them hold at once, so that the choice is free.
+    weights : (T,) array, optional
+        Time weights; 1/T by default.
+    per_step : (T, m, m) array, optional
+        Covariance of every step.
+    lam : float, optional
+        lam of the a-priori bound.
+
+    Raises
+    ------
+    ValueError
+        If the method does not cover the weights, or needs what was not given.
+    """
+    choice("method", method, METHODS)
+    T = integer("T", T, low=1)
+    S_w = None
+    if per_step is not None:
+        m = pruned.original.m
+        per_step = real_array("per_step", per_step, (T, m, m))
+        if weights is not None:
+            S_w = np.tensordot(time_weights(weights, T), per_step, axes=1)
+    if method in CONVOLUTIONS:
+        return CONVOLUTIONS[method](pruned, T, weights, S_w)
+    if method == "weighted":
+        if per_step is None:
+            raise ValueError("per_step must be given for method 'weighted': S_t of every step")
+        return weighted_bound(pruned, per_step, weights)
+    if method == "weighted_from_mean":
+        w = np.full(T, 1 / T) if weights is None else weights
+        return weighted_from_mean_bound(pruned, T, w, S_w)
+    if method == "a_priori":
+        if lam is None:
+            raise ValueError("lam must be given for method 'a_priori'")
+        if weights is not None and not np.allclose(time_weights(weights, T), 1 / T, rtol=1e-12):
+            raise ValueError("weights must be 1/T for method 'a_priori', got others")
+        return a_priori_bound(pruned, T, lam)
+    return min(_candidates(pruned, T, weights, per_step, S_w), key=lambda bound: bound.log_total)
+
+
+def _candidates(
+    pruned: PrunedRNN,
+    T: int,
+    weights: ArrayLike | None,
+    per_step: ArrayLike | None,
+    S_w: ArrayLike | None,
+) -> list[Bound]:
+    w = time_weights(weights, T)
+    bounds = [weighted_from_mean_bound(pruned, T, w, S_w, kernel="power")]
+    if weights is None:
+        bounds += [f(pruned, T) for f in (toeplitz_bound, power_bound)]
+    if per_step is not None:
+        bounds += [weighted_bound(pruned, per_step, weights, kernel="power")]
+    return bounds

@@ -1,0 +1,127 @@
+"""Degrees of freedom N(lam) and their inverse (theory, section 2).
+
+Leverage scores are computed where selection needs them, in `pruning.selection.leverage`, and are
+offered here too.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pruning.checks import Array, covariance, positive, real_array
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+def degrees_of_freedom(S: ArrayLike, lam: float) -> float:
+    """N(lam) = Tr[S (S + lam I)^{-1}] = sum_j mu_j / (mu_j + lam).
+
+    Parameters
+    ----------
+    S : (m, m) or (m,) array
+        The covariance, or its eigenvalues mu_j >= 0 in any order.
+    lam : float
+        lam > 0.
+
+    Returns
+    -------
+    float
+        N(lam), between 0 and rank S.
+
+    Raises
+    ------
+    ValueError
+        If S is not finite, symmetric and positive semidefinite, or lam is not positive.
+
+    Notes
+    -----
+    From eigenvalues every summand has a relative error of three roundings, whatever lam.
+    From a matrix, eigenvalues are accurate to about m eps mu_1 and no better: smaller ones are
+    rounding and count as 0. N is therefore accurate to m^2 eps mu_1 / lam, and for lam below
+    m eps mu_1 it counts the eigenvalues that float64 can tell from 0.
+
+    Source: theory, section 2 (B17).
+    """
+    lam = positive("lam", lam)
+    return _dof(spectrum(S), lam)
+
+
+def lam_for_degrees_of_freedom(S: ArrayLike, N: float) -> float:
+    """The lam > 0 with N(lam) = N; N is strictly decreasing where S is not 0.
+
+    Parameters
+    ----------
+    S : (m, m) or (m,) array
+        The covariance, or its eigenvalues.
+    N : float
+        Strictly between 0 and rank S.
+
+    Returns
+    -------
+    float
+        The smallest float found with N(lam) <= N, so that a node count that is enough for N is
+        enough for it.
+
+    Raises
+    ------
+    ValueError
+        If no positive float has these degrees of freedom.
+    """
+    mu = spectrum(S)
+    rank = int(np.count_nonzero(mu))
+    N = positive("N", N)
+    if rank <= N:
+        raise ValueError(f"N must be smaller than the rank of S, {rank}, got {N:g}")
+    # N(lam) <= Tr S / lam, and N(lam) >= rank mu_min / (mu_min + lam), bracket the root.
+    low = math.log(mu[mu > 0].min()) + math.log1p(-N / rank) + math.log(rank / N)
+    high = _log_sum(np.log(mu[mu > 0])) - math.log(N)
+    low, high = low - 1e-9 * (1 + abs(low)), high + 1e-9 * (1 + abs(high))
+    if not -744 < low <= high < 709:
+        raise ValueError(f"N must belong to a lam within the range of floats, got {N:g}")
+    while True:
+        middle = (low + high) / 2
+        if not low < middle < high:
+            return math.exp(high)
+        if _dof(mu, math.exp(middle)) <= N:
+            high = middle
+        else:
+            low = middle
+
+
+def spectrum(S: ArrayLike) -> Array:
+    """Eigenvalues of S in falling order, or the given ones; those below m eps mu_1 become 0.
+
+    A one-dimensional argument is taken as exact eigenvalues and only sorted.
+    """
+    given = np.asarray(S)
+    if given.ndim == 1:
+        mu = np.sort(real_array("S", given))[::-1]
+        if mu.size == 0 or mu[-1] < 0:
+            raise ValueError(f"eigenvalues of S must be at least 0, got {mu[-1:] or 'none'}")
+        return mu
+    matrix = covariance("S", S)
+    mu: Array = np.linalg.eigvalsh(matrix)[::-1].astype(np.float64)
+    return np.where(mu > len(mu) * EPS * mu[0], mu, 0.0)
+
+
+def _dof(mu: Array, lam: float) -> float:
+    # 1 / (1 + lam / mu) would overflow for tiny mu; mu / (mu + lam) does not.
+    return math.fsum(mu / (mu + lam))
+
+
+def _log_sum(logs: Array) -> float:
+    top = float(logs.max())
+    return top + math.log(math.fsum(np.exp(logs - top)))
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that the degrees of freedom of a spectrum need no selection code.
+    if name == "leverage_scores":
+        from pruning.selection.leverage import leverage_scores
+
+        return leverage_scores
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
