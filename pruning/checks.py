@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg.lapack import dpotrf
 
 Array = NDArray[np.float64]
 Nodes = NDArray[np.int64]
@@ -109,20 +110,25 @@ def covariance(name: str, value: ArrayLike) -> Array:
     matrix = real_array(name, value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise ValueError(f"{name} must be a square matrix (m, m) with m >= 1, got {matrix.shape}")
-    scale = float(np.abs(matrix).max())
-    gap = float(np.abs(matrix - matrix.T).max())
-    if gap > 1e-10 * scale:
-        raise ValueError(f"{name} must be symmetric, got entries that differ by {gap:.3g}")
-    matrix = (matrix + matrix.T) / 2
+    m = len(matrix)
+    scale = max(float(matrix.max()), -float(matrix.min()))
+    if np.array_equal(matrix, matrix.T):
+        matrix = matrix.copy()
+    else:
+        gap = float(np.abs(matrix - matrix.T).max())
+        if gap > 1e-10 * scale:
+            raise ValueError(f"{name} must be symmetric, got entries that differ by {gap:.3g}")
+        matrix = (matrix + matrix.T) / 2
     # A Cholesky factorization is a third of the price of the eigenvalues, and nearly always enough.
-    try:
-        np.linalg.cholesky(matrix + 1e-9 * scale * len(matrix) * np.eye(len(matrix)))
-    except np.linalg.LinAlgError:
+    shifted = matrix.copy()
+    shifted.flat[:: m + 1] += 1e-9 * scale * m
+    _, failed = dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
+    if failed:
         smallest = float(np.linalg.eigvalsh(matrix)[0])
-        if smallest < -1e-8 * scale * len(matrix):
+        if smallest < -1e-8 * scale * m:
             raise ValueError(
                 f"{name} must be positive semidefinite, got the eigenvalue {smallest:.3g}"
-            ) from None
+            )
     return matrix
 
 
