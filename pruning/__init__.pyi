@@ -1,3 +1,4 @@
+from . import baselines as baselines
 from .activations import Activation as Activation
 from .activations import activation as activation
 from .covariance import StateCovariance as StateCovariance
@@ -22,6 +23,7 @@ __all__ = [
     "PrunedRNN",
     "StateCovariance",
     "activation",
+    "baselines",
     "information_loss",
     "leverage_scores",
     "load_network",

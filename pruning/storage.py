@@ -77,7 +77,8 @@ def load_network(path: str | os.PathLike[str], activation: str | Activation | No
             raise ValueError(
                 f"the arrays must include {', '.join(missing)}, got {', '.join(arrays) or 'none'}"
             )
-        return RNN(**{name: arrays[name] for name in _WEIGHTS}, activation=used)
+        weights = [arrays[name] for name in _WEIGHTS]
+        return RNN(*weights, activation=used)  # type: ignore[misc, arg-type]
     except ValueError as error:
         raise ValueError(f"{path} does not hold a network: {error}") from None
 

@@ -19,12 +19,14 @@ own is spent: its gain counts as 0.
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg.blas import dtrmm
+from scipy.linalg.lapack import dpotrf
 
 from pruning.checks import Array, Nodes
-from pruning.factor import rank_tolerance
+from pruning.factor import pivoted_cholesky, rank_tolerance
 
 _EPS = float(np.finfo(np.float64).eps)
-_TRUST = 1e-8  # a contender's gain is known to this fraction of the best gain, or is computed anew
+_TRUST = 1e-8  # a contender's gain is known to this fraction of the best one, or is formed anew
 
 
 def greedy_order(S: Array, k: int, weight: Array | None = None, tau: Array | None = None) -> Nodes:
@@ -45,11 +47,10 @@ def greedy_order(S: Array, k: int, weight: Array | None = None, tau: Array | Non
     -------
     (k,) integer array
         The first nodes of a longer selection are those of a shorter one. Ties go to the smaller
-        index; nodes without any gain come last.
+        index as far as rounding leaves them ties; nodes without any gain come last.
     """
     m = len(S)
-    tau = np.zeros(m) if tau is None else tau
-    residual = _Residual(S, weight, tau, k)
+    residual = _Residual(S, weight, np.zeros(m) if tau is None else tau, k)
     chosen: list[int] = []
     while len(chosen) < k:
         j = residual.best()
@@ -63,68 +64,121 @@ def greedy_order(S: Array, k: int, weight: Array | None = None, tau: Array | Non
 
 
 class _Residual:
-    """C and H = C M C of the nodes added so far, as C_0 and H_0 minus factors."""
+    """C and H = C M C of the nodes added so far, as C_0 and H_0 minus factors.
+
+    Attributes
+    ----------
+    C, H : (m, m) arrays
+        C_0 and H_0, as they were when the factors were last emptied.
+    factors : (t, 2, m) array
+        v and y of every step since.
+    d, g : (m,) arrays
+        The diagonals of C and H; g is -inf for a node that is chosen or spent.
+    """
 
     def __init__(self, S: Array, weight: Array | None, tau: Array, k: int) -> None:
         m = len(S)
-        # A power of two, so that scaling is exact, and squares neither overflow nor underflow.
-        self.C = S * _unit(S)
-        self.tau = tau * _unit(S)
-        self.M = None if weight is None else weight * _unit(weight)
-        self.floor = rank_tolerance(m) * np.diag(self.C)
-        self.open = np.ones(m, dtype=bool)
-        self.V = np.empty((k, m))
-        self.Y = np.empty((k, m))
-        root = np.sqrt(np.maximum(np.diag(self.C), 0))
-        size = root @ root if self.M is None else root @ np.abs(self.M) @ root
-        self.noise = size * rank_tolerance(m) ** 2 * np.diag(self.C)
-        self._form()
-
-    def _form(self) -> None:
-        CM = self.C if self.M is None else self.C @ self.M
-        self.H = CM @ self.C.T
-        self.t = 0
-        self.d = np.maximum(np.diag(self.C), 0)
-        self.g = np.maximum(np.diag(self.H), 0)
-        self.start = self.g.copy()
-
-    def refresh(self) -> None:
-        V = self.V[: self.t]
-        self.C = self.C - V.T @ V
+        # Powers of two, so that scaling is exact, and squares neither overflow nor underflow.
+        unit = _unit(S)
+        self.C, self.tau = S * unit, tau * unit
+        self.root = None if weight is None else _Root(weight * _unit(weight))
+        variance = np.diag(self.C)
+        deviation = np.sqrt(np.maximum(variance, 0))
+        # Rounding E of C has |E_ij| <= tolerance sqrt(S_ii S_jj); below these, d and g are only it.
+        self.floor = np.maximum(rank_tolerance(m) * variance, np.finfo(np.float64).tiny)
+        total = deviation @ deviation if self.root is None else self.root.bound(deviation)
+        self.noise = rank_tolerance(m) ** 2 * total * variance
+        self.closed = np.zeros(m, dtype=bool)
+        self.space = np.empty((k, 2, m))
         self._form()
 
     def best(self) -> int | None:
         """The node of largest gain, or None if no gain is left."""
-        gain, error = self._gains()
-        j = int(np.argmax(gain))
-        doubtful = (gain + error >= gain[j]) & (error > _TRUST * gain[j])
-        if self.t and doubtful.any():
-            self.refresh()
-            gain, _ = self._gains()
+        while True:
+            below = self.d + self.tau
+            gain = self.g / below
             j = int(np.argmax(gain))
-        return j if gain[j] > 0 else None
-
-    def _gains(self) -> tuple[Array, Array]:
-        """Gains, and bounds for what rounding since the last refresh may have added to them."""
-        useful = self.open & (self.d > self.floor) & (self.g > self.noise)
-        below = np.where(useful, self.d + self.tau, 1.0)
-        error = np.where(
-            self.open & (self.d > self.floor), (4 + self.t) * _EPS * self.start / below, 0.0
-        )
-        return np.where(useful, self.g / below, 0.0), error
+            if not gain[j] > 0:
+                return None
+            if self.d[j] <= self.floor[j] or self.g[j] <= self.noise[j]:
+                self._close(j)
+            elif self._doubtful(gain, below, float(gain[j])):
+                self._refresh()
+            else:
+                return j
 
     def add(self, j: int) -> None:
-        t = self.t
-        V, Y = self.V[:t], self.Y[:t]
-        c = self.C[j] - V[:, j] @ V
-        h = self.H[j] - V[:, j] @ Y - Y[:, j] @ V
-        s = np.sqrt(self.d[j] + self.tau[j])
-        v = np.divide(c, s, out=self.V[t])
-        y = np.subtract(h / s, (self.g[j] / (2 * s * s)) * v, out=self.Y[t])
-        self.d = np.maximum(self.d - v * v, 0)
-        self.g = np.maximum(self.g - 2 * v * y, 0)
-        self.open[j] = False
-        self.t = t + 1
+        m = len(self.d)
+        factors = self.space[: self.t]
+        v_j, y_j = factors[:, 0, j], factors[:, 1, j]
+        known = v_j @ factors.reshape(self.t, 2 * m)
+        s = float(np.sqrt(self.d[j] + self.tau[j]))
+        v, y = self.space[self.t]
+        np.subtract(self.C[j], known[:m], out=v)
+        np.subtract(self.H[j], known[m:], out=y)
+        y -= y_j @ factors[:, 0]
+        v /= s
+        y /= s
+        y -= (float(self.g[j]) / (2 * s * s)) * v
+        self.d -= v * v
+        np.maximum(self.d, self.floor, out=self.d)
+        self.g -= 2 * v * y
+        self.t += 1
+        self._close(j)
+
+    def _doubtful(self, gain: Array, below: Array, best: float) -> bool:
+        """Whether rounding since the factors were last emptied could decide who is best."""
+        unit = (4 + self.t) * _EPS
+        if self.t == 0 or not (self.start > (_TRUST / unit * best) * below).any():
+            return False
+        error = unit * self.start / below
+        return bool(
+            ((error > _TRUST * best) & (gain + error >= best) & (self.d > self.floor)).any()
+        )
+
+    def _refresh(self) -> None:
+        V = self.space[: self.t, 0]
+        self.C = self.C - V.T @ V
+        self._form()
+
+    def _form(self) -> None:
+        factor = self.C if self.root is None else self.root.times(self.C)
+        self.H = factor.T @ factor
+        self.t = 0
+        self.d = np.maximum(np.diag(self.C), self.floor)
+        self.g = np.diag(self.H).copy()
+        self.start = self.g.copy()
+        self.g[self.closed] = -np.inf
+        self.start[self.closed] = 0
+
+    def _close(self, j: int) -> None:
+        self.closed[j] = True
+        self.g[j] = -np.inf
+        self.start[j] = 0
+
+
+class _Root:
+    """L with L L^T = M."""
+
+    def __init__(self, M: Array) -> None:
+        L, failed = dpotrf(M.T, lower=1, clean=1)
+        self.triangular = not failed
+        if failed:
+            F, pivots, _ = pivoted_cholesky(M)
+            L = np.empty_like(F)
+            L[pivots] = F
+        self.L = L
+
+    def times(self, C: Array) -> Array:
+        """L^T C; twice as fast as a general product where L is triangular."""
+        if self.triangular:
+            return np.asarray(dtrmm(1.0, self.L, C.T, lower=1, trans_a=1))
+        return self.L.T @ C
+
+    def bound(self, deviation: Array) -> float:
+        """Tr[L^T E^2 L] of the largest E: sum_j (sum_i |L_ij| deviation_i)^2."""
+        column = deviation @ np.abs(self.L)
+        return float(column @ column)
 
 
 def _unit(matrix: Array) -> float:
