@@ -112,9 +112,7 @@ def covariance(name: str, value: ArrayLike) -> Array:
         raise ValueError(f"{name} must be a square matrix (m, m) with m >= 1, got {matrix.shape}")
     m = len(matrix)
     scale = max(float(matrix.max()), -float(matrix.min()))
-    if np.array_equal(matrix, matrix.T):
-        matrix = matrix.copy()
-    else:
+    if not np.array_equal(matrix, matrix.T):
         gap = float(np.abs(matrix - matrix.T).max())
         if gap > 1e-10 * scale:
             raise ValueError(f"{name} must be symmetric, got entries that differ by {gap:.3g}")

@@ -202,7 +202,7 @@ def covariance_of(rnn: RNN, covariance_or_x: Any) -> Array:
         if array.ndim != 2 or array.dtype.kind != "f":
             S = StateCovariance.from_network(rnn, covariance_or_x).matrix
         else:
-            S = covariance("S", array)
+            S = covariance("S", array).copy()
     if S.shape != (rnn.m, rnn.m):
         raise ValueError(f"S must have shape ({rnn.m}, {rnn.m}), got {S.shape}")
     return S

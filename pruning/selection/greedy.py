@@ -78,10 +78,9 @@ class _Residual:
 
     def __init__(self, S: Array, weight: Array | None, tau: Array, k: int) -> None:
         m = len(S)
-        # Powers of two, so that scaling is exact, and squares neither overflow nor underflow.
         unit = _unit(S)
-        self.C, self.tau = S * unit, tau * unit
-        self.root = None if weight is None else _Root(weight * _unit(weight))
+        self.C, self.tau = _scaled(S, unit), tau * unit
+        self.root = None if weight is None else _Root(_scaled(weight, _unit(weight)))
         variance = np.diag(self.C)
         deviation = np.sqrt(np.maximum(variance, 0))
         # Rounding E of C has |E_ij| <= tolerance sqrt(S_ii S_jj); below these, d and g are only it.
@@ -182,6 +181,13 @@ class _Root:
 
 
 def _unit(matrix: Array) -> float:
-    """The power of two that brings the largest entry into [1/2, 1)."""
-    top = float(np.abs(matrix).max())
-    return float(2.0 ** -np.frexp(top)[1]) if top > 0 else 1.0
+    """A power of two that keeps squares from overflow and underflow; 1 where there is no danger.
+
+    The largest entry of a positive semidefinite matrix is on its diagonal.
+    """
+    exponent = int(np.frexp(np.diag(matrix).max())[1])
+    return 1.0 if abs(exponent) < 100 else float(np.ldexp(1.0, min(-exponent, 1000)))
+
+
+def _scaled(matrix: Array, unit: float) -> Array:
+    return matrix if unit == 1 else matrix * unit
