@@ -14,8 +14,6 @@ from numpy.typing import ArrayLike
 
 from pruning.checks import Array, covariance, positive, real_array
 
-EPS = float(np.finfo(np.float64).eps)
-
 
 def degrees_of_freedom(S: ArrayLike, lam: float) -> float:
     """N(lam) = Tr[S (S + lam I)^{-1}] = sum_j mu_j / (mu_j + lam).
@@ -39,10 +37,11 @@ def degrees_of_freedom(S: ArrayLike, lam: float) -> float:
 
     Notes
     -----
-    From eigenvalues every summand has a relative error of three roundings, whatever lam.
-    From a matrix, eigenvalues are accurate to about m eps mu_1 and no better: smaller ones are
-    rounding and count as 0. N is therefore accurate to m^2 eps mu_1 / lam, and for lam below
-    m eps mu_1 it counts the eigenvalues that float64 can tell from 0.
+    From eigenvalues every summand has a relative error of three roundings, whatever lam. From a
+    matrix, mu_j is accurate to about m eps sqrt(mu_j mu_1), and a node that depends on others to
+    the rank tolerance of `pruning.factor` (1e-13 of its variance at m = 64) counts as dependent.
+    Accuracy ends there: N(lam) is that of a covariance within this distance of S, relatively in
+    every diagonal entry.
 
     Source: theory, section 2 (B17).
     """
@@ -93,9 +92,10 @@ def lam_for_degrees_of_freedom(S: ArrayLike, N: float) -> float:
 
 
 def spectrum(S: ArrayLike) -> Array:
-    """Eigenvalues of S in falling order, or the given ones; those below m eps mu_1 become 0.
+    """Eigenvalues of S in falling order, zeros included.
 
-    A one-dimensional argument is taken as exact eigenvalues and only sorted.
+    A one-dimensional argument is taken as exact eigenvalues and only sorted. Those of a matrix are
+    the squared singular values of its pivoted Cholesky factor, as in `leverage_scores`.
     """
     given = np.asarray(S)
     if given.ndim == 1:
@@ -103,9 +103,11 @@ def spectrum(S: ArrayLike) -> Array:
         if mu.size == 0 or mu[-1] < 0:
             raise ValueError(f"eigenvalues of S must be at least 0, got {mu[-1:] or 'none'}")
         return mu
+    from pruning.selection.leverage import spectrum as positive_spectrum
+
     matrix = covariance("S", S)
-    mu: Array = np.linalg.eigvalsh(matrix)[::-1].astype(np.float64)
-    return np.where(mu > len(mu) * EPS * mu[0], mu, 0.0)
+    mu, _ = positive_spectrum(matrix)
+    return np.concatenate([mu, np.zeros(len(matrix) - len(mu))])
 
 
 def _dof(mu: Array, lam: float) -> float:

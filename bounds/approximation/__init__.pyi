@@ -5,7 +5,10 @@ from .global_ import global_bound as global_bound
 from .measured import approximation_error as approximation_error
 from .power import power_bound as power_bound
 from .recursion import recursion_bound as recursion_bound
+from .scaled import scaled_bound as scaled_bound
+from .stepwise import stepwise_bound as stepwise_bound
 from .toeplitz import toeplitz_bound as toeplitz_bound
+from .trajectory import trajectory_bound as trajectory_bound
 from .weighted import weighted_bound as weighted_bound
 from .weighted_from_mean import weighted_from_mean_bound as weighted_from_mean_bound
 
@@ -16,8 +19,11 @@ __all__ = [
     "global_bound",
     "power_bound",
     "recursion_bound",
+    "scaled_bound",
     "slack_chain",
+    "stepwise_bound",
     "toeplitz_bound",
+    "trajectory_bound",
     "weighted_bound",
     "weighted_from_mean_bound",
 ]

@@ -1,0 +1,147 @@
+"""`approximation.trajectory`: products of the actual factors along each sequence.
+
+For the pair of runs, s(a) - s(b) = Delta (a - b) with Delta diagonal and |Delta| <= rho, so that
+f^_t - f'_t = W_o r_t + sum_s W_o' Delta_t W_h' Delta_{t-1} ... Delta_{s+1} W_h[J,:] r_s, an
+equality. Norms are taken of its terms only: what `approximation.recursion` loses beyond this is
+lost by taking norms of factors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bounds.approximation.measured import Runs, output_gap, paired_runs
+from bounds.approximation.residuals import Residuals, residuals, time_weights
+from bounds.terms import VALID, Bound, Term, safe_log
+from pruning.checks import Array, choice
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+NONDECREASING = ("relu", "tanh", "identity", "logistic", "leaky_relu")
+
+
+def trajectory_bound(
+    pruned: PrunedRNN,
+    x: ArrayLike,
+    weights: ArrayLike | None = None,
+    norms: str = "vectors",
+    batch: int = 64,
+) -> Bound:
+    r"""||f^ - f'||_{n,w} <= || ||W_o r_t|| + sum_s ||W_o' Delta_t ... Delta_{s+1} g_s|| ||_{n,w}.
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        Both networks.
+    x : (n, T, d_x) floats or (n, T) tokens
+        The sample; both networks are run on it.
+    weights : (T,) array, optional
+        Any time weights; 1/T by default.
+    norms : {"vectors", "products"}
+        ``vectors``: norms of the terms as written, g_s = W_h[J,:] r_s. ``products``: norm of each
+        product of matrices times ||g_s||, which is larger.
+    batch : int
+        Sequences held in memory at a time.
+
+    Returns
+    -------
+    Bound
+        Terms ``read-out`` = ||W_o r||_{n,w} and ``propagated``, the norm of the sum over s.
+
+    Notes
+    -----
+    Cost n T^2 k^2, or n T^2 d_y k^2 for products. Evaluated in float64 without outward rounding:
+    Delta is a quotient of measured differences, and the sum of the terms is compared with the
+    measured gap in the tests. Source: theory, section 3.
+    """
+    choice("norms", norms, ["vectors", "products"])
+    checked = pruned.original.check_input(x)
+    n, T = checked.shape[:2]
+    w = time_weights(weights, T)
+    parts = residuals(pruned)
+    contributions = _vectors if norms == "vectors" else _products
+    read_out, spread = [], []
+    for runs in paired_runs(pruned, checked, batch):
+        size = np.linalg.norm(runs.states @ parts.output.T, axis=-1)
+        read_out.append(float((np.square(size) @ w).sum()))
+        factors = deltas(pruned, parts, runs)
+        drive = runs.states @ parts.hidden.T
+        total = contributions(parts, factors, drive)
+        spread.append(float((np.square(total) @ w).sum()))
+    id = "approximation.trajectory"
+    each = (
+        r"\|W_o' \Delta_t W_h' \cdots \Delta_{s+1} g_s\|"
+        if norms == "vectors"
+        else r"\|W_o' \Delta_t W_h' \cdots \Delta_{s+1}\|_2\,\|g_s\|"
+    )
+    formula = rf"\bigl\|\sum_{{s<t}} {each}\bigr\|_{{n,w}}"
+    half_n = 0.5 * math.log(n)
+    terms = (
+        Term("read-out", 0.5 * safe_log(math.fsum(read_out)) - half_n, r"\|W_o r\|_{n,w}", id),
+        Term(
+            "propagated", 0.5 * safe_log(math.fsum(spread)) - half_n, formula, id, {"T": T, "n": n}
+        ),
+    )
+    statement = rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula}"
+    return Bound(id, statement, terms, VALID)
+
+
+def unrolled_gap(pruned: PrunedRNN, runs: Runs) -> tuple[Array, Array]:
+    """f^_t - f'_t, (n, T, d_y): measured, and as the unrolled sum, which is equal but for rounding."""
+    parts = residuals(pruned)
+    total = runs.states @ parts.output.T
+    drive = runs.states @ parts.hidden.T
+    for t, P in _unroll(parts, deltas(pruned, parts, runs), drive):
+        total[:, t] += P.sum(axis=1) @ parts.w_output.T
+    return output_gap(pruned, runs), total
+
+
+def deltas(pruned: PrunedRNN, parts: Residuals, runs: Runs) -> Array:
+    """Delta_t of every sequence and step, (n, T, k); 0 where both arguments are equal."""
+    e = runs.pruned_states - runs.states[:, :, pruned.nodes]
+    change = np.zeros_like(e)
+    change[:, 1:] = e[:, :-1] @ parts.w_hidden.T - runs.states[:, :-1] @ parts.hidden.T
+    out = np.zeros_like(e)
+    np.divide(e, change, out=out, where=change != 0)
+    name = pruned.original.activation.name.split(":")[0]
+    low = 0.0 if name in NONDECREASING else -parts.rho
+    # A quotient of differences near rounding may leave the range that the true one is in.
+    return np.clip(out, low, parts.rho)
+
+
+def _unroll(parts: Residuals, factors: Array, drive: Array) -> Iterator[tuple[int, Array]]:
+    """Yield t and the vectors Delta_t W_h' ... Delta_{s+1} g_s for s < t, (n, t, k)."""
+    n, T, k = drive.shape
+    P = np.zeros((n, 0, k))
+    for t in range(1, T):
+        P = np.concatenate([P @ parts.w_hidden.T, drive[:, t - 1 : t]], axis=1)
+        P *= factors[:, t, None, :]
+        yield t, P
+
+
+def _vectors(parts: Residuals, factors: Array, drive: Array) -> Array:
+    total = np.zeros(drive.shape[:2])
+    for t, P in _unroll(parts, factors, drive):
+        total[:, t] = np.linalg.norm(P @ parts.w_output.T, axis=-1).sum(axis=1)
+    return total
+
+
+def _products(parts: Residuals, factors: Array, drive: Array) -> Array:
+    n, T, k = drive.shape
+    size = np.linalg.norm(drive, axis=-1)
+    total = np.zeros((n, T))
+    if k == 0:
+        return total
+    for t in range(1, T):
+        Q = parts.w_output * factors[:, t, None, :]
+        for s in range(t - 1, -1, -1):
+            total[:, t] += np.linalg.norm(Q, 2, axis=(1, 2)) * size[:, s]
+            if s:
+                Q = (Q @ parts.w_hidden) * factors[:, s, None, :]
+    return total
