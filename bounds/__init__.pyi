@@ -1,13 +1,34 @@
 from .approximation import approximation_bound as approximation_bound
 from .approximation import approximation_error as approximation_error
 from .approximation import slack_chain as slack_chain
+from .assembly import Setting as Setting
+from .complexity import chain as chain
+from .complexity import dudley as dudley
+from .complexity import massart as massart
+from .covering import ball_covering as ball_covering
+from .covering import class_cover as class_cover
+from .covering import greedy_net as greedy_net
+from .covering import maurey as maurey
 from .degrees_of_freedom import degrees_of_freedom as degrees_of_freedom
 from .degrees_of_freedom import lam_for_degrees_of_freedom as lam_for_degrees_of_freedom
 from .degrees_of_freedom import leverage_scores as leverage_scores
+from .generalization import fixed_nodes_bound as fixed_nodes_bound
+from .generalization import generalization_bound as generalization_bound
+from .inverse_kl import inverse_kl as inverse_kl
+from .inverse_kl import kl as kl
+from .lipschitz import Radii as Radii
+from .lipschitz import input_lipschitz as input_lipschitz
+from .lipschitz import output_bound as output_bound
+from .lipschitz import parameter_lipschitz as parameter_lipschitz
+from .lipschitz import state_bound as state_bound
+from .loss_constants import loss_constants as loss_constants
 from .node_counts import failure_probability as failure_probability
 from .node_counts import largest_degrees_of_freedom as largest_degrees_of_freedom
 from .node_counts import node_count as node_count
 from .node_counts import node_counts as node_counts
+from .node_theorems import degrees_of_freedom_bound as degrees_of_freedom_bound
+from .node_theorems import determinantal_bound as determinantal_bound
+from .stratified import stratified_bound as stratified_bound
 from .terms import FIXED_RADII as FIXED_RADII
 from .terms import ORDER_ONLY as ORDER_ONLY
 from .terms import VALID as VALID
@@ -15,6 +36,13 @@ from .terms import Bound as Bound
 from .terms import Condition as Condition
 from .terms import Term as Term
 from .terms import violated as violated
+from .tradeoff import Tradeoff as Tradeoff
+from .tradeoff import tradeoff as tradeoff
+from .tradeoff import tradeoff_order as tradeoff_order
+from .uniform import net as net
+from .uniform import net_chain as net_chain
+from .uniform import net_kl as net_kl
+from .uniform import rademacher_term as rademacher_term
 
 __all__ = [
     "FIXED_RADII",
@@ -22,16 +50,44 @@ __all__ = [
     "VALID",
     "Bound",
     "Condition",
+    "Radii",
+    "Setting",
     "Term",
+    "Tradeoff",
     "approximation_bound",
     "approximation_error",
+    "ball_covering",
+    "chain",
+    "class_cover",
     "degrees_of_freedom",
+    "degrees_of_freedom_bound",
+    "determinantal_bound",
+    "dudley",
     "failure_probability",
+    "fixed_nodes_bound",
+    "generalization_bound",
+    "greedy_net",
+    "input_lipschitz",
+    "inverse_kl",
+    "kl",
     "lam_for_degrees_of_freedom",
     "largest_degrees_of_freedom",
     "leverage_scores",
+    "loss_constants",
+    "massart",
+    "maurey",
+    "net",
+    "net_chain",
+    "net_kl",
     "node_count",
     "node_counts",
+    "output_bound",
+    "parameter_lipschitz",
+    "rademacher_term",
     "slack_chain",
+    "state_bound",
+    "stratified_bound",
+    "tradeoff",
+    "tradeoff_order",
     "violated",
 ]

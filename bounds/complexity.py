@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +112,8 @@ def log_radii(log_diameter: float, u: Array) -> Array:
 @functools.cache
 def grid() -> Array:
     """1 = u_0 > u_1 > ..., fine near 1."""
-    pieces, top = [np.zeros(1)], 0.0
+    pieces: list[Any] = [np.zeros(1)]
+    top = 0.0
     for step, depth in _DEPTHS:
         pieces.append(top + step * np.arange(1, round((depth - top) / step) + 1))
         top = depth

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -108,9 +109,11 @@ class Radii:
 
     def scaled(self, factor: float, blocks: Sequence[str]) -> Radii:
         """Return radii with the named blocks multiplied by a factor, rounded up."""
-        larger = {block: float(np.nextafter(self[block] * factor, np.inf)) for block in blocks}
-        larger = {block: value if self[block] else 0.0 for block, value in larger.items()}
-        return replace(self, **larger)
+        values: dict[str, Any] = {
+            block: math.nextafter(self[block] * factor, math.inf) if self[block] else 0.0
+            for block in blocks
+        }
+        return replace(self, **values)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,211 @@
+r"""The generalization bounds of a pruned RNN, term by term (theory, section 7).
+
+Psi(f') <= Psi^(f^) + rho_psi ||f^ - f'||_{n,w} + complexity + confidence, for a class F(k; R) whose
+k and radii were fixed before the data were seen, or paid for. The label of a bound says which.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
+from bounds.lipschitz import Radii, time_weights
+from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
+from pruning.checks import choice, positive
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+THEOREMS = ("fixed_nodes", "degrees_of_freedom", "determinantal", "stratified")
+
+
+def generalization_bound(
+    pruned: PrunedRNN,
+    x: ArrayLike,
+    y: ArrayLike,
+    theorem: str = "fixed_nodes",
+    *,
+    targets: str = "last",
+    weights: ArrayLike | None = None,
+    radii: Radii | None = None,
+    input_bound: float | None = None,
+    norm: str = "spectral",
+    approximation: str | None = "best",
+    lam: float | None = None,
+    **options: Any,
+) -> Bound:
+    """The bound of a theorem of section 7 for a pruned network and its training sample.
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        Both networks.
+    x : (n, T, d_x) floats or (n, T) integer tokens
+        The training inputs.
+    y : array
+        Targets, as `pruning.losses.loss_values` reads them: of the last step, (n,) or (n, d_y), or
+        with ``targets="every"`` of every step, (n, T) or (n, T, d_y).
+    theorem : str
+        ``fixed_nodes``, ``degrees_of_freedom``, ``determinantal`` or ``stratified``.
+    targets : str
+        ``last`` or ``every``.
+    weights : (T,) array, optional
+        Time weights where the targets are of every step; 1/T by default.
+    radii : Radii, optional
+        Of the class; for ``degrees_of_freedom`` and ``determinantal`` that of the large network,
+        from which those of the small one follow. Measured where not given, and labelled so.
+        ``stratified`` measures them, and pays.
+    input_bound : float, optional
+        R_x >= ||x_t|| almost surely, known in advance. Without it R_x is the largest of the sample.
+    norm : str
+        ``spectral`` or ``frobenius``, for measured radii.
+    approximation : str or None
+        Method of `approximation_bound`, for ``fixed_nodes`` and ``stratified``. None: Psi^ is that
+        of the compressed network, and there is no error to bound.
+    lam : float, optional
+        For ``degrees_of_freedom`` and ``determinantal``; by default the smallest that k allows.
+    options
+        The other fields of `Setting`: delta, loss, gamma, label_bound, complexity, split, eps.
+    """
+    choice("theorem", theorem, THEOREMS)
+    choice("targets", targets, ("last", "every"))
+    checked = pruned.original.check_input(x)
+    n, T = checked.shape[:2]
+    if targets == "last" and weights is not None:
+        raise ValueError("weights must not be given with targets 'last', which has its own")
+    w = time_weights("last" if targets == "last" else "mean" if weights is None else weights, T)
+    by_nodes = theorem in ("degrees_of_freedom", "determinantal")
+    network = pruned.original if by_nodes or approximation is not None else pruned.pruned
+    gamma = options.get("gamma", 1.0)
+    loss = empirical_loss(network, checked, y, options.get("loss", "margin_ramp"), w, gamma)
+    setting = Setting(n, T, loss, weights=w, **options)
+    if radii is None:
+        r_x = largest_input(checked) if input_bound is None else input_bound
+        of = pruned.original if by_nodes else pruned.pruned
+        radii = Radii.of(of, r_x, norm, data_fixed=input_bound is not None)
+    if by_nodes:
+        from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
+
+        bound = degrees_of_freedom_bound if theorem == "degrees_of_freedom" else determinantal_bound
+        S, k = pruned.covariance, len(pruned.nodes)
+        return bound(pruned.original, S, k, setting, radii, lam=lam, pruned=pruned)
+    distance = None if approximation is None else _distance(pruned, checked, w, approximation)
+    if theorem == "fixed_nodes":
+        return fixed_nodes_bound(pruned, setting, radii, distance)
+    from bounds.stratified import stratified_bound
+
+    return stratified_bound(pruned, setting, distance, radii.data, data_fixed=radii.data_fixed)
+
+
+def fixed_nodes_bound(
+    pruned: PrunedRNN,
+    setting: Setting,
+    radii: Radii,
+    approximation: Bound | None,
+) -> Bound:
+    """The bound of `theorem.fixed_nodes` for a pruned network.
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        The pair of networks; the compressed one has k nodes.
+    setting : Setting
+        With the empirical loss Psi^(f^) of the large network; or, where `approximation` is None,
+        Psi^(f') of the compressed one.
+    radii : Radii
+        Of the class that f' must lie in; `Radii.of(pruned.pruned, x_max)` are measured ones, which
+        the label then says.
+    approximation : Bound or None
+        A bound on ||f^ - f'||_{n,w} on the sample, for the weights w of the setting, as from
+        `approximation_bound`.
+
+    Returns
+    -------
+    Bound
+        Terms ``empirical loss``, ``approximation``, ``complexity`` and ``confidence``.
+
+    Notes
+    -----
+    Source: F22 (reconstructed), theory, section 7. Free to depend on the data: J, A, lam, tau,
+    theta, the eps of a net, the split, D and the lower limit of Dudley's integral.
+    """
+    small = pruned.pruned
+    members = loss_class(setting, radii, small.m, small.d_x, small.d_y, small.activation)
+    conditions = [
+        *common_conditions(setting, members, small.activation),
+        Condition(
+            "f' in the class",
+            radii.contain(small),
+            "The norms of the compressed weights are "
+            + ("within the radii." if radii.contain(small) else "not all within the radii."),
+        ),
+    ]
+    label = VALID if radii.fixed and inputs_bounded(setting, members) else FIXED_RADII
+    if approximation is not None:
+        conditions += approximation.conditions
+        if approximation.label != VALID:
+            label = approximation.label
+    if not radii.contain(small):
+        label = violated("f' in the class F(k; R)")
+    return assemble("theorem.fixed_nodes", setting, members, approximation, label, conditions)
+
+
+def empirical_loss(
+    rnn: Any, x: ArrayLike, y: ArrayLike, loss: str, weights: ArrayLike, gamma: float = 1.0
+) -> float:
+    """Psi^, the mean over the sample of sum_t w_t psi(y_t, f_t), rounded up.
+
+    Parameters
+    ----------
+    rnn : RNN
+        The network.
+    x, y : array
+        Inputs and targets; targets of the last step where the weights are those of the last step.
+    loss : str
+        A name of `pruning.losses.loss_values`.
+    weights : (T,) array
+        Time weights.
+    gamma : float
+        Margin of the ramp.
+    """
+    from pruning.losses import loss_values
+
+    positive("gamma", gamma)
+    x, y = rnn.check_input(x), np.asarray(y)
+    w = np.asarray(weights, dtype=np.float64)
+    last_only = w[-1] == 1
+    total = []
+    start = 0
+    for h in rnn.state_batches(x):
+        targets = y[start : start + len(h)]
+        start += len(h)
+        h = h[:, -1] if last_only else h
+        values = loss_values(loss, h @ rnn.w_output.T + rnn.b_output, targets, gamma)
+        total.append(values if last_only else values @ w)
+    losses = np.concatenate(total)
+    if len(y) != len(losses):
+        raise ValueError(f"y must have one target a sequence, {len(losses)}, got {len(y)}")
+    return float(losses.mean()) * (1 + 1e-12)
+
+
+def largest_input(x: Any) -> float:
+    """The largest ||x_t|| of a sample, rounded up; tokens stand for one-hot vectors."""
+    if x.ndim == 2:
+        return 1.0
+    return float(np.sqrt(np.square(x).sum(axis=-1).max())) * (1 + 1e-12)
+
+
+def _distance(pruned: PrunedRNN, x: Any, w: Any, method: str) -> Bound:
+    from bounds.approximation import approximation_bound
+    from pruning.covariance import StateCovariance
+
+    even = bool((w == w[0]).all())
+    per_step = None
+    if not even:
+        per_step = StateCovariance.from_network(pruned.original, x, per_step=True).per_step
+    return approximation_bound(
+        pruned, x.shape[1], method, weights=None if even else w, per_step=per_step
+    )

@@ -1,0 +1,266 @@
+r"""Generalization bounds whose k comes from the degrees of freedom (theory, section 7).
+
+`theorem.degrees_of_freedom` [paper] and `theorem.determinantal` [sharper] promise *some* set of at
+most k nodes. With N_max(k) the largest N(lam) that k nodes serve, the radii R_h alpha and
+R_o alpha, alpha >= ||A||_F, are fixed with k and the radii of the large network; N(lam) is not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
+from bounds.degrees_of_freedom import degrees_of_freedom, lam_for_degrees_of_freedom, spectrum
+from bounds.lipschitz import Radii, matrix_norm
+from bounds.node_counts import largest_degrees_of_freedom, node_count
+from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Term, show, violated
+from bounds.upward import EPS, add_up, log_up
+from pruning.checks import covariance, integer, positive
+from pruning.rnn import RNN
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+_COUNTS = {
+    "theorem.degrees_of_freedom": "leverage.existence",
+    "theorem.determinantal": "dpp.tradeoff_norm",
+}
+_FACTOR = {"theorem.degrees_of_freedom": 4.0, "theorem.determinantal": 3.0}
+_CONDITION = {
+    "theorem.degrees_of_freedom": "k >= max(1, 5 N log 80 N)",
+    "theorem.determinantal": "k >= max(1, 3 N)",
+}
+
+
+def degrees_of_freedom_bound(
+    original: RNN,
+    S: ArrayLike,
+    k: int,
+    setting: Setting,
+    radii: Radii,
+    *,
+    lam: float | None = None,
+    pruned: PrunedRNN | None = None,
+) -> Bound:
+    """`theorem.degrees_of_freedom`: for some J of at most k >= max(1, 5 N log(80 N)) nodes.
+
+    Parameters
+    ----------
+    original : RNN
+        The large network f^, m nodes.
+    S : (m, m) array
+        Its time-mean covariance on the sample.
+    k : int
+        Number of nodes, 1..m, fixed in advance.
+    setting : Setting
+        With the empirical loss of f^.
+    radii : Radii
+        Of a class that f^ lies in; those of f' follow: R_h and R_o times sqrt((20/3) m N_max(k)).
+    lam : float, optional
+        lam > 0; by default the smallest that k nodes serve. It may depend on the sample.
+    pruned : PrunedRNN, optional
+        The network at hand: whether the bound was shown for its very nodes is then a condition.
+
+    Returns
+    -------
+    Bound
+        Labelled *hypothesis violated* where k is too small for this lam, unless the residuals and
+        the norm that the theorem promises are met by the nodes of `pruned`.
+
+    Notes
+    -----
+    Source: F22, S20 (reconstructed), theory, sections 2a and 7.
+    """
+    return _bound("theorem.degrees_of_freedom", original, S, k, setting, radii, lam, pruned)
+
+
+def determinantal_bound(
+    original: RNN,
+    S: ArrayLike,
+    k: int,
+    setting: Setting,
+    radii: Radii,
+    *,
+    lam: float | None = None,
+    pruned: PrunedRNN | None = None,
+) -> Bound:
+    """`theorem.determinantal`: for some J of at most k >= max(1, 3 N) nodes.
+
+    Arguments and result as for `degrees_of_freedom_bound`, with L_A(J) <= 3 lam N(lam) and
+    ||A||_F^2 <= 3 (N (m - N) + sum_j kap_j^2) of `dpp.tradeoff` in place of section 2a. The radii
+    need the largest value of that over all spectra with N <= k/3: sum kap^2 <= min(N, N^2).
+    """
+    return _bound("theorem.determinantal", original, S, k, setting, radii, lam, pruned)
+
+
+def log_norm_of_reconstruction(id: str, m: int, N: float) -> float:
+    """Log of the largest ||A||_F that a theorem leaves up to N degrees of freedom, rounded up."""
+    if N == 0:
+        return -math.inf
+    if id == "theorem.degrees_of_freedom":
+        return add_up(math.log(20 * m) / 2, -math.log(3) / 2, math.log(N) / 2)
+    # N (m - N) + min(N, N^2) increases up to (m + 1)/2, for m >= 1.
+    top = min(N, max((m + 1) / 2, 1.0))
+    return add_up(math.log(3 * (top * (m - top) + min(top, top * top))) / 2, 16 * EPS)
+
+
+def _bound(
+    id: str,
+    original: RNN,
+    S: ArrayLike,
+    k: int,
+    setting: Setting,
+    radii: Radii,
+    lam: float | None,
+    pruned: PrunedRNN | None,
+) -> Bound:
+    S = covariance("S", S)
+    m = original.m
+    if len(S) != m:
+        raise ValueError(f"S must have shape ({m}, {m}) for this network, got {S.shape}")
+    k = integer("k", k, 1, m)
+    largest = largest_degrees_of_freedom(k, _COUNTS[id], m) * (1 + 1e-9)
+    lam = _smallest_lam(S, largest / (1 + 2e-9)) if lam is None else positive("lam", lam)
+    mu = spectrum(S)
+    # Above what the eigenvalues' own rounding can hide, and never above m.
+    N = min(degrees_of_freedom(mu, lam) * (1 + 1e-12) + m * m * EPS * float(mu[0]) / lam, m)
+    log_alpha = log_norm_of_reconstruction(id, m, N)
+    approximation = _a_priori(id, original, setting, lam, N, log_alpha)
+    class_radii = _scaled(radii, log_norm_of_reconstruction(id, m, largest))
+    s = original.activation
+    members = loss_class(setting, class_radii, k, original.d_x, original.d_y, s)
+
+    count = node_count(S, lam, _COUNTS[id])
+    enough = count.nodes <= k
+    detail = f"The theorem {count.detail.rstrip('.')}; k is {k}."
+    conditions = [
+        *common_conditions(setting, members, s),
+        Condition("f^ in its class", radii.contain(original), "Norms of the large network."),
+        Condition(_CONDITION[id], enough, detail),
+    ]
+    notes = []
+    if count.empty:
+        notes.append(f"The condition is empty on this network: it {count.detail}")
+    if _FACTOR[id] * lam * N >= float(np.trace(S)):
+        notes.append(
+            f"At this lam the promised residual, {show(math.log(_FACTOR[id] * lam * N))}, is no "
+            f"smaller than Tr S = {float(np.trace(S)):.4g}, which no node at all gives as well."
+        )
+    shown = False
+    if pruned is not None:
+        these = _these_nodes(id, pruned, lam, N, log_alpha, class_radii)
+        conditions.append(these)
+        shown = bool(these.holds)
+        notes.append(
+            "The bound was shown for the very nodes at hand."
+            if shown
+            else "The theorem promises some set of k nodes; it was not shown for the one at hand."
+        )
+    if not radii.contain(original):
+        label = violated("f^ in the class of its radii")
+    elif not (enough or shown):
+        label = violated(f"{_CONDITION[id]}: {count.nodes} nodes needed, k = {k}, m = {m}")
+    elif radii.fixed and inputs_bounded(setting, members):
+        label = VALID
+    else:
+        label = FIXED_RADII
+    return assemble(id, setting, members, approximation, label, conditions, tuple(notes))
+
+
+def _smallest_lam(S: np.ndarray, N: float) -> float:
+    """The smallest lam with N(lam) <= N; where every lam has, one that makes the error vanish."""
+    mu = spectrum(S)
+    if np.count_nonzero(mu) > N:
+        return lam_for_degrees_of_freedom(mu, N)
+    return max(float(mu[0]), 1e-100) * 1e-40
+
+
+def _a_priori(
+    id: str, original: RNN, setting: Setting, lam: float, N: float, log_alpha: float
+) -> Bound:
+    """`approximation.a_priori` for some J, for any time weights.
+
+    Weights other than 1/T follow from `approximation.weighted_from_mean`, all of whose right-hand
+    side is in the time-mean norm.
+    """
+    from bounds.approximation.a_priori import log_loss_factor
+    from bounds.approximation.kernels import log_geometric_sum, log_powers, log_toeplitz_norm
+
+    T, w = setting.T, setting.w
+    even = bool((w == w[0]).all())
+    log_h, log_o = (
+        log_up(matrix_norm(W, "spectral")) for W in (original.w_hidden, original.w_output)
+    )
+    log_rho = log_up(original.activation.lipschitz)
+    log_a = add_up(log_rho, log_h, log_alpha)
+    read_gain, gain = 0.0, log_geometric_sum(log_a, T)
+    if not even:
+        read_gain = math.log(T * float(w.max())) / 2
+        gain = add_up(log_toeplitz_norm(log_powers(log_a, T), w[1:]), math.log(T) / 2)
+    rate = math.log(_FACTOR[id] * lam) / 2
+    if id == "theorem.degrees_of_freedom":
+        z_o, z_h = (log_loss_factor(W, N) for W in (original.w_output, original.w_hidden))
+        z = r"\min(\|%s\|_F, \sqrt{N}\,\|%s\|_2)"
+    else:
+        z_o, z_h = add_up(log_o, log_up(N) / 2), add_up(log_h, log_up(N) / 2)
+        z = r"\sqrt{N}\,\|%s\|_2"
+    z = rf"\sqrt{{{_FACTOR[id]:g}\lambda}}\," + z
+    source = "approximation.a_priori"
+    if id == "theorem.determinantal":
+        source += " with dpp.tradeoff"
+    if not even:
+        source += ", approximation.weighted_from_mean"
+    kernel = r"\Gamma_T(\rho\|W_h\|_2\alpha)"
+    read_formula = z.replace("%s", "W_o")
+    if not even:
+        kernel = r"\sqrt{T}\,\|\mathrm{diag}(\sqrt{w_2}..\sqrt{w_T}) L_T(\rho\|W_h\|_2\alpha)\|_2"
+        read_formula = r"\sqrt{T \max w}\," + read_formula
+    propagated = add_up(log_o, log_alpha, log_rho, gain, rate, z_h)
+    inputs = {"lam": lam, "N(lam)": N, "T": T}
+    terms = (
+        Term("read-out", add_up(read_gain, rate, z_o), read_formula, source, inputs),
+        Term(
+            "propagated",
+            propagated,
+            rf"\|W_o\|_2\,\alpha\,\rho\,{kernel}\," + z.replace("%s", "W_h"),
+            source,
+            {**inputs, "log alpha": None if log_alpha == -math.inf else log_alpha},
+        ),
+    )
+    return Bound("approximation.a_priori", r"\|\hat f - f'\|_{n,w}", terms)
+
+
+def _these_nodes(
+    id: str, pruned: PrunedRNN, lam: float, N: float, log_alpha: float, radii: Radii
+) -> Condition:
+    """Whether the network at hand has the residuals, the norm and the class that were promised."""
+    from bounds.approximation.a_priori import log_loss_factor
+
+    full, margin = pruned.original, 1 - 1e-9
+    frobenius = id == "theorem.degrees_of_freedom"
+
+    def allowed(W: np.ndarray) -> float:
+        log_z = log_loss_factor(W, N) if frobenius else log_up(matrix_norm(W, "spectral"))
+        return _FACTOR[id] * lam * math.exp(2 * log_z) * (1 if frobenius else N) * margin
+
+    size = matrix_norm(pruned.reconstruction, "spectral")
+    checks = {
+        "||W_o r||^2": pruned.losses["output"] <= allowed(full.w_output),
+        "||W_h[J,:] r||^2": pruned.losses["recurrent"] <= allowed(full.w_hidden),
+        "||A||": log_up(size) <= log_alpha - 1e-9,
+        "the radii": radii.contain(pruned.pruned),
+    }
+    missing = [name for name, holds in checks.items() if not holds]
+    detail = "not as promised: " + ", ".join(missing) if missing else "residuals and norm are met"
+    return Condition("the nodes at hand", not missing, f"For the nodes at hand: {detail}.")
+
+
+def _scaled(radii: Radii, log_alpha: float) -> Radii:
+    """R_h alpha and R_o alpha; alpha beyond floats is refused by `Radii`."""
+    alpha = math.exp(log_alpha) * (1 + 1e-12) if log_alpha < 700 else math.inf
+    return replace(radii.scaled(alpha, ("hidden", "output")), norm=radii.norm)

@@ -1,0 +1,91 @@
+r"""`theorem.stratified`: radii measured on the data, and paid for (theory, section 7).
+
+Every block's radius is rounded up to a grid 2^{j/g}, and the point j of the grid has the weight
+w(j) = (2/3)/((|j|+1)(|j|+2)), which sums to 1 over the integers. A union over the grids replaces
+log(1/delta) by log(1/delta) + log(1/prod w): a valid bound, without any radius fixed in advance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
+from bounds.lipschitz import BLOCKS, Radii
+from bounds.terms import FIXED_RADII, VALID, Bound, Condition
+from bounds.upward import add_up
+from pruning.checks import integer
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+ZERO_WEIGHT = 1 / 8  # of the radius 0, which no power of two reaches
+
+
+def stratified_bound(
+    pruned: PrunedRNN,
+    setting: Setting,
+    approximation: Bound | None,
+    data: float,
+    *,
+    data_fixed: bool,
+    fineness: Mapping[str, int] | None = None,
+    norm: str = "spectral",
+) -> Bound:
+    """The bound of `theorem.fixed_nodes` with measured radii and their price.
+
+    Parameters
+    ----------
+    pruned, setting, approximation
+        As for `fixed_nodes_bound`.
+    data : float
+        R_x.
+    data_fixed : bool
+        Whether R_x was fixed in advance.
+    fineness : mapping of block to int, optional
+        g of each block's grid 2^{j/g}, fixed in advance: T for ``hidden`` and 1 for the others by
+        default. Rounding R_h up to a power of two would multiply L by as much as 2^T.
+    norm : str
+        ``spectral`` or ``frobenius``.
+    """
+    small = pruned.pruned
+    steps = {block: setting.T if block == "hidden" else 1 for block in BLOCKS}
+    steps.update(fineness or {})
+    measured = Radii.of(small, data, norm, data_fixed=data_fixed)
+    rounded: dict[str, Any] = {}
+    price = {}
+    for block in BLOCKS:
+        g = integer(f"fineness of {block}", steps[block], 1)
+        rounded[block], price[block] = grid_radius(measured[block], g)
+    # The size k, from 0..m.
+    sizes = math.log(pruned.original.m + 1)
+    total = add_up(setting.log_price, sizes, *price.values())
+    radii = replace(measured, **rounded)
+    paid = replace(setting, log_price=total)
+    members = loss_class(paid, radii, small.m, small.d_x, small.d_y, small.activation)
+    how = f"Radii on a grid and k in 0..m were paid for with {total:.4g} nats."
+    conditions = common_conditions(paid, members, small.activation, how)
+    label = VALID if inputs_bounded(setting, members) else FIXED_RADII
+    if approximation is not None:
+        conditions += approximation.conditions
+        label = label if approximation.label == VALID else approximation.label
+    conditions.append(Condition("f' in the class", radii.contain(small), "Radii were rounded up."))
+    return assemble("theorem.stratified", paid, members, approximation, label, conditions, (how,))
+
+
+def grid_radius(radius: float, g: int) -> tuple[float, float]:
+    """Return the smallest grid value 2^{j/g} >= radius, and log(1/w(j)); the atom for radius 0."""
+    if radius == 0:
+        return 0.0, -math.log(ZERO_WEIGHT)
+    j = math.ceil(g * math.log2(radius)) - 1
+    # The grid is what this float expression says, so that rounding does not matter.
+    while 2.0 ** (j / g) < radius:
+        j += 1
+    return 2.0 ** (j / g), -math.log((1 - ZERO_WEIGHT) * grid_weight(j))
+
+
+def grid_weight(j: int) -> float:
+    """w(j) = (2/3)/((|j| + 1)(|j| + 2))."""
+    return 2 / 3 / ((abs(j) + 1) * (abs(j) + 2))
