@@ -14,8 +14,6 @@ from .degrees_of_freedom import lam_for_degrees_of_freedom as lam_for_degrees_of
 from .degrees_of_freedom import leverage_scores as leverage_scores
 from .generalization import fixed_nodes_bound as fixed_nodes_bound
 from .generalization import generalization_bound as generalization_bound
-from .inverse_kl import inverse_kl as inverse_kl
-from .inverse_kl import kl as kl
 from .lipschitz import Radii as Radii
 from .lipschitz import input_lipschitz as input_lipschitz
 from .lipschitz import output_bound as output_bound
@@ -28,6 +26,8 @@ from .node_counts import node_count as node_count
 from .node_counts import node_counts as node_counts
 from .node_theorems import degrees_of_freedom_bound as degrees_of_freedom_bound
 from .node_theorems import determinantal_bound as determinantal_bound
+from .relative_entropy import inverse_kl as inverse_kl
+from .relative_entropy import kl as kl
 from .stratified import stratified_bound as stratified_bound
 from .terms import FIXED_RADII as FIXED_RADII
 from .terms import ORDER_ONLY as ORDER_ONLY
@@ -36,9 +36,9 @@ from .terms import Bound as Bound
 from .terms import Condition as Condition
 from .terms import Term as Term
 from .terms import violated as violated
-from .tradeoff import Tradeoff as Tradeoff
-from .tradeoff import tradeoff as tradeoff
-from .tradeoff import tradeoff_order as tradeoff_order
+from .tradeoffs import Tradeoff as Tradeoff
+from .tradeoffs import tradeoff as tradeoff
+from .tradeoffs import tradeoff_order as tradeoff_order
 from .uniform import net as net
 from .uniform import net_chain as net_chain
 from .uniform import net_kl as net_kl

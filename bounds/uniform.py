@@ -15,7 +15,7 @@ import numpy as np
 
 from bounds.complexity import chain, chain_grid, dudley, grid, log_radii
 from bounds.covering import LogCovering
-from bounds.inverse_kl import inverse_kl
+from bounds.relative_entropy import inverse_kl
 from bounds.terms import safe_log
 from bounds.upward import EPS, add_up, log_sum_up
 from pruning.checks import choice, fraction, integer, positive
