@@ -1,0 +1,160 @@
+"""The three meanings of one formula (design, idea 2).
+
+An arithmetic is a frozen value: it lifts instances exactly, names the namespace `xp` that a body
+is called with, and compares the two sides. Values travel between processes as floats, and are
+lifted where they are used.
+
+Examples
+--------
+>>> arith = balls(precision=128)
+>>> with arith.active():
+...     S = arith.lift([[2.0, 1.0], [1.0, 2.0]])
+...     N = arith.xp.linalg.trace(arith.xp.linalg.solve(S + arith.xp.eye(2), S))
+...     arith.compare(N, 2).relation
+<Relation.BELOW: 'below'>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+
+from .comparison import Comparison, compare_floats
+from .errors import Unsupported
+
+Order = Literal["scalar", "elementwise", "loewner", "identity"]
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """One meaning of a formula; made by `balls`, or one of the constants FLOAT64 and RATIONALS.
+
+    Attributes
+    ----------
+    name : str
+        "float64", "balls" or "rationals".
+    precision : int or None
+        Bits of the midpoints of balls; None for the others.
+    """
+
+    name: Literal["float64", "balls", "rationals"]
+    precision: int | None = None
+
+    @property
+    def xp(self) -> Any:
+        """The namespace that a body receives."""
+        if self.name == "balls":
+            from .ball_namespace import ball_namespace
+
+            return ball_namespace()
+        if self.name == "rationals":
+            from .rational_namespace import rational_namespace
+
+            return rational_namespace()
+        from .float_namespace import float_namespace
+
+        return float_namespace()
+
+    @property
+    def _array(self) -> Any:
+        return self.xp.array
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Return a context in which bodies are to be called; contexts nest and restore.
+
+        Balls work with this arithmetic's precision inside it. In float64 nothing warns: what
+        overflows or is undefined becomes inf or nan, and the comparison says so.
+        """
+        if self.name == "balls":
+            return _ball_precision(self.precision or 53)
+        return np.errstate(all="ignore")
+
+    def lift(self, value: Any) -> Any:
+        """Convert an instance's value exactly (in float64: to the nearest float).
+
+        Floats, fractions, NumPy scalars, arrays of any real dtype and nested lists of these become
+        arrays; so do integer arrays. Python integers, truth values, strings, None and functions
+        pass unchanged: a count stays usable in `range` and in shapes.
+        """
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        if isinstance(value, int | np.integer):
+            return int(value)
+        if value is None or isinstance(value, str) or callable(value):
+            return value
+        if self.name == "float64":
+            return _float_array(value)
+        return self._array.lift(value)
+
+    def compare(self, left: Any, right: Any, order: Order = "elementwise") -> Comparison:
+        """Compare two sides; see `Comparison`.
+
+        Parameters
+        ----------
+        left, right : array of this arithmetic, or number
+            Of one shape; a number stands for an array of that value.
+        order : {"scalar", "elementwise", "loewner", "identity"}
+            Whether left <= right is meant for numbers, entry by entry, for symmetric matrices, or
+            whether left = right is.
+
+        Raises
+        ------
+        ValueError
+            If the sides have the wrong shapes or are not real.
+        """
+        if self.name == "float64":
+            if isinstance(left, Fraction) or isinstance(right, Fraction):
+                left, right = _float_array(left), _float_array(right)
+            return compare_floats(left, right, order)
+        from .exact_comparison import compare_exact
+
+        return compare_exact(self._array, left, right, order)
+
+    def enclosure(self, value: Any) -> tuple[Any, Any]:
+        """Return float64 bounds, rounded outwards, on a number or on every entry of an array."""
+        if self.name == "float64":
+            array = np.asarray(value, dtype=np.float64)
+            return array[()], array[()]
+        from . import ball
+
+        value = self.xp.asarray(value)
+        numbers = [ball.arb(x) for x in value.flat()]
+        low = np.array([ball.lower(x) for x in numbers]).reshape(value.shape)
+        high = np.array([ball.upper(x) for x in numbers]).reshape(value.shape)
+        return low[()], high[()]
+
+    def __str__(self) -> str:
+        return self.name if self.precision is None else f"{self.name} of {self.precision} bits"
+
+
+FLOAT64 = Arithmetic("float64")
+RATIONALS = Arithmetic("rationals")
+
+
+def balls(precision: int = 128) -> Arithmetic:
+    """Return ball arithmetic with midpoints of `precision` bits (at least 2)."""
+    if isinstance(precision, bool) or not isinstance(precision, int) or precision < 2:
+        raise ValueError(f"precision must be an integer of at least 2, got {precision!r}")
+    return Arithmetic("balls", precision)
+
+
+@contextmanager
+def _ball_precision(bits: int) -> Iterator[None]:
+    from .ball import working_precision
+
+    with working_precision(bits):
+        yield
+
+
+def _float_array(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind not in "fiubO":
+        raise Unsupported(f"an array of {value.dtype} is not real")
+    array = np.asarray(value)
+    if array.dtype.kind == "O":
+        array = np.array([float(x) for x in array.ravel()]).reshape(array.shape)
+    return array.astype(np.float64, copy=False)[()]

@@ -1,0 +1,203 @@
+"""Comparisons of balls and of rationals, where a relation other than *overlap* is a proof."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from . import eigenvalues, rational
+from .ball import Balls, from_zero_to, lower, upper
+from .comparison import Comparison, Relation, check_sides
+from .errors import Undecided, Undefined
+from .objects import ObjectArray
+from .rational import Rationals
+
+# Rational ratios are turned into floats through balls of this precision.
+RATIO_BITS = 128
+
+
+def compare_exact(cls: type[ObjectArray], left: Any, right: Any, order: str) -> Comparison:
+    """Compare two arrays of one exact kind."""
+    left, right = _side(cls, left), _side(cls, right)
+    shape = check_sides(order, left.shape, right.shape)
+    if 0 in shape:
+        return Comparison(Relation.EQUAL, agreement_bits=math.inf if order == "identity" else None)
+    if order == "loewner":
+        return _loewner(cls, left, right)
+    lefts, rights = left.flat(), right.flat()
+    count = max(len(lefts), len(rights))
+    lefts = lefts if len(lefts) == count else lefts * count
+    rights = rights if len(rights) == count else rights * count
+    if cls is Balls:
+        for place, (a, b) in enumerate(zip(lefts, rights)):
+            if not (a.is_finite() and b.is_finite()):
+                return Comparison(Relation.NOT_FINITE, index=_unravel(place, shape), finite=False)
+    gaps = [b - a for a, b in zip(lefts, rights)]
+    if order == "identity":
+        return _identity(cls, lefts, rights, gaps, shape)
+    relation, place = _worst(lefts, rights, gaps)
+    low, high = _ratios(cls, lefts, rights)
+    margin = min(_low(cls, gap) for gap in gaps)
+    return Comparison(relation, low, high, margin, _unravel(place, shape))
+
+
+def _side(cls: type[ObjectArray], value: Any) -> Any:
+    if type(value) is cls:
+        return value
+    converted = cls.operand(value)
+    if converted is NotImplemented:
+        raise ValueError(f"both sides must be arrays of {cls.kind}s, got {type(value).__name__}")
+    return converted
+
+
+def _relation(a: Any, b: Any) -> Relation:
+    if a > b:
+        return Relation.ABOVE
+    if a <= b:
+        return Relation.EQUAL if a == b else Relation.BELOW
+    return Relation.OVERLAP
+
+
+_SEVERITY = {Relation.BELOW: 0, Relation.EQUAL: 1, Relation.OVERLAP: 2, Relation.ABOVE: 3}
+
+
+def _worst(lefts: list[Any], rights: list[Any], gaps: list[Any]) -> tuple[Relation, int]:
+    relations = [_relation(a, b) for a, b in zip(lefts, rights)]
+    worst = max(relations, key=_SEVERITY.__getitem__)
+    places = [i for i, relation in enumerate(relations) if relation is worst]
+    return worst, min(places, key=lambda i: _middle(gaps[i]))
+
+
+def _middle(x: Any) -> float:
+    """Return a float near the number, for choosing among places only."""
+    return float(x) if isinstance(x, arb) else float(rational.to_fraction(x))
+
+
+def _identity(
+    cls: type[ObjectArray], lefts: list[Any], rights: list[Any], gaps: list[Any], shape: Any
+) -> Comparison:
+    apart = [abs(gap) for gap in gaps]
+    place = max(range(len(apart)), key=lambda i: _middle(apart[i]))
+    different = [i for i, (a, b) in enumerate(zip(lefts, rights)) if a != b]
+    if different:
+        place = max(different, key=lambda i: _middle(apart[i]))
+        relation = Relation.ABOVE
+    elif all(a == b for a, b in zip(lefts, rights)):
+        relation = Relation.EQUAL
+    else:
+        relation = Relation.OVERLAP
+    low, high = _ratios(cls, lefts, rights)
+    bits = math.inf
+    if relation is not Relation.EQUAL:
+        furthest = _largest(cls, apart)
+        scale = _largest(cls, [abs(x) for x in (*lefts, *rights)])
+        relative = furthest / scale if scale > 0 else furthest
+        bits = _negative_log2(relative)
+    margin = min(_low(cls, gap) for gap in gaps)
+    return Comparison(relation, low, high, margin, _unravel(place, shape), agreement_bits=bits)
+
+
+def _negative_log2(x: Any) -> float:
+    """Return a float p with x <= 2^-p, for a ball x >= 0."""
+    top = x.upper()
+    return lower(-(top.log() / arb(2).log())) if top > 0 else math.inf
+
+
+def _largest(cls: type[ObjectArray], numbers: list[Any]) -> Any:
+    best = _as_ball(cls, numbers[0])
+    for x in numbers[1:]:
+        best = best.max(_as_ball(cls, x))
+    return best
+
+
+def _as_ball(cls: type[ObjectArray], x: Any) -> Any:
+    return x if cls is Balls else arb(x)
+
+
+def _low(cls: type[ObjectArray], x: Any) -> float:
+    return lower(_as_ball(cls, x))
+
+
+def _ratios(
+    cls: type[ObjectArray], lefts: list[Any], rights: list[Any]
+) -> tuple[float | None, float | None]:
+    quotients = [a / b for a, b in zip(lefts, rights) if b > 0]
+    if not quotients:
+        return None, None
+    if cls is Rationals:
+        quotients = [max(quotients)]
+    best = _largest(cls, quotients)
+    return lower(best), upper(best)
+
+
+def _loewner(cls: type[ObjectArray], left: Any, right: Any) -> Comparison:
+    A, B = left.as_matrix(), right.as_matrix()
+    if cls is Rationals:
+        gap = B - A
+        if A.transpose() != A or B.transpose() != B:
+            raise ValueError("both sides must be symmetric matrices")
+        semidefinite, singular = rational.is_positive_semidefinite(gap)
+        relation = Relation.ABOVE
+        if semidefinite:
+            relation = Relation.EQUAL if singular else Relation.BELOW
+        A, B = (_ball_matrix(x) for x in (A, B))
+    else:
+        for matrix in (A, B):
+            if not eigenvalues.frobenius(matrix).is_finite():
+                place = next(i for i, x in enumerate(matrix.entries()) if not x.is_finite())
+                index = _unravel(place, left.shape)
+                return Comparison(Relation.NOT_FINITE, index=index, finite=False)
+        relation = Relation.OVERLAP
+    A, B = eigenvalues.symmetric_part(A), eigenvalues.symmetric_part(B)
+    gap = B - A
+    try:
+        smallest = eigenvalues.eigenvalues(gap)[0]
+    except Undecided:
+        smallest = None
+    margin = None if smallest is None else lower(smallest)
+    if relation is Relation.OVERLAP:
+        relation = _definiteness(gap, smallest)
+    low, high = _generalised_ratio(A, B)
+    return Comparison(relation, low, high, margin)
+
+
+def _definiteness(gap: Any, smallest: Any) -> Relation:
+    if smallest is not None and smallest > 0:
+        return Relation.BELOW
+    if smallest is not None and smallest < 0:
+        return Relation.ABOVE
+    if all(x == 0 for x in gap.entries()):
+        return Relation.EQUAL
+    try:
+        eigenvalues.cholesky(gap)
+    except Undefined:
+        return Relation.ABOVE  # positive pivots, then one that is certainly negative
+    except Undecided:
+        return Relation.OVERLAP
+    return Relation.BELOW
+
+
+def _generalised_ratio(A: Any, B: Any) -> tuple[float | None, float | None]:
+    """Enclose the smallest c with A <= c B, for a certainly positive definite B."""
+    try:
+        factor = eigenvalues.cholesky(B)
+        half = factor.solve(A)
+        whole = factor.solve(half.transpose())
+        largest = eigenvalues.eigenvalues(whole)[-1]
+    except (Undecided, Undefined, ZeroDivisionError):
+        return None, None
+    return lower(largest), upper(largest)
+
+
+def _ball_matrix(matrix: Any) -> Any:
+    return Balls.matrix(matrix.nrows(), matrix.ncols(), [arb(x) for x in matrix.entries()])
+
+
+def _unravel(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(place, shape)) if shape else ()
+
+
+__all__ = ["compare_exact", "from_zero_to"]

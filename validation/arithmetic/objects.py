@@ -1,0 +1,532 @@
+"""Arrays of exact numbers or of balls, as far as the two have their code in common.
+
+An array holds its entries as an object array of NumPy (shape, broadcasting, indexing), or as a
+matrix of FLINT (products, solutions, determinants), or both: each is made from the other when it
+is first needed and kept, since arrays never change. An array without axes holds the bare number.
+Nothing that NumPy would do to the entries by comparing them (maximum, sort, unique, truth) is
+reachable from here.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, ClassVar, NoReturn, Self
+
+import numpy as np
+
+from .errors import OutsideVocabulary, Undecided, Unsupported
+
+# A literal like 0.5 or 12.25 is short. A float that needs more bits than this was rounded before
+# it met an exact number: 1/3, 0.1, math.sqrt(2). It would silently change the statement.
+LITERAL_BITS = 32
+
+
+class ObjectArray:
+    """An immutable array of numbers of one exact kind; see `Balls` and `Rationals`."""
+
+    __slots__ = ("_entries", "_matrix")
+    __hash__ = None  # type: ignore[assignment]
+
+    # Filled in by the two subclasses.
+    kind: ClassVar[str]  # what one entry is called in messages
+    number: ClassVar[Any]  # the type of one entry, made from an int
+    matrix: ClassVar[Any]  # the matrix type of FLINT
+
+    _entries: Any
+    _matrix: Any
+
+    # -- construction ---------------------------------------------------------------------------
+
+    @classmethod
+    def of_entries(cls, entries: Any) -> Self:
+        """Wrap an object array, or one number."""
+        self = object.__new__(cls)
+        self._entries = entries
+        self._matrix = None
+        return self
+
+    @classmethod
+    def of_matrix(cls, matrix: Any) -> Self:
+        """Wrap a matrix of FLINT."""
+        self = object.__new__(cls)
+        self._entries = None
+        self._matrix = matrix
+        return self
+
+    @classmethod
+    def exact(cls, value: Any) -> Any:
+        """Convert one Python or NumPy number exactly."""
+        raise NotImplementedError
+
+    @classmethod
+    def lift(cls, value: Any) -> Self:
+        """Convert numbers, arrays and nested lists of them exactly; arrays of this kind pass."""
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, np.ndarray):
+            if value.dtype.kind not in "fiubO":
+                raise Unsupported(f"an array of {value.dtype} has no exact value as {cls.kind}s")
+            flat = value.ravel().tolist()
+            return cls._from_list([cls.exact(x) for x in flat], value.shape)
+        if isinstance(value, list | tuple):
+            parts = [cls.lift(x) for x in value]
+            return stack(cls, parts) if parts else cls.of_entries(np.empty(0, dtype=object))
+        return cls.of_entries(cls.exact(value))
+
+    @classmethod
+    def literal(cls, value: Any) -> Self:
+        """Convert a Python number that a formula itself mentions; refuse rounded ones."""
+        if isinstance(value, float):
+            try:
+                top = abs(value.as_integer_ratio()[0])
+            except (OverflowError, ValueError):
+                return cls.of_entries(cls.exact(value))
+            if top and (top >> ((top & -top).bit_length() - 1)).bit_length() > LITERAL_BITS:
+                raise Unsupported(
+                    f"the Python float {value!r} met a {cls.kind}, and was rounded before: "
+                    "divide or take roots inside xp, as in 1 / xp.asarray(3.0), or make it an "
+                    "argument of the body, so that it is lifted"
+                )
+        return cls.of_entries(cls.exact(value))
+
+    @classmethod
+    def operand(cls, value: Any) -> Any:
+        """Convert the other side of an operator, or return NotImplemented."""
+        if isinstance(value, int | float | Fraction):
+            return cls.literal(value)
+        if isinstance(value, np.ndarray | np.generic):
+            raise Unsupported(
+                f"a NumPy {type(value).__name__} met a {cls.kind}; lift it first, or use xp.asarray"
+            )
+        if isinstance(value, ObjectArray):
+            raise Unsupported(f"a {value.kind} met a {cls.kind}")
+        return NotImplemented
+
+    @classmethod
+    def _from_list(cls, flat: list[Any], shape: tuple[int, ...]) -> Self:
+        if shape == ():
+            return cls.of_entries(flat[0])
+        array = np.empty(len(flat), dtype=object)
+        array[:] = flat
+        return cls.of_entries(array.reshape(shape))
+
+    # -- the two representations ----------------------------------------------------------------
+
+    def entries(self) -> Any:
+        """Return the entries as an object array (or the one number); not to be written to."""
+        a = self._entries
+        if a is None:
+            m = self._matrix
+            rows, columns = m.nrows(), m.ncols()
+            a = np.fromiter(m.entries(), dtype=object, count=rows * columns)
+            self._entries = a = a.reshape(rows, columns)
+        return a
+
+    def as_matrix(self) -> Any:
+        """Return the matrix of FLINT with these entries; the array must have two axes."""
+        m = self._matrix
+        if m is None:
+            a = self._entries
+            self._matrix = m = self.matrix(a.shape[0], a.shape[1], a.ravel().tolist())
+        return m
+
+    def flat(self) -> list[Any]:
+        """Return the entries as a list, in row-major order."""
+        a = self._entries
+        if a is None:
+            return self._matrix.entries()
+        return a.ravel().tolist() if type(a) is np.ndarray else [a]
+
+    # -- what an array of the standard has ------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        a = self._entries
+        if a is None:
+            return (self._matrix.nrows(), self._matrix.ncols())
+        return a.shape if type(a) is np.ndarray else ()
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        a = self._entries
+        if a is None:
+            return self._matrix.nrows() * self._matrix.ncols()
+        return a.size if type(a) is np.ndarray else 1
+
+    @property
+    def dtype(self) -> str:
+        """The one dtype, called float64 by the namespace."""
+        return "float64"
+
+    @property
+    def T(self) -> Self:
+        """The transpose of a matrix."""
+        if self.ndim != 2:
+            raise ValueError(f"x.T needs two axes, got {self.ndim}; use xp.matrix_transpose")
+        return self.mT
+
+    @property
+    def mT(self) -> Self:
+        """The transpose of the last two axes."""
+        if self._matrix is not None:
+            return self.of_matrix(self._matrix.transpose())
+        if self.ndim < 2:
+            raise ValueError(f"a transpose needs two axes, got {self.ndim}")
+        return self.of_entries(np.swapaxes(self._entries, -1, -2))
+
+    def __getitem__(self, key: Any) -> Self:
+        parts = key if type(key) is tuple else (key,)
+        clean = tuple(self._index(part) for part in parts)
+        a = self.entries()
+        if type(a) is not np.ndarray:
+            if clean in ((), (Ellipsis,)):
+                return self
+            raise IndexError("an array without axes cannot be indexed")
+        return self.of_entries(_scalar_or_array(a[clean]))
+
+    @staticmethod
+    def _index(part: Any) -> Any:
+        if part is None or part is Ellipsis:
+            return part
+        if isinstance(part, slice):
+            ends = (part.start, part.stop, part.step)
+            return slice(*(None if e is None else operator.index(e) for e in ends))
+        if isinstance(part, bool | np.bool_):
+            raise Unsupported("an array is not indexed by truth values; multiply, or use xp.take")
+        try:
+            return operator.index(part)
+        except TypeError:
+            raise Unsupported(
+                f"an array is not indexed by a {type(part).__name__}; use xp.take"
+            ) from None
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("an array without axes has no length")
+        return self.shape[0]
+
+    # -- arithmetic -----------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Self:
+        if type(other) is not type(self):
+            other = self.operand(other)
+            if other is NotImplemented:
+                return NotImplemented
+        m, n = self._matrix, other._matrix
+        if m is not None and n is not None and self.shape == other.shape:
+            return self.of_matrix(m + n)
+        return self.of_entries(self.entries() + other.entries())
+
+    def __radd__(self, other: Any) -> Self:
+        other = self.operand(other)
+        return NotImplemented if other is NotImplemented else other.__add__(self)
+
+    def __sub__(self, other: Any) -> Self:
+        if type(other) is not type(self):
+            other = self.operand(other)
+            if other is NotImplemented:
+                return NotImplemented
+        m, n = self._matrix, other._matrix
+        if m is not None and n is not None and self.shape == other.shape:
+            return self.of_matrix(m - n)
+        return self.of_entries(self.entries() - other.entries())
+
+    def __rsub__(self, other: Any) -> Self:
+        other = self.operand(other)
+        return NotImplemented if other is NotImplemented else other.__sub__(self)
+
+    def __mul__(self, other: Any) -> Self:
+        if type(other) is not type(self):
+            other = self.operand(other)
+            if other is NotImplemented:
+                return NotImplemented
+        # A number times a matrix stays a matrix.
+        m, n = self._matrix, other._matrix
+        if m is not None and n is None and type(other._entries) is not np.ndarray:
+            return self.of_matrix(m * other._entries)
+        if n is not None and m is None and type(self._entries) is not np.ndarray:
+            return self.of_matrix(n * self._entries)
+        return self.of_entries(self.entries() * other.entries())
+
+    def __rmul__(self, other: Any) -> Self:
+        other = self.operand(other)
+        return NotImplemented if other is NotImplemented else other.__mul__(self)
+
+    def __truediv__(self, other: Any) -> Self:
+        if type(other) is not type(self):
+            other = self.operand(other)
+            if other is NotImplemented:
+                return NotImplemented
+        m, b = self._matrix, other._entries
+        if m is not None and b is not None and type(b) is not np.ndarray:
+            return self.of_matrix(m * self.quotient(1, b))
+        return self.of_entries(self.quotient(self.entries(), other.entries()))
+
+    def __rtruediv__(self, other: Any) -> Self:
+        other = self.operand(other)
+        return NotImplemented if other is NotImplemented else other.__truediv__(self)
+
+    def __neg__(self) -> Self:
+        if self._matrix is not None:
+            return self.of_matrix(-self._matrix)
+        return self.of_entries(-self._entries)
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __abs__(self) -> Self:
+        return self.of_entries(abs(self.entries()))
+
+    def __pow__(self, exponent: Any) -> Self:
+        return self.power(self, exponent)
+
+    def __rpow__(self, base: Any) -> Self:
+        base = self.operand(base)
+        return NotImplemented if base is NotImplemented else self.power(base, self)
+
+    def __matmul__(self, other: Any) -> Self:
+        if type(other) is not type(self):
+            if self.operand(other) is NotImplemented:
+                return NotImplemented
+            raise ValueError("@ needs two arrays with axes")
+        if self._matrix is not None and other._matrix is not None:
+            _check_product(self.shape, other.shape)
+            return self.of_matrix(self._matrix * other._matrix)
+        return matmul(self, other)
+
+    @classmethod
+    def quotient(cls, top: Any, bottom: Any) -> Any:
+        """Divide entries."""
+        return top / bottom
+
+    @classmethod
+    def power(cls, base: Any, exponent: Any) -> Any:
+        """Raise to a power."""
+        raise NotImplementedError
+
+    # -- questions: answered when certain -------------------------------------------------------
+
+    def __lt__(self, other: Any) -> Any:
+        return self._compare(other, operator.lt, operator.ge)
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare(other, operator.le, operator.gt)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(other, operator.gt, operator.le)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(other, operator.ge, operator.lt)
+
+    def __eq__(self, other: Any) -> Any:
+        return self._compare(other, operator.eq, operator.ne)
+
+    def __ne__(self, other: Any) -> Any:
+        return self._compare(other, operator.ne, operator.eq)
+
+    def _compare(self, other: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> Any:
+        if type(other) is not type(self):
+            other = self.operand(other)
+            if other is NotImplemented:
+                return NotImplemented
+        a, b = self.entries(), other.entries()
+        if type(a) is not np.ndarray and type(b) is not np.ndarray:
+            return self._answer(a, b, yes, no)
+        a, b = np.broadcast_arrays(_boxed(a), _boxed(b))
+        flat = [self._answer(x, y, yes, no) for x, y in zip(a.ravel(), b.ravel())]
+        return np.array(flat, dtype=bool).reshape(a.shape)
+
+    def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
+        if yes(a, b):
+            return True
+        if no(a, b):
+            return False
+        raise Undecided(f"the {self.kind}s {a} and {b} overlap, so that their order is not certain")
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"an array of shape {self.shape} has no truth value")
+        return bool(self.reshaped(()) != 0)
+
+    def __index__(self) -> int:
+        value = self._only_entry("an index")
+        if not self.is_exact_integer(value):
+            raise Undecided(f"the {self.kind} {value} is not exactly an integer")
+        return int(self.integer_part(value))
+
+    def __int__(self) -> int:
+        return self.__index__()
+
+    def __float__(self) -> float:
+        raise Unsupported(
+            f"float() was called on a {self.kind}; stay in xp, and read values outside the body "
+            "with the arithmetic's enclosure"
+        )
+
+    def __complex__(self) -> complex:
+        raise Unsupported(f"complex() was called on a {self.kind}")
+
+    def __round__(self, *args: Any) -> NoReturn:
+        raise Unsupported(f"round() was called on a {self.kind}")
+
+    def __contains__(self, value: Any) -> NoReturn:
+        raise Unsupported(f"`in` was asked of a {self.kind} array")
+
+    def _only_entry(self, use: str) -> Any:
+        if self.size != 1 or self.shape:
+            raise TypeError(f"an array of shape {self.shape} is not {use}")
+        return self.entries()
+
+    @classmethod
+    def is_exact_integer(cls, value: Any) -> bool:
+        """Whether an entry is certainly one integer and nothing else."""
+        raise NotImplementedError
+
+    @classmethod
+    def integer_part(cls, value: Any) -> int:
+        """Convert an exact integer entry."""
+        raise NotImplementedError
+
+    # -- what is refused ------------------------------------------------------------------------
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise Unsupported(f"arrays of {self.kind}s do not change; build a new one with xp.stack")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise OutsideVocabulary(
+            f"x.{name} was read on an array of {self.kind}s; use a function of xp "
+            "(`rnnbounds vocabulary` lists them)"
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Unsupported(f"NumPy asked for the entries of a {self.kind} array; stay in xp")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        name = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        raise Unsupported(f"{name} was called on a {self.kind}; use xp.{ufunc.__name__}")
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        module = getattr(func, "__module__", None) or "numpy"
+        name = func.__name__
+        instead = _INSTEAD.get(name, f"xp.{'linalg.' * module.endswith('linalg')}{name}")
+        raise Unsupported(f"{module}.{name} was called on a {self.kind}; use {instead}")
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise Unsupported(f"a {self.kind} does not pickle; send the numbers, and lift them there")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        a = self.entries()
+        text = str(a) if type(a) is not np.ndarray else np.array2string(a, formatter={"all": str})
+        return f"{type(self).__name__}({text})"
+
+    # -- shapes ---------------------------------------------------------------------------------
+
+    def reshaped(self, shape: tuple[int, ...]) -> Self:
+        """Return the entries in another shape."""
+        return self.of_entries(_scalar_or_array(_boxed(self.entries()).reshape(shape)))
+
+    def mapped(self, function: Callable[[Any], Any]) -> Self:
+        """Apply a function of one number to every entry."""
+        a = self.entries()
+        if type(a) is not np.ndarray:
+            return self.of_entries(function(a))
+        return self._from_list([function(x) for x in a.ravel().tolist()], a.shape)
+
+
+_INSTEAD = {
+    "inv": "xp.linalg.solve",
+    "dot": "xp.matmul",
+    "norm": "xp.linalg.vector_norm or xp.linalg.matrix_norm",
+    "transpose": "xp.permute_dims",
+    "concatenate": "xp.concat",
+    "diag": "xp.linalg.diagonal, or multiply by xp.eye",
+    "eigh": "xp.linalg.eigvalsh",
+}
+
+
+def stack(cls: type[ObjectArray], parts: Sequence[Any], axis: int = 0) -> Any:
+    """Join arrays of one shape along a new axis."""
+    boxed = [_boxed(part.entries()) for part in parts]
+    if len({b.shape for b in boxed}) != 1:
+        raise ValueError(f"arrays of one shape are stacked, got {[b.shape for b in boxed]}")
+    return cls.of_entries(np.stack(boxed, axis=axis))
+
+
+def matmul(x: Any, y: Any) -> Any:
+    """Multiply matrices and vectors, and stacks of them, as `@` of the standard does."""
+    cls = type(x)
+    left, right = x.shape, y.shape
+    if not left or not right:
+        raise ValueError("@ needs arrays with at least one axis")
+    if len(left) == 1:
+        product = matmul(x.reshaped((1, *left)), y)
+        return product.reshaped(product.shape[:-2] + product.shape[-1:])
+    if len(right) == 1:
+        product = matmul(x, y.reshaped((*right, 1)))
+        return product.reshaped(product.shape[:-1])
+    _check_product(left, right)
+    if len(left) == 2 and len(right) == 2:
+        return cls.of_matrix(x.as_matrix() * y.as_matrix())
+    return over_stacks(lambda a, b: a * b, x, y)
+
+
+def over_stacks(function: Callable[..., Any], *arrays: Any) -> Any:
+    """Apply a function of FLINT matrices to every matrix of broadcast stacks.
+
+    The function returns a matrix, a number, or a list of numbers; the results are stacked.
+    """
+    cls = type(arrays[0])
+    lead = np.broadcast_shapes(*(x.shape[:-2] for x in arrays))
+    if lead == ():
+        return _of_result(cls, function(*(x.as_matrix() for x in arrays)))
+    wide = [np.broadcast_to(x.entries(), lead + x.shape[-2:]) for x in arrays]
+    results = []
+    for place in np.ndindex(*lead):
+        matrices = [cls.matrix(w.shape[-2], w.shape[-1], w[place].ravel().tolist()) for w in wide]
+        results.append(_of_result(cls, function(*matrices)))
+    if not results:
+        raise Unsupported(f"an empty stack of matrices, of shape {lead}")
+    stacked = stack(cls, results)
+    return stacked.reshaped(lead + stacked.shape[1:])
+
+
+def _of_result(cls: type[ObjectArray], result: Any) -> Any:
+    if isinstance(result, cls.matrix):
+        return cls.of_matrix(result)
+    if isinstance(result, list):
+        return cls._from_list(result, (len(result),))
+    return cls.of_entries(result)
+
+
+def _check_product(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    if left[-1] != right[-2]:
+        raise ValueError(f"arrays of shapes {left} and {right} cannot be multiplied")
+
+
+def _boxed(a: Any) -> Any:
+    if type(a) is np.ndarray:
+        return a
+    box = np.empty((), dtype=object)
+    box[()] = a
+    return box
+
+
+def _scalar_or_array(a: Any) -> Any:
+    return a[()] if type(a) is np.ndarray and a.ndim == 0 else a
