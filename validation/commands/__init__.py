@@ -15,6 +15,26 @@ import typer
 
 # Name: (module, function, line in the list of commands).
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "verify": (
+        "validation.commands.verify",
+        "verify",
+        "Try to break claims, and certify the verdict on the worst instances found.",
+    ),
+    "explain": (
+        "validation.commands.explain",
+        "explain",
+        "Show a claim in full: statement, hypotheses, constants, steps, verdict.",
+    ),
+    "theory": (
+        "validation.commands.theory",
+        "theory",
+        "Write the claims as one Markdown document.",
+    ),
+    "vocabulary": (
+        "validation.commands.vocabulary",
+        "vocabulary",
+        "List what the body of a claim may use, and what can be drawn.",
+    ),
     "report": (
         "validation.commands.report",
         "report",

@@ -1,0 +1,5 @@
+"""Whether it is true: claims, their verdicts, and experiments."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,35 @@
+from .checking.certified import Certificate as Certificate
+from .checking.certified import certify as certify
+from .checking.runner import verify_all as verify_all
+from .checking.verifying import verify as verify
+from .claims import Claim as Claim
+from .claims import ClaimError as ClaimError
+from .claims import claim as claim
+from .instances import Instance as Instance
+from .instances import draw as draw
+from .loading import load_claim as load_claim
+from .loading import load_file as load_file
+from .verdict import Conclusion as Conclusion
+from .verdict import Coverage as Coverage
+from .verdict import Evidence as Evidence
+from .verdict import Outcome as Outcome
+from .verdict import Verdict as Verdict
+
+__all__ = [
+    "Certificate",
+    "Claim",
+    "ClaimError",
+    "Conclusion",
+    "Coverage",
+    "Evidence",
+    "Instance",
+    "Outcome",
+    "Verdict",
+    "certify",
+    "claim",
+    "draw",
+    "load_claim",
+    "load_file",
+    "verify",
+    "verify_all",
+]

@@ -1,0 +1,262 @@
+"""One claim on one instance in one arithmetic, with errors that name the claim and the line."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic import FLOAT64, Undecided, Unsupported
+from ..claims import Body, Claim, ClaimError
+from ..instances import Instance
+
+# What arithmetic itself may raise on an unlucky instance; anything else is the body's fault.
+NUMERICAL = (ArithmeticError, np.linalg.LinAlgError, Undecided)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What float64 says of an instance.
+
+    Attributes
+    ----------
+    log_ratio : float
+        log(left/right), at the worst entry; > 0 looks like a violation; nan where float64 broke
+        down. For an identity, log(1 + relative difference).
+    met : bool
+        Whether the hypotheses look met.
+    """
+
+    log_ratio: float
+    met: bool = True
+
+
+def sides(
+    claim: Claim, instance: Instance, arithmetic: Any, rng: Any = None, x: Any = None
+) -> tuple[Any, Any]:
+    """Left and right in an arithmetic that is active.
+
+    Raises
+    ------
+    ClaimError
+        If the body fails otherwise than by the arithmetic's own means.
+    Undecided, Unsupported, ArithmeticError, LinAlgError
+        As the arithmetic raises them.
+    """
+    values = _realise(claim, instance, arithmetic)
+    return pair(claim, claim.body, values, arithmetic, rng, x)
+
+
+def hypotheses(claim: Claim, instance: Instance, arithmetic: Any) -> dict[str, tuple[Any, Any]]:
+    """Left and right of every hypothesis, in an arithmetic that is active."""
+    if not claim.hypotheses:
+        return {}
+    values = _realise(claim, instance, arithmetic)
+    return {
+        name: pair(claim, function, values, arithmetic)
+        for name, function in claim.hypotheses.items()
+    }
+
+
+def _realise(claim: Claim, instance: Instance, arithmetic: Any) -> dict[str, Any]:
+    return claim.instances.realise(instance, arithmetic)
+
+
+def pair(
+    claim: Claim,
+    function: Body,
+    values: dict[str, Any],
+    arithmetic: Any,
+    rng: Any = None,
+    x: Any = None,
+) -> tuple[Any, Any]:
+    """Call a body or a hypothesis with the arguments that it names."""
+    known = {"xp": arithmetic.xp, "rng": rng, "x": x, **values}
+    constants = {name: lift_constant(arithmetic, v) for name, v in claim.constants.items()}
+    known.update(constants)
+    arguments = _arguments(function)
+    try:
+        result = function(**{name: known[name] for name in arguments})
+    except (*NUMERICAL, Unsupported, ClaimError):
+        raise
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except Exception as error:
+        raise fault(claim, function, error, arithmetic) from error
+    except SystemExit as error:
+        raise fault(claim, function, error, arithmetic) from None
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise ClaimError(
+            f"{claim.id} ({claim.location}): the body must return (left, right), "
+            f"got {_brief(result)}"
+        )
+    left, right = result
+    _check_sides(claim, left, right)
+    return left, right
+
+
+def lift_constant(arithmetic: Any, value: Any) -> Any:
+    """A constant as a number of the arithmetic; float64 keeps Python's own."""
+    if arithmetic is FLOAT64:
+        return value if isinstance(value, int) else float(value)
+    return arithmetic.lift(value)
+
+
+_signatures: dict[Any, tuple[str, ...]] = {}
+
+
+def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    found = _signatures.get(function)
+    if found is None:
+        found = tuple(inspect.signature(function).parameters)
+        _signatures[function] = found
+    return found
+
+
+def fault(claim: Claim, function: Body, error: BaseException, arithmetic: Any) -> ClaimError:
+    """An error of the body, with the line of the claim's file on which it arose."""
+    where = claim.location
+    path = claim.where[0]
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == path:
+            where = f"{path.rsplit('/', 1)[-1]}:{frame.lineno}"
+    what = "raised SystemExit" if isinstance(error, SystemExit) else _first_line(error)
+    hint = ""
+    if arithmetic is not FLOAT64 and not isinstance(error, SystemExit | RecursionError):
+        hint = "; a body may use xp and operators only (rnnbounds vocabulary), not NumPy itself"
+    return ClaimError(f"{claim.id} ({where}): in {name_of(arithmetic)}: {what}{hint}")
+
+
+def name_of(arithmetic: Any) -> str:
+    """Name of an arithmetic, for messages."""
+    return str(getattr(arithmetic, "name", type(arithmetic).__name__))
+
+
+def score(claim: Claim, instance: Instance) -> Score:
+    """Evaluate in float64. Call it under ``numpy.errstate(all="ignore")``."""
+    try:
+        values = _realise(claim, instance, FLOAT64)
+        if claim.given is not None and not _accepts(claim, values):
+            return Score(math.nan, False)
+        for function in claim.hypotheses.values():
+            left, right = pair(claim, function, values, FLOAT64)
+            if not _nearly_below(left, right):
+                return Score(math.nan, False)
+        left, right = pair(claim, claim.body, values, FLOAT64)
+        return Score(log_ratio(claim.kind, left, right))
+    except (*NUMERICAL, Unsupported):
+        return Score(math.nan)
+
+
+def _accepts(claim: Claim, values: dict[str, Any]) -> bool:
+    given = claim.given
+    assert given is not None
+    known = {**values, **claim.constants}
+    try:
+        return bool(given(**{name: known[name] for name in _arguments(given)}))
+    except NUMERICAL:
+        return False
+    except Exception as error:
+        raise fault(claim, given, error, FLOAT64) from error
+
+
+def _nearly_below(left: Any, right: Any) -> bool:
+    """Whether left <= right up to rounding; the certified rung decides the rest."""
+    left, right = np.asarray(left), np.asarray(right)
+    return bool(np.all(left <= right + 1e-9 * (np.abs(left) + np.abs(right))))
+
+
+_FLOATS = (float, np.float64)
+
+
+def log_ratio(kind: str, left: Any, right: Any) -> float:
+    """The worst entry's log(left/right) in float64; nan where anything is not finite."""
+    plain = type(left) in _FLOATS and type(right) in _FLOATS and kind != "identity"
+    if plain and left > 0 and right > 0 and left + right < math.inf:
+        return math.log(left) - math.log(right)
+    left, right = np.asarray(left, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        return math.nan
+    if left.size == 0 or right.size == 0:
+        return -math.inf
+    if kind == "identity":
+        scale = max(np.abs(left).max(), np.abs(right).max())
+        return float(np.log1p(np.abs(left - right).max() / scale)) if scale > 0 else 0.0
+    if kind == "loewner":
+        return _loewner_log_ratio(left, right)
+    left, right = np.broadcast_arrays(left, right)
+    return float(_entries(left, right).max())
+
+
+def _entries(left: Any, right: Any) -> Any:
+    with np.errstate(all="ignore"):
+        logs = np.log(np.abs(left)) - np.log(np.abs(right))
+    result = np.where(left > 0, logs, -np.inf)  # both positive
+    result = np.where(right == 0, np.where(left > 0, np.inf, -np.inf), result)
+    return np.where(right < 0, np.where(left >= 0, np.inf, -logs), result)
+
+
+def _loewner_log_ratio(left: Any, right: Any) -> float:
+    left, right = (left + left.T) / 2, (right + right.T) / 2
+    try:
+        values, vectors = np.linalg.eigh(right)
+        if values[0] > 1e-10 * values[-1] > 0:
+            W = vectors / np.sqrt(values)
+            largest = float(np.linalg.eigvalsh(W.T @ left @ W)[-1])
+            return math.log(largest) if largest > 0 else -math.inf
+        gap = float(np.linalg.eigvalsh(left - right)[-1])
+    except np.linalg.LinAlgError:
+        return math.nan
+    scale = float(np.abs(right).max()) or float(np.abs(left).max())
+    if scale == 0:
+        return -math.inf
+    return math.log1p(gap / scale) if gap > -scale else -math.inf
+
+
+def _check_sides(claim: Claim, left: Any, right: Any) -> None:
+    shapes = []
+    for side, value in (("left", left), ("right", right)):
+        if type(value) in (float, int, np.float64):
+            shapes.append(())
+            continue
+        if isinstance(value, complex | np.complexfloating) or (
+            isinstance(value, np.ndarray) and value.dtype.kind not in "fiuO"
+        ):
+            kind = "complex" if np.iscomplexobj(value) else f"of type {value.dtype}"
+            raise ClaimError(f"{claim.id} ({claim.location}): the {side} side is {kind}")
+        if isinstance(value, str | bytes) or value is None or isinstance(value, bool):
+            raise ClaimError(
+                f"{claim.id} ({claim.location}): the {side} side is not a number: {_brief(value)}"
+            )
+        shapes.append(tuple(getattr(value, "shape", ())))
+    if claim.kind == "loewner":
+        if shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][0] != shapes[0][1]:
+            raise ClaimError(
+                f"{claim.id} ({claim.location}): the sides must be square matrices of one size, "
+                f"got shapes {shapes[0]} and {shapes[1]}"
+            )
+        return
+    if shapes[0] != shapes[1]:
+        try:
+            np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise ClaimError(
+                f"{claim.id} ({claim.location}): the sides have shapes {shapes[0]} and "
+                f"{shapes[1]}, which do not fit together"
+            ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().split("\n")[0]
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name
+
+
+def _brief(value: Any) -> str:
+    text = repr(value).replace("\n", " ")
+    return text if len(text) <= 60 else text[:57] + "..."

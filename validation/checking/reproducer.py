@@ -1,0 +1,37 @@
+"""A counterexample as a test to paste: floats in hexadecimal, so that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ..claims import Claim
+from ..instances import Instance
+
+
+def reproducer(claim: Claim, instance: Instance) -> str:
+    """Return a pytest that fails as long as the instance violates the claim."""
+    name = re.sub(r"\W+", "_", claim.id)
+    origin = "" if is_catalogue(claim) else f", {claim.where[0]!r}"
+    constants = ", ".join(f"{name}={value!r}" for name, value in claim.changed().items())
+    changed = f".with_constants({constants})" if constants else ""
+    needs = "from fractions import Fraction\n\n" if "Fraction" in constants else ""
+    data = json.dumps(instance.to_json())
+    return (
+        f"{needs}from validation import Conclusion, Instance, certify, load_claim\n\n\n"
+        f"def test_{name}():\n"
+        f"    claim = load_claim({claim.id!r}{origin}){changed}\n"
+        f"    instance = Instance.from_json({_python(data)})\n"
+        f"    certificate = certify(claim, instance)\n"
+        f"    assert certificate.conclusion is not Conclusion.VIOLATED, certificate.message\n"
+    )
+
+
+def is_catalogue(claim: Claim) -> bool:
+    """Whether the claim is one of the package's own."""
+    return claim.module.startswith(__package__.split(".")[0] + ".catalogue")
+
+
+def _python(data: str) -> str:
+    text = repr(json.loads(data))
+    return text.replace("'", '"')

@@ -1,0 +1,139 @@
+"""The first rung: many instances in float64. It ranks them and proves nothing."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..claims import Claim, ClaimError
+from ..instances import Instance
+from ..verdict import Conclusion, Coverage, Evidence, Verdict
+from .evaluation import Score, score
+
+KEPT = 32
+KEPT_STRANGE = 3
+LEAST_ACCEPTED = 0.1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a run of draws has found.
+
+    Attributes
+    ----------
+    coverage : Coverage
+        ``undecided`` counts instances on which float64 gave no finite ratio.
+    worst : list of (log ratio, Instance)
+        The largest ratios, the largest first.
+    strange : list of Instance
+        Instances on which float64 broke down; balls have to look at them.
+    """
+
+    coverage: Coverage
+    worst: list[tuple[float, Instance]]
+    strange: list[Instance]
+
+
+class Keeper:
+    """Keeps the worst few of the instances that it is shown."""
+
+    def __init__(self, size: int = KEPT) -> None:
+        self.size = size
+        self.heap: list[tuple[float, int, Instance]] = []
+        self.strange: list[Instance] = []
+        self.drawn = self.rejected = self.evaluated = self.undecided = 0
+        self._ticket = itertools.count()
+
+    def show(self, instance: Instance, found: Score) -> None:
+        """Count the instance, and keep it if it is among the worst."""
+        self.drawn += 1
+        if not found.met:
+            self.rejected += 1
+            return
+        if math.isnan(found.log_ratio):
+            self.undecided += 1
+            if len(self.strange) < KEPT_STRANGE:
+                self.strange.append(instance)
+            return
+        self.evaluated += 1
+        item = (found.log_ratio, -next(self._ticket), instance)
+        if len(self.heap) < self.size:
+            heapq.heappush(self.heap, item)
+        elif item[0] > self.heap[0][0]:
+            heapq.heapreplace(self.heap, item)
+
+    def sample(self) -> Sample:
+        """What was kept."""
+        ranked = sorted(self.heap, key=lambda item: item[:2], reverse=True)
+        return Sample(
+            Coverage(self.drawn, self.rejected, self.evaluated, self.undecided),
+            [(ratio, instance) for ratio, _, instance in ranked],
+            list(self.strange),
+        )
+
+
+def draw_sample(
+    claim: Claim, *, count: int, seed: int, seconds: float = math.inf, kept: int = KEPT
+) -> Sample:
+    """Draw `count` instances (fewer where time runs out) and keep the worst.
+
+    Raises
+    ------
+    ClaimError
+        If fewer than 1 in 10 draws meet the hypotheses.
+    """
+    rng = np.random.default_rng(seed)
+    keeper = Keeper(kept)
+    end = time.monotonic() + seconds
+    with np.errstate(all="ignore"):
+        for i in range(count):
+            if i % 16 == 0 and time.monotonic() > end and i >= 16:
+                break
+            instance = drawn(claim, rng)
+            keeper.show(instance, score(claim, instance))
+    sample = keeper.sample()
+    check_acceptance(claim, sample.coverage)
+    return sample
+
+
+def drawn(claim: Claim, rng: np.random.Generator) -> Instance:
+    """Draw an instance; instances that cannot be drawn are an error of the claim."""
+    try:
+        return claim.instances.sample(rng)
+    except Exception as error:
+        raise ClaimError(
+            f"{claim.id} ({claim.location}): its instances cannot be drawn: {error}"
+        ) from error
+
+
+def check_acceptance(claim: Claim, coverage: Coverage) -> None:
+    """Raise where the hypotheses reject more than 9 in 10 draws."""
+    if coverage.drawn - coverage.rejected < LEAST_ACCEPTED * coverage.drawn:
+        raise ClaimError(
+            f"{claim.id} ({claim.location}): {coverage.rejected} of {coverage.drawn} drawn "
+            "instances do not meet the hypotheses; draw them so that at least 1 in 10 does"
+        )
+
+
+def sampled(sample: Sample) -> Verdict:
+    """The rung's verdict: never more than *undecided*, since float64 alone proves nothing."""
+    coverage = sample.coverage
+    if not coverage.evaluated:
+        return Verdict(
+            Conclusion.UNDECIDED, Evidence.SAMPLED, coverage, message="no instance was evaluated"
+        )
+    largest = sample.worst[0][0]
+    seen = "a ratio above 1 was seen in float64" if largest > 0 else "no violation seen in float64"
+    return Verdict(
+        Conclusion.UNDECIDED,
+        Evidence.SAMPLED,
+        coverage,
+        largest,
+        tuple(instance for _, instance in sample.worst),
+        f"{seen}, {coverage.evaluated} instances",
+    )

@@ -1,0 +1,287 @@
+r"""A claim is a value: a statement, how to draw an instance, and a function giving both sides.
+
+How to write one
+----------------
+::
+
+    from validation import claim, draw
+
+    @claim(
+        "mine.trace",
+        r"N(\lambda) \le \operatorname{Tr} S / \lambda",
+        draw(S=draw.covariances(), lam=draw.positive()),
+        source="my notes",
+    )
+    def trace(xp, S, lam, *, c=1):
+        N = xp.linalg.trace(xp.linalg.solve(S + lam * xp.eye(S.shape[0]), S))
+        return N, c * xp.linalg.trace(S) / lam  # left <= right
+
+- The body takes `xp`, then the drawn values by name, then keyword-only *constants* with their
+  published values (int, Fraction or float). It uses `xp` and operators only, so that the same
+  formula is evaluated in float64, in balls and in rationals. `trace` is then a `Claim`; calling it
+  calls the body; `trace.with_constants(c=3)` is another claim.
+- Numbers written in the body must be exact: integers, short dyadic floats such as 0.75, and
+  constants. `20 / 3` is rounded before the balls see it, and refused by them: write a constant
+  ``c=Fraction(20, 3)``. Constants arrive as numbers of the arithmetic, so ``c / 3`` is as exact as
+  the arithmetic is. Integer factors (`draw.integers`, `draw.size`), shapes and node sets arrive as
+  ints and integer arrays; ``k / m`` of two ints is Python's and rounded: ``xp.asarray(k) / m``.
+  Nodes index through ``xp.take(S, J, axis=0)``.
+- *hypotheses*: what construction does not guarantee. A mapping from LaTeX to a function
+  ``(xp, drawn values, constants by name) -> (left, right)`` meaning left <= right (elementwise);
+  parameters are matched by name, so a function names only those that it uses. A violation counts
+  only when every hypothesis is certified.
+- *given*: a float64 predicate of the drawn values, by name, to skip instances. Not certified: for
+  the convenience of the search only. Fewer than 1 in 10 draws accepted is an error of the claim.
+- *steps*: claims that make up the proof; each gets its own verdict.
+- *symbolic*: a function without arguments that proves the statement (or part of it) in SymPy and
+  returns a sentence saying what it proved; it raises where the proof fails.
+
+Kinds
+-----
+``inequality``
+    left <= right; arrays elementwise, shapes equal or broadcastable.
+``loewner``
+    left <= right as symmetric matrices.
+``identity``
+    left = right, elementwise.
+``probabilistic``
+    P(left > right) <= failure. The body is ``body(xp, rng, <drawn values>, *, constants)`` and one
+    call is one draw: it takes its randomness from `rng` (a NumPy Generator) as plain NumPy arrays
+    of integers or floats, then computes left and right in `xp`; randomness enters by ``xp.asarray``
+    or ``xp.take``. The instance stays fixed from draw to draw. `failure` names the drawn value or
+    constant that is the permitted probability (``failure="delta"``), or is a number. A call with an
+    equal generator in another arithmetic is the same draw, so each failure seen in float64 can be
+    certified.
+``order``
+    left = O(right) along a ladder. The body is ``body(xp, x, <drawn values>, *, constants)``; x
+    runs through ``ladder=(first, last, rungs)`` geometrically, each rung an exact float. The
+    published exponent is a constant of the body where there is one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from .instances import Product
+
+KINDS = ("inequality", "loewner", "identity", "probabilistic", "order")
+Body = Callable[..., Any]
+
+
+class ClaimError(ValueError):
+    """The claim itself is at fault; the message names the claim and the line."""
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """See the module for what the fields mean.
+
+    Attributes
+    ----------
+    constants : mapping
+        The published values, or those of `with_constants`.
+    where : tuple (file, line)
+        Of the body.
+    module : str
+        The module that defines it.
+    """
+
+    id: str
+    statement: str
+    instances: Product
+    body: Body
+    kind: str = "inequality"
+    source: str = ""
+    section: str = ""
+    label: str = ""
+    hypotheses: Mapping[str, Body] = field(default_factory=dict)
+    given: Callable[..., Any] | None = None
+    steps: tuple[Claim, ...] = ()
+    proof: str = ""
+    code: str = ""
+    failure: str | float | Fraction | None = None
+    ladder: tuple[float, float, int] | None = None
+    symbolic: Callable[[], str] | None = None
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    where: tuple[str, int] = ("", 0)
+    module: str = ""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the body, with this claim's constants unless others are given."""
+        return self.body(*args, **{**self.constants, **kwargs})
+
+    def __repr__(self) -> str:
+        changed = "".join(f", {name}={value}" for name, value in self.changed().items())
+        return f"<claim {self.id}{changed}>"
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether one instance decides one comparison."""
+        return self.kind in ("inequality", "loewner", "identity")
+
+    @property
+    def order(self) -> str:
+        """What arithmetics compare by: ``elementwise`` or ``loewner``."""
+        return "loewner" if self.kind == "loewner" else "elementwise"
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """The published values of the constants."""
+        return _constants(self.body)
+
+    def changed(self) -> dict[str, Any]:
+        """The constants that differ from the published ones."""
+        published = self.published
+        return {name: v for name, v in self.constants.items() if v != published[name]}
+
+    def with_constants(self, **values: Any) -> Claim:
+        """The same claim with other constants.
+
+        Raises
+        ------
+        ClaimError
+            If there is no such constant.
+        """
+        for name, value in values.items():
+            if name not in self.constants:
+                known = ", ".join(self.constants) or "none"
+                raise ClaimError(
+                    f"{self.id} ({self.location}): no constant {name!r}; its constants: {known}"
+                )
+            if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+                raise ClaimError(
+                    f"{self.id} ({self.location}): {name} must be an int, a float or a Fraction, "
+                    f"got {value!r}"
+                )
+        return dataclasses.replace(self, constants={**self.constants, **values})
+
+    @property
+    def location(self) -> str:
+        """File and line, as ``lemmas.py:12``."""
+        return f"{self.where[0].rsplit('/', 1)[-1]}:{self.where[1]}"
+
+
+def claim(
+    id: str,
+    statement: str,
+    instances: Product,
+    *,
+    kind: str = "inequality",
+    source: str = "",
+    section: str = "",
+    label: str = "",
+    hypotheses: Mapping[str, Body] | None = None,
+    given: Callable[..., Any] | None = None,
+    steps: Sequence[Claim] = (),
+    proof: str = "",
+    code: str = "",
+    failure: str | float | Fraction | None = None,
+    ladder: tuple[float, float, int] | None = None,
+    symbolic: Callable[[], str] | None = None,
+) -> Callable[[Body], Claim]:
+    """Make a claim of the function below; the module says how to write one.
+
+    Parameters
+    ----------
+    id : str
+        ``section.name``; unique within a run.
+    statement : str
+        LaTeX.
+    instances : Product
+        ``draw(name=factor, ...)``.
+    kind : str
+        ``inequality``, ``loewner``, ``identity``, ``probabilistic`` or ``order``.
+    source : str
+        Paper or book, and section.
+    section : str
+        Of the theory: ``1``, ``2a``, ...
+    label : str
+        ``paper``, ``classic``, ``sharper`` or empty.
+    hypotheses, given, steps, failure, ladder, symbolic
+        See the module.
+    proof : str
+        LaTeX or Markdown: the argument in a few lines.
+    code : str
+        The function of `pruning` or `bounds` that computes it, as ``bounds.degrees_of_freedom``.
+
+    Raises
+    ------
+    ClaimError
+        Where the parts do not fit together.
+    """
+
+    def decorate(body: Body) -> Claim:
+        made = Claim(
+            id=id,
+            statement=statement,
+            instances=instances,
+            body=body,
+            kind=kind,
+            source=source,
+            section=section,
+            label=label,
+            hypotheses=dict(hypotheses or {}),
+            given=given,
+            steps=tuple(steps),
+            proof=proof,
+            code=code,
+            failure=failure,
+            ladder=ladder,
+            symbolic=symbolic,
+            constants=_constants(body),
+            where=(inspect.getsourcefile(body) or "", body.__code__.co_firstlineno),
+            module=body.__module__,
+        )
+        _check(made)
+        return made
+
+    return decorate
+
+
+def _constants(body: Body) -> dict[str, Any]:
+    parameters = inspect.signature(body).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _check(claim: Claim) -> None:
+    def fail(message: str) -> None:
+        raise ClaimError(f"{claim.id} ({claim.location}): {message}")
+
+    if not isinstance(claim.id, str) or not claim.id or any(c.isspace() for c in claim.id):
+        fail("the id must be a word such as 'mine.trace'")
+    if claim.kind not in KINDS:
+        fail(f"kind must be one of {', '.join(KINDS)}, got {claim.kind!r}")
+    if not isinstance(claim.instances, Product):
+        fail(f"instances must be draw(...), got {claim.instances!r}")
+    leading = {"probabilistic": ("xp", "rng"), "order": ("xp", "x")}.get(claim.kind, ("xp",))
+    parameters = list(inspect.signature(claim.body).parameters.values())
+    positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    if tuple(positional[: len(leading)]) != leading:
+        fail(f"the body's first arguments must be {', '.join(leading)}, got {positional}")
+    unknown = set(positional[len(leading) :]) - set(claim.instances.factors)
+    if unknown:
+        fail(
+            f"the body takes {', '.join(sorted(unknown))}, which is not drawn; drawn: "
+            f"{', '.join(claim.instances.factors)}"
+        )
+    for name, value in claim.constants.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+            fail(f"the constant {name} needs a default that is an int, a float or a Fraction")
+    for what, function in claim.hypotheses.items():
+        if not callable(function):
+            fail(f"the hypothesis {what!r} must be a function giving (left, right)")
+    for step in claim.steps:
+        if not isinstance(step, Claim):
+            fail(f"steps must be claims, got {step!r}")
+    if claim.kind == "probabilistic":
+        named = isinstance(claim.failure, str)
+        known = claim.failure in claim.instances.factors or claim.failure in claim.constants
+        if claim.failure is None or (named and not known):
+            fail("failure must be a probability or name a drawn value or a constant")
+    if claim.kind == "order" and claim.ladder is None:
+        fail("an order claim needs ladder=(first, last, rungs)")

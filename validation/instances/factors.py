@@ -1,0 +1,337 @@
+"""What an instance is made of: one class a kind of object.
+
+A factor's *raw* value is what is free and exactly representable: floats, integers, float64 arrays,
+a name, or a dict of these. `realise` turns it into what a claim's body receives, inside the
+arithmetic of the moment, so that S = F F^T is positive semidefinite by construction in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .sources import Source
+
+Array = NDArray[np.float64]
+Sizes = Mapping[str, int]
+Raw = Any
+
+LARGEST = 1e12
+SMALLEST = 1e-12
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The real numbers of an instance, for local optimisation and for rounding.
+
+    Attributes
+    ----------
+    values, low, high : arrays (p,)
+        Values and their closed bounds (infinite where there is none).
+    log : bool array (p,)
+        Where to move on a logarithmic scale.
+    """
+
+    values: Array
+    low: Array
+    high: Array
+    log: NDArray[np.bool_]
+
+    @staticmethod
+    def none() -> Parameters:
+        """No parameters."""
+        empty = np.zeros(0)
+        return Parameters(empty, empty, empty, np.zeros(0, dtype=bool))
+
+    @staticmethod
+    def of(
+        values: Any, low: float = -np.inf, high: float = np.inf, log: bool = False
+    ) -> Parameters:
+        """All with the same bounds."""
+        flat = np.array(values, dtype=np.float64).ravel()
+        return Parameters(
+            flat, np.full(flat.shape, low), np.full(flat.shape, high), np.full(flat.shape, log)
+        )
+
+    @staticmethod
+    def join(parts: list[Parameters]) -> Parameters:
+        """One after the other."""
+        if not parts:
+            return Parameters.none()
+        return Parameters(
+            np.concatenate([p.values for p in parts]),
+            np.concatenate([p.low for p in parts]),
+            np.concatenate([p.high for p in parts]),
+            np.concatenate([p.log for p in parts]),
+        )
+
+
+class Factor:
+    """One argument of a claim's body. Subclasses say how to make it; the rest has defaults.
+
+    Attributes
+    ----------
+    sizes : tuple of str
+        The sizes (m, k, n, T, d, q, ...) that the value's shape depends on; factors that name the
+        same size agree on it.
+    example : str
+        How a user writes it, for `rnnbounds vocabulary`.
+    """
+
+    sizes: tuple[str, ...] = ()
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        """Draw a raw value."""
+        raise NotImplementedError
+
+    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+        """Form what the body receives."""
+        return arithmetic.lift(raw)
+
+    def parameters(self, raw: Raw) -> Parameters:
+        """The real numbers in `raw`."""
+        return Parameters.none()
+
+    def with_parameters(self, raw: Raw, values: Array) -> Raw:
+        """`raw` with its real numbers replaced."""
+        return raw
+
+    def drop(self, raw: Raw, size: str, index: int) -> Raw:
+        """`raw` after entry `index` along `size` has gone."""
+        return raw
+
+    def consequences(self, raw: Raw, size: str, index: int) -> list[tuple[str, int]]:
+        """What else goes when entry `index` along `size` goes."""
+        return []
+
+    def simpler(self, raw: Raw) -> Iterator[Raw]:
+        """Structurally simpler raw values of the same sizes, the boldest first."""
+        return iter(())
+
+
+class ArrayFactor(Factor):
+    """A float64 array whose axes are named sizes (or fixed lengths).
+
+    Parameters
+    ----------
+    axes : names or lengths
+        One an axis.
+    low, high : float
+        Closed bounds of the entries.
+    """
+
+    def __init__(self, *axes: str | int, low: float = -np.inf, high: float = np.inf) -> None:
+        self.axes = axes
+        self.sizes = tuple(dict.fromkeys(axis for axis in axes if isinstance(axis, str)))
+        self.low, self.high = low, high
+
+    def shape(self, sizes: Sizes) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return tuple(sizes[axis] if isinstance(axis, str) else axis for axis in self.axes)
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        shape = self.shape(sizes)
+        family = source.choice(
+            ("zero", "one entry", "plain", "plain", "plain", "scaled", "one row")
+        )
+        values = np.zeros(shape)
+        if family == "one entry" and values.size:
+            values.flat[source.integer(0, values.size - 1)] = source.reals((1,))[0]
+        elif family == "plain":
+            values = source.reals(shape)
+        elif family == "scaled":
+            values = source.reals(shape) * source.magnitude(1e-6, 1e6)
+        elif family == "one row" and values.size:
+            values[source.integer(0, shape[0] - 1)] = source.reals(shape[1:])
+        return self._clip(values)
+
+    def _clip(self, values: Array) -> Array:
+        if self.low >= 0:
+            values = np.abs(values)
+        return np.clip(values, self.low, self.high)
+
+    def parameters(self, raw: Raw) -> Parameters:
+        return Parameters.of(raw, self.low, self.high)
+
+    def with_parameters(self, raw: Raw, values: Array) -> Raw:
+        return np.clip(np.asarray(values, dtype=np.float64), self.low, self.high).reshape(raw.shape)
+
+    def drop(self, raw: Raw, size: str, index: int) -> Raw:
+        for axis, name in enumerate(self.axes):
+            if name == size:
+                raw = np.delete(raw, index, axis=axis)
+        return raw
+
+    def simpler(self, raw: Raw) -> Iterator[Raw]:
+        if self.low <= 0 <= self.high and raw.any():
+            yield np.zeros_like(raw)
+
+
+class Positive(Factor):
+    """A positive number, by default within 1e-12..1e12, in the open interval (above, below)."""
+
+    def __init__(self, above: float = 0.0, below: float = np.inf) -> None:
+        if not 0 <= above < below:
+            raise ValueError(
+                f"positive(above, below) needs 0 <= above < below, got {above}, {below}"
+            )
+        self.low = float(np.nextafter(above, np.inf)) if above > 0 else min(SMALLEST, below / 1e12)
+        self.high = float(np.nextafter(below, 0)) if below < np.inf else max(LARGEST, above * 1e12)
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        family = source.choice(("one", "plain", "plain", "plain", "extreme"))
+        if family == "one":
+            return self._clip(1.0)
+        if family == "extreme":
+            return source.magnitude(self.low, self.high)
+        low = self._clip(1e-3 if self.low < 1e-3 < self.high else self.low)
+        high = self._clip(max(1e3, low * 1e3))
+        return source.magnitude(low, high)
+
+    def _clip(self, value: float) -> float:
+        return float(min(max(value, self.low), self.high))
+
+    def parameters(self, raw: Raw) -> Parameters:
+        return Parameters.of([raw], self.low, self.high, log=True)
+
+    def with_parameters(self, raw: Raw, values: Array) -> Raw:
+        return self._clip(float(values[0]))
+
+
+class Real(Factor):
+    """A number in the closed interval [low, high]."""
+
+    def __init__(self, low: float = -np.inf, high: float = np.inf) -> None:
+        if not low <= high:
+            raise ValueError(f"reals(low, high) needs low <= high, got {low}, {high}")
+        self.low, self.high = float(low), float(high)
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        family = source.choice(
+            ("simple", "plain", "plain", "plain", "low end", "high end", "large")
+        )
+        if family == "low end" and np.isfinite(self.low):
+            return self.low
+        if family == "high end" and np.isfinite(self.high):
+            return self.high
+        if family == "simple":
+            return self._clip(float(source.integer(-2, 2)))
+        value = float(source.reals((1,))[0])
+        if np.isfinite(self.low) and np.isfinite(self.high):
+            # The logistic function spreads numbers of order one over the whole interval.
+            return self._clip(self.low + (self.high - self.low) / (1 + np.exp(-2 * value)))
+        if family == "large":
+            value *= source.magnitude(1e-6, 1e6)
+        return self._clip(value)
+
+    def _clip(self, value: float) -> float:
+        return float(min(max(value, self.low), self.high))
+
+    def parameters(self, raw: Raw) -> Parameters:
+        return Parameters.of([raw], self.low, self.high)
+
+    def with_parameters(self, raw: Raw, values: Array) -> Raw:
+        return self._clip(float(values[0]))
+
+
+class Probability(Real):
+    """A number in the open interval (0, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__(2.0**-40, 1 - 2.0**-40)
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        family = source.choice(("half", "small", "plain", "plain", "near one"))
+        if family == "half":
+            return 0.5
+        if family == "small":
+            return source.magnitude(self.low, 0.5)
+        if family == "near one":
+            return 1 - source.magnitude(self.low, 0.5)
+        return super().make(source, sizes)
+
+
+class Integer(Factor):
+    """An integer in low..high; the body receives an int."""
+
+    def __init__(self, low: int = 0, high: int = 8) -> None:
+        self.low, self.high = low, high
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        return source.integer(self.low, self.high)
+
+    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+        return raw
+
+    def simpler(self, raw: Raw) -> Iterator[Raw]:
+        yield from range(self.low, raw)
+
+
+class Size(Factor):
+    """The value of a size itself, as an int."""
+
+    def __init__(self, size: str) -> None:
+        self.sizes = (size,)
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        return sizes[self.sizes[0]]
+
+    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+        return raw
+
+    def drop(self, raw: Raw, size: str, index: int) -> Raw:
+        return raw - 1 if size in self.sizes else raw
+
+
+class NodeSet(Factor):
+    """k distinct nodes of 0..m-1, sorted: an integer array."""
+
+    def __init__(self, m: str = "m", k: str = "k") -> None:
+        self.m, self.k = m, k
+        self.sizes = (m, k)
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        return source.subset(sizes[self.m], sizes[self.k])
+
+    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+        return raw
+
+    def consequences(self, raw: Raw, size: str, index: int) -> list[tuple[str, int]]:
+        if size != self.m:
+            return []
+        # Each removal shifts what follows, so the positions are given from the back.
+        return [(self.k, int(p)) for p in reversed(np.flatnonzero(raw == index))]
+
+    def drop(self, raw: Raw, size: str, index: int) -> Raw:
+        if size == self.k:
+            return np.delete(raw, index)
+        if size == self.m:
+            return raw - (raw > index)
+        return raw
+
+
+class MultiSet(NodeSet):
+    """k nodes of 0..m-1 with repetitions, sorted: an integer array."""
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        return source.multiset(sizes[self.m], sizes[self.k])
+
+
+class Choice(Factor):
+    """One of a few names or numbers, as it is."""
+
+    def __init__(self, *options: Any) -> None:
+        self.options = options
+
+    def make(self, source: Source, sizes: Sizes) -> Raw:
+        return source.choice(self.options)
+
+    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+        return raw
+
+    def simpler(self, raw: Raw) -> Iterator[Raw]:
+        yield from self.options[: self.options.index(raw)]

@@ -1,0 +1,172 @@
+"""Claims from files and from the catalogue, by id."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from .claims import Claim, ClaimError
+
+
+def claims_of(module: ModuleType, *, own: bool = True) -> list[Claim]:
+    """The claims that are attributes of a module, in the order of their definition.
+
+    With `own`, only those that the module defines itself, not those that it imports.
+    """
+    found = [value for value in vars(module).values() if isinstance(value, Claim)]
+    if own:
+        found = [claim for claim in found if claim.module == module.__name__]
+    return list(dict.fromkeys(found))
+
+
+def unique(claims: Iterable[Claim]) -> list[Claim]:
+    """The claims, unless two have one id.
+
+    Raises
+    ------
+    ClaimError
+        Naming both places.
+    """
+    seen: dict[str, Claim] = {}
+    for claim in claims:
+        other = seen.get(claim.id)
+        if other is not None:
+            raise ClaimError(
+                f"two claims have the id {claim.id!r}: {other.location} and {claim.location}"
+            )
+        seen[claim.id] = claim
+    return list(seen.values())
+
+
+def load_file(path: str | Path) -> list[Claim]:
+    """Import a user's file and return its claims.
+
+    Raises
+    ------
+    ClaimError
+        If the file is missing, does not import, defines no claim, or two with one id.
+    """
+    return unique(claims_of(load_module(path))) or _no_claims(path)
+
+
+def load_module(path: str | Path) -> ModuleType:
+    """Import a file under its stem, with its folder importable, as Python runs a script.
+
+    Raises
+    ------
+    ClaimError
+        Naming the file and the line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ClaimError(f"{path}: no such file")
+    name = path.stem if path.stem.isidentifier() else "user_claims"
+    if name in sys.modules:  # never shadow a module that exists already
+        name = f"claims_in_{name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ClaimError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        sys.modules.pop(name, None)
+        if isinstance(error, ClaimError):
+            raise
+        raise ClaimError(
+            f"{path}{_line(error, path)}: does not import: {_describe(error)}"
+        ) from error
+    return module
+
+
+def load_claim(id: str, path: str | Path | None = None) -> Claim:
+    """The claim with this id, from a file or from the catalogue.
+
+    Raises
+    ------
+    ClaimError
+        If there is none.
+    """
+    if path is None:
+        from .catalogue import claims
+
+        known = claims()
+    else:
+        known = load_file(path)
+    return find([id], known)[0]
+
+
+def find(patterns: Sequence[str], claims: Sequence[Claim]) -> list[Claim]:
+    """The claims whose id is one of the patterns, or begins with one of them and a dot.
+
+    Raises
+    ------
+    ClaimError
+        If a pattern matches nothing.
+    """
+    import difflib
+
+    found: list[Claim] = []
+    for pattern in patterns:
+        matching = [c for c in claims if c.id == pattern or c.id.startswith(f"{pattern}.")]
+        if not matching:
+            close = difflib.get_close_matches(pattern, [c.id for c in claims], n=3)
+            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            raise ClaimError(f"no claim {pattern!r}{hint}")
+        found += matching
+    return list(dict.fromkeys(found))
+
+
+def gather(arguments: Sequence[str]) -> list[Claim]:
+    """The claims that a command line names: ids, ``FILE.py``, or ``FILE.py::id``.
+
+    Without arguments, the whole catalogue.
+
+    Raises
+    ------
+    ClaimError
+        If something is not found, or two claims have one id.
+    """
+    from . import catalogue
+
+    if not arguments:
+        return catalogue.claims()
+    found: list[Claim] = []
+    for argument in arguments:
+        path, _, id = argument.partition("::")
+        if path.endswith(".py"):
+            claims = load_file(path)
+            found += find([id], claims) if id else claims
+        else:
+            found += find([argument], catalogue.claims())
+    return unique(dict.fromkeys(found))
+
+
+def _no_claims(path: str | Path) -> list[Claim]:
+    raise ClaimError(f"{path}: defines no claim; see `rnnbounds vocabulary` for an example")
+
+
+def _line(error: BaseException, path: Path) -> str:
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f":{error.lineno}"
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
+    ]
+    return f":{lines[-1]}" if lines else ""
+
+
+def _describe(error: BaseException) -> str:
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,78 @@
+"""Claims in a collected test file are test items: ``lemmas.py::mine.trace``.
+
+A file's own claims are collected, not those that it imports. This module is loaded in every pytest
+run of everyone who has the package installed, so it imports nothing but pytest, and looks at an
+attribute only where `validation.claims` has been imported already.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("rnnbounds")
+    group.addoption(
+        "--rnnbounds-budget",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="seconds of search for each claim (default 1.5)",
+    )
+
+
+def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> Any:
+    """Make an item of an attribute that is a claim of the module being collected."""
+    claims = sys.modules.get("validation.claims")
+    if claims is None or not isinstance(obj, claims.Claim):
+        return None
+    if obj.module != collector.module.__name__ or not isinstance(collector, pytest.Module):
+        return []
+    return ClaimItem.from_parent(collector, name=obj.id, claim=obj)
+
+
+class ClaimFailed(Exception):
+    """A claim that is violated, refuted or at fault."""
+
+
+class ClaimItem(pytest.Item):
+    """Runs one claim: Hypothesis first, with its settings, then the rungs of `verify`."""
+
+    def __init__(self, *, claim: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.claim = claim
+
+    def runtest(self) -> None:
+        from validation.checking.hypothetical import hypothetical
+        from validation.checking.runner import limited
+
+        found = hypothetical(self.claim)
+        budget = self.config.getoption("--rnnbounds-budget")
+        seconds = 1.5 if budget is None else budget
+        outcome = limited(
+            self.claim,
+            quick=budget is None,
+            budget=seconds,
+            seed=0,
+            instances=() if found is None else (found,),
+            limit=4 * seconds + 20,
+            hard=False,
+        )
+        everything = [outcome, *outcome.steps]
+        if any(o.error or o.conclusion.bad for o in everything):
+            from validation.commands.verify import details
+
+            raise ClaimFailed("\n".join(line for o in everything for line in details(o)))
+        if outcome.conclusion.value == "undecided":
+            raise ClaimFailed(f"{self.claim.id} is undecided: {outcome.verdict.message}")
+
+    def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
+        if isinstance(excinfo.value, ClaimFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int, str]:
+        return self.path, self.claim.where[1] - 1, self.claim.id
