@@ -157,8 +157,7 @@ class RNN:
         recurrence.run(
             x,
             self.w_hidden.astype(dtype, copy=False),
-            self.w_input.T.astype(dtype, order="C"),
-            self.b_hidden.astype(dtype, copy=False),
+            np.vstack([self.w_input.T, self.b_hidden], dtype=dtype, casting="same_kind"),
             self.activation,
             h,
         )
