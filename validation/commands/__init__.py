@@ -35,10 +35,20 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "vocabulary",
         "List what the body of a claim may use, and what can be drawn.",
     ),
+    "data": (
+        "validation.commands.data",
+        "data",
+        "List the public data sets, or fetch one.",
+    ),
     "report": (
         "validation.commands.report",
         "report",
         "Train, prune, and set every term of the bound beside the error it bounds.",
+    ),
+    "train": (
+        "validation.commands.train",
+        "train",
+        "Train one of the networks under models/, safe to kill and to resume.",
     ),
 }
 

@@ -28,6 +28,9 @@ class Dataset:
         One label a sequence (read out at the last step), or one a step.
     x_test, y_test : arrays as `x` and `y`, or None
         Held-out sequences that no training, selection or pruning sees.
+    x_bound : float or None
+        A bound on ||x_t|| that holds for every possible input, known before any was seen; None
+        where only the sample's maximum is at hand.
     settings : mapping
         What it takes to make the same arrays again: hash of the file, split, seed.
     """
@@ -37,6 +40,7 @@ class Dataset:
     y: Any
     x_test: Any = None
     y_test: Any = None
+    x_bound: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -53,6 +57,13 @@ class Dataset:
     def every_step(self) -> bool:
         """Whether there is one label a step."""
         return bool(self.y.ndim == 2)
+
+    @property
+    def x_max(self) -> float:
+        """The largest ||x_t|| of the training sequences."""
+        if self.x.ndim == 2:
+            return 1.0
+        return float(np.sqrt(np.square(self.x).sum(axis=-1).max()))
 
     @property
     def classes(self) -> int:
@@ -108,7 +119,8 @@ def read_file(path: str | Path) -> Dataset:
                 f"y_test must have as many axes as y, got {y_test.shape} beside {y.shape}"
             )
     settings = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    return Dataset(path.stem, x, y, x_test, y_test, settings)
+    x_bound = 1.0 if x.ndim == 2 else None  # a token stands for a one-hot vector
+    return Dataset(path.stem, x, y, x_test, y_test, x_bound, settings)
 
 
 def sequences(name: str, value: Any) -> Any:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-from importlib import resources
+import math
+from pathlib import Path
 
 import numpy as np
 
 from pruning.checks import integer
 from validation.experiments.dataset import Dataset
 
+FILE = Path(__file__).parents[1] / "data" / "digits.csv.gz"
 SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
 TRAINING = 1437
 
@@ -32,9 +34,7 @@ def digits(pixels: bool = False, seed: int = 0) -> Dataset:
         Pixels are divided by 16, so that they lie in [0, 1]; the division is exact.
     """
     seed = integer("seed", seed, 0)
-    text = gzip.decompress(
-        resources.files("validation").joinpath("data", "digits.csv.gz").read_bytes()
-    )
+    text = gzip.decompress(FILE.read_bytes())
     digest = hashlib.sha256(text).hexdigest()
     if digest != SHA256:
         raise ValueError(f"digits.csv.gz must have the sha256 {SHA256[:12]}..., got {digest}")
@@ -52,4 +52,12 @@ def digits(pixels: bool = False, seed: int = 0) -> Dataset:
         "training": TRAINING,
         "test": len(table) - TRAINING,
     }
-    return Dataset(name, x[:TRAINING], y[:TRAINING], x[TRAINING:], y[TRAINING:], settings)
+    return Dataset(
+        name,
+        x[:TRAINING],
+        y[:TRAINING],
+        x[TRAINING:],
+        y[TRAINING:],
+        math.sqrt(x.shape[2]),  # pixels lie in [0, 1]
+        settings,
+    )

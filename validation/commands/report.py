@@ -1,0 +1,134 @@
+"""`rnnbounds report`: train, prune, and set every term of the bound beside the error it bounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+FILES = ("index.html", "report.json", "figures")
+
+
+def report(
+    data: Annotated[
+        str, typer.Option(help="digits, or an npz file with x, y and perhaps x_test, y_test.")
+    ] = "digits",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Your own network, npz or safetensors; nothing is trained then."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write; an older report is replaced.")] = Path(
+        "report"
+    ),
+    nodes: Annotated[
+        str | None, typer.Option(help="Sizes to prune to, such as 8,16,32; 0 to m.")
+    ] = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(
+            help="tanh, relu or both (the default); with --model the network's own, "
+            "needed where the file does not name it."
+        ),
+    ] = None,
+    hidden: Annotated[int, typer.Option(help="Hidden nodes m of the trained networks.")] = 64,
+    seeds: Annotated[
+        int, typer.Option(help="Trainings per activation; draws of random nodes with --model.")
+    ] = 5,
+    epochs: Annotated[int, typer.Option(help="Passes over the training sequences.")] = 60,
+    theta: Annotated[
+        float, typer.Option(help="Weight of the input information loss in the selection, 0 to 1.")
+    ] = 0.5,
+    gamma: Annotated[
+        float, typer.Option(help="Margin of the ramp loss; choose it before you see the data.")
+    ] = 1.0,
+    delta: Annotated[float, typer.Option(help="Failure probability of the theorems.")] = 0.05,
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="The digits pixel by pixel, T = 64 (slow).")
+    ] = False,
+    split: Annotated[int, typer.Option(help="Seed of the digits' split.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
+) -> None:
+    """Train, prune, and set every term of the bound beside the error it bounds.
+
+    Writes index.html (self-contained), report.json (every number) and figures/ into the folder
+    --out, completely or not at all.
+    """
+    from validation.report.settings import Settings
+    from validation.report.writing import replaced_folder
+
+    settings = Settings(
+        nodes=_sizes(nodes),
+        seeds=seeds,
+        activation=activation if activation and not model else "both",
+        m=hidden,
+        epochs=epochs,
+        theta=theta,
+        gamma=gamma,
+        delta=delta,
+    )
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers must be an integer of at least 1, got {workers}")
+    dataset = _dataset(data, pixels, split)
+    network = None
+    if model is not None:
+        from pruning.storage import load_network
+
+        network = load_network(model, activation)
+    with replaced_folder(out, FILES) as folder:
+        _fill(folder, settings, dataset, network, model and model.name, workers, out)
+
+
+def _fill(
+    folder: Path,
+    settings: Any,
+    dataset: Any,
+    network: Any,
+    model_name: str | None,
+    workers: int | None,
+    out: Path,
+) -> None:
+    from rich.console import Console
+
+    from validation.report.document import document, to_text
+    from validation.report.findings import findings
+    from validation.report.gallery import gallery
+    from validation.report.page import render
+    from validation.report.study import run
+    from validation.report.terminal import print_study, shown_progress
+
+    console = Console()
+    with shown_progress(console) as progress:
+        study = run(settings, dataset, network, model_name, progress, workers)
+    sentences = findings(study)
+    drawings = gallery(study)
+    (folder / "figures").mkdir()
+    for name, drawing in drawings.items():
+        (folder / "figures" / f"{name}.svg").write_text(drawing.svg, "utf-8")
+        (folder / "figures" / f"{name}.png").write_bytes(drawing.png)
+    (folder / "report.json").write_text(to_text(document(study, sentences)), "utf-8")
+    (folder / "index.html").write_text(render(study, sentences, drawings), "utf-8")
+    print_study(console, study, sentences)
+    console.print(f"The page is {out / 'index.html'}", highlight=False)
+
+
+def _sizes(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise ValueError(f"nodes must be integers such as 8,16,32, got {text!r}") from None
+
+
+def _dataset(data: str, pixels: bool, split: int) -> Any:
+    from validation.experiments.dataset import read_file
+    from validation.experiments.digits import digits
+
+    if data == "digits":
+        return digits(pixels, split)
+    if pixels:
+        raise ValueError("pixels is a form of the digits, it does not go with another data set")
+    if not data.endswith(".npz") and not Path(data).exists():
+        raise ValueError(f"data must be digits or an npz file, got {data!r}")
+    return read_file(data)

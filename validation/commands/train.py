@@ -1,0 +1,59 @@
+"""`rnnbounds train`: make the networks under models/, checkpointed and resumable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="Which network; without it they are listed.")] = "",
+    seed: Annotated[
+        int | None, typer.Option(help="Train this seed alone; by default all of the recipe's.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the networks and their logs go.")] = Path(
+        "models"
+    ),
+    work: Annotated[
+        Path | None, typer.Option(help="Where checkpoints go; by default beside the data.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's number.")] = None,
+    device: Annotated[str, typer.Option(help="A torch device, where torch trains.")] = "cpu",
+    restart: Annotated[bool, typer.Option(help="Forget checkpoints and begin anew.")] = False,
+    snapshot: Annotated[
+        bool, typer.Option(help="Train nothing: write the network of the last checkpoint.")
+    ] = False,
+) -> None:
+    """Train the network NAME and write NAME-SEED.safetensors with its log.
+
+    A training that was killed goes on where its last checkpoint stands, to the same weights as one
+    that was not.
+    """
+    from validation.experiments import model_training
+    from validation.experiments.networks_to_train import RECIPES, recipe
+
+    if not name:
+        for known in RECIPES.values():
+            typer.echo(f"{known.name:16} {known.title}")
+        return
+    chosen = recipe(name).with_epochs(epochs)
+    seeds = range(chosen.seeds) if seed is None else [seed]
+    for each in seeds:
+
+        def say(record: dict[str, Any], each: int = each) -> None:
+            words = " ".join(f"{key} {value:.5g}" for key, value in record.items())
+            typer.echo(f"{name} seed {each}: {words}")
+
+        path = model_training.make(
+            chosen,
+            each,
+            out,
+            work=work,
+            device=device,
+            restart=restart,
+            snapshot=snapshot,
+            say=say,
+        )
+        typer.echo(f"wrote {path}")

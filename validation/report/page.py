@@ -1,0 +1,144 @@
+"""index.html: one file that asks for nothing from outside."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from latex2mathml.converter import convert
+from markupsafe import Markup
+
+from bounds.terms import Bound, show
+from validation.report.document import clopper_pearson, settings
+from validation.report.figures import Drawing, inline
+from validation.report.findings import percent, short_name, times
+from validation.report.reference import norms
+from validation.report.study import Study
+from validation.report.trials import METHODS, Measured, mean_accuracy
+
+CAPTIONS = {
+    "accuracy": (
+        "Accuracy over the nodes kept. Mean over the trainings; the band is one standard "
+        "deviation each way. No fine-tuning."
+    ),
+    "error_mean": (
+        "The error of the pruned network averaged over time, and the bounds on it: each line is a "
+        "step of the proof, from the measured error to the a-priori bound."
+    ),
+    "error_read": (
+        "The same at the last step, where the network is read out: this is the norm of the theorem."
+    ),
+    "chain": (
+        "Where the approximation bound loses: each step of the proof starts where the one before "
+        "ends, and × is the factor it costs."
+    ),
+    "terms": (
+        "The terms of the generalization bound, sorted, beside the measured losses. Beyond the "
+        "line at 1 a bound on this loss says nothing."
+    ),
+    "spectrum": "Eigenvalues of the time-mean covariance S of the hidden state.",
+    "nodes_needed": (
+        "Degrees of freedom N(λ), and the nodes that two theorems ask for. Above the line at m a "
+        "condition is empty."
+    ),
+    "tradeoff": "The bound over λ, by its parts.",
+}
+
+
+def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    study : Study
+    findings : sequence of str
+        Sentences to begin with.
+    figures : mapping
+        Drawings by the names of `CAPTIONS`; those that are missing are left out.
+    """
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_template),
+    )
+    environment.filters |= {"math": mathml, "shown": show, "percent": percent}
+    reference = study.reference
+    return environment.get_template("template.html").render(
+        study=study,
+        reference=reference,
+        findings=findings,
+        figures=[
+            {
+                "name": name,
+                "caption": caption,
+                "svg": Markup(inline(figures[name].svg, name)),
+            }
+            for name, caption in CAPTIONS.items()
+            if name in figures
+        ],
+        bounds=reference.bounds,
+        chains=[
+            (title, _steps(steps))
+            for title, steps in (
+                ("at the last step, the norm of the theorem", reference.chain.read),
+                ("averaged over time", reference.chain.mean),
+            )
+            if steps
+        ],
+        losses=_losses(study),
+        accuracies=[(name, _accuracies(study, name)) for name in study.activations],
+        methods=METHODS,
+        norms=(norms(reference.rnn), norms(reference.pruned.pruned)),
+        settings=json.dumps(settings(study), indent=1, ensure_ascii=False),
+        tested=study.data.x_test is not None,
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def mathml(latex: str, display: str = "inline") -> Markup:
+    """Return a formula as MathML; latex2mathml escapes what it does not know."""
+    return Markup(convert(latex, display=display))
+
+
+def _template(name: str) -> str:
+    return resources.files("validation.report").joinpath(name).read_text("utf-8")
+
+
+def _steps(steps: Sequence[Bound]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for number, step in enumerate(steps):
+        factor = ""
+        if number:
+            ratio = step.log_total - steps[number - 1].log_total
+            factor = times(ratio) if abs(ratio) < float("inf") else ""
+        rows.append({"step": step, "name": short_name(step), "factor": factor})
+    return rows
+
+
+def _losses(study: Study) -> list[dict[str, Any]]:
+    reference, rows = study.reference, []
+    tests = 0 if study.data.x_test is None else study.data.y_test.size
+
+    def add(name: str, measured: Measured) -> None:
+        interval = None
+        if measured.accuracy is not None:
+            interval = clopper_pearson(round(measured.accuracy * tests), tests)
+        rows.append({"name": name, "measured": measured, "interval": interval})
+
+    add(f"whole network, m = {reference.rnn.m}", reference.whole)
+    add(f"pruned network, k = {reference.k}", reference.measured)
+    return rows
+
+
+def _accuracies(study: Study, activation: str) -> list[dict[str, Any]]:
+    trials = study.of(activation)
+    sizes = sorted({row.k for row in trials[0].rows})
+    return [
+        {"k": k, "cells": [mean_accuracy(trials, method, k) for method in METHODS]} for k in sizes
+    ]

@@ -1,0 +1,261 @@
+"""One pruned network in full: every term, every step of the chain, the spectrum, the trade-off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bounds.approximation import (
+    a_priori_bound,
+    approximation_error,
+    global_bound,
+    recursion_bound,
+    slack_chain,
+    weighted_bound,
+    weighted_from_mean_bound,
+)
+from bounds.approximation.a_priori import event_value, positive_tau
+from bounds.assembly import Setting
+from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
+from bounds.generalization import fixed_nodes_bound
+from bounds.lipschitz import Radii, matrix_norm
+from bounds.node_counts import largest_degrees_of_freedom, node_count
+from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
+from bounds.stratified import stratified_bound
+from bounds.terms import Bound, Term, safe_log
+from bounds.tradeoffs import Tradeoff, lam_grid, tradeoff, tradeoff_order
+from pruning.checks import Array
+from pruning.covariance import StateCovariance
+from pruning.rnn import RNN
+from pruning.spectral import PrunedRNN, spectral_prune
+from validation.experiments.dataset import Dataset
+from validation.report.settings import Settings, reference_size
+from validation.report.trials import Measured, measure
+
+EXISTENCE = "leverage.existence"
+LAMS = 81  # points of the curves over lam
+
+
+@dataclass(frozen=True)
+class Chains:
+    """Measured error <= ... <= published bound for one pruned network.
+
+    Attributes
+    ----------
+    k : int
+        Nodes kept.
+    mean : list of Bound
+        Error averaged over time, ||.||_{n,T}.
+    read : list of Bound
+        Error in the norm of the theorem, ||.||_{n,w}, where that is another one: the last step.
+    """
+
+    k: int
+    mean: list[Bound]
+    read: list[Bound]
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a theorem asks of k, along a grid of lam.
+
+    Attributes
+    ----------
+    lams : list of float
+        Rising.
+    freedom : list of float
+        N(lam).
+    published, sharper : list of int
+        Nodes that `leverage.existence` and `dpp.tradeoff_norm` ask for.
+    """
+
+    lams: list[float]
+    freedom: list[float]
+    published: list[int]
+    sharper: list[int]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """All that the page says of the one network whose terms it prints.
+
+    Attributes
+    ----------
+    rnn, pruned
+        The network, and its pruned version with k nodes.
+    whole, measured : Measured
+        What the two do on the data.
+    bounds : list of Bound
+        `theorem.fixed_nodes` first.
+    chains : list of Chains
+        By size.
+    eigenvalues : list of float
+        Of S, falling.
+    need : Need
+    largest_freedom : float
+        The largest N(lam) that k nodes serve in `leverage.existence`.
+    lam_of_event : float
+        About the smallest lam at which the event of section 2a was verified for these nodes.
+    tradeoffs : dict
+        The bounds over lam, by id, and their ``order``.
+    """
+
+    rnn: RNN
+    pruned: PrunedRNN
+    whole: Measured
+    measured: Measured
+    bounds: list[Bound]
+    chains: list[Chains]
+    eigenvalues: list[float]
+    need: Need
+    largest_freedom: float
+    lam_of_event: float
+    tradeoffs: dict[str, Tradeoff]
+
+    @property
+    def k(self) -> int:
+        """Nodes kept."""
+        return self.pruned.pruned.m
+
+    @property
+    def S(self) -> Array:
+        """Time-mean covariance of the states on the training sequences."""
+        return self.pruned.covariance
+
+    def bound(self, id: str) -> Bound | None:
+        """Return the bound with this id, where there is one."""
+        return next((bound for bound in self.bounds if bound.id == id), None)
+
+    @property
+    def chain(self) -> Chains:
+        """The chains at k."""
+        return next(chains for chains in self.chains if chains.k == self.k)
+
+
+def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
+    """Prune a network and evaluate everything on it."""
+    covariance = StateCovariance.from_network(rnn, data.x, per_step=True)
+    sizes = settings.sizes(rnn.m)
+    pruned = {k: spectral_prune(rnn, covariance, k, theta=settings.theta) for k in sizes}
+    k = reference_size(sizes, rnn.m)
+    chains = [_chains(pruned[size], data, covariance.per_step) for size in sizes]
+    here = next(entry for entry in chains if entry.k == k)
+    middle = here.read[2] if here.read else global_bound(pruned[k], data.T)
+    whole = measure(rnn, data, settings.gamma)
+    setting = Setting(
+        data.n,
+        data.T,
+        whole.train_risk,
+        delta=settings.delta,
+        weights="mean" if data.every_step else "last",
+        gamma=settings.gamma,
+    )
+    radii = radii_of(pruned[k].pruned, data)
+    S = covariance.matrix
+    bounds = [fixed_nodes_bound(pruned[k], setting, radii, middle)]
+    if k:
+        own = radii_of(rnn, data)
+        for theorem in (degrees_of_freedom_bound, determinantal_bound):
+            bounds.append(theorem(rnn, S, k, setting, own, pruned=pruned[k]))
+    bounds.append(
+        stratified_bound(
+            pruned[k], setting, middle, radii.data, data_fixed=data.x_bound is not None
+        )
+    )
+    return Reference(
+        rnn=rnn,
+        pruned=pruned[k],
+        whole=whole,
+        measured=measure(pruned[k].pruned, data, settings.gamma),
+        bounds=bounds,
+        chains=chains,
+        eigenvalues=[float(mu) for mu in spectrum(S)],
+        need=_need(S),
+        largest_freedom=largest_degrees_of_freedom(max(k, 1), EXISTENCE, rnn.m),
+        lam_of_event=smallest_lam(pruned[k]),
+        tradeoffs=_tradeoffs(rnn, S, setting, radii_of(rnn, data)),
+    )
+
+
+def radii_of(rnn: RNN, data: Dataset) -> Radii:
+    """Return the measured radii of a network, with R_x fixed in advance where it can be."""
+    if data.x_bound is not None:
+        return Radii.of(rnn, data.x_bound, data_fixed=True)
+    return Radii.of(rnn, data.x_max)
+
+
+def smallest_lam(pruned: PrunedRNN) -> float:
+    """Return about the smallest lam for which this very J and tau meet the event of section 2a.
+
+    The event is monotone in lam at fixed tau: G grows with lam, and (3/4)(S + lam) does too. It
+    holds for every J at lam >= mu_1/3. Any lam with the event gives a true bound, so that a
+    bisection that stops early only costs.
+    """
+    S = pruned.covariance
+    tau = positive_tau(pruned.tau, S, len(pruned.nodes))
+    top = float(spectrum(S)[0]) if len(S) else 0.0
+    if top == 0:
+        return 1.0
+    low, high = math.log(top) - 40, math.log(top)
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        if event_value(S, pruned.nodes, tau, math.exp(middle)) <= 0.75:
+            high = middle
+        else:
+            low = middle
+    return math.exp(high)
+
+
+def _chains(pruned: PrunedRNN, data: Dataset, per_step: Array | None) -> Chains:
+    mean = slack_chain(pruned, data.x)
+    mean.append(a_priori_bound(pruned, data.T, smallest_lam(pruned)))
+    if data.every_step:
+        return Chains(pruned.pruned.m, mean, [])
+    assert per_step is not None
+    w = np.eye(data.T)[-1]
+    formula = r"\|\hat f - f'\|_{n,w}"
+    error = safe_log(approximation_error(pruned, data.x, w))
+    read = [
+        Bound("measured", formula, (Term("error", error, formula, "measured on the sample"),)),
+        recursion_bound(pruned, data.x, w),
+        weighted_bound(pruned, per_step, w),
+        weighted_from_mean_bound(pruned, data.T, w, per_step[-1]),
+    ]
+    return Chains(pruned.pruned.m, mean, read)
+
+
+def _tradeoffs(rnn: RNN, S: Array, setting: Setting, radii: Radii) -> dict[str, Tradeoff]:
+    return {
+        "theorem.degrees_of_freedom": tradeoff(rnn, S, setting, radii),
+        "theorem.determinantal": tradeoff(rnn, S, setting, radii, theorem="determinantal"),
+        "order": tradeoff_order(S, setting.n, lam_grid(S)),
+    }
+
+
+def _need(S: Array) -> Need:
+    mu = spectrum(S)
+    top = float(mu[0]) if mu[0] > 0 else 1.0
+    lams = [top * 10**x for x in np.linspace(-8, 2, LAMS)]
+    return Need(
+        [float(lam) for lam in lams],
+        [degrees_of_freedom(mu, lam) for lam in lams],
+        [node_count(mu, lam, EXISTENCE).nodes for lam in lams],
+        [node_count(mu, lam, "dpp.tradeoff_norm").nodes for lam in lams],
+    )
+
+
+def norms(rnn: RNN) -> dict[str, float]:
+    """Return the spectral norms of the weights, for the reader."""
+    return {
+        name: matrix_norm(getattr(rnn, name), "spectral")
+        for name in ("w_hidden", "w_input", "w_output")
+    }
+
+
+def factors(bounds: Sequence[Bound]) -> list[float | None]:
+    """Return log10 of the ratio of each entry of a chain to the one before; None for the first."""
+    logs = [bound.log10_total for bound in bounds]
+    return [None] + [None if a is None or b is None else b - a for a, b in zip(logs[:-1], logs[1:])]

@@ -1,0 +1,177 @@
+"""Train one network, prune it to several sizes by several methods, and measure what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pruning.baselines import random_nodes
+from pruning.covariance import StateCovariance
+from pruning.initialisation import initial_rnn
+from pruning.losses import loss_values
+from pruning.rnn import RNN
+from pruning.spectral import PrunedRNN, spectral_prune
+from pruning.training import train
+from validation.experiments.dataset import Dataset
+from validation.report.settings import START, Settings
+
+RECONSTRUCTED = "spectral, with reconstruction"
+METHODS = (
+    RECONSTRUCTED,
+    "spectral, without reconstruction",
+    "random nodes, with reconstruction",
+    "random nodes, without reconstruction",
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a network does on the data; None where there is no test set.
+
+    Attributes
+    ----------
+    accuracy, train_accuracy : float
+        Share of predictions with a positive margin (a tie is an error).
+    risk, train_risk : float
+        Mean margin ramp loss.
+    """
+
+    accuracy: float | None
+    train_accuracy: float
+    risk: float | None
+    train_risk: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pruned network: how it was made, and what it does."""
+
+    method: str
+    k: int
+    measured: Measured
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trained network and its pruned versions."""
+
+    activation: str
+    seed: int
+    rnn: RNN
+    whole: Measured
+    rows: tuple[Row, ...]
+
+
+def run_trial(settings: Settings, data: Dataset, activation: str, seed: int) -> Trial:
+    """Train a network from this seed, prune and measure it.
+
+    The numbers depend on the arguments alone, not on the process or on what ran before.
+    """
+    rng = np.random.default_rng([seed, 0])
+    start = initial_rnn(
+        settings.m,
+        data.d_x,
+        data.classes,
+        activation,
+        init="identity",
+        scale=START[activation],
+        rng=rng,
+    )
+    result = train(
+        start,
+        data.x,
+        data.y,
+        loss="cross_entropy",
+        optimizer="adamw",
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        epochs=settings.epochs,
+        batch_size=min(settings.batch_size, data.n),
+        schedule="cosine",
+        targets="every" if data.every_step else "last",
+        rng=rng,
+    )
+    return prune_trial(settings, data, result.rnn, activation, seed)
+
+
+def prune_trial(settings: Settings, data: Dataset, rnn: RNN, activation: str, seed: int) -> Trial:
+    """Prune a trained network by every method to every size, and measure the results."""
+    covariance = StateCovariance.from_network(rnn, data.x)
+    rows = []
+    for k in settings.sizes(rnn.m):
+        for number, method in enumerate(METHODS):
+            rng = np.random.default_rng([seed, 1, k, number // 2])
+            pruned = prune(method, rnn, covariance, k, settings.theta, rng).pruned
+            rows.append(Row(method, k, measure(pruned, data, settings.gamma)))
+    return Trial(activation, seed, rnn, measure(rnn, data, settings.gamma), tuple(rows))
+
+
+def prune(
+    method: str,
+    rnn: RNN,
+    covariance: StateCovariance,
+    k: int,
+    theta: float,
+    rng: np.random.Generator,
+) -> PrunedRNN:
+    """Prune by one of `METHODS`; the two random ones take the same nodes from the same `rng`."""
+    reconstruct = not method.endswith("without reconstruction")
+    if method.startswith("random"):
+        return random_nodes(rnn, covariance, k, rng, reconstruct=reconstruct)
+    return spectral_prune(rnn, covariance, k, theta=theta, reconstruct=reconstruct)
+
+
+def measure(rnn: RNN, data: Dataset, gamma: float) -> Measured:
+    """Return accuracy and mean ramp loss on the training and the test sequences."""
+    train_accuracy, train_risk = _on(rnn, data.x, data.y, gamma)
+    if data.x_test is None:
+        return Measured(None, train_accuracy, None, train_risk)
+    accuracy, risk = _on(rnn, data.x_test, data.y_test, gamma)
+    return Measured(accuracy, train_accuracy, risk, train_risk)
+
+
+def _on(rnn: RNN, x: Any, y: Any, gamma: float) -> tuple[float, float]:
+    predictions = rnn.predictions(x)
+    if y.ndim == 1:
+        predictions = predictions[:, -1]
+    errors = loss_values("zero_one", predictions, y)
+    return 1 - float(errors.mean()), float(loss_values("margin_ramp", predictions, y, gamma).mean())
+
+
+def shown_accuracy(measured: Measured) -> float:
+    """Return the accuracy on the test set, or on the training set where there is no other."""
+    return measured.train_accuracy if measured.accuracy is None else measured.accuracy
+
+
+def mean_accuracy(
+    trials: Sequence[Trial], method: str | None = None, k: int | None = None
+) -> tuple[float, float]:
+    """Return mean and standard deviation over the trials of `shown_accuracy`."""
+    found = summary(trials, method, k, shown_accuracy)
+    assert found is not None
+    return found[:2]
+
+
+def summary(
+    trials: Sequence[Trial], method: str | None, k: int | None, read: Callable[[Measured], Any]
+) -> tuple[float, float, list[float]] | None:
+    """Return mean, standard deviation and values over the trials; None without a test set.
+
+    `method` None stands for the whole network. The deviation is the sample's, 0 for one trial.
+    """
+    if method is None:
+        values = [read(trial.whole) for trial in trials]
+    else:
+        values = [
+            read(row.measured)
+            for trial in trials
+            for row in trial.rows
+            if row.method == method and row.k == k
+        ]
+    if any(value is None for value in values):
+        return None
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return float(np.mean(values)), deviation, [float(value) for value in values]
