@@ -1,0 +1,229 @@
+"""Train the networks under ``models/``, safe to kill at any moment and to go on."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pruning.rnn import RNN
+from pruning.storage import load_network, save_network
+from pruning.training import TrainingState, train
+from validation.experiments.atomic import write_atomically
+from validation.experiments.dataset import Dataset
+from validation.experiments.fetching import cache_folder
+from validation.experiments.language import corpus, perplexity
+from validation.experiments.networks_to_train import Recipe, load
+
+Say = Callable[[dict[str, Any]], None]
+
+
+def accuracy(rnn: RNN, x: Any, y: Any, batch: int = 256) -> float:
+    """Return the share of sequences (n, T, d_x) whose class the last step predicts."""
+    right = 0
+    for begin in range(0, len(x), batch):
+        h = rnn.states(x[begin : begin + batch])[:, -1]
+        f = h @ rnn.w_output.T + rnn.b_output
+        right += int((f.argmax(axis=1) == y[begin : begin + batch]).sum())
+    return right / len(x)
+
+
+def make(
+    recipe: Recipe,
+    seed: int,
+    out: Path,
+    *,
+    work: Path | None = None,
+    device: str = "cpu",
+    restart: bool = False,
+    snapshot: bool = False,
+    say: Say = lambda record: None,
+) -> Path:
+    """Train a network, or go on with it, and write it to `out` with its log.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    seed : int
+    out : path
+        NAME-SEED.safetensors and NAME-SEED.json go here.
+    work : path, optional
+        Checkpoints go to NAME-SEED here; by default to ``training`` in the cache of the data.
+    device : str
+        For what torch trains.
+    restart : bool
+        Forget checkpoints.
+    snapshot : bool
+        Write the network of the last checkpoint, and train no further.
+    say : callable
+        Told the line of the log after each epoch.
+
+    Returns
+    -------
+    path
+        Of the network.
+    """
+    folder = (cache_folder() / "training" if work is None else work) / f"{recipe.name}-{seed}"
+    checkpoint = folder / ("checkpoint.npz" if recipe.start else "checkpoint.safetensors")
+    out.mkdir(parents=True, exist_ok=True)
+    if restart:
+        checkpoint.unlink(missing_ok=True)
+    if snapshot and not checkpoint.exists():
+        raise ValueError(f"there is no checkpoint {checkpoint} to take a snapshot of")
+    if recipe.start is None:
+        rnn, log, wanted = _language_model(recipe, seed, checkpoint, device, snapshot, say)
+    else:
+        rnn, log = _classifier(recipe, seed, checkpoint, snapshot, out, say)
+        wanted = recipe.training["epochs"]
+    rnn = _rounded(rnn, recipe.stored)
+    path = out / f"{recipe.name}-{seed}.safetensors"
+    facts = {
+        "command": f"rnnbounds train {recipe.name} --seed {seed}",
+        "finished": bool(log) and log[-1]["epoch"] == wanted,
+        "result": evaluate(recipe, rnn),
+        "settings": recipe.settings(seed),
+        "versions": {"numpy": np.__version__, "python": platform.python_version()},
+        "log": log,
+    }
+    save_network(path, rnn, dtype=recipe.stored)
+    write_atomically(path.with_suffix(".json"), (json.dumps(facts, indent=1) + "\n").encode())
+    return path
+
+
+def evaluate(recipe: Recipe, rnn: RNN) -> dict[str, float]:
+    """Return what the network achieves on the data that it was not trained on."""
+    if recipe.start is None:
+        text = corpus(recipe.data["name"])
+        window = recipe.training["window"]
+        return {
+            "valid_perplexity": perplexity(rnn, text.valid),
+            "test_perplexity": perplexity(rnn, text.test),
+            f"test_perplexity_windows_of_{window}": perplexity(rnn, text.test, window),
+        }
+    data = load(recipe.data)
+    return {"test_accuracy": accuracy(rnn, data.x_test, data.y_test)}
+
+
+def _classifier(
+    recipe: Recipe, seed: int, checkpoint: Path, snapshot: bool, models: Path, say: Say
+) -> tuple[RNN, list[Any]]:
+    """Train with `pruning.training`; a checkpoint is written after each epoch."""
+    settings = recipe.settings(seed)
+    state, log = _read(checkpoint, settings)
+    if snapshot:
+        assert state is not None
+        return state.rnn, log
+    data = load(recipe.data)
+    clock = time.monotonic()
+
+    def after_epoch(state: TrainingState) -> None:
+        nonlocal clock
+        record = state.history[-1]
+        log.append(
+            {
+                "epoch": record.epoch,
+                "loss": record.loss,
+                "gradient_norm": record.gradient_norm,
+                "learning_rate": record.learning_rate,
+                "test_accuracy": accuracy(state.rnn, data.x_test, data.y_test),
+                "seconds": round(time.monotonic() - clock, 1),
+            }
+        )
+        clock = time.monotonic()
+        _write(checkpoint, state, settings, log)
+        say(log[-1])
+
+    result = train(
+        _start(recipe, data, seed, models),
+        data.x,
+        data.y,
+        **recipe.training,
+        checkpoint=after_epoch,
+        resume=state,
+        rng=seed,
+    )
+    return result.rnn, log
+
+
+def _start(recipe: Recipe, data: Dataset, seed: int, models: Path) -> RNN:
+    assert recipe.start is not None
+    start = recipe.start.rnn(recipe.m, data.d_x, data.classes, seed)
+    if not recipe.warm:
+        return start
+    path = models / f"{recipe.warm}-0.safetensors"
+    if not path.exists():
+        raise ValueError(
+            f"{recipe.name} starts from {path}: run `rnnbounds train {recipe.warm}` first"
+        )
+    warm = load_network(path)
+    # The same picture takes `stretch` times as many steps: each should bring that much less.
+    return replace(
+        warm, w_input=warm.w_input / recipe.stretch, b_hidden=warm.b_hidden / recipe.stretch
+    )
+
+
+def _language_model(
+    recipe: Recipe, seed: int, checkpoint: Path, device: str, snapshot: bool, say: Say
+) -> tuple[RNN, list[Any], int]:
+    """Train with torch; a checkpoint is written every minute."""
+    from validation.experiments.torch_training import LanguageModel, Schedule, run
+
+    text = corpus(recipe.data["name"])
+    options = dict(recipe.training)
+    names = ("lines", "window", "dropout", "reset")
+    model = LanguageModel(
+        recipe.m,
+        len(text.words),
+        text.train,
+        **{name: options.pop(name) for name in names},
+        seed=seed,
+        device=device,
+    )
+    schedule = Schedule(batch_size=1, **options)
+    rnn, log = run(
+        model,
+        schedule,
+        seed=seed,
+        checkpoint=checkpoint,
+        settings=recipe.settings(seed, device=device),
+        measure=lambda rnn: {"valid_perplexity": perplexity(rnn, text.valid)},
+        progress=say,
+        snapshot=snapshot,
+    )
+    return rnn, log, schedule.epochs
+
+
+def _rounded(rnn: RNN, dtype: str) -> RNN:
+    """Return the network with its weights as the file will hold them."""
+    return replace(rnn, **{name: w.astype(dtype) for name, w in rnn.weights.items()})
+
+
+def _write(path: Path, state: TrainingState, settings: Any, log: list[Any]) -> None:
+    buffer = io.BytesIO()
+    facts = json.dumps({"settings": settings, "log": log})
+    np.savez(buffer, training=np.array(facts), **state.to_arrays())  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue())
+
+
+def _read(path: Path, settings: Any) -> tuple[TrainingState | None, list[Any]]:
+    if not path.exists():
+        return None, []
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in held.files}
+        facts = json.loads(str(arrays.pop("training")))
+        state = TrainingState.from_arrays(arrays)
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise ValueError(f"{path} is not a checkpoint of a training: {error}") from None
+    if facts["settings"] != json.loads(json.dumps(settings)):
+        raise ValueError(
+            f"{path} belongs to a training with other settings; use --restart to begin anew"
+        )
+    return state, facts["log"]
