@@ -18,20 +18,24 @@ from typing import Any
 import numpy as np
 
 from pruning.activations import Activation
+from pruning.checks import choice
 from pruning.rnn import RNN
 from pruning.torch_weights import from_torch, looks_like_torch
 
 _WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 
 
-def save_network(path: str | os.PathLike[str], rnn: RNN) -> None:
+def save_network(path: str | os.PathLike[str], rnn: RNN, dtype: str = "float64") -> None:
     """Write the network to `path`, whose suffix ``.npz`` or ``.safetensors`` says how.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all. With a `dtype` of ``float32`` or ``float16`` it is smaller
+    and holds the weights rounded to that; they are float64 again when they are loaded.
     """
     path = Path(path)
     suffix = _suffix(path)
-    arrays = {name: np.array(getattr(rnn, name)) for name in _WEIGHTS}
+    choice("dtype", dtype, ("float64", "float32", "float16"))
+    # A C-ordered copy, since safetensors writes memory as it lies.
+    arrays = {name: np.array(getattr(rnn, name), dtype, order="C") for name in _WEIGHTS}
     with _replacing(path) as temporary:
         if suffix == ".npz":
             with open(temporary, "wb") as file:
