@@ -97,7 +97,7 @@ def _plainly(body: Callable[..., Any]) -> Callable[..., Any]:
             return body(*args, **options)
         except BrokenPipeError:
             # The reader of a pipe went away, `| head` for one; there is no one to tell.
-            sys.stdout = None  # type: ignore[assignment]
+            sys.stdout = None
             raise SystemExit(0) from None
         except (ValueError, OSError) as error:
             sys.stderr.write(f"rnnbounds: {_sentence(error)}\n")

@@ -76,7 +76,9 @@ def report(
 
         network = load_network(model, activation)
     with replaced_folder(out, FILES) as folder:
-        _fill(folder, settings, dataset, network, model and model.name, workers, out)
+        _fill(
+            folder, settings, dataset, network, None if model is None else model.name, workers, out
+        )
 
 
 def _fill(

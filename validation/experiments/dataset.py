@@ -28,11 +28,11 @@ class Dataset:
         One label a sequence (read out at the last step), or one a step.
     x_test, y_test : arrays as `x` and `y`, or None
         Held-out sequences that no training, selection or pruning sees.
+    settings : mapping
+        What it takes to make the same arrays again: hash of the file, split, seed.
     x_bound : float or None
         A bound on ||x_t|| that holds for every possible input, known before any was seen; None
         where only the sample's maximum is at hand.
-    settings : mapping
-        What it takes to make the same arrays again: hash of the file, split, seed.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Dataset:
     y: Any
     x_test: Any = None
     y_test: Any = None
-    x_bound: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    x_bound: float | None = None
 
     @property
     def n(self) -> int:
@@ -120,7 +120,7 @@ def read_file(path: str | Path) -> Dataset:
             )
     settings = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     x_bound = 1.0 if x.ndim == 2 else None  # a token stands for a one-hot vector
-    return Dataset(path.stem, x, y, x_test, y_test, x_bound, settings)
+    return Dataset(path.stem, x, y, x_test, y_test, settings, x_bound)
 
 
 def sequences(name: str, value: Any) -> Any:

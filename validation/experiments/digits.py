@@ -58,6 +58,6 @@ def digits(pixels: bool = False, seed: int = 0) -> Dataset:
         y[:TRAINING],
         x[TRAINING:],
         y[TRAINING:],
-        math.sqrt(x.shape[2]),  # pixels lie in [0, 1]
         settings,
+        x_bound=math.sqrt(x.shape[2]),  # pixels lie in [0, 1]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -55,12 +56,12 @@ def order_kept(steps: Sequence[Bound]) -> bool:
     The measured error is computed in float64 without rounding outwards, hence the 1e-9.
     """
     logs = [step.log_total for step in steps]
-    return all(b >= a - 1e-9 for a, b in zip(logs[:-1], logs[1:]))
+    return all(b >= a - 1e-9 for a, b in itertools.pairwise(logs))
 
 
 def largest_step(steps: Sequence[Bound]) -> tuple[Bound, float] | None:
     """Return the step of a chain that loses most, and the logarithm of the factor."""
-    known = [(b, b.log_total - a.log_total) for a, b in zip(steps[:-1], steps[1:])]
+    known = [(b, b.log_total - a.log_total) for a, b in itertools.pairwise(steps)]
     known = [(step, ratio) for step, ratio in known if math.isfinite(ratio)]
     return max(known, key=lambda pair: pair[1]) if known else None
 
@@ -141,7 +142,8 @@ def _paid(reference: Reference) -> str:
     paid = reference.bound("theorem.stratified")
     sentence = f"The radii in {plain.id} were measured on the trained network: it is {plain.label}."
     if paid is not None:
-        sentence += f" With the radii paid for ({paid.id}) the total is {show(paid.log_total)} ({paid.label})."
+        sentence += f" With the radii paid for ({paid.id}) the total is {show(paid.log_total)} "
+            f"({paid.label})."
     return sentence
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -258,4 +259,4 @@ def norms(rnn: RNN) -> dict[str, float]:
 def factors(bounds: Sequence[Bound]) -> list[float | None]:
     """Return log10 of the ratio of each entry of a chain to the one before; None for the first."""
     logs = [bound.log10_total for bound in bounds]
-    return [None] + [None if a is None or b is None else b - a for a, b in zip(logs[:-1], logs[1:])]
+    return [None] + [None if a is None or b is None else b - a for a, b in itertools.pairwise(logs)]
