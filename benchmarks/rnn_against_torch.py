@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from pruning import recurrence
-from pruning.gradients import Tape, Weights
+from pruning.backpropagation import Tape, Weights
 from pruning.initialisation import initial_rnn
 from pruning.optimisers import optimiser
 

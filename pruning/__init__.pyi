@@ -1,7 +1,11 @@
 from . import baselines as baselines
 from .activations import Activation as Activation
 from .activations import activation as activation
+from .backpropagation import gradients as gradients
 from .covariance import StateCovariance as StateCovariance
+from .initialisation import initial_rnn as initial_rnn
+from .losses import loss_values as loss_values
+from .losses import margins as margins
 from .reconstruction import information_loss as information_loss
 from .reconstruction import reconstruction_matrix as reconstruction_matrix
 from .reconstruction import residual_covariance as residual_covariance
@@ -16,17 +20,30 @@ from .spectral import selection_weight as selection_weight
 from .spectral import spectral_prune as spectral_prune
 from .storage import load_network as load_network
 from .storage import save_network as save_network
+from .training import DivergenceError as DivergenceError
+from .training import InterruptedTraining as InterruptedTraining
+from .training import TrainingResult as TrainingResult
+from .training import TrainingState as TrainingState
+from .training import train as train
 
 __all__ = [
     "RNN",
     "Activation",
+    "DivergenceError",
+    "InterruptedTraining",
     "PrunedRNN",
     "StateCovariance",
+    "TrainingResult",
+    "TrainingState",
     "activation",
     "baselines",
+    "gradients",
     "information_loss",
+    "initial_rnn",
     "leverage_scores",
     "load_network",
+    "loss_values",
+    "margins",
     "prune_to",
     "reconstruction_matrix",
     "residual_covariance",
@@ -36,4 +53,5 @@ __all__ = [
     "select_nodes",
     "selection_weight",
     "spectral_prune",
+    "train",
 ]

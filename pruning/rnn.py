@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,18 @@ class RNN:
             )
         object.__setattr__(self, "activation", activation(self.activation))
 
+    @classmethod
+    def from_torch(
+        cls, state_dict: Mapping[str, Any], activation: str | Activation = "tanh"
+    ) -> RNN:
+        """Return the network of a one-layer torch.nn.RNN and an nn.Linear that reads it out.
+
+        See `pruning.torch_weights.from_torch`; torch is not imported.
+        """
+        from pruning.torch_weights import from_torch
+
+        return from_torch(state_dict, activation)
+
     @property
     def m(self) -> int:
         """Number of hidden nodes."""
@@ -119,7 +131,7 @@ class RNN:
         read_out = self.w_output.T.astype(dtype)
         for start in range(0, n, batch):
             h = self._states(checked[start : start + batch], dtype)
-            f = h.transpose(1, 0, 2).reshape(-1, self.m) @ read_out
+            f = h.transpose(1, 0, 2).reshape(T * len(h), self.m) @ read_out
             out[start : start + batch] = f.reshape(T, -1, self.d_y).transpose(1, 0, 2)
         out += self.b_output.astype(dtype)
         return out

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from pruning import recurrence
 from pruning.activations import Activation, activation
+from pruning.backpropagation import Tape, Weights, check_data, targets_time_major
 from pruning.checks import Array, choice, integer, positive, real_array
-from pruning.gradients import Tape, Weights, check_data, targets_time_major
 from pruning.initialisation import Seed
 from pruning.optimisers import (
     SCHEDULES,
@@ -166,7 +166,7 @@ def train(
         The start; it is not changed.
     x : (n, T, d_x) floats or (n, T) integer tokens
     y : array
-        As in `pruning.gradients.gradients`.
+        As in `pruning.backpropagation.gradients`.
     loss : {"cross_entropy", "squared", "margin_ramp"}
     optimizer : {"adamw", "adam", "sgd"}
         The updates of torch.optim, with weight decay on all weights; `momentum` is for ``sgd``.
