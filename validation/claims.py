@@ -126,8 +126,8 @@ class Claim:
 
     @property
     def order(self) -> str:
-        """What arithmetics compare by: ``elementwise`` or ``loewner``."""
-        return "loewner" if self.kind == "loewner" else "elementwise"
+        """What arithmetics compare by: ``elementwise``, ``loewner`` or ``identity``."""
+        return self.kind if self.kind in ("loewner", "identity") else "elementwise"
 
     @property
     def published(self) -> dict[str, Any]:

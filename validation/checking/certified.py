@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..arithmetic import RATIONALS, Relation, Unsupported, balls
 from ..claims import Claim, ClaimError
 from ..instances import Instance
@@ -20,8 +22,8 @@ from ..verdict import Conclusion, Coverage, Evidence, Verdict
 from .evaluation import NUMERICAL, fault, hypotheses, name_of, sides
 
 PRECISIONS = (128, 256, 512)
-# Sides that agree to this many bits, at every precision tried, count as "equal to 2^-p".
-AGREEING_BITS = 60
+# Sides that overlap at every precision count as equal to 2^-p where p has kept up with the bits.
+AGREEING_BITS = PRECISIONS[-1] / 2
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,15 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
         raise ClaimError(f"{claim.id}: a {claim.kind} claim is not decided by one instance")
     ladder: list[Any] = [balls(bits) for bits in PRECISIONS]
     ladder.insert(0 if claim.kind == "identity" else 1, RATIONALS)
-    agreed: Any = None
+    agreed: tuple[float, float | None] = (0.0, None)
     undecided = ""
     for arithmetic in ladder:
         try:
             with arithmetic.active():
-                compared = arithmetic.compare(*sides(claim, instance, arithmetic), claim.order)
+                left, right = sides(claim, instance, arithmetic)
+                compared = arithmetic.compare(left, right, claim.order)
+                if compared.relation is Relation.OVERLAP:
+                    agreed = _agreement(arithmetic, left, right, compared), compared.ratio_high
         except Unsupported as error:
             if arithmetic is RATIONALS:
                 continue
@@ -82,17 +87,15 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
         relation = compared.relation
         if relation in (Relation.OVERLAP, Relation.NOT_FINITE):
             undecided = undecided or _why(compared, arithmetic)
-            if relation is Relation.OVERLAP:
-                agreed = compared
             continue
         return _decided(claim, instance, arithmetic, compared)
-    if agreed is not None and _agreement(agreed) >= AGREEING_BITS:
-        bits = _agreement(agreed)
+    bits, ratio = agreed
+    if bits >= AGREEING_BITS:
         return Certificate(
             Conclusion.TIGHT,
             name_of(ladder[-1]),
-            _log(agreed.ratio_high),
-            message=f"the two sides are equal to 2^-{bits}",
+            _log(ratio),
+            message=f"the two sides are equal to 2^-{min(bits, 9999):.0f}",
         )
     return Certificate(Conclusion.UNDECIDED, "", message=undecided)
 
@@ -100,17 +103,18 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
 def _decided(claim: Claim, instance: Instance, arithmetic: Any, compared: Any) -> Certificate:
     name, relation = name_of(arithmetic), compared.relation
     log_ratio = _log(compared.ratio_high)
+    if relation is Relation.ABOVE and not log_ratio > 0:
+        log_ratio = math.inf  # the right side is not positive where the statement fails
     if relation is Relation.EQUAL:
-        conclusion = Conclusion.HOLDS if claim.kind == "identity" else Conclusion.TIGHT
-        return Certificate(conclusion, name, 0.0, message="the two sides are exactly equal")
-    if relation is Relation.BELOW and claim.kind != "identity":
-        tight = compared.ratio_high == 1  # equality at some entry, exactly
+        if claim.kind == "identity":
+            return Certificate(
+                Conclusion.HOLDS, name, 0.0, message="the two sides are exactly equal"
+            )
         return Certificate(
-            Conclusion.TIGHT if tight else Conclusion.HOLDS,
-            name,
-            log_ratio,
-            message="the two sides are exactly equal somewhere" if tight else "",
+            Conclusion.TIGHT, name, log_ratio, message="the two sides are exactly equal somewhere"
         )
+    if relation is Relation.BELOW and claim.kind != "identity":
+        return Certificate(Conclusion.HOLDS, name, log_ratio)
     states = check_hypotheses(claim, instance)
     if Conclusion.VIOLATED in states.values():
         failing = next(h for h, state in states.items() if state is Conclusion.VIOLATED)
@@ -213,19 +217,28 @@ def certified(claim: Claim, instances: Iterable[Instance]) -> Verdict:
     )
 
 
-def _agreement(compared: Any) -> int:
-    """To how many bits the two sides are known to agree, relative to their size."""
-    low, high = float(compared.ratio_low), float(compared.ratio_high)
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return 0
-    gap = max(high - 1, 1 - low)
-    return int(-math.log2(gap)) if gap > 0 else 10**6
+def _agreement(arithmetic: Any, left: Any, right: Any, compared: Any) -> float:
+    """The p for which the statement is violated by 2^-p at most.
+
+    Relative to the largest entry where that is certainly not 0, absolute otherwise.
+    """
+    if compared.agreement_bits is not None:
+        return float(compared.agreement_bits)
+    if compared.margin is None or not math.isfinite(compared.margin):
+        return 0.0
+    scale = 0.0
+    for side in (left, right):
+        low, high = arithmetic.enclosure(side)
+        scale = max(scale, float(np.max(low, initial=0)), -float(np.min(high, initial=0)))
+    gap = max(-compared.margin, 5e-324) / (scale or 1.0)
+    return -math.log2(gap) if gap > 0 else math.inf
 
 
 def _log(ratio: Any) -> float:
+    """Logarithm of a ratio; -inf where no entry has a positive right side."""
+    if ratio is None:
+        return -math.inf
     ratio = float(ratio)
-    if math.isnan(ratio):
-        return math.nan
     return math.log(ratio) if ratio > 0 else -math.inf
 
 

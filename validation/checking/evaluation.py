@@ -134,7 +134,7 @@ def fault(claim: Claim, function: Body, error: BaseException, arithmetic: Any) -
 
 def name_of(arithmetic: Any) -> str:
     """Name of an arithmetic, for messages."""
-    return str(getattr(arithmetic, "name", type(arithmetic).__name__))
+    return str(arithmetic)
 
 
 def score(claim: Claim, instance: Instance) -> Score:

@@ -115,7 +115,10 @@ def _pool(claims: list[Claim], workers: int, options: dict[str, Any]) -> Iterato
 
 def _by_value(claims: list[Claim]) -> None:
     """Send claims of a user's file as code: the workers cannot import it by name."""
-    from joblib.externals import cloudpickle
+    try:
+        from joblib.externals import cloudpickle  # before joblib 1.6 it has its own
+    except ImportError:
+        import cloudpickle
 
     package = __package__.split(".")[0]
     for name in {claim.module for claim in claims}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -169,6 +170,9 @@ def show_ratio(outcome: Outcome) -> str:
     ratio = outcome.verdict.ratio
     if not outcome.verdict.coverage.evaluated or outcome.error:
         return ""
+    gap = -math.expm1(outcome.verdict.log_ratio) if outcome.verdict.log_ratio < 700 else -math.inf
+    if 0 < abs(gap) < 1e-5:  # six digits would not tell a bound that is nearly attained
+        return f"1 {'-' if gap > 0 else '+'} {abs(gap):.2g}"
     return f"{ratio:.6f}" if 1e-3 <= ratio < 1e4 else f"{ratio:.3g}"
 
 

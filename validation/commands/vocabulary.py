@@ -17,7 +17,7 @@ def vocabulary() -> None:
 def text() -> str:
     """The listing."""
     lines = ["xp: the functions a claim's body may use, besides + - * / ** @ and indexing by ints"]
-    lines += functions()
+    lines += [f"  {line}" for line in functions()]
     lines += ["", "draw: what an instance is made of"]
     lines += [f"  {line}" for line in offered()]
     return "\n".join(lines) + "\n"
@@ -34,4 +34,10 @@ def offered() -> list[str]:
 
 def functions() -> list[str]:
     """A line and an example for each name of xp."""
-    return []
+    from ..arithmetic import vocabulary as words
+
+    lines = []
+    for word in words():
+        where = "" if len(word.arithmetics) == 3 else f" [{', '.join(word.arithmetics)}]"
+        lines.append(f"{word.name:24} {word.example:52} {word.meaning}{where}".rstrip())
+    return lines

@@ -199,7 +199,7 @@ class Product:
                 yield self.with_parameters(instance, values)
         for i, value in enumerate(numbers.values):
             tried = {float(value)}
-            options = [0.0, 1.0, -1.0] if value not in (0.0, 1.0, -1.0) else [0.0]
+            options = [0.0, 1.0, -1.0, *_powers(float(value))]
             options += [float(_round(np.array([value]), bits)[0]) for bits in (0, 1, 2, 4, 8, 16)]
             for option in options:
                 option = float(min(max(option, numbers.low[i]), numbers.high[i]))
@@ -237,6 +237,17 @@ def _round(values: Array, bits: int) -> Array:
         exponent = np.where(values == 0, 0, np.floor(np.log2(np.abs(np.where(values, values, 1)))))
         unit = 2.0 ** np.where(np.abs(exponent) <= 4, -bits, exponent - bits)
         return np.rint(values / unit) * unit
+
+
+def _powers(value: float) -> list[float]:
+    """Powers of two of the same sign, nearer to 1: a few small ones, then half the exponent."""
+    if value == 0:
+        return []
+    sign = -1.0 if value < 0 else 1.0
+    exponent = int(np.frexp(abs(value))[1]) - 1
+    step = 1 if exponent > 0 else -1
+    steps = [n for n in (1, 2, 3, abs(exponent) // 2, abs(exponent)) if n <= abs(exponent)]
+    return [sign * 2.0 ** (step * n) for n in dict.fromkeys(steps)]
 
 
 def _weight(value: float) -> int:
