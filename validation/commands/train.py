@@ -20,7 +20,9 @@ def train(
         Path | None, typer.Option(help="Where checkpoints go; by default beside the data.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's number.")] = None,
-    device: Annotated[str, typer.Option(help="A torch device, where torch trains.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="Train with torch on this device, cpu or cuda, instead of NumPy.")
+    ] = "",
     restart: Annotated[bool, typer.Option(help="Forget checkpoints and begin anew.")] = False,
     snapshot: Annotated[
         bool, typer.Option(help="Train nothing: write the network of the last checkpoint.")

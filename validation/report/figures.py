@@ -35,7 +35,7 @@ STYLE = {
     "ytick.color": INK,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
+    "legend.fontsize": 8,
     "legend.frameon": False,
     "lines.linewidth": 1.7,
     "lines.markersize": 4.5,
@@ -48,7 +48,7 @@ STYLE = {
     "svg.fonttype": "path",
     "figure.dpi": 100,
 }
-SIZE = (4.9, 3.5)
+SIZE = (4.9, 3.7)
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def accuracy_over_nodes(
         textcoords="offset points",
         fontsize=8,
     )
-    ax.set(xlabel="nodes kept, k", ylabel=f"{kind} accuracy (%)", ylim=(0, 106))
-    ax.legend(loc="lower right")
+    ax.set(xlabel="nodes kept, k", ylabel=f"{kind} accuracy (%)", ylim=(0, 107))
+    _legend(ax)
     return ax
 
 
@@ -114,7 +114,7 @@ def bounds_over_nodes(ax: Axes, curves: Sequence[Series]) -> Axes:
             ax.plot(x, y, color=colour, marker=marker, linestyle=dash, label=curve.name)
     ax.set(xlabel="nodes kept, k", ylabel="error of the output (logits)")
     _powers_of_ten(ax.yaxis)
-    ax.legend(loc="best")
+    _legend(ax)
     return ax
 
 
@@ -204,7 +204,7 @@ def nodes_needed(ax: Axes, curves: Sequence[Series], m: int) -> Axes:
     ax.set(xlabel=r"$\lambda$", ylabel="nodes")
     _powers_of_ten(ax.xaxis)
     _powers_of_ten(ax.yaxis)
-    ax.legend(loc="best")
+    _legend(ax)
     return ax
 
 
@@ -219,7 +219,7 @@ def tradeoff(ax: Axes, curves: Sequence[Series], best: tuple[float, float] | Non
     ax.set(xlabel=r"$\lambda$", ylabel="loss (margin ramp, at most 1)")
     _powers_of_ten(ax.xaxis)
     _powers_of_ten(ax.yaxis)
-    ax.legend(loc="best")
+    _legend(ax)
     return ax
 
 
@@ -237,9 +237,8 @@ def inline(svg: str, prefix: str, colours: Mapping[str, str] | None = None) -> s
     for colour, variable in (COLOURS if colours is None else colours).items():
         svg = svg.replace(colour, variable)
     # A width in points would not shrink with the column.
-    return re.sub(
-        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r' height="[\d.]+pt"', "", svg, 1), 1
-    )
+    head, mark, body = svg.partition(">")
+    return re.sub(r' (width|height)="[^"]*"', "", head) + mark + body
 
 
 @contextmanager
@@ -258,17 +257,34 @@ def _shades(count: int) -> list[tuple[str, str, str]]:
 
 
 def _powers_of_ten(axis: Any) -> None:
-    """Label an axis of decimal logarithms with the numbers that they stand for."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    """Label an axis of decimal logarithms with the numbers that they stand for.
 
-    axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda y, _: _tick(y)))
+    Called when everything is drawn: the ticks depend on the range.
+    """
+    low, high = sorted(axis.get_view_interval())
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    if high - low <= 2.2:
+        ticks = [d + math.log10(digit) for d in decades for digit in (1, 2, 5)]
+    else:
+        step = max(1, math.ceil((high - low) / 7))
+        ticks = [float(d) for d in decades if d % step == 0]
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axis.set_ticks(ticks, [_tick(tick) for tick in ticks])
 
 
 def _tick(y: float) -> str:
-    if abs(y - round(y)) < 1e-9:
-        return f"$10^{{{round(y)}}}$" if abs(y) > 2 else f"{10.0 ** round(y):g}"
-    return f"{10**y:.2g}" if abs(y) < 4 else f"$10^{{{y:.1f}}}$"
+    power = round(y)
+    if abs(y - power) < 1e-9 and abs(power) > 3:
+        return f"$10^{{{power}}}$"
+    return f"{10**y:.3g}" if abs(y) < 6 else f"$10^{{{y:.1f}}}$"
+
+
+def _legend(ax: Axes, columns: int = 2) -> None:
+    """Put the legend below, where it hides no line."""
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=columns, columnspacing=1.2,
+        handlelength=2.2, borderaxespad=0,
+    )  # fmt: skip
 
 
 def _number(y: float) -> str:

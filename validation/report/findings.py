@@ -16,7 +16,7 @@ CHAIN_NAMES = {
     "split": "triangle inequality",
     "operator": "norm of the read-out taken",
     "lipschitz": "Lipschitz constant of s",
-    "one_step": "norm of W_h′ taken",
+    "one_step": "norm of the recurrence taken",
     "approximation.recursion": "recursion, measured vectors",
     "approximation.weighted": "one norm a step",
     "approximation.weighted_from_mean": "one norm for all steps",
@@ -142,8 +142,8 @@ def _paid(reference: Reference) -> str:
     paid = reference.bound("theorem.stratified")
     sentence = f"The radii in {plain.id} were measured on the trained network: it is {plain.label}."
     if paid is not None:
-        sentence += f" With the radii paid for ({paid.id}) the total is {show(paid.log_total)} "
-            f"({paid.label})."
+        total = show(paid.log_total)
+        sentence += f" With the radii paid for ({paid.id}) the total is {total} ({paid.label})."
     return sentence
 
 

@@ -52,7 +52,7 @@ def _accuracy(ax: Axes, study: Study) -> Axes:
         sizes = sorted({row.k for row in trials[0].rows})
         first = activation == study.activations[0]
         for method in METHODS if first else (RECONSTRUCTED,):
-            name = method if first else f"{activation}: {method}"
+            name = method if first else f"{activation}, with reconstruction"
             means, deviations = zip(*(mean_accuracy(trials, method, k) for k in sizes))
             curves.append(Series(name, sizes, means, deviations))
     whole, _ = mean_accuracy(study.of(study.activations[0]))

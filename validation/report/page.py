@@ -45,7 +45,10 @@ CAPTIONS = {
         "Degrees of freedom N(λ), and the nodes that two theorems ask for. Above the line at m a "
         "condition is empty."
     ),
-    "tradeoff": "The bound over λ, by its parts.",
+    "tradeoff": (
+        "The bound over λ, each with the fewest nodes that its theorem asks for there; a line ends "
+        "where that is more than m."
+    ),
 }
 
 
@@ -76,7 +79,7 @@ def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]
         figures=[
             {
                 "name": name,
-                "caption": caption,
+                "caption": caption + _more(study, name),
                 "svg": Markup(inline(figures[name].svg, name)),
             }
             for name, caption in CAPTIONS.items()
@@ -104,6 +107,12 @@ def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]
 def mathml(latex: str, display: str = "inline") -> Markup:
     """Return a formula as MathML; latex2mathml escapes what it does not know."""
     return Markup(convert(latex, display=display))
+
+
+def _more(study: Study, name: str) -> str:
+    if name != "tradeoff":
+        return ""
+    return " " + study.reference.tradeoffs["theorem.degrees_of_freedom"].summary()
 
 
 def _template(name: str) -> str:
