@@ -16,6 +16,7 @@ Examples
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -48,17 +49,7 @@ class Arithmetic:
     @property
     def xp(self) -> Any:
         """The namespace that a body receives."""
-        if self.name == "balls":
-            from .ball_namespace import ball_namespace
-
-            return ball_namespace()
-        if self.name == "rationals":
-            from .rational_namespace import rational_namespace
-
-            return rational_namespace()
-        from .float_namespace import float_namespace
-
-        return float_namespace()
+        return _namespace(self.name)
 
     @property
     def _array(self) -> Any:
@@ -141,6 +132,22 @@ def balls(precision: int = 128) -> Arithmetic:
     if isinstance(precision, bool) or not isinstance(precision, int) or precision < 2:
         raise ValueError(f"precision must be an integer of at least 2, got {precision!r}")
     return Arithmetic("balls", precision)
+
+
+@functools.cache
+def _namespace(name: str) -> Any:
+    """Return the namespace of an arithmetic; FLINT is imported when it is first needed."""
+    if name == "balls":
+        from .ball_namespace import BallNamespace
+
+        return BallNamespace()
+    if name == "rationals":
+        from .rational_namespace import RationalNamespace
+
+        return RationalNamespace()
+    from .float_namespace import FloatNamespace
+
+    return FloatNamespace()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -105,9 +104,3 @@ def _sign(x: Any) -> Any:
     if x.is_exact() and x == 0:
         return ball.arb(0)
     raise Undecided(f"slogdet: the sign of the determinant {x}")
-
-
-@functools.cache
-def ball_namespace() -> BallNamespace:
-    """Return the one namespace; its precision is that of the context."""
-    return BallNamespace()

@@ -43,7 +43,7 @@ class Comparison:
         certainly positive definite. None if there is no such entry.
     margin : float or None
         Lower end of the smallest right - left over all entries; in the Loewner order, of its
-        smallest eigenvalue.
+        smallest eigenvalue, where that had to be computed.
     index : tuple of int
         Where the worst entry is: one that decides the relation, with the smallest margin among
         those.
@@ -93,41 +93,70 @@ def check_sides(order: str, left: tuple[int, ...], right: tuple[int, ...]) -> tu
 
 def compare_floats(left: Any, right: Any, order: str) -> Comparison:
     """Compare two float64 arrays by their values; an indication, not a proof."""
-    left, right = np.asarray(left), np.asarray(right)
-    for side in (left, right):
-        if side.dtype.kind not in "fiubO":
-            raise ValueError(f"both sides must be real, got an array of {side.dtype}")
-    left, right = left.astype(np.float64, copy=False), right.astype(np.float64, copy=False)
+    if isinstance(left, float) and isinstance(right, float) and order in ("scalar", "elementwise"):
+        return _compare_two(float(left), float(right))
+    left, right = _real(left), _real(right)
     shape = check_sides(order, left.shape, right.shape)
-    if not (np.isfinite(left).all() and np.isfinite(right).all()):
-        bad = ~(np.isfinite(left) & np.isfinite(right))
+    gap = right - left
+    if not np.isfinite(gap).all():
+        bad = ~(np.isfinite(left) & np.isfinite(right)) | ~np.isfinite(gap)
         return Comparison(Relation.NOT_FINITE, index=_first(bad), finite=False)
     if order == "loewner":
         return _loewner_floats(left, right)
     if 0 in shape:
         return Comparison(Relation.EQUAL, agreement_bits=math.inf if order == "identity" else None)
+    ratio = _float_ratio(left, right)
+    worst = float(gap.min())
+    if order == "identity":
+        apart = np.abs(gap)
+        scale = max(float(np.abs(left).max()), float(np.abs(right).max()))
+        bits = _agreement(float(apart.max()), scale)
+        relation = Relation.EQUAL if bits == math.inf else Relation.OVERLAP
+        index = _place(int(apart.argmax()), shape)
+        return Comparison(relation, ratio, ratio, worst, index, agreement_bits=bits)
+    return Comparison(_float_relation(worst), ratio, ratio, worst, _place(int(gap.argmin()), shape))
+
+
+def _compare_two(left: float, right: float) -> Comparison:
     gap = right - left
-    flat = int(gap.argmin())
-    worst = float(gap.ravel()[flat]) if gap.shape else float(gap)
-    index = tuple(int(i) for i in np.unravel_index(flat, gap.shape))
+    if not math.isfinite(gap):
+        return Comparison(Relation.NOT_FINITE, finite=False)
+    ratio = left / right if right > 0 else None
+    if ratio == math.inf or ratio == -math.inf:
+        ratio = None
+    return Comparison(_float_relation(gap), ratio, ratio, gap)
+
+
+def _float_relation(gap: float) -> Relation:
+    return Relation.BELOW if gap > 0 else Relation.EQUAL if gap == 0 else Relation.ABOVE
+
+
+def _float_ratio(left: Any, right: Any) -> float | None:
     positive = right > 0
-    ratio: float | None = None
     if positive.all():
         ratio = float((left / right).max())
     elif positive.any():
-        wide_left, wide_right = np.broadcast_arrays(left, right)
-        ratio = float((wide_left[positive] / wide_right[positive]).max())
-    if order == "identity":
-        apart = np.abs(gap)
-        flat = int(apart.argmax())
-        index = tuple(int(i) for i in np.unravel_index(flat, gap.shape))
-        bits = _agreement(
-            float(apart.max()), max(float(np.abs(left).max()), float(np.abs(right).max()))
-        )
-        relation = Relation.EQUAL if bits == math.inf else Relation.OVERLAP
-        return Comparison(relation, ratio, ratio, worst, index, agreement_bits=bits)
-    relation = Relation.BELOW if worst > 0 else Relation.EQUAL if worst == 0 else Relation.ABOVE
-    return Comparison(relation, ratio, ratio, worst, index)
+        left, right = np.broadcast_arrays(left, right)
+        positive = right > 0
+        ratio = float((left[positive] / right[positive]).max())
+    else:
+        return None
+    return ratio if math.isfinite(ratio) else None
+
+
+def _real(side: Any) -> Any:
+    if isinstance(side, np.ndarray) and side.dtype == np.float64:
+        return side
+    array = np.asarray(side)
+    if array.dtype.kind not in "fiubO":
+        raise ValueError(f"both sides must be real, got an array of {array.dtype}")
+    return array.astype(np.float64)
+
+
+def _place(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(shape) < 2:
+        return (flat,) if shape else ()
+    return tuple(int(i) for i in np.unravel_index(flat, shape))
 
 
 def _loewner_floats(left: Any, right: Any) -> Comparison:
@@ -143,8 +172,7 @@ def _loewner_floats(left: Any, right: Any) -> Comparison:
         ratio = float(np.linalg.eigvalsh((whole + whole.T) / 2)[-1])
     except np.linalg.LinAlgError:
         ratio = None
-    relation = Relation.BELOW if worst > 0 else Relation.EQUAL if worst == 0 else Relation.ABOVE
-    return Comparison(relation, ratio, ratio, worst)
+    return Comparison(_float_relation(worst), ratio, ratio, worst)
 
 
 def _agreement(apart: float, scale: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from flint import arb
 
 from . import eigenvalues, rational
-from .ball import Balls, from_zero_to, lower, upper
+from .ball import Balls, lower, upper
 from .comparison import Comparison, Relation, check_sides
 from .errors import Undecided, Undefined
 from .objects import ObjectArray
@@ -152,32 +152,33 @@ def _loewner(cls: type[ObjectArray], left: Any, right: Any) -> Comparison:
                 return Comparison(Relation.NOT_FINITE, index=index, finite=False)
         relation = Relation.OVERLAP
     A, B = eigenvalues.symmetric_part(A), eigenvalues.symmetric_part(B)
-    gap = B - A
-    try:
-        smallest = eigenvalues.eigenvalues(gap)[0]
-    except Undecided:
-        smallest = None
-    margin = None if smallest is None else lower(smallest)
-    if relation is Relation.OVERLAP:
-        relation = _definiteness(gap, smallest)
     low, high = _generalised_ratio(A, B)
+    margin = None
+    if relation is Relation.OVERLAP:
+        # Where B is positive definite, A <= c B with c <= 1 settles it, and so does c > 1.
+        if high is not None and high <= 1:
+            relation = Relation.BELOW
+        elif low is not None and low > 1:
+            relation = Relation.ABOVE
+        else:
+            relation, margin = _definiteness(B - A)
     return Comparison(relation, low, high, margin)
 
 
-def _definiteness(gap: Any, smallest: Any) -> Relation:
-    if smallest is not None and smallest > 0:
-        return Relation.BELOW
-    if smallest is not None and smallest < 0:
-        return Relation.ABOVE
+def _definiteness(gap: Any) -> tuple[Relation, float | None]:
+    """Say whether a matrix is certainly PSD, or certainly not, and enclose its eigenvalues."""
     if all(x == 0 for x in gap.entries()):
-        return Relation.EQUAL
+        return Relation.EQUAL, 0.0
     try:
-        eigenvalues.cholesky(gap)
-    except Undefined:
-        return Relation.ABOVE  # positive pivots, then one that is certainly negative
+        smallest = eigenvalues.eigenvalues(gap)[0]
     except Undecided:
-        return Relation.OVERLAP
-    return Relation.BELOW
+        return Relation.OVERLAP, None
+    relation = Relation.OVERLAP
+    if smallest >= 0:
+        relation = Relation.BELOW
+    elif smallest < 0:
+        relation = Relation.ABOVE
+    return relation, lower(smallest)
 
 
 def _generalised_ratio(A: Any, B: Any) -> tuple[float | None, float | None]:
@@ -198,6 +199,3 @@ def _ball_matrix(matrix: Any) -> Any:
 
 def _unravel(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(place, shape)) if shape else ()
-
-
-__all__ = ["compare_exact", "from_zero_to"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -152,9 +151,3 @@ class FloatNamespace(_Checked):
 
 def _explained(name: str, error: Exception) -> Undefined:
     return Undefined(f"xp.linalg.{name}: {str(error).lower()}")
-
-
-@functools.cache
-def float_namespace() -> FloatNamespace:
-    """Return the one namespace."""
-    return FloatNamespace()

@@ -11,13 +11,12 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
 
 from . import objects
-from .errors import OutsideVocabulary, Undefined, Unsupported
+from .errors import OutsideVocabulary, Unsupported
 from .objects import ObjectArray, _boxed, _scalar_or_array
 
 Axis = int | tuple[int, ...] | None
@@ -42,10 +41,10 @@ class ExactNamespace(_Checked):
     """The functions of `xp` that need no roots."""
 
     array: ClassVar[type[ObjectArray]]
-    larger: ClassVar[Callable[[Any, Any], Any]]
-    smaller: ClassVar[Callable[[Any, Any], Any]]
-    ceiling: ClassVar[Callable[[Any], Any]]
-    rounding_down: ClassVar[Callable[[Any], Any]]
+    larger: ClassVar[Any]
+    smaller: ClassVar[Any]
+    ceiling: ClassVar[Any]
+    rounding_down: ClassVar[Any]
     linalg: Any
 
     float64 = "float64"
@@ -277,11 +276,11 @@ class ExactNamespace(_Checked):
 
     def tril(self, x: Any, /, *, k: int = 0) -> Any:
         """Set the entries above the k-th diagonal to zero."""
-        return self._masked(x, np.tri(*x.shape[-2:], k=k, dtype=bool))
+        return self._masked(x, _below(x, k))
 
     def triu(self, x: Any, /, *, k: int = 0) -> Any:
         """Set the entries below the k-th diagonal to zero."""
-        return self._masked(x, ~np.tri(*x.shape[-2:], k=k - 1, dtype=bool))
+        return self._masked(x, ~_below(x, k - 1))
 
     def _masked(self, x: Any, keep: Any) -> Any:
         return self.array.of_entries(np.where(keep, x.entries(), self.array.exact(0)))
@@ -409,6 +408,11 @@ def _eye(matrix: Any, rows: int, columns: int, k: int) -> Any:
     return matrix(rows, columns, [int(j - i == k) for i in range(rows) for j in range(columns)])
 
 
+def _below(x: Any, k: int) -> Any:
+    rows, columns = x.shape[-2:]
+    return np.tri(rows, columns, operator.index(k), dtype=bool)
+
+
 def places(indices: Any) -> Any:
     """Return integer places for `take` as an int64 array; anything else is refused."""
     if isinstance(indices, ObjectArray):
@@ -452,11 +456,3 @@ def refuse(name: str) -> Callable[..., Any]:
         raise Unsupported(f"{name} of a rational is not rational; use balls")
 
     return refused
-
-
-def as_number(value: Any) -> bool:
-    """Whether a value is a plain number of Python or NumPy."""
-    return isinstance(value, int | float | Fraction | np.generic)
-
-
-__all__ = ["ExactLinalg", "ExactNamespace", "Undefined", "as_number", "places", "refuse"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -86,9 +85,3 @@ def _pseudo_inverse(a: Any) -> Any:
     C = matrix(rank, columns, [reduced[i, j] for i in range(rank) for j in range(columns)])
     Bt, Ct = B.transpose(), C.transpose()
     return Ct * (C * Ct).solve((Bt * B).solve(Bt))
-
-
-@functools.cache
-def rational_namespace() -> RationalNamespace:
-    """Return the one namespace."""
-    return RationalNamespace()
