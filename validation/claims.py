@@ -27,7 +27,7 @@ How to write one
   ints and integer arrays; ``k / m`` of two ints is Python's and rounded: ``xp.asarray(k) / m``.
   Nodes index through ``xp.take(S, J, axis=0)``.
 - *hypotheses*: what construction does not guarantee. A mapping from LaTeX to a function
-  ``(xp, drawn values, constants by name) -> (left, right)`` meaning left <= right (elementwise);
+  ``(xp, drawn values, constants by name) -> (left, right)`` meaning left <= right, elementwise;
   parameters are matched by name, so a function names only those that it uses. A violation counts
   only when every hypothesis is certified.
 - *given*: a float64 predicate of the drawn values, by name, to skip instances. Not certified: for
@@ -39,7 +39,7 @@ How to write one
 Kinds
 -----
 ``inequality``
-    left <= right; arrays elementwise, shapes equal or broadcastable.
+    left <= right; arrays elementwise, of one shape (a number stands for all entries).
 ``loewner``
     left <= right as symmetric matrices.
 ``identity``
@@ -125,7 +125,7 @@ class Claim:
         return self.kind in ("inequality", "loewner", "identity")
 
     @property
-    def order(self) -> str:
+    def order(self) -> Any:
         """What arithmetics compare by: ``elementwise``, ``loewner`` or ``identity``."""
         return self.kind if self.kind in ("loewner", "identity") else "elementwise"
 

@@ -70,7 +70,10 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
     ladder.insert(0 if claim.kind == "identity" else 1, RATIONALS)
     agreed: tuple[float, float | None] = (0.0, None)
     undecided = ""
+    unsupported: dict[str, ClaimError] = {}
     for arithmetic in ladder:
+        if arithmetic.name in unsupported:
+            continue
         try:
             with arithmetic.active():
                 left, right = sides(claim, instance, arithmetic)
@@ -78,9 +81,8 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
                 if compared.relation is Relation.OVERLAP:
                     agreed = _agreement(arithmetic, left, right, compared), compared.ratio_high
         except Unsupported as error:
-            if arithmetic is RATIONALS:
-                continue
-            raise fault(claim, claim.body, error, arithmetic) from error
+            unsupported[arithmetic.name] = fault(claim, claim.body, error, arithmetic)
+            continue
         except NUMERICAL as error:
             undecided = undecided or f"{name_of(arithmetic)}: {error}"
             continue
@@ -89,6 +91,8 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
             undecided = undecided or _why(compared, arithmetic)
             continue
         return _decided(claim, instance, arithmetic, compared)
+    if len(unsupported) == 2:
+        raise unsupported["balls"]
     bits, ratio = agreed
     if bits >= AGREEING_BITS:
         return Certificate(

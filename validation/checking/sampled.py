@@ -13,10 +13,13 @@ import numpy as np
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
+from .certified import certify
 from .evaluation import Score, score
 
 KEPT = 32
 KEPT_STRANGE = 3
+VISIBLE = 1e-9  # a log ratio above this is certified at once; below it, when it is among the worst
+CHECKS = 500
 LEAST_ACCEPTED = 0.1
 
 
@@ -40,10 +43,17 @@ class Sample:
 
 
 class Keeper:
-    """Keeps the worst few of the instances that it is shown."""
+    """Keeps the worst few of the instances that it is shown.
 
-    def __init__(self, size: int = KEPT) -> None:
+    What looks violated beyond doubt of rounding is certified at once, and ranked by its true
+    ratio: otherwise 0/0 of singular instances, which is noise over noise in float64, would crowd
+    out everything else.
+    """
+
+    def __init__(self, claim: Claim, size: int = KEPT) -> None:
+        self.claim = claim
         self.size = size
+        self.checked = 0
         self.heap: list[tuple[float, int, Instance]] = []
         self.strange: list[Instance] = []
         self.drawn = self.rejected = self.evaluated = self.undecided = 0
@@ -60,8 +70,21 @@ class Keeper:
             if len(self.strange) < KEPT_STRANGE:
                 self.strange.append(instance)
             return
+        ratio = found.log_ratio
+        if ratio > VISIBLE and self.checked < CHECKS:
+            self.checked += 1
+            certificate = certify(self.claim, instance)
+            if certificate.inadmissible:
+                self.rejected += 1
+                return
+            if certificate.conclusion is Conclusion.UNDECIDED:
+                self.undecided += 1
+                if len(self.strange) < KEPT_STRANGE:
+                    self.strange.append(instance)
+                return
+            ratio = certificate.log_ratio
         self.evaluated += 1
-        item = (found.log_ratio, -next(self._ticket), instance)
+        item = (ratio, -next(self._ticket), instance)
         if len(self.heap) < self.size:
             heapq.heappush(self.heap, item)
         elif item[0] > self.heap[0][0]:
@@ -88,7 +111,7 @@ def draw_sample(
         If fewer than 1 in 10 draws meet the hypotheses.
     """
     rng = np.random.default_rng(seed)
-    keeper = Keeper(kept)
+    keeper = Keeper(claim, kept)
     end = time.monotonic() + seconds
     with np.errstate(all="ignore"):
         for i in range(count):

@@ -99,6 +99,7 @@ def preflight(claim: Claim, seed: int = 0) -> None:
                     rejected += 1
                     continue
         tried += 1
+        unsupported: dict[str, ClaimError] = {}
         for arithmetic in (FLOAT64, balls(128), RATIONALS):
             try:
                 with arithmetic.active(), np.errstate(all="ignore"):
@@ -109,10 +110,11 @@ def preflight(claim: Claim, seed: int = 0) -> None:
                 else:
                     trouble = "a side is not finite"
             except Unsupported as error:
-                if arithmetic is not RATIONALS:
-                    raise fault(claim, claim.body, error, arithmetic) from error
+                unsupported[arithmetic.name] = fault(claim, claim.body, error, arithmetic)
             except NUMERICAL as error:
                 trouble = f"{type(error).__name__}: {error}"
+        if len(unsupported) == 2 or FLOAT64.name in unsupported:
+            raise next(iter(unsupported.values()))
         if finite or tried >= 10:
             break
     check_acceptance(claim, Coverage(tried + rejected, rejected))

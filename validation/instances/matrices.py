@@ -69,7 +69,9 @@ class Covariance(Factor):
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         m = sizes[self.m]
-        families = ("spectrum", "spectrum", "factor", "equal nodes", "near tie of nodes", "aligned")
+        families: tuple[str, ...] = (
+            "spectrum", "spectrum", "factor", "equal nodes", "near tie of nodes", "aligned",
+        )  # fmt: skip
         if not self.nonsingular:
             families = ("rank one", *families, "thin factor", "dead nodes", "zero")
         family = source.choice(families)
@@ -229,9 +231,9 @@ class Distribution(ArrayFactor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         (m,) = self.shape(sizes)
         family = source.choice(("uniform", "plain", "plain", "last", "first", "geometric"))
-        values = np.zeros(m)
+        values: Array = np.zeros(m)
         if family == "plain":
-            values = np.abs(source.reals((m,)))
+            values = abs(source.reals((m,)))
         elif family == "last":
             values[-1:] = 1.0
         elif family == "first":

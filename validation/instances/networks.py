@@ -124,7 +124,7 @@ class Networks(Factor):
         return result
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
-        axes = {
+        axes: dict[str, dict[str, tuple[int, ...]]] = {
             self.m: {"w_hidden": (0, 1), "w_input": (0,), "b_hidden": (0,), "w_output": (1,)},
             self.d: {"w_input": (1,)},
             self.q: {"w_output": (0,), "b_output": (0,)},
