@@ -127,8 +127,8 @@ def fault(claim: Claim, function: Body, error: BaseException, arithmetic: Any) -
             where = f"{path.rsplit('/', 1)[-1]}:{frame.lineno}"
     what = "raised SystemExit" if isinstance(error, SystemExit) else _first_line(error)
     hint = ""
-    if arithmetic is not FLOAT64 and not isinstance(error, SystemExit | RecursionError):
-        hint = "; a body may use xp and operators only (rnnbounds vocabulary), not NumPy itself"
+    if isinstance(error, Unsupported) and "vocabulary" not in what:
+        hint = "; a body may use xp and operators only, see `rnnbounds vocabulary`"
     return ClaimError(f"{claim.id} ({where}): in {name_of(arithmetic)}: {what}{hint}")
 
 
@@ -224,11 +224,12 @@ def _check_sides(claim: Claim, left: Any, right: Any) -> None:
         if type(value) in (float, int, np.float64):
             shapes.append(())
             continue
-        if np.iscomplexobj(value):
+        numpy_kind = value.dtype.kind if isinstance(value, np.ndarray | np.generic) else "f"
+        if isinstance(value, complex) or numpy_kind == "c":
             raise ClaimError(f"{claim.id} ({claim.location}): the {side} side is complex")
-        if isinstance(value, np.ndarray) and value.dtype.kind not in "fiu":
+        if numpy_kind not in "fiu":
             raise ClaimError(
-                f"{claim.id} ({claim.location}): the {side} side is an array of {value.dtype}"
+                f"{claim.id} ({claim.location}): the {side} side is not an array of real numbers"
             )
         if isinstance(value, str | bytes) or value is None or isinstance(value, bool):
             raise ClaimError(

@@ -242,7 +242,7 @@ class Distribution(ArrayFactor):
             values = 2.0 ** -np.arange(m)
         if not values.any():
             values = np.ones(m)
-        return np.maximum(values, self.low)
+        return np.maximum(values, self.low).astype(np.float64)
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:
         raw = np.sort(raw)[::-1].copy() if self.decreasing else raw
