@@ -158,6 +158,18 @@ class Bound:
             "notes": list(self.notes),
         }
 
+    def to_latex(self) -> str:
+        """A LaTeX tabular, one row a term: name, formula, value, source."""
+        rows = [
+            rf"{_latex_text(t.name)} & ${t.formula}$ & {show_latex(t.log_value)} & "
+            rf"{_latex_text(t.source)} \\"
+            for t in self.terms
+        ]
+        total = rf"total & & {show_latex(self.log_total)} & {_latex_text(self.label)} \\"
+        head = rf"\multicolumn{{4}}{{l}}{{$\displaystyle {self.statement}$}} \\"
+        lines = [r"\begin{tabular}{llrl}", head, r"\hline", *rows, r"\hline", total]
+        return "\n".join([*lines, r"\end{tabular}"])
+
     def table(self) -> str:
         """Plain text, one line a term."""
         rows = [(term.name, show(term.log_value), term.source) for term in self.terms]
@@ -175,6 +187,19 @@ def show(log_value: float, digits: int = 4) -> str:
     if log10 >= 15 or log10 <= -300:
         return f"10^{log10:.0f}" if abs(log10) >= 100 else f"10^{log10:.1f}"
     return f"{math.exp(log_value):.{digits}g}"
+
+
+def show_latex(log_value: float, digits: int = 4) -> str:
+    """Write exp(log_value) as LaTeX: ``$0.0123$``, ``$1.234 \\cdot 10^{5}$``, ``$10^{373}$``."""
+    text = show(log_value, digits)
+    if text.startswith("10^"):
+        return f"$10^{{{text[3:]}}}$"
+    mantissa, e, exponent = text.partition("e")
+    return rf"${mantissa} \cdot 10^{{{int(exponent)}}}$" if e else f"${text}$"
+
+
+def _latex_text(text: str) -> str:
+    return "".join("\\" + c if c in "_%&#$" else c for c in text)
 
 
 def log_sum(logs: Iterable[float]) -> float:

@@ -6,6 +6,7 @@ from .measured import approximation_error as approximation_error
 from .power import power_bound as power_bound
 from .recursion import recursion_bound as recursion_bound
 from .scaled import scaled_bound as scaled_bound
+from .sector import sector_bound as sector_bound
 from .stepwise import stepwise_bound as stepwise_bound
 from .toeplitz import toeplitz_bound as toeplitz_bound
 from .trajectory import trajectory_bound as trajectory_bound
@@ -20,6 +21,7 @@ __all__ = [
     "power_bound",
     "recursion_bound",
     "scaled_bound",
+    "sector_bound",
     "slack_chain",
     "stepwise_bound",
     "toeplitz_bound",

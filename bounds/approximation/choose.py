@@ -11,7 +11,11 @@ from bounds.approximation.a_priori import a_priori_bound
 from bounds.approximation.global_ import global_bound
 from bounds.approximation.power import power_bound
 from bounds.approximation.residuals import time_weights
+from bounds.approximation.scaled import scaled_bound
+from bounds.approximation.sector import sector_bound
+from bounds.approximation.stepwise import stepwise_bound
 from bounds.approximation.toeplitz import toeplitz_bound
+from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import weighted_bound
 from bounds.approximation.weighted_from_mean import weighted_from_mean_bound
 from bounds.terms import Bound
@@ -21,7 +25,16 @@ if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
 CONVOLUTIONS = {"global": global_bound, "toeplitz": toeplitz_bound, "power": power_bound}
-METHODS = (*CONVOLUTIONS, "weighted", "weighted_from_mean", "a_priori", "best")
+DIAGONAL = {"scaled": scaled_bound, "stepwise": stepwise_bound}
+METHODS = (
+    *CONVOLUTIONS,
+    *DIAGONAL,
+    "sector",
+    "weighted",
+    "weighted_from_mean",
+    "a_priori",
+    "best",
+)
 
 
 def approximation_bound(
@@ -41,9 +54,10 @@ def approximation_bound(
     T : int
         Length of the sequences.
     method : str
-        ``global`` (published), ``toeplitz``, ``power``, ``weighted`` (needs `per_step`),
-        ``weighted_from_mean``, ``a_priori`` (needs `lam`), or ``best``: the smallest of those that
-        apply without `lam`. All of them hold at once, so that the choice is free.
+        ``global`` (published), ``toeplitz``, ``power``, ``scaled``, ``stepwise``, ``sector``,
+        ``weighted`` (needs `per_step`), ``weighted_from_mean``, ``a_priori`` (needs `lam`), or
+        ``best``: the smallest of those that apply without `lam`. All of them hold at once, so that
+        the choice is free.
     weights : (T,) array, optional
         Time weights; 1/T by default.
     per_step : (T, m, m) array, optional
@@ -66,6 +80,11 @@ def approximation_bound(
             S_w = np.tensordot(time_weights(weights, T), per_step, axes=1)
     if method in CONVOLUTIONS:
         return CONVOLUTIONS[method](pruned, T, weights, S_w)
+    if method in DIAGONAL:
+        _only_mean(method, weights, T)
+        return DIAGONAL[method](pruned, T)
+    if method == "sector":
+        return sector_bound(pruned, T, weights, per_step)
     if method == "weighted":
         if per_step is None:
             raise ValueError("per_step must be given for method 'weighted': S_t of every step")
@@ -76,8 +95,7 @@ def approximation_bound(
     if method == "a_priori":
         if lam is None:
             raise ValueError("lam must be given for method 'a_priori'")
-        if weights is not None and not np.allclose(time_weights(weights, T), 1 / T, rtol=1e-12):
-            raise ValueError("weights must be 1/T for method 'a_priori', got others")
+        _only_mean(method, weights, T)
         return a_priori_bound(pruned, T, lam)
     return min(_candidates(pruned, T, weights, per_step, S_w), key=lambda bound: bound.log_total)
 
@@ -91,8 +109,16 @@ def _candidates(
 ) -> list[Bound]:
     w = time_weights(weights, T)
     bounds = [weighted_from_mean_bound(pruned, T, w, S_w, kernel="power")]
+    nondecreasing = is_nondecreasing(pruned.original.activation.name)
     if weights is None:
-        bounds += [f(pruned, T) for f in (toeplitz_bound, power_bound)]
+        bounds += [f(pruned, T) for f in (power_bound, scaled_bound, stepwise_bound)]
     if per_step is not None:
         bounds += [weighted_bound(pruned, per_step, weights, kernel="power")]
+    if nondecreasing and (weights is None or per_step is not None):
+        bounds += [sector_bound(pruned, T, weights, per_step)]
     return bounds
+
+
+def _only_mean(method: str, weights: ArrayLike | None, T: int) -> None:
+    if weights is not None and not np.allclose(time_weights(weights, T), 1 / T, rtol=1e-12):
+        raise ValueError(f"weights must be 1/T for method {method!r}, got others")

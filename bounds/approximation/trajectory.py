@@ -92,8 +92,13 @@ def trajectory_bound(
     return Bound(id, statement, terms, VALID)
 
 
+def is_nondecreasing(name: str) -> bool:
+    """Whether the activation of this name never decreases, so that 0 <= Delta <= rho."""
+    return name.split(":")[0] in NONDECREASING
+
+
 def unrolled_gap(pruned: PrunedRNN, runs: Runs) -> tuple[Array, Array]:
-    """f^_t - f'_t, (n, T, d_y): measured, and as the unrolled sum, which is equal but for rounding."""
+    """f^_t - f'_t, (n, T, d_y): measured, and as the unrolled sum; equal but for rounding."""
     parts = residuals(pruned)
     total = runs.states @ parts.output.T
     drive = runs.states @ parts.hidden.T
@@ -109,8 +114,7 @@ def deltas(pruned: PrunedRNN, parts: Residuals, runs: Runs) -> Array:
     change[:, 1:] = e[:, :-1] @ parts.w_hidden.T - runs.states[:, :-1] @ parts.hidden.T
     out = np.zeros_like(e)
     np.divide(e, change, out=out, where=change != 0)
-    name = pruned.original.activation.name.split(":")[0]
-    low = 0.0 if name in NONDECREASING else -parts.rho
+    low = 0.0 if is_nondecreasing(pruned.original.activation.name) else -parts.rho
     # A quotient of differences near rounding may leave the range that the true one is in.
     return np.clip(out, low, parts.rho)
 

@@ -1,0 +1,339 @@
+r"""`approximation.sector`: quadratic forms pass through a nondecreasing activation.
+
+For a nondecreasing rho-Lipschitz s the factors of `approximation.trajectory` satisfy
+0 <= Delta <= rho, so y = Delta z has y_i (rho z_i - y_i) >= 0 for every node. Hence, for a form
+M >= 0 and every diagonal Lambda with 2 Lambda > M, completing the square gives
+
+    y^T M y <= y^T M y + 2 y^T Lambda (rho z - y) <= rho^2 z^T P z,
+    P = Lambda (2 Lambda - M)^{-1} Lambda.
+
+(Lambda = D >= M gives P <= D: never worse than the diagonals of `stepwise`, and P keeps what a
+diagonal forgets.) From M_0 = W_o'^T W_o' and M_{j+1} = rho^2 W_h'^T P_j W_h' the part of
+f^_t - f'_t that is j steps old is at most rho sqrt(g^T P_j g), g = W_h[J,:] r_{t-1-j}. With
+p_{j,s} = rho sqrt(Tr[P_j Q_s]), Q_s the covariance of W_h[J,:] r_s over the sample,
+
+    ||f^_t - f'_t - W_o r_t||_n <= sum_j p_{j,t-1-j}
+
+by Minkowski's inequality, for every t and so for all time weights. From the mean over time alone:
+the same with Q in place of Q_s summed over the lags, or a Toeplitz matrix of the c_j with
+P_j <= c_j^2 P for one form P.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import solve_triangular
+
+from bounds.approximation.global_ import READ_OUT, product
+from bounds.approximation.kernels import log_kernel_sum, log_toeplitz_norm
+from bounds.approximation.residuals import (
+    EPS,
+    Residuals,
+    covariance_of,
+    log_residual_norm,
+    residuals,
+    time_weights,
+    up,
+)
+from bounds.approximation.scaled import log_row_drives, optimal_scaling
+from bounds.approximation.stepwise import diagonal_majorant
+from bounds.approximation.trajectory import is_nondecreasing
+from bounds.approximation.weighted import log_weighted_norm
+from bounds.terms import VALID, Bound, Condition, Term
+from pruning.checks import Array, integer, real_array
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+# How much of what later lags see enters the choice of Lambda, how much of the identity, and whether
+# the coordinates are those of the best constant diagonal. The last ones are for long sequences.
+POLICIES = ((0.0, 1e-6, False), (0.3, 1e-6, False), (0.3, 1e-6, True), (1.0, 1.0, True))
+STEPS = 12  # of the search for Lambda, per lag
+MARGIN = 1e-3  # least eigenvalue of I - Lambda^{-1/2} M Lambda^{-1/2} / 2
+ID = "approximation.sector"
+
+
+@dataclass(frozen=True)
+class Form:
+    """P_j = exp(log_scale) * matrix, rounded up in the order of symmetric matrices."""
+
+    matrix: Array
+    log_scale: float
+
+
+def sector_bound(
+    pruned: PrunedRNN,
+    T: int,
+    weights: ArrayLike | None = None,
+    per_step: ArrayLike | None = None,
+) -> Bound:
+    r"""||f^ - f'||_{n,w} <= ||W_o r||_{n,w} + the sum over lags of rho sqrt(Tr[P_j Q]).
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        Both networks and the time-mean covariance of the sample that the error is measured on.
+    T : int
+        Length of the sequences.
+    weights : (T,) array, optional
+        Time weights; 1/T by default. Others need `per_step`.
+    per_step : (T, m, m) array, optional
+        S_t of every step. With them the bound is much smaller: large residuals late in the sequence
+        have no time to grow.
+
+    Returns
+    -------
+    Bound
+        Terms ``read-out`` and ``propagated``. Lambda is searched; whatever the search did, the P_j
+        used are those of a Lambda that was checked, rounded up.
+
+    Raises
+    ------
+    ValueError
+        If the activation is not known to be nondecreasing, or weights are not 1/T without
+        `per_step`.
+
+    Notes
+    -----
+    Source: this module's docstring; theory, section 3, for the factors Delta.
+    """
+    T = integer("T", T, low=1)
+    s = pruned.original.activation
+    if not is_nondecreasing(s.name):
+        raise ValueError(f"the activation must be nondecreasing for {ID}, got {s.name}")
+    w = time_weights(weights, T)
+    parts = residuals(pruned)
+    S = covariance_of(pruned)
+    if per_step is not None:
+        m = len(S)
+        steps = real_array("per_step", per_step, (T, m, m))
+        read_logs = np.array([log_residual_norm(parts.output, S_t) for S_t in steps])
+        read_out, read_formula = log_weighted_norm(read_logs, w), r"\|W_o r\|_{n,w}"
+        formula = r"\bigl\| \sum_j \rho\sqrt{\operatorname{Tr}[P_j Q_{t-1-j}]} \bigr\|_w"
+        propagated = min(
+            (_by_step(scaled, forms, steps, w) for scaled, forms in _all_forms(parts, S, T)),
+            default=-math.inf,
+        )
+        condition = Condition("w_t >= 0, sum 1", True, "Any time weights are allowed.")
+    else:
+        if not np.allclose(w, 1 / T, rtol=1e-12, atol=0):
+            raise ValueError("per_step must be given when weights are not 1/T: S_t of every step")
+        read_out, read_formula = log_residual_norm(parts.output, S), READ_OUT
+        formula = r"\rho \sum_j \sqrt{\operatorname{Tr}[P_j Q]}"
+        propagated = -math.inf
+        found = [_from_mean(scaled, forms, S) for scaled, forms in _all_forms(parts, S, T)]
+        if found:
+            propagated, toeplitz = min(found)
+            if toeplitz:
+                formula = r"\rho\,\|(c_{s-t})_{s\ge t}\|_2 \sqrt{\operatorname{Tr}[P Q]}"
+        condition = Condition("w = 1/T", True, "The error is averaged evenly over time.")
+    conditions = (
+        condition,
+        Condition("s nondecreasing", True, f"{s.name} never decreases, so 0 <= Delta <= rho."),
+    )
+    terms = (
+        Term("read-out", read_out, read_formula, ID, {"T": T}),
+        Term("propagated", propagated, formula, ID, {"T": T, "rho": parts.rho}),
+    )
+    statement = (
+        rf"\|\hat f - f'\|_{{n,w}} \le {read_formula} + {formula},\;"
+        r" P_j = \Lambda_j(2\Lambda_j - M_j)^{-1}\Lambda_j,\; M_0 = W_o'^\top W_o',\;"
+        r" M_{j+1} = \rho^2 W_h'^\top P_j W_h'"
+    )
+    return Bound(ID, statement, terms, VALID, conditions)
+
+
+def _all_forms(parts: Residuals, S: Array, T: int) -> Iterator[tuple[Residuals, list[Form]]]:
+    if T < 2 or not parts.hidden.any() or not parts.w_output.any():
+        return
+    log_d = optimal_scaling(parts, log_row_drives(parts.hidden, S), T)
+    for damping, even, balanced in POLICIES:
+        scaled = rescaled(parts, log_d) if balanced else parts
+        Q = scaled.hidden @ S @ scaled.hidden.T
+        size = float(np.trace(Q))
+        if not 0 < size < math.inf:
+            continue
+        target, moved = Q / size, Q / size
+        for _ in range(min(T - 2, 20)):
+            moved = damping * scaled.w_hidden @ moved @ scaled.w_hidden.T
+            if not 0 < np.abs(moved).max() < 1e100:
+                break
+            target = target + moved
+        # Some weight everywhere keeps Lambda away from the edge of what is allowed.
+        target = target / np.trace(target) + even * np.eye(len(Q)) / len(Q)
+        yield scaled, list(forms(scaled, target, T))
+
+
+def rescaled(parts: Residuals, log_d: Array) -> Residuals:
+    """The same recurrence for D e, with D rounded to powers of two so that nothing else is.
+
+    Delta commutes with D. Rounding is charged as a multiple of the identity, which is cheap in the
+    coordinates where all directions grow alike.
+    """
+    d = np.exp2(np.round(log_d / math.log(2)))
+    return replace(
+        parts,
+        hidden=d[:, None] * parts.hidden,
+        w_hidden=d[:, None] * parts.w_hidden / d[None, :],
+        w_output=parts.w_output / d[None, :],
+    )
+
+
+def forms(parts: Residuals, target: Array, T: int) -> Iterator[Form]:
+    """Yield P_j, j = 0..T-2, with Tr[P_j target] made small."""
+    k = len(target)
+    M = parts.w_output.T @ parts.w_output
+    log_scale = 0.0
+    slip = 2 * len(parts.w_output) * EPS * float(np.square(parts.w_output).sum())
+    for _ in range(T - 1):
+        # What rounding may have taken from M comes back as a multiple of I.
+        M = (M + M.T) / 2 + slip * np.eye(k)
+        size = float(np.trace(M))
+        if size == 0:
+            yield Form(np.zeros((k, k)), 0.0)
+            continue
+        M = M / size
+        log_scale = up(log_scale + math.log(size)) + 4 * EPS
+        P = _smallest_form(M, target)
+        yield Form(P, log_scale)
+        M = parts.w_hidden.T @ P @ parts.w_hidden
+        slip = 4 * (k + 2) * EPS * float(np.square(parts.w_hidden).sum() * np.linalg.norm(P))
+        log_scale += 2 * parts.log_rho
+
+
+def _smallest_form(M: Array, target: Array) -> Array:
+    """P for the best Lambda found.
+
+    At the best Lambda the constraint y_i (z_i - y_i) >= 0 is met with equality in the mean, with
+    y = Lambda^{-1} P z: a lambda_i whose mean is negative is raised, one above 0 lowered.
+    """
+    root = np.asarray(np.linalg.cholesky(M + 1e-14 * np.eye(len(M))).T, dtype=np.float64)
+    start, _ = diagonal_majorant(root, np.diag(target) / np.diag(target).max(), sweeps=60)
+    best, best_value, scale = None, math.inf, start
+    for _ in range(STEPS):
+        P = _form(M, scale)
+        if P is None:
+            scale = 1.3 * scale
+            continue
+        value = float(np.vdot(P, target))
+        if value < best_value:
+            best, best_value = P, value
+        Y = P / scale[:, None]
+        moved = Y @ target
+        work, square = np.diag(moved), np.einsum("ij,ij->i", moved, Y)
+        safe = np.where(work > 0, work, 1.0)
+        scale = scale * np.clip(np.where(work > 0, square / safe, 2.0), 0.5, 2.0)
+    if best is None:
+        # 2 D - M >= D for D >= M: the start always works once it is clear of rounding.
+        best = _form(M, 2 * (start + np.trace(M)))
+    assert best is not None
+    return best
+
+
+def _form(M: Array, scale: Array) -> Array | None:
+    """Lambda (2 Lambda - M)^{-1} Lambda rounded up, or None if 2 Lambda > M is not clear.
+
+    B = I - Lambda^{-1/2} M Lambda^{-1/2} / 2 has 0 < B <= I, so its eigenvalues are off by less
+    than 16 k eps, and 1/B relatively by that over the least of them.
+    """
+    k = len(M)
+    root = np.sqrt(scale)
+    B = np.eye(k) - 0.5 * M / root[:, None] / root[None, :]
+    values, U = np.linalg.eigh(B)
+    if values[0] < MARGIN:
+        return None
+    half = root[:, None] * U * np.sqrt(0.5 / values)
+    P = (half @ half.T) * (1 + 64 * k * EPS / float(values[0]))
+    return P + 8 * k * EPS * float(np.linalg.norm(P)) * np.eye(k)
+
+
+def _gram(parts: Residuals, S: Array) -> tuple[Array, Array]:
+    """Covariance Q of W_h[J,:] r and the reach |G_h| sqrt(diag S) of each of its rows."""
+    Q = parts.hidden @ S @ parts.hidden.T
+    return (Q + Q.T) / 2, np.abs(parts.hidden) @ np.sqrt(np.maximum(np.diag(S), 0))
+
+
+def _log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
+    """Log of rho sqrt(Tr[P_j Q_s]), rounded up, (lags, steps)."""
+    k, m = parts.hidden.shape
+    grams = [_gram(parts, S) for S in steps]
+    Q = np.array([gram for gram, _ in grams]).reshape(len(steps), -1)
+    reach = np.array([r for _, r in grams])
+    P = np.array([form.matrix for form in forms]).reshape(len(forms), -1)
+    # As in `log_residual_norm`: |Q_ab - exact| <= c reach_a reach_b, entries of S included.
+    c = 2 * (m + k * k + 64) * EPS
+    outer = np.einsum("sa,sb->sab", reach, reach).reshape(len(steps), -1)
+    traces = np.maximum(P @ Q.T, 0) + c * (np.abs(P) @ outer.T)
+    with np.errstate(divide="ignore"):
+        logs = 0.5 * (np.log(traces) + np.array([form.log_scale for form in forms])[:, None])
+    return np.asarray(
+        np.where(
+            logs > -math.inf,
+            logs + parts.log_rho + 8 * EPS * (1 + np.abs(np.where(logs > -math.inf, logs, 0))),
+            logs,
+        )
+    )
+
+
+def _by_step(parts: Residuals, forms: list[Form], steps: Array, w: Array) -> float:
+    """Log of sqrt(sum_t w_t (sum_j p_{j,t-1-j})^2)."""
+    T = len(steps)
+    p = _log_traces(parts, forms, steps[:-1])
+    logs = [log_kernel_sum(np.array([p[j, t - 1 - j] for j in range(t)])) for t in range(1, T)]
+    return log_weighted_norm(np.array(logs), w[1:])
+
+
+def _from_mean(parts: Residuals, forms: list[Form], S: Array) -> tuple[float, bool]:
+    """The smaller of the sum over lags and the Toeplitz forms; whether it is the latter."""
+    p = _log_traces(parts, forms, S[None])[:, 0]
+    young = log_kernel_sum(p)
+    if not all(form.matrix.any() for form in forms):
+        return young, False
+    log_scale = np.array([form.log_scale for form in forms])
+    level = log_scale + np.log([np.trace(form.matrix) for form in forms])
+    slope = (level[-1] - level[0]) / max(len(forms) - 1, 1)
+    values = []
+    for rate in (0.5, 1.0, 1.5):
+        logs = log_scale - rate * slope * np.arange(len(forms))
+        logs -= logs.max()
+        common = sum(math.exp(v) * f.matrix for v, f in zip(logs, forms, strict=True))
+        log_c = _relative_sizes(forms, np.asarray(common))
+        if log_c is None:
+            continue
+        log_c = log_c + 0.5 * log_scale
+        drive = _log_traces(parts, [Form(np.asarray(common), 0.0)], S[None])[0, 0]
+        values.append(product(log_toeplitz_norm(log_c), drive))
+    best = min(values, default=math.inf)
+    return (best, True) if best < young else (young, False)
+
+
+def _relative_sizes(forms: list[Form], common: Array) -> Array | None:
+    """Log of c_j with matrix_j <= c_j^2 common; None where that cannot be made sure.
+
+    The quotient found is raised by 1e-10, and c_j^2 common - matrix_j, scaled to unit diagonal,
+    must then have a Cholesky factorization with room for its rounding.
+    """
+    k = len(common)
+    scale = np.sqrt(np.diag(common))
+    unit = common / scale[:, None] / scale[None, :]
+    try:
+        L = np.linalg.cholesky(unit)
+        out = []
+        for form in forms:
+            scaled = form.matrix / scale[:, None] / scale[None, :]
+            X = solve_triangular(L, scaled, lower=True)
+            X = solve_triangular(L, X.T, lower=True)
+            square = float(np.linalg.eigvalsh((X + X.T) / 2)[-1]) * (1 + 1e-10)
+            room = 16 * k * EPS * (square + float(np.linalg.norm(scaled)))
+            square += 4 * room / float(np.linalg.eigvalsh(unit)[0])
+            np.linalg.cholesky(square * unit - scaled - room * np.eye(k))
+            out.append(up(0.5 * math.log(square)))
+        return np.array(out)
+    except np.linalg.LinAlgError:
+        return None
