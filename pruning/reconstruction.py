@@ -4,7 +4,8 @@
 nodes and exact copies are normal. Singular means singular to the tolerance of `pruning.factor`.
 
 Accuracy: rounding in S of relative size eps changes C and R by about eps (1 + ||A||^2) ||S||, in
-any algorithm; the norm of A is at most sqrt(||S||/min tau)/2, and small for nodes chosen greedily.
+any algorithm, A the exact minimiser. Its norm is at most sqrt(||S||/min tau)/2, and small for nodes
+that were chosen greedily.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import qr, solve_triangular
 
 from pruning.checks import Array, Nodes, covariance, node_set, real_array, ridge
-from pruning.factor import pivoted_cholesky
+from pruning.factor import pivoted_cholesky, rank_tolerance
 
 
 def reconstruction_matrix(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None = None) -> Array:
@@ -55,11 +56,13 @@ def ridge_schur_complement(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None
     S, nodes, tau = _checked(S, nodes, tau)
     A, W = _solve(S, nodes, tau)
     C = S - W.T @ W
-    # C[:, J] = A I_tau exactly, which suffers no cancellation.
-    kept = A * tau
-    kept[nodes] = (kept[nodes] + kept[nodes].T) / 2
-    C[:, nodes] = kept
-    C[nodes, :] = kept.T
+    # C[:, J] = A I_tau, without cancellation where tau is small; a large tau magnifies errors of A.
+    small = tau <= np.diag(S)[nodes]
+    J = nodes[small]
+    kept = (A * tau)[:, small]
+    kept[J] = (kept[J] + kept[J].T) / 2
+    C[:, J] = kept
+    C[J, :] = kept.T
     np.fill_diagonal(C, np.maximum(np.diag(C), 0))
     return C
 
@@ -143,6 +146,8 @@ def _solve(S: Array, nodes: Nodes, tau: Array) -> tuple[Array, Array]:
         null = np.zeros((k, k - r))
         null[basis] = -solve_triangular(L, F[r:].T, lower=True, trans="T")
         null[pivots[r:], np.arange(k - r)] = 1.0
+        # Exactly so, as S_J and I_tau are both semidefinite; a large tau would magnify rounding.
+        null[tau > rank_tolerance(k) * np.diag(S)[nodes]] = 0.0
         Q = qr(null, mode="economic")[0]
         A -= (A @ Q) @ Q.T
     else:
