@@ -135,7 +135,7 @@ class Tape:
         h = self._buffer("states", (T, n, m), weights.flat.dtype)
         recurrence.run(x, weights.w_hidden, weights.w_drive, self.act, h)
 
-        read = h.reshape(-1, m) if self.every else h[-1]
+        read = h.reshape(T * n, m) if self.every else h[-1]
         f = read @ weights.w_output.T
         f += weights.b_output
         per_prediction = y.reshape(f.shape if self.loss == "squared" else -1)
@@ -146,12 +146,12 @@ class Tape:
 
         delta = self._buffer("deltas", (T, n, m), h.dtype)
         if self.every:
-            np.matmul(df, weights.w_output, out=delta.reshape(-1, m))
+            np.matmul(df, weights.w_output, out=delta.reshape(T * n, m))
         else:
             np.matmul(df, weights.w_output, out=delta[-1])
         self._backwards(weights.w_hidden, h, delta)
-        flat = delta.reshape(-1, m)
-        np.matmul(flat[n:].T, h[:-1].reshape(-1, m), out=gradient.w_hidden)
+        flat = delta.reshape(T * n, m)
+        np.matmul(flat[n:].T, h[:-1].reshape((T - 1) * n, m), out=gradient.w_hidden)
         drive_gradient(x, flat, gradient.w_drive)
         return float(values.mean(dtype=np.float64))
 
