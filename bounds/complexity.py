@@ -19,9 +19,9 @@ from bounds.covering import LogCovering
 from bounds.upward import EPS, add_up
 from pruning.checks import Array, integer, real
 
-# u = exp(-h i): steps of 1/1000 down to e^-8, of 1/50 down to e^-48. The left sums exceed the
-# integral by a relative h/(4 log(1/u)) or so where log N grows like p log(1/u).
-_DEPTHS = ((1e-3, 8.0), (2e-2, 48.0))
+# u = exp(-h i): steps h of 1/250 down to e^-8, of 1/25 down to e^-48. The left sums exceed the
+# integral by a relative h/(2 log(c/u)) or so where log N is p log(c/u).
+_DEPTHS = ((4e-3, 8.0), (4e-2, 48.0))
 # Levels of a chain are chosen on this coarser grid.
 _CHAIN_STEP, _CHAIN_DEPTH = 0.1, 28.0
 

@@ -66,4 +66,4 @@ def _kl(q: float, p: float) -> tuple[float, float]:
 def _log_ratio(p: float, q: float) -> float:
     """log(p/q)."""
     change = (p - q) / q
-    return math.log1p(change) if -1 < change < math.inf else math.log(p) - math.log(q)
+    return math.log1p(change) if -0.5 < change < math.inf else math.log(p) - math.log(q)
