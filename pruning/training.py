@@ -168,6 +168,8 @@ def train(
     y : array
         As in `pruning.backpropagation.gradients`.
     loss : {"cross_entropy", "squared", "margin_ramp"}
+        The ramp has no gradient where the margin is negative: use it on a network that another
+        loss has trained.
     optimizer : {"adamw", "adam", "sgd"}
         The updates of torch.optim, with weight decay on all weights; `momentum` is for ``sgd``.
     learning_rate, weight_decay, momentum : float
@@ -226,6 +228,10 @@ def train(
     constrain = _constraint(weights, masks, project)
 
     if resume is not None:
+        if resume.epoch > epochs:
+            raise ValueError(
+                f"epochs must be at least the {resume.epoch} that resume has done, got {epochs}"
+            )
         _restore(rule, resume, weights, rnn.activation)
         seed, history = resume.seed, resume.history
     elif rng is None:
