@@ -113,7 +113,7 @@ class Arithmetic:
             return array[()], array[()]
         from . import ball
 
-        value = self.xp.asarray(value)
+        value = self._array.lift(value)
         numbers = [ball.arb(x) for x in value.flat()]
         low = np.array([ball.lower(x) for x in numbers]).reshape(value.shape)
         high = np.array([ball.upper(x) for x in numbers]).reshape(value.shape)

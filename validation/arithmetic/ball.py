@@ -146,9 +146,9 @@ def from_zero_to(high: Any) -> Any:
     """Return a ball whose lower end is exactly 0 and that contains [0, high]."""
     if not high > 0:
         return arb(0)
-    # A radius has 30 bits and is rounded upwards; as its own midpoint it ends at 0 exactly.
-    half = arb(0, high).rad() / 2
-    return arb(half, half)
+    # arb(mid, rad) always rounds rad upwards, to 30 bits; so the midpoint is moved to the radius.
+    half = arb(0, high / 2)
+    return half + half.rad()
 
 
 def _general_power(a: Any, b: Any) -> Any:

@@ -181,16 +181,14 @@ class ExactNamespace(_Checked):
         """Return the partial sums along an axis."""
         a = self._array(x).entries()
         if axis is None:
-            if a.ndim != 1:
+            if np.ndim(a) != 1:
                 raise ValueError("cumulative_sum needs an axis unless x has only one")
             axis = 0
         sums = np.add.accumulate(a, axis=axis) if a.size else a
         if include_initial:
-            first = self._filled((*a.shape[:axis], 1, *a.shape[axis % a.ndim + 1 :]), 0).entries()
-            if axis < 0:
-                axis += a.ndim
-                first = self._filled((*a.shape[:axis], 1, *a.shape[axis + 1 :]), 0).entries()
-            sums = np.concatenate([first, sums], axis=axis)
+            shape = list(a.shape)
+            shape[axis] = 1
+            sums = np.concatenate([self._filled(tuple(shape), 0).entries(), sums], axis=axis)
         return self.array.of_entries(sums)
 
     def _reduced(
@@ -198,9 +196,9 @@ class ExactNamespace(_Checked):
     ) -> Any:
         x = self._array(x)
         shape = x.shape
-        axes = tuple(range(len(shape))) if axis is None else axis
-        axes = (axes,) if isinstance(axes, int) else axes
-        axes = tuple(operator.index(i) % max(len(shape), 1) for i in axes)
+        axes = tuple(range(len(shape)))
+        if axis is not None:
+            axes = np.lib.array_utils.normalize_axis_tuple(axis, len(shape))
         if len(axes) == len(shape):
             numbers = x.flat()
             if not numbers:

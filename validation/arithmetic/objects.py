@@ -9,6 +9,7 @@ reachable from here.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -78,28 +79,21 @@ class ObjectArray:
     @classmethod
     def literal(cls, value: Any) -> Self:
         """Convert a Python number that a formula itself mentions; refuse rounded ones."""
-        if isinstance(value, float):
-            try:
-                top = abs(value.as_integer_ratio()[0])
-            except (OverflowError, ValueError):
-                return cls.of_entries(cls.exact(value))
-            if top and (top >> ((top & -top).bit_length() - 1)).bit_length() > LITERAL_BITS:
-                raise Unsupported(
-                    f"the Python float {value!r} met a {cls.kind}, and was rounded before: "
-                    "divide or take roots inside xp, as in 1 / xp.asarray(3.0), or make it an "
-                    "argument of the body, so that it is lifted"
-                )
+        if isinstance(value, float) and not _is_short(value):
+            raise Unsupported(
+                f"the Python float {value!r} met a {cls.kind}, and was rounded before: "
+                "divide or take roots inside xp, as in 1 / xp.asarray(3.0), or make it an "
+                "argument of the body, so that it is lifted"
+            )
         return cls.of_entries(cls.exact(value))
 
     @classmethod
     def operand(cls, value: Any) -> Any:
         """Convert the other side of an operator, or return NotImplemented."""
+        if isinstance(value, np.ndarray | np.generic):
+            raise Unsupported(f"a NumPy {type(value).__name__} met a {cls.kind}; lift it first")
         if isinstance(value, int | float | Fraction):
             return cls.literal(value)
-        if isinstance(value, np.ndarray | np.generic):
-            raise Unsupported(
-                f"a NumPy {type(value).__name__} met a {cls.kind}; lift it first, or use xp.asarray"
-            )
         if isinstance(value, ObjectArray):
             raise Unsupported(f"a {value.kind} met a {cls.kind}")
         return NotImplemented
@@ -413,14 +407,19 @@ class ObjectArray:
         raise Unsupported(f"NumPy asked for the entries of a {self.kind} array; stay in xp")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        name = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-        raise Unsupported(f"{name} was called on a {self.kind}; use xp.{ufunc.__name__}")
+        name = ufunc.__name__
+        called = f"numpy.{name}" + ("" if method == "__call__" else f".{method}")
+        if name in _OPERATORS:
+            raise Unsupported(f"{called}: a NumPy value met a {self.kind}; lift it first")
+        raise Unsupported(f"{called} was called on a {self.kind}; use {_instead('', name)}")
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         module = getattr(func, "__module__", None) or "numpy"
         name = func.__name__
-        instead = _INSTEAD.get(name, f"xp.{'linalg.' * module.endswith('linalg')}{name}")
-        raise Unsupported(f"{module}.{name} was called on a {self.kind}; use {instead}")
+        place = "linalg." if module.endswith("linalg") else ""
+        raise Unsupported(
+            f"{module}.{name} was called on a {self.kind}; use {_instead(place, name)}"
+        )
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise Unsupported(f"a {self.kind} does not pickle; send the numbers, and lift them there")
@@ -458,7 +457,31 @@ _INSTEAD = {
     "concatenate": "xp.concat",
     "diag": "xp.linalg.diagonal, or multiply by xp.eye",
     "eigh": "xp.linalg.eigvalsh",
+    "svd": "xp.linalg.matrix_norm, or xp.linalg.eigvalsh of the Gram matrix",
+    "where": "xp.maximum, xp.minimum, or products with truth values through xp.astype",
 }
+
+_OPERATORS = {
+    "add", "subtract", "multiply", "divide", "power", "matmul", "negative", "positive",
+    "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "floor_divide",
+    "remainder",
+}  # fmt: skip
+
+
+def _instead(place: str, name: str) -> str:
+    from .vocabulary import vocabulary
+
+    if place + name in {word.name for word in vocabulary()}:
+        return f"xp.{place}{name}"
+    return _INSTEAD.get(name, "a name of the vocabulary (`rnnbounds vocabulary` lists them)")
+
+
+def _is_short(value: float) -> bool:
+    """Whether a float looks like a literal that was not rounded: an integer, or few bits."""
+    if not math.isfinite(value) or (value.is_integer() and abs(value) <= 2.0**53):
+        return True
+    top = abs(value.as_integer_ratio()[0])
+    return (top >> ((top & -top).bit_length() - 1)).bit_length() <= LITERAL_BITS
 
 
 def stack(cls: type[ObjectArray], parts: Sequence[Any], axis: int = 0) -> Any:

@@ -10,6 +10,7 @@ further down. `eigenvalues.py` says what is proved of the result.
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,7 +185,7 @@ def _clusters(diagonal: list[Any], width: Any) -> list[list[int]]:
     """Group the places whose sorted values follow each other within `width`."""
     order = sorted_places(diagonal)
     clusters = [[order[0]]]
-    for before, place in zip(order, order[1:]):
+    for before, place in itertools.pairwise(order):
         if diagonal[place] - diagonal[before] <= width:
             clusters[-1].append(place)
         else:
