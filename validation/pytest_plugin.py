@@ -58,7 +58,7 @@ class ClaimItem(pytest.Item):
             budget=seconds,
             seed=0,
             instances=() if found is None else (found,),
-            limit=4 * seconds + 20,
+            limit=4 * seconds + 15,
             hard=False,
         )
         everything = [outcome, *outcome.steps]

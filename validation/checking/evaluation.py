@@ -120,16 +120,23 @@ def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def fault(claim: Claim, function: Body, error: BaseException, arithmetic: Any) -> ClaimError:
     """An error of the body, with the line of the claim's file on which it arose."""
-    where = claim.location
-    path = claim.where[0]
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename == path:
-            where = f"{path.rsplit('/', 1)[-1]}:{frame.lineno}"
+    where = line_of(claim, error)
     what = "raised SystemExit" if isinstance(error, SystemExit) else _first_line(error)
     hint = ""
     if isinstance(error, Unsupported) and "vocabulary" not in what:
         hint = "; a body may use xp and operators only, see `rnnbounds vocabulary`"
     return ClaimError(f"{claim.id} ({where}): in {name_of(arithmetic)}: {what}{hint}")
+
+
+def line_of(claim: Claim, error: BaseException) -> str:
+    """The last line of the claim's file that an error passed through."""
+    path = claim.where[0]
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == path
+    ]
+    return f"{path.rsplit('/', 1)[-1]}:{lines[-1]}" if lines else claim.location
 
 
 def name_of(arithmetic: Any) -> str:

@@ -2,8 +2,8 @@
 
 Claims run in worker processes through joblib. Each has a time limit: an alarm interrupts Python
 code (a sleep, an endless loop), and where that is caught or never delivered, a watchdog thread
-ends the worker. A dead worker takes its pool along, so what was not finished is run again, one
-process a claim, which tells whose fault it was.
+ends the worker. A dead worker takes its pool along; the claims that were under way are then run
+again alone, which tells whose fault it was, and the others in a new pool.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import faulthandler
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..claims import Claim, ClaimError
 from ..verdict import Outcome
+from .evaluation import line_of
 from .verifying import FULL_SECONDS, QUICK_SECONDS, failed, verify
 
 GRACE = 5.0  # seconds between the alarm and the end of the process
@@ -50,7 +53,7 @@ def verify_all(
     workers : int
         Processes; all cores by default. 0 runs everything in this process.
     limit : float
-        Seconds after which a claim is given up; by default four budgets and twenty seconds.
+        Seconds after which a claim is given up; by default four budgets and fifteen seconds.
     on_result : function of an Outcome
         Called as each claim finishes, in any order.
 
@@ -60,7 +63,7 @@ def verify_all(
         With the finished outcomes as its argument.
     """
     seconds = budget if budget is not None else QUICK_SECONDS if quick else FULL_SECONDS
-    limit = limit if limit is not None else 4 * seconds + 20
+    limit = limit if limit is not None else 4 * seconds + 15
     options = {"quick": quick, "budget": budget, "seed": seed, "limit": limit}
     done: dict[str, Outcome] = {}
     try:
@@ -83,34 +86,69 @@ def _outcomes(
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     _by_value(claims)
-    waiting = {claim.id: claim for claim in claims}
-    try:
-        for outcome in _pool(claims, workers or os.cpu_count() or 1, options):
-            waiting.pop(outcome.id)
-            yield outcome
-        return
-    except TerminatedWorkerError:
-        pass
-    for claim in list(waiting.values()):
+    waiting = dict(enumerate(claims))
+    with tempfile.TemporaryDirectory() as marks:
+        while waiting:
+            try:
+                for place, outcome in _pool(dict(waiting), workers or cores(), marks, options):
+                    del waiting[place]
+                    yield outcome
+            except TerminatedWorkerError:
+                suspects = _suspects(marks, waiting) or list(waiting)
+                for place in suspects:
+                    yield _alone(waiting.pop(place), place, marks, options)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
+def _alone(claim: Claim, place: int, marks: str, options: dict[str, Any]) -> Outcome:
+    """Run one of the claims that were under way when a worker died, or say that it was the one."""
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    mark = Path(marks, str(place))
+    limit = options["limit"]
+    age = time.time() - mark.stat().st_mtime if mark.exists() else 0.0
+    mark.unlink(missing_ok=True)
+    if age < limit:
         try:
-            yield from _pool([claim], 1, options)
+            return next(_pool({place: claim}, 1, marks, options))[1]
         except TerminatedWorkerError:
-            limit = options["limit"]
-            yield failed(
-                claim,
-                f"{claim.id} ({claim.location}): ended the process that ran it, or could not be "
-                f"interrupted within {limit:g} s",
-            )
+            what = "ended the process that ran it"
+    else:
+        what = "could not be interrupted"
+    return failed(claim, f"{claim.id} ({claim.location}): {what} (limit {limit:g} s)")
 
 
-def _pool(claims: list[Claim], workers: int, options: dict[str, Any]) -> Iterator[Outcome]:
+def _suspects(marks: str, waiting: dict[int, Claim]) -> list[int]:
+    return [place for place in waiting if Path(marks, str(place)).exists()]
+
+
+def _pool(
+    claims: dict[int, Claim], workers: int, marks: str, options: dict[str, Any]
+) -> Iterator[tuple[int, Outcome]]:
     from joblib import Parallel, delayed
 
     # Two processes even for one claim: with one, joblib would run it right here.
     parallel = Parallel(
         n_jobs=max(workers, 2), backend="loky", return_as="generator_unordered", batch_size=1
     )
-    yield from parallel(delayed(limited)(claim, hard=True, **options) for claim in claims)
+    yield from parallel(
+        delayed(_marked)(place, claim, marks, options) for place, claim in claims.items()
+    )
+
+
+def _marked(place: int, claim: Claim, marks: str, options: dict[str, Any]) -> tuple[int, Outcome]:
+    """Run in a worker; the mark tells the parent what was under way if the worker dies."""
+    mark = Path(marks, str(place))
+    mark.touch()
+    outcome = limited(claim, hard=True, **options)
+    mark.unlink(missing_ok=True)
+    return place, outcome
 
 
 def _by_value(claims: list[Claim]) -> None:
@@ -133,8 +171,8 @@ def limited(claim: Claim, *, limit: float, hard: bool, **options: Any) -> Outcom
     try:
         with alarm(limit, hard):
             return verify(claim, **options)
-    except TimeLimit:
-        message = f"{claim.id} ({claim.location}): not finished after {limit:g} s"
+    except TimeLimit as error:
+        message = f"{claim.id} ({line_of(claim, error)}): not finished after {limit:g} s"
     except ClaimError as error:
         message = str(error)
     except RecursionError:

@@ -108,11 +108,11 @@ def preflight(claim: Claim, seed: int = 0) -> None:
                 if relation is not Relation.NOT_FINITE:
                     finite += 1
                 else:
-                    trouble = "a side is not finite"
+                    trouble = trouble or f"a side is not finite in {arithmetic}"
             except Unsupported as error:
                 unsupported[arithmetic.name] = fault(claim, claim.body, error, arithmetic)
             except NUMERICAL as error:
-                trouble = f"{type(error).__name__}: {error}"
+                trouble = trouble or f"{type(error).__name__}: {error}"
         if len(unsupported) == 2 or FLOAT64.name in unsupported:
             raise next(iter(unsupported.values()))
         if finite or tried >= 10:

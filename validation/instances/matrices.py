@@ -239,7 +239,7 @@ class Distribution(ArrayFactor):
         elif family == "first":
             values[:1] = 1.0
         elif family == "geometric":
-            values = 2.0 ** -np.arange(m)
+            values = np.ldexp(np.ones(m), -np.arange(m))
         if not values.any():
             values = np.ones(m)
         return np.maximum(values, self.low).astype(np.float64)
