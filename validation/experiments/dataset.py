@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -160,29 +161,35 @@ def labels(name: str, value: Any, x: Any) -> Any:
 def _arrays(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path} must be an npz file, but there is no such file")
+    with path.open("rb") as file:
+        held = _opened(path, file)
+        names = [name for name in ("x", "y", "x_test", "y_test") if name in held.files]
+        return {name: _array(path, held, name) for name in names}
+
+
+def _opened(path: Path, file: IO[bytes]) -> Any:
     try:
-        with np.load(path, allow_pickle=False) as held:
-            if not isinstance(held, np.lib.npyio.NpzFile):
-                raise ValueError(f"{path} must be an npz file, it is a single npy array")
-            names = [name for name in ("x", "y", "x_test", "y_test") if name in held.files]
-            return {name: _array(path, held, name) for name in names}
+        held = np.load(file, allow_pickle=False)
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise ValueError(f"{path} must be an npz file, and it cannot be read: {error}") from None
-    except ValueError as error:
-        if "pickle" in str(error).lower():
-            # np.load takes whatever is neither npz nor npy for a pickle.
-            raise ValueError(
-                f"{path} must be an npz file of plain arrays; pickles are never loaded"
-            ) from None
-        raise
+    except ValueError:
+        # np.load takes whatever is neither npz nor npy for a pickle.
+        raise ValueError(
+            f"{path} must be an npz file of plain arrays; pickles are never loaded"
+        ) from None
+    if not isinstance(held, np.lib.npyio.NpzFile):
+        raise ValueError(f"{path} must be an npz file, it is a single npy array")
+    return held
 
 
 def _array(path: Path, held: Any, name: str) -> Any:
     try:
         return held[name]
     except ValueError as error:
-        if "pickle" in str(error).lower() or "object" in str(error).lower():
+        if "allow_pickle" in str(error):
             raise ValueError(
                 f"{name} in {path} must be a plain array; pickled objects are never loaded"
             ) from None
+        raise ValueError(f"{name} in {path} cannot be read: {error}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise ValueError(f"{name} in {path} cannot be read: {error}") from None

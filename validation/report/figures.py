@@ -274,9 +274,9 @@ def _powers_of_ten(axis: Any) -> None:
 
 def _tick(y: float) -> str:
     power = round(y)
-    if abs(y - power) < 1e-9 and abs(power) > 3:
+    if abs(y - power) < 1e-9 and (power >= 3 or power <= -4):
         return f"$10^{{{power}}}$"
-    return f"{10**y:.3g}" if abs(y) < 6 else f"$10^{{{y:.1f}}}$"
+    return _number(y)
 
 
 def _legend(ax: Axes, columns: int = 2) -> None:
@@ -288,4 +288,6 @@ def _legend(ax: Axes, columns: int = 2) -> None:
 
 
 def _number(y: float) -> str:
-    return f"{10**y:.3g}" if -5 < y < 6 else f"$10^{{{y:.1f}}}$"
+    if not -5 < y < 6:
+        return f"$10^{{{y:.1f}}}$"
+    return f"{10**y:.0f}" if y >= 3 else f"{10**y:.3g}"

@@ -45,9 +45,20 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def number(log_value: float) -> str:
+    """Write exp(log_value) as in a sentence: 0.0866, 1.9, 3,495, 10^18."""
+    if not math.log(1e-4) < log_value < math.log(999_999):
+        return show(log_value, 3)
+    value = math.exp(log_value)
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def times(log_ratio: float) -> str:
-    """Write exp(log_ratio) as a factor: 12, 3.4e+05, 10^18."""
-    return show(log_ratio, 3)
+    """Write exp(log_ratio) as a factor, to two figures: 1.3, 410, 1,800, 10^18."""
+    if not math.log(1e-4) < log_ratio < math.log(999_999):
+        return show(log_ratio, 2)
+    value = float(f"{math.exp(log_ratio):.2g}")
+    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
 
 
 def order_kept(steps: Sequence[Bound]) -> bool:
@@ -81,7 +92,7 @@ def _pruning(study: Study) -> str:
         who = f"one trained {activation} network of {m} nodes reaches"
     else:
         who = f"{len(trials)} trained {activation} networks of {m} nodes reach on average"
-    others = ", ".join(f"{mean(method)} for {method}" for method in METHODS[1:])
+    others = "; ".join(f"{method}: {mean(method)}" for method in METHODS[1:])
     return (
         f"On {study.data.name}, {who} a {where} of {mean()}; pruned to {k} nodes with "
         f"reconstruction, without fine-tuning, {mean(RECONSTRUCTED)} ({others})."
@@ -102,9 +113,9 @@ def _chain(reference: Reference) -> str:
     if math.isinf(first.log_total):
         return sentence + f"at k = {reference.k} the error is exactly 0."
     sentence += (
-        f"at k = {reference.k} the output moves by {show(first.log_total, 3)} {norm}, and "
-        f"{last.id} allows {show(last.log_total, 3)}, "
-        f"{times(last.log_total - first.log_total)} times as much."
+        f"at k = {reference.k} the output moves by {number(first.log_total)} {norm}, and "
+        f"{last.id} allows {number(last.log_total)}, "
+        f"about {times(last.log_total - first.log_total)} times as much."
     )
     largest = largest_step(steps)
     if largest is not None:
@@ -121,10 +132,10 @@ def _theorem(reference: Reference) -> str:
     if loss is None:
         loss, kind = reference.measured.train_risk, "training"
     sentence = (
-        f"{bound.id} totals {show(bound.log_total)} against a measured {kind} loss of {loss:.3g}"
+        f"{bound.id} totals {number(bound.log_total)} against a measured {kind} loss of {loss:.3g}"
     )
     if loss > 0:
-        sentence += f", {times(bound.log_total - math.log(loss))} times as much"
+        sentence += f", about {times(bound.log_total - math.log(loss))} times as much"
     share = math.exp(top.log_value - bound.log_total)
     sentence += f"; its largest term is the {top.name}, {percent(share)} of the total."
     if bound.log_total >= 0:
@@ -142,7 +153,7 @@ def _paid(reference: Reference) -> str:
     paid = reference.bound("theorem.stratified")
     sentence = f"The radii in {plain.id} were measured on the trained network: it is {plain.label}."
     if paid is not None:
-        total = show(paid.log_total)
+        total = number(paid.log_total)
         sentence += f" With the radii paid for ({paid.id}) the total is {total} ({paid.label})."
     return sentence
 
@@ -162,5 +173,5 @@ def _condition(reference: Reference) -> str:
     if lam is not None:
         sentence += f" It is empty (asks for more than m nodes) for every λ below {lam:.3g}"
         sentence += f"; Tr S is {trace:.3g}."
-    sentence += f" Its total is {show(bound.log_total)}."
+    sentence += f" The total of {bound.id} is {number(bound.log_total)} ({bound.label})."
     return sentence

@@ -17,6 +17,12 @@ from validation.report.trials import METHODS, RECONSTRUCTED, mean_accuracy
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+METHOD_LABELS = dict(
+    zip(
+        METHODS,
+        ("spectral", "spectral, no reconstruction", "random nodes", "random, no reconstruction"),
+    )
+)
 LINES = (
     "measured",
     "approximation.recursion",
@@ -52,7 +58,9 @@ def _accuracy(ax: Axes, study: Study) -> Axes:
         sizes = sorted({row.k for row in trials[0].rows})
         first = activation == study.activations[0]
         for method in METHODS if first else (RECONSTRUCTED,):
-            name = method if first else f"{activation}, with reconstruction"
+            name = METHOD_LABELS[method]
+            if not first:
+                name = f"{name}, {activation}"
             means, deviations = zip(*(mean_accuracy(trials, method, k) for k in sizes))
             curves.append(Series(name, sizes, means, deviations))
     whole, _ = mean_accuracy(study.of(study.activations[0]))
@@ -61,14 +69,17 @@ def _accuracy(ax: Axes, study: Study) -> Axes:
 
 
 def _errors(ax: Axes, reference: Reference, steps: Callable[[Chains], list[Bound]]) -> Axes:
+    # At k = m only the ridge is left of the error, and the axis would be spent on that one point.
+    sizes = [chains for chains in reference.chains if chains.k < reference.rnn.m]
+    sizes = sizes or reference.chains
     shown = [step for step in steps(reference.chain) if step.id in LINES]
     curves = [
         Series(
             short_name(line),
-            [chains.k for chains in reference.chains],
+            [chains.k for chains in sizes],
             [
                 next(step.log10_total for step in steps(chains) if step.id == line.id)
-                for chains in reference.chains
+                for chains in sizes
             ],
         )
         for line in shown

@@ -22,12 +22,12 @@ from validation.report.trials import METHODS, Measured, mean_accuracy
 
 CAPTIONS = {
     "accuracy": (
-        "Accuracy over the nodes kept. Mean over the trainings; the band is one standard "
-        "deviation each way. No fine-tuning."
+        "Accuracy over the nodes kept, without fine-tuning. The band is one standard deviation "
+        "each way"
     ),
     "error_mean": (
         "The error of the pruned network averaged over time, and the bounds on it: each line is a "
-        "step of the proof, from the measured error to the a-priori bound."
+        "step of the proof, from the measured error to the a-priori bound. k = m is left out."
     ),
     "error_read": (
         "The same at the last step, where the network is read out: this is the norm of the theorem."
@@ -110,9 +110,12 @@ def mathml(latex: str, display: str = "inline") -> Markup:
 
 
 def _more(study: Study, name: str) -> str:
-    if name != "tradeoff":
-        return ""
-    return " " + study.reference.tradeoffs["theorem.degrees_of_freedom"].summary()
+    if name == "accuracy":
+        over = "trainings" if study.model is None else "draws of the random nodes"
+        return f", over {study.settings.seeds} {over}."
+    if name == "tradeoff":
+        return " " + study.reference.tradeoffs["theorem.degrees_of_freedom"].summary()
+    return ""
 
 
 def _template(name: str) -> str:
