@@ -8,6 +8,7 @@ from ..claims import claim
 from ..instances import draw
 
 SECTION = "1"
+PAPER = "F22, section 1 of the theory (reconstructed)"
 
 
 def minor(xp: Any, S: Any, rows: Any, columns: Any) -> Any:
@@ -15,15 +16,33 @@ def minor(xp: Any, S: Any, rows: Any, columns: Any) -> Any:
     return xp.take(xp.take(S, rows, axis=0), columns, axis=1)
 
 
-def ridge_schur_complement(xp: Any, S: Any, J: Any, tau: Any) -> Any:
-    """C = S - S_{:J}(S_J + I_tau)^{-1} S_{J:}, for S_J + I_tau nonsingular."""
-    S_J, S_Jall = minor(xp, S, J, J), xp.take(S, J, axis=0)
-    return S - S_Jall.T @ xp.linalg.solve(S_J + diagonal(xp, tau), S_Jall)
-
-
 def diagonal(xp: Any, values: Any) -> Any:
     """The diagonal matrix with these entries."""
     return xp.eye(values.shape[0]) * values
+
+
+def reconstruction(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+    """A = S_{:J}(S_J + I_tau)^{-1}, (m, k), for S_J + I_tau nonsingular."""
+    return xp.linalg.solve(minor(xp, S, J, J) + diagonal(xp, tau), xp.take(S, J, axis=0)).T
+
+
+def ridge_schur_complement(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+    """C = S - S_{:J}(S_J + I_tau)^{-1} S_{J:}, for S_J + I_tau nonsingular."""
+    return S - reconstruction(xp, S, J, tau) @ xp.take(S, J, axis=0)
+
+
+def regularised_error(xp: Any, S: Any, J: Any, tau: Any, Z: Any, B: Any) -> Any:
+    """||Z phi - B phi_J||^2_{n,T} + ||B||^2_tau, expanded in S."""
+    S_J, S_allJ = minor(xp, S, J, J), xp.take(S, J, axis=1)
+    cross = xp.linalg.trace(Z @ S_allJ @ B.T)
+    quadratic = xp.linalg.trace(B @ (S_J + diagonal(xp, tau)) @ B.T)
+    return xp.linalg.trace(Z @ S @ Z.T) - 2 * cross + quadratic
+
+
+def residual_covariance(xp: Any, S: Any, J: Any, A: Any) -> Any:
+    """R = S - A S_{J:} - S_{:J} A^T + A S_J A^T, for any A."""
+    cross = A @ xp.take(S, J, axis=0)
+    return S - cross - cross.T + A @ minor(xp, S, J, J) @ A.T
 
 
 @claim(
@@ -37,7 +56,7 @@ def diagonal(xp: Any, values: Any) -> Any:
         B=draw.matrices("m", "k"),
         sizes={"k": (1, "m")},
     ),
-    source="F22, section 1 of the theory (reconstructed)",
+    source=PAPER,
     section=SECTION,
     label="paper",
     code="pruning.reconstruction_matrix",
@@ -45,10 +64,181 @@ def diagonal(xp: Any, values: Any) -> Any:
 )
 def closed_form(xp: Any, S: Any, J: Any, tau: Any, B: Any) -> Any:
     C = ridge_schur_complement(xp, S, J, tau)
-    S_J, S_allJ = minor(xp, S, J, J), xp.take(S, J, axis=1)
-    cross = xp.linalg.trace(S_allJ @ B.T)
-    quadratic = xp.linalg.trace(B @ (S_J + diagonal(xp, tau)) @ B.T)
-    return xp.linalg.trace(C), xp.linalg.trace(S) - 2 * cross + quadratic
+    return xp.linalg.trace(C), regularised_error(xp, S, J, tau, xp.eye(S.shape[0]), B)
+
+
+@claim(
+    "reconstruction.attained",
+    r"\|\phi - A \phi_J\|^2_{n,T} + \|A\|^2_\tau = \operatorname{Tr} C,"
+    r"\quad A = S_{:J}(S_J + I_\tau)^{-1}",
+    draw(
+        h=draw.arrays("n", "T", "m"),
+        J=draw.node_sets(),
+        tau=draw.ridges(),
+        sizes={"k": (1, "m"), "n": (1, 4), "m": (1, 4)},
+        positive=draw.positive(),
+    ),
+    kind="identity",
+    source=PAPER,
+    section=SECTION,
+    label="paper",
+    code="pruning.information_loss",
+    proof="Set B = A in the expansion; here the norm is summed over the sample itself.",
+)
+def attained(xp: Any, h: Any, J: Any, tau: Any, positive: Any) -> Any:
+    n, T, m = h.shape
+    states = xp.reshape(h, (n * T, m))
+    S = states.T @ states / (n * T)
+    ridge = tau + positive  # S of a sample may be singular
+    A = reconstruction(xp, S, J, ridge)
+    residuals = states - xp.take(states, J, axis=1) @ A.T
+    left = xp.sum(residuals**2) / (n * T) + xp.sum(A**2 * ridge)
+    return left, xp.linalg.trace(ridge_schur_complement(xp, S, J, ridge))
+
+
+@claim(
+    "reconstruction.output_loss",
+    r"\operatorname{Tr}[Z C Z^T] \le \|Z\phi - B \phi_J\|^2_{n,T} + \|B\|^2_\tau"
+    r"\text{ for every } B",
+    draw(
+        S=draw.covariances(nonsingular=True),
+        J=draw.node_sets(),
+        tau=draw.ridges(),
+        Z=draw.matrices("q", "m"),
+        B=draw.matrices("q", "k"),
+        sizes={"k": (1, "m")},
+    ),
+    source=PAPER,
+    section=SECTION,
+    label="paper",
+    code="pruning.information_loss",
+    proof="As reconstruction.closed_form, row by row; attained at B = Z A.",
+)
+def output_loss(xp: Any, S: Any, J: Any, tau: Any, Z: Any, B: Any) -> Any:
+    C = ridge_schur_complement(xp, S, J, tau)
+    return xp.linalg.trace(Z @ C @ Z.T), regularised_error(xp, S, J, tau, Z, B)
+
+
+@claim(
+    "reconstruction.output_attained",
+    r"\|Z\phi - Z A \phi_J\|^2_{n,T} + \|Z A\|^2_\tau = \operatorname{Tr}[Z C Z^T]",
+    draw(
+        S=draw.covariances(nonsingular=True),
+        J=draw.node_sets(),
+        tau=draw.ridges(),
+        Z=draw.matrices("q", "m"),
+        sizes={"k": (1, "m")},
+    ),
+    kind="identity",
+    source=PAPER,
+    section=SECTION,
+    label="paper",
+    code="pruning.information_loss",
+)
+def output_attained(xp: Any, S: Any, J: Any, tau: Any, Z: Any) -> Any:
+    C = ridge_schur_complement(xp, S, J, tau)
+    B = Z @ reconstruction(xp, S, J, tau)
+    return regularised_error(xp, S, J, tau, Z, B), xp.linalg.trace(Z @ C @ Z.T)
+
+
+@claim(
+    "reconstruction.positive",
+    r"0 \preceq C \preceq S",
+    draw(
+        S=draw.covariances(nonsingular=True),
+        J=draw.node_sets(),
+        tau=draw.ridges(),
+        sizes={"k": (1, "m")},
+    ),
+    kind="loewner",
+    source="section 1 of the theory",
+    section=SECTION,
+    label="classic",
+    code="pruning.ridge_schur_complement",
+    proof="C is a Schur complement of a positive semidefinite matrix; S - C is a congruence.",
+)
+def positive(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+    C = ridge_schur_complement(xp, S, J, tau)
+    m = S.shape[0]
+    zero = xp.zeros((m, m))
+    lower = xp.concat([xp.concat([zero, zero], axis=1), xp.concat([zero, C], axis=1)], axis=0)
+    upper = xp.concat([xp.concat([C, zero], axis=1), xp.concat([zero, S], axis=1)], axis=0)
+    return lower, upper
+
+
+@claim(
+    "selection.marginal_gain",
+    r"C(J + j) = C(J) - \frac{C_{:j} C_{:j}^T}{C_{jj} + \tau_j}",
+    draw(
+        S=draw.covariances(nonsingular=True),
+        J=draw.node_sets(),
+        tau=draw.ridges("m"),
+        sizes={"m": (2, 5), "k": (2, "m")},
+    ),
+    kind="identity",
+    source=PAPER,
+    section=SECTION,
+    label="paper",
+    code="pruning.select_nodes",
+    proof="Block elimination: the ridge Schur complement of a Schur complement.",
+)
+def marginal_gain(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+    before, j = J[:-1], J[-1:]
+    C = ridge_schur_complement(xp, S, before, xp.take(tau, before, axis=0))
+    column = xp.take(C, j, axis=1)
+    pivot = minor(xp, C, j, j) + xp.take(tau, j, axis=0)
+    return ridge_schur_complement(xp, S, J, xp.take(tau, J, axis=0)), C - column @ column.T / pivot
+
+
+@claim(
+    "selection.monotone",
+    r"\operatorname{Tr}[M C(J + j)] \le \operatorname{Tr}[M C(J)] \text{ for a fixed } M \succeq 0",
+    draw(
+        S=draw.covariances(nonsingular=True),
+        J=draw.node_sets(),
+        tau=draw.ridges("m"),
+        Z=draw.matrices("q", "m"),
+        theta=draw.reals(0, 1),
+        sizes={"m": (2, 5), "k": (2, "m")},
+    ),
+    source=PAPER,
+    section=SECTION,
+    label="paper",
+    steps=(marginal_gain,),
+    code="pruning.select_nodes",
+    proof="The gain c_j^T M c_j/(C_jj + tau_j) is at least 0.",
+)
+def monotone(xp: Any, S: Any, J: Any, tau: Any, Z: Any, theta: Any) -> Any:
+    M = theta * xp.eye(S.shape[0]) + (1 - theta) * Z.T @ Z
+
+    def objective(nodes: Any) -> Any:
+        return xp.linalg.trace(
+            M @ ridge_schur_complement(xp, S, nodes, xp.take(tau, nodes, axis=0))
+        )
+
+    return objective(J), objective(J[:-1])
+
+
+@claim(
+    "selection.monotone_in_tau",
+    r"C(J; \tau) \preceq C(J; \tau + \sigma), \; \sigma \ge 0",
+    draw(
+        S=draw.covariances(nonsingular=True),
+        J=draw.node_sets(),
+        tau=draw.ridges(),
+        sigma=draw.ridges(),
+        sizes={"k": (1, "m")},
+    ),
+    kind="loewner",
+    source="section 1 of the theory",
+    section=SECTION,
+    label="classic",
+    code="pruning.ridge_schur_complement",
+    proof="(S_J + I_tau)^{-1} decreases in tau, in the Loewner order.",
+)
+def monotone_in_tau(xp: Any, S: Any, J: Any, tau: Any, sigma: Any) -> Any:
+    larger = ridge_schur_complement(xp, S, J, tau + sigma)
+    return ridge_schur_complement(xp, S, J, tau), larger
 
 
 @claim(
@@ -64,8 +254,75 @@ def closed_form(xp: Any, S: Any, J: Any, tau: Any, B: Any) -> Any:
     section=SECTION,
     label="classic",
     code="pruning.information_loss",
+    proof="A phi_J has rank at most k; attained when J spans the leading eigenvectors, tau = 0.",
 )
 def eckart_young(xp: Any, S: Any, J: Any, tau: Any, *, c: Any = 1) -> Any:
     mu = xp.linalg.eigvalsh(S)  # ascending
     tail = xp.sum(mu[: S.shape[0] - J.shape[0]])
     return tail, c * xp.linalg.trace(ridge_schur_complement(xp, S, J, tau))
+
+
+@claim(
+    "selection.residual_covariance",
+    r"R \preceq C, \quad R = S - A S_{J:} - S_{:J}A^T + A S_J A^T",
+    draw(
+        S=draw.covariances(nonsingular=True),
+        J=draw.node_sets(),
+        tau=draw.ridges(),
+        sizes={"k": (1, "m")},
+    ),
+    kind="loewner",
+    source=PAPER,
+    section=SECTION,
+    label="paper",
+    code="pruning.residual_covariance",
+    proof="C - R = A I_tau A^T, which is selection.residual_identity.",
+)
+def residual(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+    R = residual_covariance(xp, S, J, reconstruction(xp, S, J, tau))
+    return R, ridge_schur_complement(xp, S, J, tau)
+
+
+@claim(
+    "selection.residual_identity",
+    r"C = R + A I_\tau A^T",
+    draw(
+        S=draw.covariances(nonsingular=True),
+        J=draw.node_sets(),
+        tau=draw.ridges(),
+        sizes={"k": (1, "m")},
+    ),
+    kind="identity",
+    source=PAPER,
+    section=SECTION,
+    label="paper",
+    code="pruning.residual_covariance",
+)
+def residual_identity(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+    A = reconstruction(xp, S, J, tau)
+    R = residual_covariance(xp, S, J, A)
+    return ridge_schur_complement(xp, S, J, tau), R + A @ diagonal(xp, tau) @ A.T
+
+
+@claim(
+    "selection.residual_of_sample",
+    r"\tfrac{1}{nT}\sum_{i,t} r_t^i (r_t^i)^T = S - A S_{J:} - S_{:J}A^T + A S_J A^T"
+    r"\text{ for any } A, \; r_t = h_t - A h_{t,J}",
+    draw(
+        h=draw.arrays("n", "T", "m"),
+        J=draw.node_sets(),
+        A=draw.matrices("m", "k"),
+        sizes={"k": (1, "m"), "m": (1, 4)},
+    ),
+    kind="identity",
+    source=PAPER,
+    section=SECTION,
+    label="paper",
+    code="pruning.residual_covariance",
+)
+def residual_of_sample(xp: Any, h: Any, J: Any, A: Any) -> Any:
+    n, T, m = h.shape
+    states = xp.reshape(h, (n * T, m))
+    r = states - xp.take(states, J, axis=1) @ A.T
+    S = states.T @ states / (n * T)
+    return r.T @ r / (n * T), residual_covariance(xp, S, J, A)

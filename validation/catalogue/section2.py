@@ -1,4 +1,4 @@
-"""Section 2 of the theory: degrees of freedom, and how many nodes suffice."""
+"""Section 2 of the theory: degrees of freedom and ridge leverage scores."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from ..claims import claim
 from ..instances import draw
 
 SECTION = "2"
+SOURCE = "section 2 of the theory"
+SETTING = draw(S=draw.covariances(), lam=draw.positive())
+
+
+def smoothed(xp: Any, S: Any, lam: Any) -> Any:
+    """K = (S + lam I)^{-1} S, symmetric, with eigenvalues mu_j/(mu_j + lam)."""
+    return xp.linalg.solve(S + lam * xp.eye(S.shape[0]), S)
 
 
 def degrees_of_freedom(xp: Any, S: Any, lam: Any) -> Any:
     """N(lam) = Tr S (S + lam I)^{-1}."""
-    return xp.linalg.trace(xp.linalg.solve(S + lam * xp.eye(S.shape[0]), S))
+    return xp.linalg.trace(smoothed(xp, S, lam))
 
 
 @claim(
     "dof.range",
     r"N(\lambda) \le \operatorname{Tr} S / \lambda",
-    draw(S=draw.covariances(), lam=draw.positive()),
-    source="section 2 of the theory",
+    SETTING,
+    source=SOURCE,
     section=SECTION,
     label="classic",
     code="bounds.degrees_of_freedom",
@@ -30,12 +37,156 @@ def range_trace(xp: Any, S: Any, lam: Any, *, c: Any = 1) -> Any:
 
 
 @claim(
+    "dof.range_rank",
+    r"0 \le N(\lambda) \le \operatorname{rank} S",
+    draw(F=draw.matrices("m", "r"), lam=draw.positive(), sizes={"r": (1, 4)}),
+    source=SOURCE,
+    section=SECTION,
+    label="classic",
+    code="bounds.degrees_of_freedom",
+    proof="S = F F^T has rank at most min(m, r), and every term of N lies in [0, 1).",
+)
+def range_rank(xp: Any, F: Any, lam: Any) -> Any:
+    m, r = F.shape
+    N = degrees_of_freedom(xp, F @ F.T, lam)
+    return xp.stack([xp.asarray(0.0), N]), xp.stack([N, xp.asarray(float(min(m, r)))])
+
+
+@claim(
+    "dof.decreasing",
+    r"N(\lambda') \le N(\lambda) \text{ for } \lambda \le \lambda'",
+    draw(S=draw.covariances(), lam=draw.positive(), step=draw.positive()),
+    source=SOURCE,
+    section=SECTION,
+    label="classic",
+    code="bounds.degrees_of_freedom",
+)
+def decreasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
+    return degrees_of_freedom(xp, S, lam + step), degrees_of_freedom(xp, S, lam)
+
+
+@claim(
+    "dof.convex",
+    r"2 N((\lambda_1 + \lambda_2)/2) \le N(\lambda_1) + N(\lambda_2)",
+    draw(S=draw.covariances(), lam=draw.positive(), step=draw.positive()),
+    source=SOURCE,
+    section=SECTION,
+    label="classic",
+    code="bounds.degrees_of_freedom",
+    proof=r"Each \mu/(\mu + \lambda) is convex in \lambda > 0.",
+)
+def convex(xp: Any, S: Any, lam: Any, step: Any) -> Any:
+    ends = degrees_of_freedom(xp, S, lam) + degrees_of_freedom(xp, S, lam + 2 * step)
+    return 2 * degrees_of_freedom(xp, S, lam + step), ends
+
+
+@claim(
+    "dof.product_increasing",
+    r"\lambda N(\lambda) \le \lambda' N(\lambda') \le \operatorname{Tr} S"
+    r"\text{ for } \lambda \le \lambda'",
+    draw(S=draw.covariances(), lam=draw.positive(), step=draw.positive()),
+    source=SOURCE,
+    section=SECTION,
+    label="classic",
+    code="bounds.degrees_of_freedom",
+)
+def product_increasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
+    larger = (lam + step) * degrees_of_freedom(xp, S, lam + step)
+    return (
+        xp.stack([lam * degrees_of_freedom(xp, S, lam), larger]),
+        xp.stack([larger, xp.linalg.trace(S)]),
+    )
+
+
+@claim(
+    "dof.leverage",
+    r"0 \le l_j(\lambda) \le 1",
+    SETTING,
+    source=SOURCE,
+    section=SECTION,
+    label="classic",
+    code="pruning.leverage_scores",
+    proof="K = S (S + lam)^{-1} has its eigenvalues in [0, 1).",
+)
+def leverage(xp: Any, S: Any, lam: Any) -> Any:
+    scores = xp.linalg.diagonal(smoothed(xp, S, lam))
+    return xp.concat([0 * scores, scores], axis=0), xp.concat([scores, 0 * scores + 1], axis=0)
+
+
+@claim(
+    "dof.leverage_sum",
+    r"\textstyle\sum_j l_j(\lambda) = N(\lambda) = \sum_j \mu_j/(\mu_j + \lambda)",
+    draw(mu=draw.spectra(), Q=draw.orthogonal(), lam=draw.positive(), sizes={"m": (1, 4)}),
+    kind="identity",
+    source=SOURCE,
+    section=SECTION,
+    label="classic",
+    code="bounds.degrees_of_freedom",
+    proof="The trace is a sum of a diagonal and of eigenvalues.",
+)
+def leverage_sum(xp: Any, mu: Any, Q: Any, lam: Any) -> Any:
+    S = (Q * mu) @ Q.T
+    scores = xp.linalg.diagonal(smoothed(xp, S, lam))
+    return xp.sum(scores), xp.sum(mu / (mu + lam))
+
+
+def above(xp: Any, mu: Any, lam: Any) -> list[bool]:
+    """Which eigenvalues exceed lam; certain or Undecided."""
+    return [bool(mu[j] > lam) for j in range(mu.shape[0])]
+
+
+def summed(xp: Any, values: list[Any]) -> Any:
+    """The sum of a list of scalars, which may be empty."""
+    total = xp.asarray(0.0)
+    for value in values:
+        total = total + value
+    return total
+
+
+SPECTRUM = draw(mu=draw.spectra(), lam=draw.positive())
+
+
+@claim(
     "dof.spectrum_split",
     r"\#\{j: \mu_j > \lambda\} \le 2 N(\lambda)",
-    draw(above=draw.positive(), lam=draw.positive()),
-    source="section 2 of the theory",
+    SPECTRUM,
+    source=SOURCE,
     section=SECTION,
+    label="classic",
+    code="bounds.degrees_of_freedom",
+    proof=r"\mu/(\mu + \lambda) > 1/2 where \mu > \lambda.",
 )
-def spectrum_split(xp: Any, above: Any, lam: Any, *, c: Any = 2) -> Any:
-    mu = lam + above
-    return xp.asarray(1), c * mu / (mu + lam)
+def spectrum_split(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
+    return xp.asarray(float(sum(above(xp, mu, lam)))), c * xp.sum(mu / (mu + lam))
+
+
+@claim(
+    "dof.spectrum_split_tail",
+    r"\textstyle\sum_{\mu_j \le \lambda} \mu_j \le 2 \lambda N(\lambda)",
+    SPECTRUM,
+    source=SOURCE,
+    section=SECTION,
+    label="classic",
+    code="bounds.degrees_of_freedom",
+    proof=r"\mu = (\mu + \lambda) \mu/(\mu + \lambda) \le 2 \lambda \mu/(\mu + \lambda).",
+)
+def spectrum_split_tail(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
+    tail = [mu[j] for j, large in enumerate(above(xp, mu, lam)) if not large]
+    return summed(xp, tail), c * lam * xp.sum(mu / (mu + lam))
+
+
+@claim(
+    "dof.spectrum_split_joint",
+    r"\#\{\mu_j > \lambda\} + \textstyle\sum_{\mu_j \le \lambda} \mu_j/\lambda \le 2 N(\lambda)",
+    SPECTRUM,
+    source=SOURCE,
+    section=SECTION,
+    label="sharper",
+    steps=(spectrum_split, spectrum_split_tail),
+    code="bounds.degrees_of_freedom",
+    proof="Both inequalities hold term by term, and every eigenvalue is in one of the two sums.",
+)
+def spectrum_split_joint(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
+    large = above(xp, mu, lam)
+    tail = [mu[j] / lam for j, is_large in enumerate(large) if not is_large]
+    return sum(large) + summed(xp, tail), c * xp.sum(mu / (mu + lam))

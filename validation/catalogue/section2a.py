@@ -14,8 +14,8 @@ import numpy as np
 
 from ..claims import claim
 from ..instances import draw
-from .section1 import ridge_schur_complement
-from .section2 import degrees_of_freedom
+from .section1 import reconstruction, ridge_schur_complement
+from .section2 import degrees_of_freedom, smoothed
 
 SECTION = "2a"
 SETTING = draw(
@@ -47,7 +47,7 @@ def multiplicities(J: Any, m: int) -> Mapping[int, int]:
 
 def leverage_distribution(xp: Any, S: Any, lam: Any) -> Any:
     """q_j = l_j(lam)/N(lam)."""
-    scores = xp.linalg.diagonal(xp.linalg.solve(S + lam * xp.eye(S.shape[0]), S))
+    scores = xp.linalg.diagonal(smoothed(xp, S, lam))
     return scores / xp.sum(scores)
 
 
@@ -134,7 +134,7 @@ def loss_bound(xp: Any, F: Any, J: Any, lam: Any, *, c: Any = 4) -> Any:
 )
 def output_loss_bound(xp: Any, F: Any, J: Any, lam: Any, Z: Any, *, c: Any = 4) -> Any:
     S = F @ F.T
-    K = xp.linalg.solve(S + lam * xp.eye(S.shape[0]), S)
+    K = smoothed(xp, S, lam)
     left = xp.linalg.trace(Z @ ridge_loss(xp, F, J, lam) @ Z.T)
     return left, c * lam * xp.linalg.trace(Z @ K @ Z.T)
 
@@ -156,7 +156,5 @@ def output_loss_bound(xp: Any, F: Any, J: Any, lam: Any, Z: Any, *, c: Any = 4) 
 def norm(xp: Any, F: Any, J: Any, lam: Any, *, c: Any = 2) -> Any:
     S = F @ F.T
     nodes, tau = merged(xp, F, J, lam)
-    S_J = xp.take(xp.take(S, nodes, axis=0), nodes, axis=1)
-    A = xp.linalg.solve(S_J + xp.eye(tau.shape[0]) * tau, xp.take(S, nodes, axis=0)).T
-    left = xp.sum(xp.linalg.vector_norm(A, axis=0))
+    left = xp.sum(xp.linalg.vector_norm(reconstruction(xp, S, nodes, tau), axis=0))
     return left, c * xp.sqrt(lam * degrees_of_freedom(xp, S, lam) * xp.sum(1 / tau))

@@ -14,7 +14,7 @@ from typing import Any
 from ..claims import claim
 from ..instances import draw
 from .section1 import minor
-from .section2 import degrees_of_freedom
+from .section2 import degrees_of_freedom, smoothed
 
 SECTION = "2b"
 SOURCE = "DKM20 and KT12, section 2b of the theory"
@@ -39,11 +39,6 @@ def principal_minor(xp: Any, S: Any, J: list[int]) -> Any:
 def probability(xp: Any, S: Any, lam: Any, J: list[int]) -> Any:
     """P(J) = det(S_J/lam)/det(I + S/lam)."""
     return principal_minor(xp, S / lam, J) / xp.linalg.det(xp.eye(S.shape[0]) + S / lam)
-
-
-def smoothed(xp: Any, S: Any, lam: Any) -> Any:
-    """K = S (S + lam)^{-1}, symmetric."""
-    return xp.linalg.solve(S + lam * xp.eye(S.shape[0]), S)
 
 
 def reconstruction(xp: Any, S: Any, J: list[int]) -> Any:
