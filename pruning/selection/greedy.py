@@ -181,11 +181,12 @@ class _Root:
 
 
 def _unit(matrix: Array) -> float:
-    """A power of two that keeps squares from overflow and underflow; 1 where there is no danger.
+    """A power of four that keeps squares from overflow and underflow; 1 where there is no danger.
 
+    Of four, so that square roots scale exactly, too, and units do not decide between ties.
     The largest entry of a positive semidefinite matrix is on its diagonal.
     """
-    exponent = int(np.frexp(np.diag(matrix).max())[1])
+    exponent = int(np.frexp(np.diag(matrix).max())[1]) & ~1
     return 1.0 if abs(exponent) < 100 else float(np.ldexp(1.0, min(-exponent, 1000)))
 
 
