@@ -9,13 +9,14 @@ is fetched is ever executed.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,21 +148,13 @@ def fetch(name: str, path: str | Path | None = None, say: Callable[[str], None] 
     )
 
 
-def _routes(source: Source) -> Iterable[tuple[str, Callable[[Path], dict[str, bytes]]]]:
+def _routes(source: Source) -> Iterator[tuple[str, Callable[[Path], dict[str, bytes]]]]:
     if source.openml is not None:
-        yield "OpenML through scikit-learn", lambda scratch: _from_openml(source, scratch)
+        from validation.experiments.openml import idx_files
+
+        yield "OpenML through scikit-learn", functools.partial(idx_files, source.openml)
     for command in source.clients:
-        yield (
-            " ".join(command),
-            lambda scratch, command=command: _from_client(source, command, scratch),
-        )
-
-
-def _from_openml(source: Source, scratch: Path) -> dict[str, bytes]:
-    from validation.experiments.openml import idx_files
-
-    assert source.openml is not None
-    return idx_files(source.openml, scratch)
+        yield " ".join(command), functools.partial(_from_client, source, command)
 
 
 def _from_client(source: Source, command: tuple[str, ...], scratch: Path) -> dict[str, bytes]:

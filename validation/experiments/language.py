@@ -163,7 +163,7 @@ def _addresses() -> list[list[str]]:
 
 def _split(paragraph: str) -> list[str]:
     """Words in lower case, numbers as N, and marks, as in the Penn Treebank."""
-    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d[\d,.]*|[^\w\s]", paragraph.lower())
+    words = re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[,.]\d+)*|[^\w\s]", paragraph.lower())
     return ["N" if word[0].isdigit() else word for word in words]
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import platform
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from validation.experiments.atomic import write_atomically
 from validation.experiments.dataset import Dataset
 from validation.experiments.fetching import cache_folder
 from validation.experiments.language import corpus, perplexity
-from validation.experiments.networks_to_train import Recipe, load
+from validation.experiments.networks_to_train import RECIPES, Recipe, load
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -41,7 +42,7 @@ def make(
     out: Path,
     *,
     work: Path | None = None,
-    device: str = "cpu",
+    device: str = "",
     restart: bool = False,
     snapshot: bool = False,
     say: Say = lambda record: None,
@@ -57,7 +58,7 @@ def make(
     work : path, optional
         Checkpoints go to NAME-SEED here; by default to ``training`` in the cache of the data.
     device : str
-        For what torch trains.
+        A device of torch; empty for NumPy where it can, and torch's cpu for a language model.
     restart : bool
         Forget checkpoints.
     snapshot : bool
@@ -70,23 +71,28 @@ def make(
     path
         Of the network.
     """
-    folder = (cache_folder() / "training" if work is None else work) / f"{recipe.name}-{seed}"
-    checkpoint = folder / ("checkpoint.npz" if recipe.start else "checkpoint.safetensors")
     out.mkdir(parents=True, exist_ok=True)
+    folder = (cache_folder() / "training" if work is None else work) / f"{recipe.name}-{seed}"
+    with_torch = bool(device) or recipe.start is None
+    checkpoint = folder / ("checkpoint.safetensors" if with_torch else "checkpoint.npz")
     if restart:
         checkpoint.unlink(missing_ok=True)
     if snapshot and not checkpoint.exists():
         raise ValueError(f"there is no checkpoint {checkpoint} to take a snapshot of")
-    if recipe.start is None:
-        rnn, log, wanted = _language_model(recipe, seed, checkpoint, device, snapshot, say)
+    if with_torch:
+        rnn, log = _with_torch(recipe, seed, checkpoint, device or "cpu", snapshot, out, say)
     else:
-        rnn, log = _classifier(recipe, seed, checkpoint, snapshot, out, say)
-        wanted = recipe.training["epochs"]
+        rnn, log = _with_numpy(recipe, seed, checkpoint, snapshot, out, say)
     rnn = _rounded(rnn, recipe.stored)
     path = out / f"{recipe.name}-{seed}.safetensors"
+    command = ["rnnbounds", "train", recipe.name, "--seed", str(seed)]
+    if recipe.training["epochs"] != RECIPES[recipe.name].training["epochs"]:
+        command += ["--epochs", str(recipe.training["epochs"])]
+    if device:
+        command += ["--device", device]
     facts = {
-        "command": f"rnnbounds train {recipe.name} --seed {seed}",
-        "finished": bool(log) and log[-1]["epoch"] == wanted,
+        "command": " ".join(command),
+        "finished": bool(log) and log[-1]["epoch"] == recipe.training["epochs"],
         "result": evaluate(recipe, rnn),
         "settings": recipe.settings(seed),
         "versions": {"numpy": np.__version__, "python": platform.python_version()},
@@ -111,7 +117,7 @@ def evaluate(recipe: Recipe, rnn: RNN) -> dict[str, float]:
     return {"test_accuracy": accuracy(rnn, data.x_test, data.y_test)}
 
 
-def _classifier(
+def _with_numpy(
     recipe: Recipe, seed: int, checkpoint: Path, snapshot: bool, models: Path, say: Say
 ) -> tuple[RNN, list[Any]]:
     """Train with `pruning.training`; a checkpoint is written after each epoch."""
@@ -169,40 +175,63 @@ def _start(recipe: Recipe, data: Dataset, seed: int, models: Path) -> RNN:
     )
 
 
-def _language_model(
-    recipe: Recipe, seed: int, checkpoint: Path, device: str, snapshot: bool, say: Say
-) -> tuple[RNN, list[Any], int]:
-    """Train with torch; a checkpoint is written every minute."""
-    from validation.experiments.torch_training import LanguageModel, Schedule, run
+def _with_torch(
+    recipe: Recipe,
+    seed: int,
+    checkpoint: Path,
+    device: str,
+    snapshot: bool,
+    models: Path,
+    say: Say,
+) -> tuple[RNN, list[Any]]:
+    """Train with torch; a checkpoint is written every minute and after each epoch."""
+    from validation.experiments import torch_training
 
-    text = corpus(recipe.data["name"])
     options = dict(recipe.training)
-    names = ("lines", "window", "dropout", "reset")
-    model = LanguageModel(
-        recipe.m,
-        len(text.words),
-        text.train,
-        **{name: options.pop(name) for name in names},
-        seed=seed,
-        device=device,
-    )
-    schedule = Schedule(batch_size=1, **options)
-    rnn, log = run(
+    options.pop("dtype", None)
+    options["shape"] = options.pop("schedule")
+    model: Any
+    if recipe.start is None:
+        text = corpus(recipe.data["name"])
+        lines = options["batch_size"]
+        names = ("window", "dropout", "reset", "sampled_epochs")
+        model = torch_training.LanguageModel(
+            recipe.m,
+            len(text.words),
+            text.train,
+            lines=lines,
+            **{name: options.pop(name) for name in names},
+            seed=seed,
+            device=device,
+        )
+
+        def measure(rnn: RNN) -> dict[str, float]:
+            return {"valid_perplexity": perplexity(rnn, text.valid)}
+
+    else:
+        data = load(recipe.data)
+        start = _start(recipe, data, seed, models)
+        model = torch_training.PixelClassifier(start, data.x, data.y, device)
+
+        def measure(rnn: RNN) -> dict[str, float]:
+            return {"test_accuracy": accuracy(rnn, data.x_test, data.y_test)}
+
+    return torch_training.run(
         model,
-        schedule,
+        torch_training.Schedule(**options),
         seed=seed,
         checkpoint=checkpoint,
         settings=recipe.settings(seed, device=device),
-        measure=lambda rnn: {"valid_perplexity": perplexity(rnn, text.valid)},
+        measure=measure,
         progress=say,
         snapshot=snapshot,
     )
-    return rnn, log, schedule.epochs
 
 
 def _rounded(rnn: RNN, dtype: str) -> RNN:
     """Return the network with its weights as the file will hold them."""
-    return replace(rnn, **{name: w.astype(dtype) for name, w in rnn.weights.items()})
+    weights = {name: w.astype(dtype) for name, w in rnn.weights.items()}
+    return RNN(**weights, activation=rnn.activation)
 
 
 def _write(path: Path, state: TrainingState, settings: Any, log: list[Any]) -> None:
@@ -216,11 +245,11 @@ def _read(path: Path, settings: Any) -> tuple[TrainingState | None, list[Any]]:
     if not path.exists():
         return None, []
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
         facts = json.loads(str(arrays.pop("training")))
         state = TrainingState.from_arrays(arrays)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a checkpoint of a training: {error}") from None
     if facts["settings"] != json.loads(json.dumps(settings)):
         raise ValueError(

@@ -112,7 +112,11 @@ SOURCES = {
         "MIT",
         FASHION,
         by_name(FASHION),
-        (("apt-get", "download", "dataset-fashion-mnist"),),
+        (
+            ("apt-get", "download", "dataset-fashion-mnist"),
+            # On a machine whose lists of packages are empty, the first does not know the package.
+            ("sh", "-c", "apt-get update && apt-get download dataset-fashion-mnist"),
+        ),
         openml="Fashion-MNIST",
     ),
     "ptb": Source(

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from pruning.activations import activation
 from pruning.optimisers import learning_rate_factor
 from pruning.rnn import RNN
 from validation.experiments.atomic import write_atomically
@@ -43,7 +44,7 @@ class Schedule:
     learning_rate: float
     weight_decay: float = 0.0
     shape: str = "one_cycle"
-    clip_norm: float = 1.0
+    clip_norm: float = math.inf
 
 
 def import_torch() -> Any:
@@ -71,12 +72,12 @@ class PixelClassifier:
 
     def __init__(self, rnn: RNN, x: Any, y: Any, device: str = "cpu") -> None:
         torch = import_torch()
-        self.torch, self.device, self.activation = torch, device, rnn.activation.name
+        self.torch, self.device, self.activation = torch, device, rnn.activation
         # Time first, so that one step of a batch is one block.
         self.x = torch.as_tensor(np.ascontiguousarray(x.transpose(1, 0, 2), np.float32))
         self.y = torch.as_tensor(np.asarray(y, np.int64))
         self.weights = _tensors(torch, rnn.weights, device)
-        self.recurrence = _recurrence(torch, self.activation)
+        self.recurrence = _recurrence(torch, self.activation.name)
         self.order: tuple[int, Any] = (-1, None)
 
     def steps_per_epoch(self, batch_size: int) -> int:
@@ -126,6 +127,10 @@ class LanguageModel:
         Probability that a line starts a window from h_0 = 0 instead of the last state, so that the
         network is also good on windows of their own, which are what the theory speaks of.
     seed : int
+    sampled_epochs : int
+        In the first epochs the softmax runs over the words of the window and `samples` others,
+        which costs a fifth; see `_sampled_loss`.
+    samples : int
     device : str
 
     Notes
@@ -146,10 +151,13 @@ class LanguageModel:
         dropout: float,
         reset: float,
         seed: int,
+        sampled_epochs: int = 0,
+        samples: int = 1000,
         device: str = "cpu",
     ) -> None:
         torch = import_torch()
         self.torch, self.device, self.m = torch, device, m
+        self.sampled_epochs, self.samples = sampled_epochs, samples
         self.window, self.dropout, self.reset = window, dropout, reset
         length = (len(tokens) - 1) // lines
         if length < window:
@@ -196,6 +204,8 @@ class LanguageModel:
         h = self.recurrence(embedded @ w["w_embedding"].T + w["b_hidden"], w["w_hidden"], state)
         self._next = h[-1].detach()
         read = self._drop(h, generator).reshape(-1, self.m)
+        if epoch < self.sampled_epochs:
+            return self._sampled_loss(read, y.reshape(-1), generator)
         return torch.nn.functional.cross_entropy(
             torch.addmm(w["b_output"], read, w["w_output"].T), y.reshape(-1)
         )
@@ -216,7 +226,30 @@ class LanguageModel:
         """Return the network as it stands, the embedding merged into W_i."""
         arrays = _arrays(self.weights)
         arrays["w_input"] = arrays.pop("w_embedding") @ arrays["w_output"].T
-        return RNN(**arrays, activation="tanh")
+        return RNN(**arrays, activation=activation("tanh"))
+
+    def _sampled_loss(self, read: Any, y: Any, generator: Any) -> Any:
+        """Cross-entropy with an estimate of the normaliser.
+
+        The words of the window, among them the common ones, count as they are. The others are
+        drawn uniformly without replacement, and each stands for as many as were not drawn.
+        """
+        torch, w = self.torch, self.weights
+        present, y = torch.unique(y, return_inverse=True)
+        vocabulary = len(w["b_output"])
+        order = torch.randperm(vocabulary, generator=generator, device=self.device)
+        absent = torch.ones(vocabulary, dtype=torch.bool, device=self.device)
+        absent[present] = False
+        others = order[absent[order]]
+        drawn = others[: self.samples]
+        words = torch.cat([present, drawn])
+        b_output = w["b_output"][words]
+        if len(drawn):
+            share = torch.zeros_like(b_output)
+            share[len(present) :] = math.log(len(others) / len(drawn))
+            b_output = b_output + share
+        logits = torch.addmm(b_output, read, w["w_output"][words].T)
+        return torch.nn.functional.cross_entropy(logits, y)
 
     def _drop(self, values: Any, generator: Any) -> Any:
         if not self.dropout:
@@ -292,7 +325,7 @@ def run(
         torch.nn.utils.clip_grad_norm_(tensors, schedule.clip_norm)
         optimiser.step()
         model.after_step()
-        facts["sum"] += float(loss)
+        facts["sum"] += loss.item()
         facts["step"] = step + 1
         facts["seconds"] = before + time.monotonic() - began
         if not math.isfinite(facts["sum"]):
@@ -381,7 +414,7 @@ def _orthogonal(m: int, rng: np.random.Generator) -> Any:
     return q * np.where(np.diag(r) < 0, -1.0, 1.0)
 
 
-def _recurrence(torch: Any, activation: str) -> Callable[[Any, Any, Any], Any]:
+def _recurrence(torch: Any, name: str) -> Callable[[Any, Any, Any], Any]:
     """Return (drive (T, n, m), W_h, h_0 or None) -> states (T, n, m), differentiable.
 
     Forwards and backwards in place, which on a processor takes three quarters of the time of
@@ -390,9 +423,9 @@ def _recurrence(torch: Any, activation: str) -> Callable[[Any, Any, Any], Any]:
     apply, slope = {
         "relu": (torch.relu_, lambda h: h > 0),
         "tanh": (torch.tanh_, lambda h: 1 - h * h),
-    }[activation]
+    }[name]
 
-    class Recurrence(torch.autograd.Function):  # type: ignore[misc]
+    class Recurrence(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, drive: Any, w_hidden: Any, start: Any) -> Any:
             h = drive.clone()
