@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -148,6 +149,8 @@ def _real(side: Any) -> Any:
     if isinstance(side, np.ndarray) and side.dtype == np.float64:
         return side
     array = np.asarray(side)
+    if array.dtype.kind == "O" and not all(isinstance(x, numbers.Real) for x in array.ravel()):
+        raise ValueError(f"both sides must be arrays of real numbers, got {type(side).__name__}")
     if array.dtype.kind not in "fiubO":
         raise ValueError(f"both sides must be real, got an array of {array.dtype}")
     return array.astype(np.float64)

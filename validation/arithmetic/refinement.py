@@ -149,7 +149,8 @@ def _step(state: Diagonalised) -> Any:
     far = ~close
     X[far] = ((T + R * values[None, :])[far]) / gaps[far]
     V = state.vectors
-    return (V + V * arb_mat(n, n, X.ravel().tolist())).mid()
+    # Radii are dropped first: a product of balls keeps no digits below them.
+    return (V + V * arb_mat(n, n, X.ravel().tolist()).mid()).mid()
 
 
 def _turn(state: Diagonalised) -> Any:
@@ -178,7 +179,7 @@ def _orthogonal(vectors: Any) -> Any:
         if not defect < 1 or (before is not None and not 4 * defect < before):
             return vectors
         before = defect
-        vectors = (vectors + vectors * (remainder * arb(0.5))).mid()
+        vectors = (vectors + vectors * (remainder.mid() * arb(0.5))).mid()
 
 
 def _clusters(diagonal: list[Any], width: Any) -> list[list[int]]:

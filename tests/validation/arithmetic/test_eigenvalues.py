@@ -1,5 +1,6 @@
 """Certified eigenvalues against spectra that are known exactly, and against attacks."""
 
+import itertools
 from fractions import Fraction
 
 import flint
@@ -92,7 +93,7 @@ def test_clusters_within_clusters_are_split():
     Q = reflections(6, [[1, 2, 0, -1, 1, 3], [0, 1, -1, 2, 2, 1]])
     with balls(512).active():
         found = eigenvalues(as_balls(Q * diagonal(values) * Q.transpose()))
-        for low, high in zip(found, found[1:]):
+        for low, high in itertools.pairwise(found):
             assert low < high
 
 

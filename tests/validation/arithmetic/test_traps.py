@@ -66,7 +66,7 @@ def test_comparisons_with_nan_are_undecided(name):
 def test_an_inexact_ball_is_not_said_to_equal_itself():
     third = B.lift(1.0) / 3
     with pytest.raises(Undecided):
-        third == third  # the trap: False
+        operator.eq(third, third)  # the trap: False
     assert B.lift(0.5) == B.lift(0.5)
 
 
@@ -126,7 +126,7 @@ def test_balls_have_no_hash_and_no_membership():
     with pytest.raises(TypeError):
         hash(ball((1, 0)))
     with pytest.raises(Unsupported):
-        1 in ball((1, 0), (2, 0))
+        operator.contains(ball((1, 0), (2, 0)), 1)
 
 
 # -- roots, logarithms, powers ------------------------------------------------------------------
