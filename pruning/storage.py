@@ -153,6 +153,7 @@ def _replacing(path: Path) -> Iterator[str]:
     os.close(handle)
     try:
         yield temporary
+        os.chmod(temporary, 0o644)  # mkstemp lets nobody else read
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
