@@ -97,7 +97,13 @@ def pair(
         )
     left, right = result
     _check_sides(claim, left, right)
-    return left, right
+    return _counted(arithmetic, left), _counted(arithmetic, right)
+
+
+def _counted(arithmetic: Any, side: Any) -> Any:
+    """Make a number of the arithmetic of a count, such as a rank or the length of J."""
+    whole = isinstance(side, np.ndarray | np.integer) and side.dtype.kind in "iu"
+    return arithmetic.lift(side) if whole and arithmetic is not FLOAT64 else side
 
 
 def lift_constant(arithmetic: Any, value: Any) -> Any:
