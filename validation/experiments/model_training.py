@@ -99,7 +99,7 @@ def make(
         "log": log,
     }
     save_network(path, rnn, dtype=recipe.stored)
-    write_atomically(path.with_suffix(".json"), (json.dumps(facts, indent=1) + "\n").encode())
+    write_atomically(path.with_suffix(".json"), _readable(facts).encode())
     return path
 
 
@@ -226,6 +226,13 @@ def _with_torch(
         progress=say,
         snapshot=snapshot,
     )
+
+
+def _readable(facts: dict[str, Any]) -> str:
+    """Return JSON with a line for each line of the log."""
+    rows = ",\n  ".join(json.dumps(row) for row in facts["log"])
+    head = json.dumps({**facts, "log": []}, indent=1)
+    return head.replace('"log": []', f'"log": [\n  {rows}\n ]') + "\n"
 
 
 def _rounded(rnn: RNN, dtype: str) -> RNN:
