@@ -18,7 +18,7 @@ from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded
 from bounds.degrees_of_freedom import degrees_of_freedom, lam_for_degrees_of_freedom, spectrum
 from bounds.lipschitz import Radii, matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
-from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Term, show, violated
+from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Term, violated
 from bounds.upward import EPS, add_up, log_up
 from pruning.checks import covariance, integer, positive
 from pruning.rnn import RNN
@@ -146,10 +146,11 @@ def _bound(
     notes = []
     if count.empty:
         notes.append(f"The condition is empty on this network: it {count.detail}")
-    if _FACTOR[id] * lam * N >= float(np.trace(S)):
+    promised, trace = _FACTOR[id] * lam * N, float(np.trace(S))
+    if promised >= trace > 0:
         notes.append(
-            f"At this lam the promised residual, {show(math.log(_FACTOR[id] * lam * N))}, is no "
-            f"smaller than Tr S = {float(np.trace(S)):.4g}, which no node at all gives as well."
+            f"At this lam the promised residual, {promised:.4g}, is no smaller than Tr S = "
+            f"{trace:.4g}, which no node at all gives as well."
         )
     shown = False
     if pruned is not None:

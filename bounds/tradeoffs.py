@@ -24,9 +24,9 @@ from pruning.checks import Array, choice, covariance, integer, real_array
 from pruning.rnn import RNN
 
 COUNTS: dict[str, Callable[[float], float]] = {
-    "dof": lambda N: max(1.0, N),
-    "leverage": lambda N: max(1.0, 5 * N * math.log(80 * N)) if N else 1.0,
-    "determinantal": lambda N: max(1.0, 3 * N),
+    "dof": lambda N: N,
+    "leverage": lambda N: 5 * N * math.log(80 * N) if N else 0.0,
+    "determinantal": lambda N: 3 * N,
 }
 
 
@@ -156,15 +156,15 @@ def tradeoff_order(
     lams : array, optional
         Positive and increasing; a fine `lam_grid(S)` by default.
     count : str
-        k(lam): ``dof`` is max(1, N), ``leverage`` max(1, 5 N log 80 N) and ``determinantal``
-        max(1, 3 N); neither rounded to an integer nor cut off at m.
+        k(lam), the next integer of at least 1 above N (``dof``), 5 N log 80 N (``leverage``) or
+        3 N (``determinantal``); not cut off at m.
     """
     choice("count", count, COUNTS)
     integer("n", n, 1)
     mu = spectrum(S)
     grid = _grid(mu, lams, 2001)
     N = np.array([degrees_of_freedom(mu, lam) for lam in grid])
-    nodes = np.array([COUNTS[count](value) for value in N])
+    nodes = np.array([max(1.0, math.ceil(COUNTS[count](value) * (1 - 1e-12))) for value in N])
     bounds = tuple(
         Bound(
             "theorem.tradeoff",
