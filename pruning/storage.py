@@ -7,13 +7,13 @@ file with the names of a torch state_dict of ``nn.RNN`` and ``nn.Linear`` is rea
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -104,7 +104,7 @@ def read_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
             return {name: archive[name] for name in archive.files}, {}
@@ -149,8 +149,8 @@ def _suffix(path: Path) -> str:
 @contextmanager
 def _replacing(path: Path) -> Iterator[str]:
     """A temporary file beside `path` that takes its place if the block succeeds."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    # Not by tempfile, whose files only their owner may read.
+    temporary = str(path.with_name(f".{path.name}.{uuid4().hex}"))
     try:
         yield temporary
         os.chmod(temporary, 0o644)  # mkstemp lets nobody else read

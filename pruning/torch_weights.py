@@ -30,6 +30,10 @@ def from_torch(state_dict: Mapping[str, Any], activation: str | Activation = "ta
     ValueError
         For an LSTM, a GRU, several layers, two directions, or anything else beside the two.
     """
+    if not isinstance(state_dict, Mapping):
+        raise ValueError(
+            f"state_dict must be a mapping from names to arrays, got {type(state_dict).__name__}"
+        )
     keys = [str(key) for key in state_dict]
     heads = sorted({key[: -len(_ENDS[0])] for key in keys if key.endswith(_ENDS[0])})
     if len(heads) != 1:
