@@ -7,7 +7,7 @@ import importlib
 from ..claims import Claim
 from ..loading import claims_of, unique
 
-MODULES = ("section1", "section2", "section2a", "section2b", "section2c")
+MODULES = ("section1", "section2", "section2a", "section2b", "section2c", "section3")
 
 
 def claims() -> list[Claim]:
