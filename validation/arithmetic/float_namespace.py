@@ -93,7 +93,6 @@ class FloatNamespace(_Checked):
     zeros_like = staticmethod(np.zeros_like)
     ones_like = staticmethod(np.ones_like)
     arange = staticmethod(np.arange)
-    astype = staticmethod(np.astype)
     sqrt = staticmethod(np.sqrt)
     exp = staticmethod(np.exp)
     expm1 = staticmethod(np.expm1)
@@ -132,7 +131,12 @@ class FloatNamespace(_Checked):
         return np.eye(n_rows, n_cols, k=k)
 
     @staticmethod
-    def expand_dims(x: Any, /, *, axis: int = 0) -> Any:
+    def astype(x: Any, dtype: Any, /) -> Any:
+        """Make numbers of truth values (0 and 1)."""
+        return np.asarray(x).astype(dtype)[()]
+
+    @staticmethod
+    def expand_dims(x: Any, /, axis: int = 0) -> Any:
         """Insert an axis of length one."""
         return np.expand_dims(x, axis)
 

@@ -247,7 +247,7 @@ class ExactNamespace(_Checked):
         """Exchange the last two axes."""
         return x.mT
 
-    def expand_dims(self, x: Any, /, *, axis: int = 0) -> Any:
+    def expand_dims(self, x: Any, /, axis: int = 0) -> Any:
         """Insert an axis of length one."""
         return self.array.of_entries(np.expand_dims(_boxed(x.entries()), axis))
 

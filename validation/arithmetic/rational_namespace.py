@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from . import objects, rational
 from .errors import Undefined
 from .namespace import ExactLinalg, ExactNamespace, _matrices, refuse
@@ -24,8 +22,7 @@ class RationalLinalg(ExactLinalg):
     def matrix_rank(self, x: Any, /) -> Any:
         """Return ranks."""
         _matrices("matrix_rank", x)
-        ranks = objects.over_stacks(lambda a: rational.fmpq(a.rank()), x)
-        return np.vectorize(int, otypes=[np.int64])(ranks.entries())[()]
+        return objects.over_stacks(lambda a: rational.fmpq(a.rank()), x)
 
     def pinv(self, x: Any, /) -> Any:
         """Return Moore-Penrose inverses."""
