@@ -7,7 +7,18 @@ import importlib
 from ..claims import Claim
 from ..loading import claims_of, unique
 
-MODULES = ("section1", "section2", "section2a", "section2b", "section2c", "section3")
+MODULES = (
+    "section1",
+    "section2",
+    "section2a",
+    "section2b",
+    "section2c",
+    "section3",
+    "section4",
+    "section5",
+    "section6",
+    "section7",
+)
 
 
 def claims() -> list[Claim]:
