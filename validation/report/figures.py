@@ -69,11 +69,15 @@ class Drawing:
     png: bytes
 
 
-def draw(fill: Callable[[Axes], Axes], size: tuple[float, float] = SIZE) -> Drawing:
-    """Return the figure that `fill` draws on an empty Axes, as SVG and PNG."""
+def draw(*fill: Callable[[Axes], Axes], size: tuple[float, float] = SIZE) -> Drawing:
+    """Return the figure that each of `fill` draws on an empty Axes, side by side.
+
+    `size` is that of one Axes in inches.
+    """
     with _styled() as new_figure:
-        figure = new_figure(figsize=size, layout="constrained")
-        fill(figure.subplots())
+        figure = new_figure(figsize=(size[0] * len(fill), size[1]), layout="constrained")
+        for body, ax in zip(fill, figure.subplots(1, len(fill), squeeze=False)[0]):
+            body(ax)
         svg, png = StringIO(), BytesIO()
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
         figure.savefig(png, format="png", dpi=200, facecolor="white", metadata={"Software": None})

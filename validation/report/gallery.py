@@ -34,7 +34,10 @@ LINES = (
 
 
 def gallery(study: Study) -> dict[str, Drawing]:
-    """Return every figure of the report by its name; one that has nothing to show is left out."""
+    """Return every figure of the report by its name; one that has nothing to show is left out.
+
+    ``overview`` puts three of them side by side; it is a file only, the page shows each.
+    """
     reference = study.reference
     fill: dict[str, Callable[[Axes], Axes]] = {
         "accuracy": lambda ax: _accuracy(ax, study),
@@ -48,7 +51,9 @@ def gallery(study: Study) -> dict[str, Drawing]:
         fill["error_read"] = lambda ax: _errors(ax, reference, lambda chains: chains.read)
     if any(mu > 0 for mu in reference.eigenvalues):
         fill["spectrum"] = lambda ax: figures.spectrum(ax, reference.eigenvalues)
-    return {name: figures.draw(body) for name, body in fill.items()}
+    drawn = {name: figures.draw(body) for name, body in fill.items()}
+    drawn["overview"] = figures.draw(fill["accuracy"], fill["error_mean"], fill["chain"])
+    return drawn
 
 
 def _accuracy(ax: Axes, study: Study) -> Axes:
