@@ -176,18 +176,23 @@ def assemble(
         "T": setting.T,
         "delta": setting.delta,
         "log price": setting.log_price,
-        "split": setting.split,
+        "cover": f"covering.class, {setting.split} split",
         "log B": members.loss.range.log(),
         "log D": _json(members.log_diameter),
         "log rho_psi": members.loss.lipschitz.log(),
         "log eps": list(gap.eps),
         "log R L": dict(zip(members.cover.names, members.cover.log_reach.tolist())),
     }
-    source = f"uniform.{setting.complexity}, covering.class, lipschitz.parameters"
     terms = (
         first,
         second,
-        Term(COMPLEXITY, gap.log_complexity, FORMULAS[setting.complexity][0], source, inputs),
+        Term(
+            COMPLEXITY,
+            gap.log_complexity,
+            FORMULAS[setting.complexity][0],
+            f"uniform.{setting.complexity}",
+            inputs,
+        ),
         Term(
             CONFIDENCE,
             gap.log_confidence,
