@@ -47,18 +47,24 @@ class ClaimItem(pytest.Item):
 
     def runtest(self) -> None:
         from validation.checking.hypothetical import hypothetical
-        from validation.checking.runner import limited
+        from validation.checking.runner import TimeLimit, alarm, limited
+        from validation.claims import ClaimError
 
-        found = hypothetical(self.claim)
         budget = self.config.getoption("--rnnbounds-budget")
         seconds = 1.5 if budget is None else budget
+        limit = 4 * seconds + 15
+        try:
+            with alarm(limit):
+                found = hypothetical(self.claim)
+        except (ClaimError, TimeLimit):
+            found = None  # what follows meets the same trouble, and reports it
         outcome = limited(
             self.claim,
             quick=budget is None,
             budget=seconds,
             seed=0,
             instances=() if found is None else (found,),
-            limit=4 * seconds + 15,
+            limit=limit,
             hard=False,
         )
         everything = [outcome, *outcome.steps]
@@ -75,4 +81,4 @@ class ClaimItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int, str]:
-        return self.path, self.claim.where[1] - 1, self.claim.id
+        return self.path, self.claim.where[1] - 1, f"claim {self.claim.id}"

@@ -1,0 +1,119 @@
+"""A user's file: what goes wrong is one sentence that names the file and the line."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from validation import ClaimError, load_claim, load_file
+from validation.catalogue import claims
+from validation.loading import find, gather
+
+GOOD = """\
+from validation import claim, draw
+
+@claim("{id}", "x", draw(lam=draw.positive()))
+def body(xp, lam):
+    return lam, 2 * lam
+"""
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_modules():
+    before = set(sys.modules), list(sys.path)
+    yield
+    for name in set(sys.modules) - before[0]:
+        if name.startswith(("lemmas", "claims_in_", "mine_")):
+            del sys.modules[name]
+    sys.path[:] = before[1]
+
+
+def write(folder, text, name="lemmas.py"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_the_claims_of_a_file_in_their_order(tmp_path):
+    text = GOOD.format(id="mine.one") + GOOD.format(id="mine.two").replace("body", "other")
+
+    assert [c.id for c in load_file(write(tmp_path, text))] == ["mine.one", "mine.two"]
+
+
+def test_claims_that_a_file_imports_are_not_its_own(tmp_path):
+    write(tmp_path, GOOD.format(id="mine.one"), "mine_helpers.py")
+    text = "from mine_helpers import body as theirs\n" + GOOD.format(id="mine.two")
+
+    assert [c.id for c in load_file(write(tmp_path, text))] == ["mine.two"]
+
+
+def test_a_file_may_have_the_name_of_a_module_that_is_loaded(tmp_path):
+    import json
+
+    path = write(tmp_path, GOOD.format(id="mine.one"), "json.py")
+
+    assert load_file(path)[0].id == "mine.one"
+    assert sys.modules["json"] is json
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1\ny = x.missing\n", r"lemmas\.py:2: does not import: AttributeError"),
+        ("import no_such_module_anywhere\n", r"lemmas\.py:1: does not import: ModuleNotFound"),
+        ("def f(:\n", r"lemmas\.py:1: does not import: SyntaxError"),
+        ("x = 1\nraise SystemExit(3)\n", r"lemmas\.py:2: does not import: SystemExit: 3"),
+        ("x = 1\n", r"lemmas\.py: defines no claim"),
+        (
+            GOOD.format(id="mine.one") + GOOD.format(id="mine.one").replace("body", "other"),
+            r"two claims have the id 'mine\.one': lemmas\.py:3 and lemmas\.py:8",
+        ),
+        (
+            GOOD.format(id="mine.one").replace("xp, lam)", "xp, mu)"),
+            r"mine\.one \(lemmas\.py:3\): the body takes mu, which is not drawn",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_explained(tmp_path, text, message):
+    with pytest.raises(ClaimError, match=message):
+        load_file(write(tmp_path, text))
+
+
+def test_a_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(ClaimError, match=r"nowhere\.py: no such file"):
+        load_file(tmp_path / "nowhere.py")
+
+
+def test_one_claim_of_a_file(tmp_path):
+    text = GOOD.format(id="mine.one") + GOOD.format(id="mine.two").replace("body", "other")
+    path = write(tmp_path, text)
+
+    assert [c.id for c in gather([f"{path}::mine.two"])] == ["mine.two"]
+    assert load_claim("mine.one", path).id == "mine.one"
+
+
+def test_two_files_with_one_id_are_refused(tmp_path):
+    paths = [write(tmp_path, GOOD.format(id="mine.one"), f"lemmas{i}.py") for i in (1, 2)]
+
+    with pytest.raises(ClaimError, match=r"two claims have the id.*lemmas1.*lemmas2"):
+        gather([str(path) for path in paths])
+
+
+def test_an_id_that_is_nearly_right_is_suggested():
+    with pytest.raises(ClaimError, match=r"no claim 'dof\.rang'; did you mean dof\.range"):
+        find(["dof.rang"], claims())
+
+
+def test_the_beginning_of_an_id_stands_for_all_that_begin_so():
+    chosen = find(["dof"], claims())
+
+    assert len(chosen) > 1
+    assert all(c.id.startswith("dof.") for c in chosen)
+
+
+def test_the_catalogue_has_each_id_once():
+    ids = [c.id for c in claims()]
+
+    assert len(ids) == len(set(ids))
+    assert gather([]) == claims()
