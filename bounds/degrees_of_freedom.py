@@ -100,8 +100,10 @@ def spectrum(S: ArrayLike) -> Array:
     given = np.asarray(S)
     if given.ndim == 1:
         mu = np.sort(real_array("S", given))[::-1]
-        if mu.size == 0 or mu[-1] < 0:
-            raise ValueError(f"eigenvalues of S must be at least 0, got {mu[-1:] or 'none'}")
+        if mu.size == 0:
+            raise ValueError("eigenvalues of S must be at least one number, got none")
+        if mu[-1] < 0:
+            raise ValueError(f"eigenvalues of S must be at least 0, got {mu[-1]:g}")
         return mu
     from pruning.selection.leverage import spectrum as positive_spectrum
 

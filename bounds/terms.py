@@ -90,7 +90,7 @@ class Term:
             "log10_value": self.log10_value,
             "formula": self.formula,
             "source": self.source,
-            "inputs": dict(self.inputs),
+            "inputs": {name: plain(value) for name, value in self.inputs.items()},
             "parts": [part.to_json() for part in self.parts],
         }
 
@@ -190,7 +190,7 @@ def show(log_value: float, digits: int = 4) -> str:
 
 
 def show_latex(log_value: float, digits: int = 4) -> str:
-    """Write exp(log_value) as LaTeX: ``$0.0123$``, ``$1.234 \\cdot 10^{5}$``, ``$10^{373}$``."""
+    r"""Write exp(log_value) as LaTeX: ``$0.0123$``, ``$1.234 \cdot 10^{5}$``, ``$10^{373}$``."""
     text = show(log_value, digits)
     if text.startswith("10^"):
         return f"$10^{{{text[3:]}}}$"
@@ -200,6 +200,19 @@ def show_latex(log_value: float, digits: int = 4) -> str:
 
 def _latex_text(text: str) -> str:
     return "".join("\\" + c if c in "_%&#$" else c for c in text)
+
+
+def plain(value: Any) -> Any:
+    """The value for strictly valid JSON: NumPy numbers as Python's, inf and nan as None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy, without importing it
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def log_sum(logs: Iterable[float]) -> float:

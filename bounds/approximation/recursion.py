@@ -102,18 +102,10 @@ def log_convolved(log_c: Array, log_g: Array) -> Array:
         logs = log_c[: s + 1] + log_g[:, s::-1]
         top = logs.max(axis=1)
         live = top > -math.inf
+        finite = np.where(logs[live] > -math.inf, logs[live], 0.0)
         shifted = np.exp(logs[live] - top[live, None])
         out[live, s] = top[live] + np.log(shifted.sum(axis=1))
-        out[live, s] += (
-            4
-            * EPS
-            * (
-                N
-                + np.abs(
-                    logs[live], where=np.isfinite(logs[live]), out=np.zeros_like(logs[live])
-                ).max(axis=1)
-            )
-        )
+        out[live, s] += 4 * EPS * (N + np.abs(finite).max(axis=1))
     return out
 
 

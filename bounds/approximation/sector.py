@@ -270,15 +270,12 @@ def _log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
     c = 2 * (m + k * k + 64) * EPS
     outer = np.einsum("sa,sb->sab", reach, reach).reshape(len(steps), -1)
     traces = np.maximum(P @ Q.T, 0) + c * (np.abs(P) @ outer.T)
+    scale = np.array([form.log_scale for form in forms])[:, None]
     with np.errstate(divide="ignore"):
-        logs = 0.5 * (np.log(traces) + np.array([form.log_scale for form in forms])[:, None])
-    return np.asarray(
-        np.where(
-            logs > -math.inf,
-            logs + parts.log_rho + 8 * EPS * (1 + np.abs(np.where(logs > -math.inf, logs, 0))),
-            logs,
-        )
-    )
+        logs = np.asarray(0.5 * (np.log(traces) + scale) + parts.log_rho)
+    live = logs > -math.inf
+    logs[live] += 8 * EPS * (1 + np.abs(logs[live]))
+    return logs
 
 
 def _by_step(parts: Residuals, forms: list[Form], steps: Array, w: Array) -> float:

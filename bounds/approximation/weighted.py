@@ -95,7 +95,9 @@ def convolve(log_c: Array, log_g: Array) -> Array:
             logs = log_c[: s + 1] + log_g[s::-1]
         out[s] = log_kernel_sum(logs)
     # The sum of two logarithms is rounded once more.
-    return np.where(out > -math.inf, out + EPS * (1 + np.abs(out)), out)
+    live = out > -math.inf
+    out[live] += EPS * (1 + np.abs(out[live]))
+    return out
 
 
 def log_weighted_norm(logs: Array, w: Array) -> float:
