@@ -11,6 +11,7 @@ from helpers import textbook_rnn as textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pruning import training
 from pruning.backpropagation import gradients
 from pruning.initialisation import INITS, initial_rnn
 from pruning.rnn import RNN, WEIGHTS
@@ -64,6 +65,38 @@ def test_every_sequence_is_used_once_an_epoch(rng, targets, tokens):
     result = train(net, x, y, learning_rate=1e-300, epochs=2, batch_size=4, targets=targets, rng=1)
     expected = gradients(net, x, y, targets=targets)[0]
     assert [record.loss for record in result.history] == pytest.approx([expected] * 2, rel=1e-12)
+
+
+def test_every_epoch_has_its_own_order(task, monkeypatch):
+    net, x, y = task
+    seen = []
+    original = training.recurrence.time_major
+
+    def spy(batch, dtype):
+        seen.append(batch[:, 0, 0].copy())
+        return original(batch, dtype)
+
+    monkeypatch.setattr(training.recurrence, "time_major", spy)
+    train(net, x, y, epochs=3, batch_size=10, rng=0)
+    assert [len(batch) for batch in seen] == [10, 10, 3] * 3
+    epochs = [np.concatenate(seen[start : start + 3]) for start in (0, 3, 6)]
+    for one, two in ((0, 1), (1, 2), (0, 2)):
+        assert not np.array_equal(epochs[one], epochs[two])
+    for order in epochs:
+        np.testing.assert_array_equal(np.sort(order), np.sort(x[:, 0, 0]))
+
+
+def test_the_schedule_moves_at_every_update(task):
+    net, x, y = task
+    asked = []
+
+    def schedule(done):
+        asked.append(done)
+        return 1 - done
+
+    result = train(net, x, y, learning_rate=0.1, epochs=2, batch_size=8, schedule=schedule, rng=0)
+    assert asked == pytest.approx([i / 6 for i in range(6)])
+    assert [record.learning_rate for record in result.history] == pytest.approx([0.4 / 6, 0.1 / 6])
 
 
 def test_a_linear_network_learns_to_add_up():
@@ -229,6 +262,16 @@ def test_divergence_names_the_learning_rate_and_keeps_the_last_good_network(rng,
     assert_same(result.rnn, states[-1].rnn if states else net_in(dtype, net))
 
 
+def test_weights_that_overflow_in_the_last_update_are_a_divergence(task):
+    net, x, _ = task
+    with pytest.raises(DivergenceError, match=r"epoch 1 with learning rate 1e\+308") as caught:
+        train(
+            net, x, 1e3 * np.ones((23, 3)), loss="squared", optimizer="sgd", learning_rate=1e308,
+            epochs=1, batch_size=23, rng=0,
+        )  # fmt: skip
+    assert_same(caught.value.result.rnn, net)
+
+
 def net_in(dtype: str, net: RNN) -> RNN:
     weights = {name: array.astype(dtype) for name, array in net.weights.items()}
     return RNN(**weights, activation=net.activation)
@@ -312,6 +355,12 @@ def test_initial_networks_have_the_recurrent_weights_they_promise(seed, m, init,
     if init == "identity":
         np.testing.assert_array_equal(net.w_hidden, scale * np.eye(m))
     assert_same(net, initial_rnn(m, 3, 2, "relu", init, scale, rng=seed))
+
+
+def test_orthogonal_starts_include_reflections():
+    # LAPACK's factor of a 1 x 1 matrix is always 1: the signs have to be drawn.
+    drawn = {initial_rnn(1, 1, 1, init="orthogonal", rng=seed).w_hidden[0, 0] for seed in range(64)}
+    assert drawn == {-1.0, 1.0}
 
 
 @pytest.mark.randomised(
