@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, integer, real_array
+from pruning.checks import Array, covariance, integer, real_array
 
 if TYPE_CHECKING:
     from pruning.rnn import RNN
@@ -152,12 +152,13 @@ class StateCovariance:
         return (self._sum + self._carry) / self.n
 
     def _add(self, h: Array) -> StateCovariance:
-        if self._keeps_steps:
-            by_step = np.ascontiguousarray(h.transpose(1, 0, 2))
-            gram = np.stack([step.T @ step for step in by_step])
-        else:
-            rows = h.reshape(-1, self.m)
-            gram = rows.T @ rows
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self._keeps_steps:
+                by_step = np.ascontiguousarray(h.transpose(1, 0, 2))
+                gram = np.stack([step.T @ step for step in by_step])
+            else:
+                rows = h.reshape(-1, self.m)
+                gram = rows.T @ rows
         if not np.isfinite(gram).all():
             raise ValueError(f"h must have finite squares, got up to {np.abs(h).max():.3g}")
         self._accumulate(gram)
@@ -193,8 +194,6 @@ def covariance_of(rnn: RNN, covariance_or_x: Any) -> Array:
     A two-dimensional array of floats is read as S; integers (n, T) are tokens and floats
     (n, T, d_x) are inputs, whose states are then streamed.
     """
-    from pruning.checks import covariance
-
     if isinstance(covariance_or_x, StateCovariance):
         S = covariance_or_x.matrix
     else:
