@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import qr, solve_triangular
 
 from pruning.checks import Array, Nodes, covariance, node_set, real_array, ridge
-from pruning.factor import pivoted_cholesky, rank_tolerance
+from pruning.factor import pivoted_cholesky
 
 
 def reconstruction_matrix(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None = None) -> Array:
@@ -146,8 +146,6 @@ def _solve(S: Array, nodes: Nodes, tau: Array) -> tuple[Array, Array]:
         null = np.zeros((k, k - r))
         null[basis] = -solve_triangular(L, F[r:].T, lower=True, trans="T")
         null[pivots[r:], np.arange(k - r)] = 1.0
-        # Exactly so, as S_J and I_tau are both semidefinite; a large tau would magnify rounding.
-        null[tau > rank_tolerance(k) * np.diag(S)[nodes]] = 0.0
         Q = qr(null, mode="economic")[0]
         A -= (A @ Q) @ Q.T
     else:

@@ -14,9 +14,9 @@ def spectrum(S: ArrayLike) -> tuple[Array, Array]:
     """Return the positive eigenvalues of S and their eigenvectors.
 
     By singular values of a pivoted Cholesky factor: directions in which S is singular come out
-    missing instead of as rounding of size eps ||S||, and small eigenvalues are accurate to
-    eps sqrt(mu mu_1) instead of eps mu_1. That is what keeps N(lam) right for lam far below
-    eps ||S||.
+    missing instead of as rounding of size eps mu_1, which for lam far below that would count as
+    full degrees of freedom. The others are accurate to eps mu_1, as rounding of S itself is, and
+    better where S is graded.
 
     Returns
     -------
