@@ -20,7 +20,7 @@ from bounds.lipschitz import Radii, matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Term, violated
 from bounds.upward import EPS, add_up, log_up
-from pruning.checks import covariance, integer, positive
+from pruning.checks import integer, positive
 from pruning.rnn import RNN
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def degrees_of_freedom_bound(
     ----------
     original : RNN
         The large network f^, m nodes.
-    S : (m, m) array
-        Its time-mean covariance on the sample.
+    S : (m, m) or (m,) array
+        Its time-mean covariance on the sample, or the eigenvalues of that.
     k : int
         Number of nodes, 1..m, fixed in advance.
     setting : Setting
@@ -119,14 +119,13 @@ def _bound(
     lam: float | None,
     pruned: PrunedRNN | None,
 ) -> Bound:
-    S = covariance("S", S)
+    mu = spectrum(S)
     m = original.m
-    if len(S) != m:
-        raise ValueError(f"S must have shape ({m}, {m}) for this network, got {S.shape}")
+    if len(mu) != m:
+        raise ValueError(f"S must be that of a network with {m} nodes, got one with {len(mu)}")
     k = integer("k", k, 1, m)
     largest = largest_degrees_of_freedom(k, _COUNTS[id], m) * (1 + 1e-9)
-    lam = _smallest_lam(S, largest / (1 + 2e-9)) if lam is None else positive("lam", lam)
-    mu = spectrum(S)
+    lam = _smallest_lam(mu, largest / (1 + 2e-9)) if lam is None else positive("lam", lam)
     # Above what the eigenvalues' own rounding can hide, and never above m.
     N = min(degrees_of_freedom(mu, lam) * (1 + 1e-12) + m * m * EPS * float(mu[0]) / lam, m)
     log_alpha = log_norm_of_reconstruction(id, m, N)
@@ -135,18 +134,22 @@ def _bound(
     s = original.activation
     members = loss_class(setting, class_radii, k, original.d_x, original.d_y, s)
 
-    count = node_count(S, lam, _COUNTS[id])
+    count = node_count(mu, lam, _COUNTS[id])
     enough = count.nodes <= k
     detail = f"The theorem {count.detail.rstrip('.')}; k is {k}."
+    inside = radii.contain(original)
+    where = "within" if inside else "not all within"
     conditions = [
         *common_conditions(setting, members, s),
-        Condition("f^ in its class", radii.contain(original), "Norms of the large network."),
+        Condition(
+            "f^ in its class", inside, f"The norms of f^ are {where} the radii of its class."
+        ),
         Condition(_CONDITION[id], enough, detail),
     ]
     notes = []
     if count.empty:
         notes.append(f"The condition is empty on this network: it {count.detail}")
-    promised, trace = _FACTOR[id] * lam * N, float(np.trace(S))
+    promised, trace = _FACTOR[id] * lam * N, float(mu.sum())
     if promised >= trace > 0:
         notes.append(
             f"At this lam the promised residual, {promised:.4g}, is no smaller than Tr S = "
@@ -162,7 +165,7 @@ def _bound(
             if shown
             else "The theorem promises some set of k nodes; it was not shown for the one at hand."
         )
-    if not radii.contain(original):
+    if not inside:
         label = violated("f^ in the class of its radii")
     elif not (enough or shown):
         label = violated(f"{_CONDITION[id]}: {count.nodes} nodes needed, k = {k}, m = {m}")
@@ -173,9 +176,8 @@ def _bound(
     return assemble(id, setting, members, approximation, label, conditions, tuple(notes))
 
 
-def _smallest_lam(S: np.ndarray, N: float) -> float:
+def _smallest_lam(mu: np.ndarray, N: float) -> float:
     """The smallest lam with N(lam) <= N; where every lam has, one that makes the error vanish."""
-    mu = spectrum(S)
     if np.count_nonzero(mu) > N:
         return lam_for_degrees_of_freedom(mu, N)
     return max(float(mu[0]), 1e-100) * 1e-40

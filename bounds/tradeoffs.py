@@ -20,7 +20,7 @@ from bounds.lipschitz import Radii
 from bounds.node_counts import node_count
 from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
 from bounds.terms import ORDER_ONLY, Bound, Label, Term, safe_log
-from pruning.checks import Array, choice, covariance, integer, real_array
+from pruning.checks import Array, choice, integer, real_array
 from pruning.rnn import RNN
 
 COUNTS: dict[str, Callable[[float], float]] = {
@@ -123,16 +123,15 @@ def tradeoff(
     insight, and the bound at it holds for a k that was fixed in advance.
     """
     choice("theorem", theorem, ("degrees_of_freedom", "determinantal"))
-    matrix = covariance("S", S)
+    mu = spectrum(S)
     by_nodes = degrees_of_freedom_bound if theorem == "degrees_of_freedom" else determinantal_bound
     name = "leverage.existence" if theorem == "degrees_of_freedom" else "dpp.tradeoff_norm"
-    grid = _grid(matrix, lams)
-    nodes = [max(1, node_count(matrix, lam, name).nodes) for lam in grid]
+    grid = _grid(mu, lams)
+    nodes = [max(1, node_count(mu, lam, name).nodes) for lam in grid]
     bounds = tuple(
-        None if k > original.m else by_nodes(original, matrix, k, setting, radii, lam=lam)
+        None if k > original.m else by_nodes(original, mu, k, setting, radii, lam=lam)
         for k, lam in zip(nodes, grid)
     )
-    mu = spectrum(matrix)
     N = np.array([degrees_of_freedom(mu, lam) for lam in grid])
     result = Tradeoff(grid, N, np.array(nodes, dtype=np.float64), bounds, ORDER_ONLY)
     best = None if result.best is None else bounds[result.best]

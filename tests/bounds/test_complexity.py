@@ -5,14 +5,16 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize
 
 import bounds.complexity as complexity
+from bounds.assembly import Setting, loss_class
 from bounds.complexity import chain, dudley, massart
 from bounds.covering import class_cover, greedy_net
 from bounds.lipschitz import Radii
+from pruning import RNN
 
 
 def exact_rademacher(values):
@@ -178,6 +180,34 @@ def test_the_chain_is_the_best_of_all_chains_on_its_grid(p, log_c, n):
             total = u[path[-1]] + sum(u[a] * math.sqrt(2 * cover[b] / n) for a, b in steps)
             best = min(best, total)
     assert best <= found <= best * (1 + 1e-9)
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(["relu", "tanh"]), st.integers(1, 3), st.integers(0, 2**32))
+def test_a_finite_part_of_a_loss_class_has_less_complexity_than_its_bound(s, k, seed):
+    # Small radii, so that D, which the bounds never exceed, is small against B/2 = 1/2.
+    rng = np.random.default_rng(seed)
+    radii = Radii(0.5, 1, 0.02, 0.1, 0.01, 1)
+    n, T, members = 8, 3, 40
+    x = rng.uniform(-1, 1, size=(n, T, 1))
+    y = rng.choice([-1.0, 1.0], size=(n, T))
+
+    def ball(shape, radius):
+        W = rng.normal(size=shape)
+        return W * (radius * rng.random() / np.linalg.norm(W))
+
+    values = []
+    for _ in range(members):
+        rnn = RNN(
+            ball((k, k), 0.5), ball((k, 1), 1), ball(k, 0.1), ball((1, k), 0.02), ball(1, 0.01), s
+        )
+        values.append(np.clip(1 - y * rnn.predictions(x)[..., 0], 0, 1).mean(axis=1))
+    setting = Setting(n, T, 0.0, weights="mean")
+    found = loss_class(setting, radii, k, 1, 1, s)
+    assert found.log_diameter < math.log(0.1)
+    exact = exact_rademacher(np.array(values))
+    for bound in (dudley, chain):
+        assert exact <= math.exp(bound(found.cover, n, found.log_diameter))
 
 
 def test_the_chain_gains_at_least_the_ratio_of_the_constants_over_dudley():

@@ -262,6 +262,20 @@ def test_the_squared_loss_needs_only_the_compressed_network_to_be_bounded():
     assert gap[0] <= rho * 52
 
 
+@given(st.integers(1, 5), st.integers(0, 2**32))
+def test_the_absolute_loss_is_lipschitz_in_either_norm(d_y, seed):
+    rng = np.random.default_rng(seed)
+    y, f, g = rng.normal(size=(3, 50, d_y))
+    R_y, R_f = (float(np.linalg.norm(v, axis=1).max()) for v in (y, np.concatenate([f, g])))
+    gap = np.linalg.norm(f - g, axis=1)
+    for norm, order in (("sum", 1), ("euclidean", 2)):
+        constants = loss_constants("absolute", d_y=d_y, output=R_f, label=R_y, norm=norm)
+        rho, B = math.exp(constants.lipschitz.log()), math.exp(constants.range.log())
+        one, two = (np.linalg.norm(y - v, order, axis=1) for v in (f, g))
+        assert (np.abs(one - two) <= rho * gap * (1 + 1e-12)).all()
+        assert max(one.max(), two.max()) <= B * (1 + 1e-12)
+
+
 def test_a_scalar_margin_has_constant_one_over_gamma():
     assert loss_constants("margin_ramp", d_y=1, gamma=0.25).lipschitz == 4.0
 
