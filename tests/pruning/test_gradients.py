@@ -28,6 +28,8 @@ def draw(seed, n, T, m, d_x, d_y, name, loss, targets, tokens):
     return net, x, y
 
 
+# Each activation gets all the examples: Hypothesis likes small ones, in which few nodes are dead.
+@pytest.mark.parametrize("name", [*textbook.PIECEWISE, *textbook.SMOOTH])
 @given(
     seed=seeds,
     n=st.integers(1, 3),
@@ -35,13 +37,12 @@ def draw(seed, n, T, m, d_x, d_y, name, loss, targets, tokens):
     m=st.integers(0, 3),
     d_x=st.integers(1, 3),
     d_y=st.integers(1, 3),
-    name=names,
     loss=st.sampled_from(LOSSES),
     targets=targets_of,
     tokens=st.booleans(),
     gamma=st.sampled_from([0.5, 2.0]),
 )
-def test_gradients_are_complex_steps(seed, n, T, m, d_x, d_y, name, loss, targets, tokens, gamma):
+def test_gradients_are_complex_steps(name, seed, n, T, m, d_x, d_y, loss, targets, tokens, gamma):
     net, x, y = draw(seed, n, T, m, d_x, d_y, name, loss, targets, tokens)
     seen = textbook.one_hot(x, d_x) if tokens else x
     value, expected, nearest = textbook.derivatives(net, seen, y, loss, targets, gamma)
