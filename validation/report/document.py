@@ -27,6 +27,7 @@ def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
             "bounds": [bound.to_json() for bound in reference.bounds],
             "chain": chain(reference.chain.mean),
             "chain_of_the_theorem": chain(reference.chain.read or reference.chain.mean),
+            "sharpest_approximation": reference.sharpest.to_json(),
             "chains": [_chains(entry) for entry in reference.chains],
             "measured": {
                 "reference": measured(study),

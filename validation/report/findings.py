@@ -122,6 +122,8 @@ def _chain(reference: Reference) -> str:
         sentence += (
             f" The step that loses most, a factor of {times(largest[1])}, is {largest[0].id}."
         )
+    sharpest = reference.sharpest
+    sentence += f" The sharpest bound on it here is {number(sharpest.log_total)} ({sharpest.id})."
     return sentence
 
 
@@ -154,7 +156,10 @@ def _paid(reference: Reference) -> str:
     sentence = f"The radii in {plain.id} were measured on the trained network: it is {plain.label}."
     if paid is not None:
         total = number(paid.log_total)
-        sentence += f" With the radii paid for ({paid.id}) the total is {total} ({paid.label})."
+        sentence += (
+            f" With the radii paid for and the sharpest approximation bound, {paid.id} totals "
+            f"{total} ({paid.label})."
+        )
     return sentence
 
 
