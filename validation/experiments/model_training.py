@@ -169,9 +169,21 @@ def _start(recipe: Recipe, data: Dataset, seed: int, models: Path) -> RNN:
             f"{recipe.name} starts from {path}: run `rnnbounds train {recipe.warm}` first"
         )
     warm = load_network(path)
-    # The same picture takes `stretch` times as many steps: each should bring that much less.
+    return stretched(warm, recipe.stretch)
+
+
+def stretched(rnn: RNN, times: float) -> RNN:
+    """Return a network that does over `times` as many steps about what this one does.
+
+    Every step then changes the state by 1/times of what it did: W_h - I, W_i and b_h are divided.
+    It is exact where the activation is linear, in the limit of small changes.
+    """
+    identity = np.eye(rnn.m)
     return replace(
-        warm, w_input=warm.w_input / recipe.stretch, b_hidden=warm.b_hidden / recipe.stretch
+        rnn,
+        w_hidden=identity + (rnn.w_hidden - identity) / times,
+        w_input=rnn.w_input / times,
+        b_hidden=rnn.b_hidden / times,
     )
 
 

@@ -63,7 +63,8 @@ class Recipe:
     warm : str
         A recipe whose network (seed 0) this one starts from; empty for none.
     stretch : float
-        Then W_i and b_h are divided by this.
+        How many steps of this network are one step of that one; see
+        `validation.experiments.model_training.stretched`.
     stored : {"float32", "float16"}
         Precision of the weights in the file.
     """
@@ -174,6 +175,17 @@ RECIPES = {
             Start("relu", input_scale=0.5, bias_scale=0.1),
         ),
         Recipe(
+            "pixel-mnist",
+            "MNIST by pixel, ReLU from the identity, 128 nodes; started from pixel-mnist-14",
+            128,
+            1,
+            {"loader": "images", "name": "mnist", "form": "pixels"},
+            {**_PIXELS, "learning_rate": 1.5e-4, "epochs": 12},
+            Start("relu"),
+            warm="pixel-mnist-14",
+            stretch=4.0,
+        ),
+        Recipe(
             "ptb",
             "Penn Treebank by word, tanh, 128 nodes, embedding tied to the read-out",
             128,
@@ -183,11 +195,12 @@ RECIPES = {
                 "window": 35,
                 "dropout": 0.2,
                 "reset": 0.05,
-                "sampled_epochs": 18,
+                "sampled_epochs": 19,
                 "learning_rate": 3e-3,
-                "epochs": 24,
+                "epochs": 22,
                 "batch_size": 32,
                 "schedule": "one_cycle",
+                "clip_norm": 1.0,
             },
             stored="float16",
         ),

@@ -11,10 +11,11 @@ import time
 import numpy as np
 import pytest
 
+from pruning.rnn import RNN
 from pruning.storage import load_network
 from validation.experiments import model_training
 from validation.experiments.digits import digits
-from validation.experiments.model_training import accuracy, make
+from validation.experiments.model_training import accuracy, make, stretched
 from validation.experiments.networks_to_train import RECIPES, Start, load, recipe
 
 EPOCHS = 12
@@ -139,6 +140,23 @@ def test_a_warm_start_without_its_network_says_how_to_train_it(tmp_path, monkeyp
     start = model_training._start(warm, digits(), 0, tmp_path)
     assert np.array_equal(start.w_input, first.w_input / 2)
     assert np.array_equal(start.w_output, first.w_output)
+
+
+def test_a_stretched_network_does_the_same_on_a_sequence_whose_steps_are_repeated(rng):
+    small = 1e-5  # each step changes the state by so much, and then the stretching is exact
+    rnn = RNN(
+        np.eye(4) + small * rng.standard_normal((4, 4)),
+        small * rng.standard_normal((4, 2)),
+        small * rng.standard_normal(4),
+        rng.standard_normal((3, 4)) / small,
+        np.zeros(3),
+        "identity",
+    )
+    x = rng.standard_normal((2, 6, 2))
+
+    slow = stretched(rnn, 3).predictions(np.repeat(x, 3, axis=1))
+
+    np.testing.assert_allclose(slow[:, 2::3], rnn.predictions(x), rtol=1e-3, atol=1e-3)
 
 
 def test_seeds_differ_in_start_and_the_start_is_the_identity():
