@@ -23,8 +23,8 @@ from .storage import save_network as save_network
 from .training import DivergenceError as DivergenceError
 from .training import InterruptedTraining as InterruptedTraining
 from .training import TrainingResult as TrainingResult
-from .training import TrainingState as TrainingState
 from .training import train as train
+from .training_state import TrainingState as TrainingState
 
 __all__ = [
     "RNN",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -94,16 +93,10 @@ class Weights:
     @classmethod
     def of(cls, rnn: RNN, dtype: Any) -> Weights:
         """Copy the weights of a network."""
-        return cls.from_named(rnn.weights, dtype)
-
-    @classmethod
-    def from_named(cls, named: Mapping[str, Array], dtype: Any) -> Weights:
-        """Copy weights given by name."""
-        m, d_x = named["w_input"].shape
-        d_y = len(named["b_output"])
+        m, d_x, d_y = rnn.m, rnn.d_x, rnn.d_y
         weights = cls(np.empty(m * (m + d_x + 1 + d_y) + d_y, dtype), m, d_x, d_y)
         for name, view in weights.named().items():
-            view[...] = named[name]
+            view[...] = getattr(rnn, name)
         return weights
 
     def named(self) -> dict[str, Array]:

@@ -21,7 +21,7 @@ _AHEAD = 8  # inputs are multiplied this many steps ahead: few calls, and the bl
 def time_major(x: Any, dtype: Any) -> Any:
     """Return checked input with time first: (T, n, d_x + 1) with last coordinate 1, or (T, n)."""
     if x.ndim == 2:
-        return np.ascontiguousarray(x.T)
+        return np.ascontiguousarray(x.T, dtype=np.intp)
     n, T, d_x = x.shape
     out = np.empty((T, n, d_x + 1), dtype)
     out[..., :d_x] = x.transpose(1, 0, 2)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning import recurrence
-from pruning.activations import Activation, activation
+from pruning.activations import Activation
 from pruning.backpropagation import Tape, Weights, check_data, targets_time_major
 from pruning.checks import Array, choice, integer, positive, real_array
 from pruning.initialisation import Seed
@@ -25,88 +24,16 @@ from pruning.optimisers import (
     optimiser,
 )
 from pruning.rnn import RNN, WEIGHTS
+from pruning.training_state import Epoch, TrainingState
 
-
-@dataclass(frozen=True)
-class Epoch:
-    """What is recorded of one pass over the data.
-
-    Attributes
-    ----------
-    epoch : int
-        1 for the first.
-    loss : float
-        Mean of the batches' losses, each taken before the update that it led to.
-    gradient_norm : float
-        Mean Euclidean norm of the batches' gradients before clipping.
-    learning_rate : float
-        That of the last update.
-    """
-
-    epoch: int
-    loss: float
-    gradient_norm: float
-    learning_rate: float
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """A training between two epochs: hand it to `train` as ``resume`` and it goes on.
-
-    Attributes
-    ----------
-    epoch : int
-        Epochs done.
-    seed : int
-        Epoch e shuffles with the generator of the seed pair (seed, e).
-    sizes : tuple
-        (m, d_x, d_y).
-    activation : str
-    memory : dict of arrays
-        The optimiser's, the flat weights included, in the precision of the training.
-    history : tuple of Epoch
-    """
-
-    epoch: int
-    seed: int
-    sizes: tuple[int, int, int]
-    activation: str
-    memory: Mapping[str, Array]
-    history: tuple[Epoch, ...]
-
-    @property
-    def rnn(self) -> RNN:
-        """The network at this point."""
-        flat = np.array(self.memory["weights"])
-        return Weights(flat, *self.sizes).to_rnn(activation(self.activation))
-
-    def to_arrays(self) -> dict[str, Array]:
-        """Return everything as arrays that `numpy.savez` writes without pickling."""
-        facts = {
-            "epoch": self.epoch,
-            "seed": self.seed,
-            "sizes": list(self.sizes),
-            "activation": self.activation,
-            "history": [asdict(record) for record in self.history],
-        }
-        memory = {f"memory.{name}": array for name, array in self.memory.items()}
-        return {"facts": np.array(json.dumps(facts)), **memory}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> TrainingState:
-        """Read what `to_arrays` returned, or the mapping that `numpy.load` makes of it."""
-        try:
-            facts = json.loads(str(arrays["facts"]))
-            history = tuple(Epoch(**record) for record in facts["history"])
-            sizes = tuple(facts["sizes"])
-            memory = {
-                name.removeprefix("memory."): np.array(arrays[name])
-                for name in arrays
-                if name.startswith("memory.")
-            }
-            return cls(facts["epoch"], facts["seed"], sizes, facts["activation"], memory, history)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"these arrays are not a training state: {error}") from None
+__all__ = [
+    "DivergenceError",
+    "Epoch",
+    "InterruptedTraining",
+    "TrainingResult",
+    "TrainingState",
+    "train",
+]
 
 
 @dataclass(frozen=True)
@@ -121,9 +48,15 @@ class TrainingResult:
 class DivergenceError(ValueError):
     """The loss or a weight stopped being finite; ``result`` is the last finite epoch's."""
 
-    def __init__(self, message: str, result: TrainingResult) -> None:
-        super().__init__(message)
-        self.result = result
+    def __init__(self, epoch: int, learning_rate: float, result: TrainingResult) -> None:
+        super().__init__(
+            f"training diverged in epoch {epoch} with learning rate {learning_rate:g}: the loss "
+            "is no longer finite; try a smaller one, or clip_norm"
+        )
+        self.epoch, self.learning_rate, self.result = epoch, learning_rate, result
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.epoch, self.learning_rate, self.result)
 
 
 class InterruptedTraining(KeyboardInterrupt):
@@ -132,6 +65,9 @@ class InterruptedTraining(KeyboardInterrupt):
     def __init__(self, result: TrainingResult) -> None:
         super().__init__(f"training was interrupted after epoch {result.state.epoch}")
         self.result = result
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.result,)
 
 
 def train(
@@ -244,43 +180,46 @@ def train(
         name = rnn.activation.name
         return TrainingState(len(history), seed, weights.sizes, name, rule.state(), history)
 
-    last = state()
+    def one_epoch(epoch: int) -> Epoch:
+        losses, norms, rate = 0.0, 0.0, 0.0
+        for step, batch in enumerate(_batches(n, batch_size, seed, epoch)):
+            done = (epoch * steps + step) / (epochs * steps)
+            rate = learning_rate * learning_rate_factor(schedule, done)
+            x_batch = recurrence.time_major(inputs[batch], dtype)
+            y_batch = targets_time_major(labels[batch], targets)
+            value = tape.value_and_gradient(weights, x_batch, y_batch, gradient)
+            norms += clip(gradient.flat, largest)
+            rule.step(gradient.flat, rate)
+            constrain()
+            losses += value * len(batch)
+            if not math.isfinite(losses):
+                break
+        return Epoch(epoch + 1, losses / n, norms / steps, rate)
+
     steps = -(-n // batch_size)
     gradient = weights.like()
+    last = state()
     try:
-        # Overflow is looked for, and reported with the learning rate, at the end of each epoch.
-        with np.errstate(all="ignore"):
-            for epoch in range(last.epoch, epochs):
-                losses, norms, rate = 0.0, 0.0, 0.0
-                for step, batch in enumerate(_batches(n, batch_size, seed, epoch)):
-                    done = (epoch * steps + step) / (epochs * steps)
-                    rate = learning_rate * learning_rate_factor(schedule, done)
-                    x_batch = recurrence.time_major(inputs[batch], dtype)
-                    y_batch = targets_time_major(labels[batch], targets)
-                    value = tape.value_and_gradient(weights, x_batch, y_batch, gradient)
-                    norms += clip(gradient.flat, largest)
-                    rule.step(gradient.flat, rate)
-                    constrain()
-                    losses += value * len(batch)
-                    if not math.isfinite(losses):
-                        break
-                record = Epoch(epoch + 1, losses / n, norms / steps, rate)
-                if not (math.isfinite(losses + norms) and np.isfinite(weights.flat).all()):
-                    raise DivergenceError(
-                        f"training diverged in epoch {epoch + 1} with learning rate "
-                        f"{learning_rate:g}: the loss is no longer finite; try a smaller one, "
-                        "or clip_norm",
-                        TrainingResult(last.rnn, last.history, last),
-                    )
-                history = (*history, record)
-                last = state()
-                if progress is not None:
-                    progress(record)
-                if checkpoint is not None:
-                    checkpoint(last)
+        while last.epoch < epochs:
+            # Overflow is no warning here: it is looked for below.
+            with np.errstate(all="ignore"):
+                record = one_epoch(last.epoch)
+            finite = math.isfinite(record.loss + record.gradient_norm)
+            if not (finite and np.isfinite(weights.flat).all()):
+                raise DivergenceError(record.epoch, learning_rate, _result(last))
+            history = (*history, record)
+            last = state()
+            if progress is not None:
+                progress(record)
+            if checkpoint is not None:
+                checkpoint(last)
     except KeyboardInterrupt:
-        raise InterruptedTraining(TrainingResult(last.rnn, last.history, last)) from None
-    return TrainingResult(last.rnn, last.history, last)
+        raise InterruptedTraining(_result(last)) from None
+    return _result(last)
+
+
+def _result(state: TrainingState) -> TrainingResult:
+    return TrainingResult(state.rnn, state.history, state)
 
 
 def _batches(n: int, size: int, seed: int, epoch: int) -> Iterator[Any]:

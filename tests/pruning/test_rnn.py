@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pruning import recurrence, rnn
 from pruning.activations import Activation, activation
+from pruning.backpropagation import gradients
 from pruning.rnn import RNN
 
 NAMES = (*textbook.PIECEWISE, *textbook.SMOOTH)
@@ -47,6 +48,16 @@ def test_tokens_are_one_hot_vectors(seed, size, name):
     np.testing.assert_allclose(
         net.states(tokens), net.states(textbook.one_hot(tokens, d_x)), rtol=1e-10, atol=1e-10
     )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64", "uint64"])
+def test_tokens_may_be_integers_of_any_kind(rng, dtype):
+    net = textbook.random_rnn(rng, 3, 5, 2, "tanh")
+    tokens = rng.integers(0, 5, (4, 6))
+    np.testing.assert_array_equal(net.states(tokens.astype(dtype)), net.states(tokens))
+    value, gradient = gradients(net, tokens.astype(dtype), np.zeros(4, int))
+    assert value == gradients(net, tokens, np.zeros(4, int))[0]
+    assert gradient["w_input"].any()
 
 
 def test_one_hot_vectors_are_never_built(rng):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -257,6 +258,10 @@ def test_divergence_names_the_learning_rate_and_keeps_the_last_good_network(rng,
         )  # fmt: skip
     result = caught.value.result
     assert isinstance(caught.value, ValueError)
+    # It comes back whole from a worker process.
+    other = pickle.loads(pickle.dumps(caught.value))
+    assert str(other) == str(caught.value)
+    assert_same(other.result.rnn, result.rnn)
     assert len(result.history) == len(states)
     assert all(math.isfinite(record.loss) for record in result.history)
     assert_same(result.rnn, states[-1].rnn if states else net_in(dtype, net))
@@ -290,6 +295,7 @@ def test_an_interrupt_keeps_the_last_finished_epoch(task):
         train(net, x, y, **arguments, progress=stop, rng=3)
     assert isinstance(caught.value, KeyboardInterrupt)
     assert caught.value.result.state.epoch == 2
+    assert pickle.loads(pickle.dumps(caught.value)).result.history == caught.value.result.history
     resumed = train(net, x, y, **arguments, resume=caught.value.result.state)
     whole = train(net, x, y, **arguments, checkpoint=states.append, rng=3)
     assert_same(caught.value.result.rnn, states[1].rnn)
