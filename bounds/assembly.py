@@ -104,8 +104,8 @@ def loss_class(
 ) -> LossClass:
     """Return the loss class of F(k; R) for this setting.
 
-    The diameter D is the smaller of B/2 (c = B/2) and rho_psi sum_t w_t (R_o H_t + R_c) (c the
-    loss of the prediction 0).
+    The diameter D is the smallest of B/2 (c = B/2), rho_psi sum_t w_t (R_o H_t + R_c) (c the loss
+    of the prediction 0) and sum over blocks of R L (c the loss of the centre of the class).
     """
     reach = outputs(radii, setting.T, s, k)
     largest = reach[-1]  # R_o H_t + R_c never decreases in t
@@ -133,7 +133,9 @@ def loss_class(
         split=setting.split,
         constants=parameter_lipschitz(radii, setting.T, s, k),
     )
-    return LossClass(radii, k, loss, cover, (spread if spread <= half else half).log())
+    from_centre = log_sum_up(cover.log_reach.tolist())
+    log_diameter = min(half.log(), spread.log(), from_centre)
+    return LossClass(radii, k, loss, cover, log_diameter)
 
 
 def class_deviation(setting: Setting, members: LossClass, empirical: float) -> Deviation:

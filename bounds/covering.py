@@ -178,7 +178,7 @@ def class_cover(
         lipschitz = constants.root_mean_square(weights)
     return cover_of_blocks(
         block_sizes(k, d_x, d_y),
-        {name: lipschitz[name] * radii[name] for name in BLOCKS},
+        {name: lipschitz[name] * radii.ball(name) for name in BLOCKS},
         split,
     )
 

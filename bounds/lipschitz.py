@@ -9,111 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.radii import BLOCKS, Radii, matrix_norm
 from bounds.upward import EPS, Upward
 from pruning.activations import Activation, activation
-from pruning.checks import Array, choice, integer, nonnegative, real_array
-from pruning.rnn import RNN
-
-BLOCKS = ("hidden", "input", "output", "bias_hidden", "bias_output")
-
-
-@dataclass(frozen=True)
-class Radii:
-    """Radii of the class F(k; R) of section 4.
-
-    Attributes
-    ----------
-    hidden, input, output : float
-        R_h, R_i, R_o: bounds on the norms of W_h, W_i and W_o.
-    bias_hidden, bias_output : float
-        R_b, R_c: bounds on the Euclidean norms of the biases.
-    data : float
-        R_x: a bound on ||x_t||.
-    norm : str
-        ``spectral`` or ``frobenius``. A Frobenius ball lies in the spectral ball of the same
-        radius, so the constants below hold for both.
-    fixed : bool
-        Whether the radii of the weights were fixed before the data were seen. Theorems for fixed
-        radii need it; `Radii.of` measures them, and says False.
-    data_fixed : bool
-        Whether R_x bounds ||x_t|| almost surely and was fixed in advance. False: it is the
-        maximum over the sample.
-    """
-
-    hidden: float
-    input: float
-    output: float
-    bias_hidden: float
-    bias_output: float
-    data: float
-    norm: str = "spectral"
-    fixed: bool = False
-    data_fixed: bool = False
-
-    def __post_init__(self) -> None:
-        for name in (*BLOCKS, "data"):
-            object.__setattr__(self, name, nonnegative(name, getattr(self, name)))
-        choice("norm", self.norm, ("spectral", "frobenius"))
-
-    @classmethod
-    def of(
-        cls,
-        rnn: RNN,
-        x_max: float,
-        norm: str = "spectral",
-        *,
-        data_fixed: bool = False,
-    ) -> Radii:
-        """Return the norms of a network's weights, rounded up.
-
-        Parameters
-        ----------
-        rnn : RNN
-            The network; for the theorems of section 7, the compressed one.
-        x_max : float
-            R_x >= 0.
-        norm : str
-            ``spectral`` or ``frobenius``, for the three matrices.
-        data_fixed : bool
-            Whether `x_max` is an almost-sure bound that was fixed in advance.
-        """
-        choice("norm", norm, ("spectral", "frobenius"))
-        return cls(
-            matrix_norm(rnn.w_hidden, norm),
-            matrix_norm(rnn.w_input, norm),
-            matrix_norm(rnn.w_output, norm),
-            matrix_norm(rnn.b_hidden[:, None], "frobenius"),
-            matrix_norm(rnn.b_output[:, None], "frobenius"),
-            x_max,
-            norm,
-            False,
-            data_fixed,
-        )
-
-    def __getitem__(self, block: str) -> float:
-        return float(getattr(self, choice("block", block, BLOCKS)))
-
-    def contain(self, rnn: RNN) -> bool:
-        """Whether the network's weights are certainly within these radii (R_x aside).
-
-        A norm within rounding of its radius counts as outside, except that 0 lies in radius 0.
-        """
-        own = Radii.of(rnn, self.data, self.norm)
-        return all(own[block] <= self[block] for block in BLOCKS)
-
-    def scaled(self, factor: float, blocks: Sequence[str]) -> Radii:
-        """Return radii with the named blocks multiplied by a factor, rounded up."""
-        values: dict[str, Any] = {
-            block: math.nextafter(self[block] * factor, math.inf) if self[block] else 0.0
-            for block in blocks
-        }
-        return replace(self, **values)
+from pruning.checks import Array, choice, integer, real_array
 
 
 @dataclass(frozen=True)
@@ -274,23 +178,6 @@ def time_weights(weights: ArrayLike | str, T: int) -> Array:
     return w
 
 
-def matrix_norm(matrix: Array, norm: str) -> float:
-    """Spectral or Frobenius norm, rounded up by more than the error of its computation."""
-    if matrix.size == 0:
-        return 0.0
-    if norm == "frobenius" or 1 in matrix.shape:
-        scale = float(np.abs(matrix).max())
-        if scale == 0:
-            return 0.0
-        # Scaled, so that squares neither overflow nor underflow.
-        scaled = matrix / scale
-        value = scale * math.sqrt(math.fsum((scaled * scaled).ravel()))
-        return value * (1 + 16 * EPS)
-    # LAPACK's singular values are off by a small multiple of max(shape) eps ||W||.
-    value = float(np.linalg.norm(matrix, 2))
-    return value * (1 + 16 * max(matrix.shape) * EPS)
-
-
 def _dot(weights: Array, values: Sequence[Upward]) -> Upward:
     total = Upward(0)
     for weight, value in zip(weights, values):
@@ -301,3 +188,19 @@ def _dot(weights: Array, values: Sequence[Upward]) -> Upward:
 
 def _logs(values: Sequence[Upward]) -> Array:
     return np.array([value.log() for value in values])
+
+
+__all__ = [
+    "BLOCKS",
+    "ParameterLipschitz",
+    "Radii",
+    "block_sizes",
+    "input_lipschitz",
+    "matrix_norm",
+    "output_bound",
+    "outputs",
+    "parameter_lipschitz",
+    "state_bound",
+    "states",
+    "time_weights",
+]

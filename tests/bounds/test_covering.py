@@ -194,6 +194,40 @@ def test_a_greedy_net_of_members_is_within_the_cover_of_the_class(s, metric, k, 
         assert math.log(len(net)) <= cover(math.log(eps / 2))
 
 
+def shifted(centre, rnn):
+    names = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
+    return RNN(*(getattr(centre, n) + getattr(rnn, n) for n in names), rnn.activation)
+
+
+@given(st.sampled_from(["relu", "tanh"]), st.floats(0.01, 0.5), st.integers(0, 2**32))
+def test_a_class_around_a_reference_contains_and_covers_its_members(s, spread, seed):
+    rng = np.random.default_rng(seed)
+    k, T, n = 2, 3, 4
+    centre = RNN(np.eye(k), np.ones((k, 1)), np.zeros(k), np.ones((1, k)) / 2, np.zeros(1), s)
+    small = Radii(spread, spread, spread, 0.1 * spread, 0.0, 1)
+    radii = Radii.around(centre, {block: small[block] for block in BLOCKS}, 1.0)
+    near = Radii(spread, spread, spread, 0.1 * spread, 1, 1)
+    members = [shifted(centre, r) for r in networks_of(near, k, 40, rng, s)]
+    members = [RNN(r.w_hidden, r.w_input, r.b_hidden, r.w_output, [0.0], s) for r in members]
+    assert all(radii.contain(r) for r in members)
+    assert not radii.contain(RNN(np.zeros((k, k)), *[getattr(centre, n) for n in REST], s))
+    x = rng.uniform(-1, 1, size=(n, T, 1))
+    points = np.array([r.predictions(x)[..., 0].ravel() for r in members])
+    gaps = np.abs(points[:, None] - points).max(axis=-1)
+    cover = class_cover(radii, T, s, k, 1, 1, metric="supremum")
+    for eps in (0.5, 0.1, 0.02):
+        net = [0]
+        while gaps[:, net].min(axis=1).max() > eps * spread:
+            net.append(int(gaps[:, net].min(axis=1).argmax()))
+        assert math.log(len(net)) <= cover(math.log(eps * spread / 2))
+    # The distance to the centre, which bounds D.
+    own = centre.predictions(x)[..., 0].ravel()
+    assert np.abs(points - own).max() <= np.exp(cover.log_reach).sum() * (1 + 1e-12)
+
+
+REST = ("w_input", "b_hidden", "w_output", "b_output")
+
+
 @given(st.sampled_from(["relu", "identity", "tanh"]), st.integers(1, 3), st.integers(0, 2**32))
 def test_distances_in_the_class_norms_obey_their_constants(s, k, seed):
     rng = np.random.default_rng(seed)

@@ -232,6 +232,27 @@ def test_the_numbers_that_the_theory_quotes_are_reproduced():
             assert math.exp(min(logs)) == pytest.approx(value, abs=0.0025)
 
 
+def test_a_small_ball_around_a_reference_has_a_smaller_complexity_than_the_ball_around_zero():
+    k = 4
+    reference = RNN(
+        0.9 * np.eye(k), np.ones((k, 3)) / 4, np.zeros(k), np.ones((3, k)) / 4, [0, 0, 0]
+    )
+    spread = dict.fromkeys(("hidden", "input", "output", "bias_hidden", "bias_output"), 0.01)
+    around = Radii.around(reference, spread, 1.0, fixed=True, data_fixed=True)
+    zero = dataclasses.replace(around, centre=None, spread=None)
+    for method in METHODS:
+        setting = Setting(10**5, 5, 0.1, complexity=method)
+        gaps = []
+        for radii in (around, zero):
+            members = loss_class(setting, radii, k, 3, 3, "relu")
+            gaps.append(
+                deviation(
+                    method, members.cover, setting.n, 0.0, 3.0, members.log_diameter, empirical=0.1
+                ).log_complexity
+            )
+        assert gaps[0] < gaps[1]
+
+
 class TestDegreesOfFreedom:
     def test_the_radii_follow_from_the_largest_degrees_of_freedom(self):
         k, m = 6, RNN_.m
