@@ -180,7 +180,7 @@ RECIPES = {
             128,
             1,
             {"loader": "images", "name": "mnist", "form": "pixels"},
-            {**_PIXELS, "learning_rate": 1.5e-4, "epochs": 12},
+            {**_PIXELS, "learning_rate": 1.5e-4, "epochs": 8},
             Start("relu"),
             warm="pixel-mnist-14",
             stretch=4.0,
