@@ -82,7 +82,7 @@ def test_the_printed_reproducer_fails_too(ran):
     again = run(folder, "-q", "test_again.py")
 
     assert "1 failed" in again.stdout
-    assert "in the wrong order" in again.stdout
+    assert "certainly exceeds" in again.stdout
 
 
 def test_the_budget_is_an_option(ran):

@@ -98,7 +98,7 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
         return Certificate(
             Conclusion.TIGHT,
             name_of(ladder[-1]),
-            _log(ratio),
+            min(_log(ratio), 0.0),  # the upper end of an enclosure of 1
             message=f"the two sides are equal to 2^-{min(bits, 9999):.0f}",
         )
     return Certificate(Conclusion.UNDECIDED, "", message=undecided)
@@ -134,11 +134,9 @@ def _decided(claim: Claim, instance: Instance, arithmetic: Any, compared: Any) -
             states,
             f"the sides violate the statement, but the hypothesis {open_} is not certain",
         )
-    word = "differ" if claim.kind == "identity" else "are in the wrong order"
-    where = _where(compared)
-    return Certificate(
-        Conclusion.VIOLATED, name, log_ratio, states, f"the two sides certainly {word}{where}"
-    )
+    identity = claim.kind == "identity"
+    what = "the two sides certainly differ" if identity else "left certainly exceeds right"
+    return Certificate(Conclusion.VIOLATED, name, log_ratio, states, f"{what}{_where(compared)}")
 
 
 def check_hypotheses(claim: Claim, instance: Instance) -> dict[str, Conclusion]:

@@ -50,10 +50,10 @@ class Keeper:
     out everything else.
     """
 
-    def __init__(self, claim: Claim, size: int = KEPT) -> None:
+    def __init__(self, claim: Claim, size: int = KEPT, checks: int = CHECKS) -> None:
         self.claim = claim
         self.size = size
-        self.checked = 0
+        self.checks = checks
         self.heap: list[tuple[float, int, Instance]] = []
         self.strange: list[Instance] = []
         self.drawn = self.rejected = self.evaluated = self.undecided = 0
@@ -71,8 +71,8 @@ class Keeper:
                 self.strange.append(instance)
             return
         ratio = found.log_ratio
-        if ratio > VISIBLE and self.checked < CHECKS:
-            self.checked += 1
+        if ratio > VISIBLE and self.checks > 0:
+            self.checks -= 1
             certificate = certify(self.claim, instance)
             if certificate.inadmissible:
                 self.rejected += 1
@@ -111,7 +111,7 @@ def draw_sample(
         If fewer than 1 in 10 draws meet the hypotheses.
     """
     rng = np.random.default_rng(seed)
-    keeper = Keeper(claim, kept)
+    keeper = Keeper(claim, kept, max(CHECKS, count // 20))
     end = time.monotonic() + seconds
     with np.errstate(all="ignore"):
         for i in range(count):
@@ -151,7 +151,9 @@ def sampled(sample: Sample) -> Verdict:
             Conclusion.UNDECIDED, Evidence.SAMPLED, coverage, message="no instance was evaluated"
         )
     largest = sample.worst[0][0]
-    seen = "a ratio above 1 was seen in float64" if largest > 0 else "no violation seen in float64"
+    seen = "no violation seen in float64"
+    if largest > VISIBLE:
+        seen = "a ratio above 1 was seen in float64"
     return Verdict(
         Conclusion.UNDECIDED,
         Evidence.SAMPLED,

@@ -49,7 +49,7 @@ def verify(
     budget : float
         Seconds to spend on the search (15 by default). The certificates come on top.
     seed : int
-        The same seed draws the same instances.
+        The same seed draws the same instances, as many of them as there is time for.
     instances : tuple of Instance
         Tried besides the drawn ones.
 
@@ -164,7 +164,7 @@ def _deterministic(
             (most, simplest),
             proof.message,
         )
-        text, described = reproducer(claim, simplest), facts(claim, simplest)
+        text, described = reproducer(claim, simplest), _both(claim, most, simplest)
     notes: tuple[str, ...] = ()
     if claim.kind != "identity" and -math.inf < verdict.log_ratio < LOOSE:
         notes = (
@@ -180,6 +180,13 @@ def _shrink(claim: Claim, failing: tuple[Instance, ...], seconds: float) -> Inst
     from .shrinking import shrink
 
     return shrink(claim, failing[0], seconds=max(5.0, seconds / 3))
+
+
+def _both(claim: Claim, most: Instance, simplest: Instance) -> tuple[str, ...]:
+    """The simplest counterexample in decimals, then the one that fails most."""
+    if most == simplest:
+        return facts(claim, simplest)
+    return (*facts(claim, simplest), "", "it fails most at", *facts(claim, most))
 
 
 def _most_suspicious(samples: list[Sample]) -> list[Instance]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from ..checking.runner import verify_all
+from ..checking.sampled import VISIBLE
 from ..claims import Claim, ClaimError
 from ..loading import gather
 from ..verdict import Conclusion, Outcome
@@ -161,7 +162,7 @@ def rung_word(outcome: Outcome, name: str) -> str:
     if name in ("sampled", "searched") and rung.conclusion is Conclusion.UNDECIDED:
         if not rung.coverage.evaluated:
             return "nothing"
-        return "suspicion" if rung.log_ratio > 0 else "none seen"
+        return "suspicion" if rung.log_ratio > VISIBLE else "none seen"
     return rung.conclusion.value
 
 

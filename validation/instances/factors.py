@@ -222,8 +222,8 @@ class Real(Factor):
             return self._clip(float(source.integer(-2, 2)))
         value = float(source.reals((1,))[0])
         if np.isfinite(self.low) and np.isfinite(self.high):
-            # The logistic function spreads numbers of order one over the whole interval.
-            return self._clip(self.low + (self.high - self.low) / (1 + np.exp(-2 * value)))
+            # tanh spreads numbers of order one over the whole interval.
+            return self._clip(self.low + (self.high - self.low) * (1 + np.tanh(value)) / 2)
         if family == "large":
             value *= source.magnitude(1e-6, 1e6)
         return self._clip(value)
