@@ -126,7 +126,7 @@ def train(
         0/1 arrays by name of weight; what is 0 stays 0. Applied at the start and at every update.
     project : callable, optional
         ``project(weights)`` may change the arrays of the dict in place, to keep norms small, say;
-        called at the start and after every update, before the masks.
+        called at the start (not at `resume`) and after every update, before the masks.
     progress : callable, optional
         Called with an `Epoch` after each.
     checkpoint : callable, optional
@@ -169,6 +169,8 @@ def train(
                 f"epochs must be at least the {resume.epoch} that resume has done, got {epochs}"
             )
         _restore(rule, resume, weights, rnn.activation)
+        # New masks hold from the start; a projection made already need not have the same bits twice.
+        _constraint(weights, masks, None)()
         seed, history = resume.seed, resume.history
     elif rng is None:
         raise ValueError("rng must be an integer or a Generator, got None")

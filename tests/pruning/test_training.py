@@ -220,6 +220,14 @@ def test_masked_weights_stay_zero_and_the_others_move(task, rng, optimizer):
     assert (result.rnn.b_output != net.b_output).all()
 
 
+def test_masks_that_come_with_resume_hold_at_once(task, rng):
+    net, x, y = task
+    state = train(net, x, y, epochs=1, rng=0).state
+    mask = np.triu(np.ones((4, 4)))
+    result = train(net, x, y, epochs=1, resume=state, masks={"w_hidden": mask})
+    np.testing.assert_array_equal(result.rnn.w_hidden, mask * state.rnn.w_hidden)
+
+
 def test_a_projection_holds_at_the_start_and_after_every_update(task):
     net, x, y = task
 
