@@ -169,7 +169,7 @@ def train(
                 f"epochs must be at least the {resume.epoch} that resume has done, got {epochs}"
             )
         _restore(rule, resume, weights, rnn.activation)
-        # New masks hold from the start; a projection made already need not have the same bits twice.
+        # New masks hold at once; a projection, made twice, need not give the same bits.
         _constraint(weights, masks, None)()
         seed, history = resume.seed, resume.history
     elif rng is None:
