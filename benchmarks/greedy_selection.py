@@ -1,0 +1,80 @@
+"""Greedy selection against numpy.linalg.eigh of the same matrix, in the same run.
+
+Three matrices a size: a power-law spectrum; the covariance of a random ReLU network; and one of
+half rank, where the later gains have to be told from rounding. With the identity as weight, and
+with that of a read-out. Times include the checks of the arguments.
+
+    python benchmarks/greedy_selection.py [--repeats 5] [--sizes 256,64 1024,256 2048,512]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from pruning import RNN, StateCovariance, select_nodes, selection_weight
+
+LIMIT = 1.0
+
+
+def matrices(m: int, rng: np.random.Generator):
+    F = rng.normal(size=(m, m)) * np.arange(1, m + 1) ** -0.5
+    yield "power law", F @ F.T / m
+    rnn = network(m, rng)
+    yield (
+        "ReLU network",
+        StateCovariance.from_network(rnn, rng.normal(size=(8 * m // 20, 40, 8))).matrix,
+    )
+    F = rng.normal(size=(m, m // 2))
+    yield "half rank", F @ F.T / m
+
+
+def network(m: int, rng: np.random.Generator) -> RNN:
+    return RNN(
+        rng.normal(size=(m, m)) / np.sqrt(m),
+        rng.normal(size=(m, 8)),
+        np.zeros(m),
+        rng.normal(size=(10, m)),
+        np.zeros(10),
+    )
+
+
+def seconds(action) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--sizes", nargs="+", default=["256,64", "1024,256", "2048,512"])
+    arguments = parser.parse_args()
+    print("ratio = time of select_nodes / time of eigh; repeats are interleaved")
+    print(f"{'m':>5} {'k':>4}  {'matrix':13} {'weight':9} {'eigh':>9} {'min':>6} {'median':>7}")
+    for size in arguments.sizes:
+        m, k = (int(part) for part in size.split(","))
+        rng = np.random.default_rng(0)
+        weights = {"identity": None, "read-out": selection_weight(network(m, rng), 0.5)}
+        for matrix, S in matrices(m, rng):
+            for weight, M in weights.items():
+                pairs = []
+                for _ in range(arguments.repeats):
+                    peer = seconds(lambda: np.linalg.eigh(S))  # noqa: B023
+                    ours = seconds(lambda: select_nodes(S, k, weight=M))  # noqa: B023
+                    pairs.append((peer, ours))
+                peers, own = np.array(pairs).T
+                least = own.min() / peers.min()
+                median = np.median(own) / np.median(peers)
+                verdict = "PASS" if median <= LIMIT else "FAIL"
+                print(
+                    f"{m:5} {k:4}  {matrix:13} {weight:9} {peers.min():8.4f}s"
+                    f" {least:6.2f} {median:7.2f}  {verdict} (limit {LIMIT})",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
