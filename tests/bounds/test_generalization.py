@@ -107,6 +107,17 @@ def test_tokens_count_as_one_hot_vectors():
     assert short.total == pytest.approx(dense.total, rel=1e-9)
 
 
+def test_the_diameter_is_the_smallest_of_the_three_known_ones():
+    def diameter(radii):
+        return math.exp(loss_class(SETTING, radii, 4, 3, 3, "relu").log_diameter)
+
+    assert diameter(WIDE) == pytest.approx(0.5)
+    # W_o = 0: the predictions are the biases, and differ from 0 by R_c at most.
+    small = dataclasses.replace(WIDE, output=0.0, bias_output=0.01)
+    assert diameter(small) == pytest.approx(0.01 * math.sqrt(2))
+    assert diameter(dataclasses.replace(small, bias_output=0.0)) == 0
+
+
 class TestLabels:
     def test_measured_radii_are_labelled(self):
         bound = generalization_bound(PRUNED, X, Y, input_bound=1.0)
@@ -283,6 +294,23 @@ class TestDegreesOfFreedom:
             published.log_total + math.log(math.sqrt(2)), abs=1e-6
         )
 
+    def test_the_last_step_pays_what_the_time_mean_norm_leaves_open(self):
+        # approximation.weighted_from_mean: sqrt(T) for W_o r and sqrt(T Gam_T(a^2)) for W_h r.
+        T, lam = 5, 0.3
+        parts = {}
+        for weights in ("mean", "last"):
+            setting = Setting(60, T, 0.0, weights=weights)
+            bound = degrees_of_freedom_bound(RNN_, PRUNED.covariance, 8, setting, WIDE, lam=lam)
+            parts[weights] = {part.name: part.value for part in bound["approximation"].parts}
+        read = parts["last"]["read-out"] / parts["mean"]["read-out"]
+        assert read == pytest.approx(math.sqrt(T), rel=1e-9)
+        N = degrees_of_freedom(PRUNED.covariance, lam)
+        a = np.linalg.norm(RNN_.w_hidden, 2) * math.sqrt(20 / 3 * 8 * N)
+        gain = math.sqrt(T * sum(a ** (2 * j) for j in range(T - 1)))
+        young = sum(a**j for j in range(T - 1))
+        found = parts["last"]["propagated"] / parts["mean"]["propagated"]
+        assert found == pytest.approx(gain / young, rel=1e-6)
+
     def test_too_few_nodes_violate_the_condition_and_empty_conditions_are_said(self):
         bound = degrees_of_freedom_bound(RNN_, np.eye(8), 4, SETTING, WIDE, lam=0.1)
         assert "5 N log 80 N" in bound.label
@@ -388,6 +416,14 @@ class TestStratified:
             assert unpaid.label == FIXED_RADII
             assert paid.log_total >= unpaid.log_total
             assert paid["confidence"].inputs["log price"] > 0
+
+    def test_the_price_is_that_of_every_radius_and_of_the_size(self):
+        bound = generalization_bound(PRUNED, X, Y, "stratified", input_bound=1.0)
+        radii = Radii.of(PRUNED.pruned, 1.0)
+        price = math.log(RNN_.m + 1) + grid_radius(radii.hidden, 5)[1]
+        for block in ("input", "output", "bias_hidden", "bias_output"):
+            price += grid_radius(radii[block], 1)[1]
+        assert bound["confidence"].inputs["log price"] == pytest.approx(price, rel=1e-12)
 
     def test_the_fine_grid_saves_the_power_of_T(self):
         # Theory, section 7: R_h = 1.01 at T = 784; the coarse grid costs T log 2 = 543 in log L.

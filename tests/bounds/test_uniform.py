@@ -191,7 +191,8 @@ def test_net_kl_at_one_eps_is_its_formula(n, delta, empirical, eps):
     assert math.exp(gap.log_total) == pytest.approx(value, rel=1e-9, abs=1e-13)
     # Several radii share delta.
     shared = net_kl(cover, n, -math.log(delta), empirical, (eps, eps))
-    assert shared.log_total >= gap.log_total - 1e-9
+    halved = net_kl(cover, n, -math.log(delta / 2), empirical, eps)
+    assert math.exp(shared.log_total) == pytest.approx(math.exp(halved.log_total), abs=1e-9)
 
 
 def test_the_net_needs_none_of_the_constants_12_2_and_3():
