@@ -236,3 +236,37 @@ def test_flint_itself_gives_up_on_repeated_eigenvalues():
         Q = flint.acb_mat(as_balls(reflections(5, [[1, 2, 3, 4, 5]])))
         with pytest.raises(ValueError, match="isolate"):
             (Q * J * Q.transpose()).eig()
+
+
+@pytest.mark.parametrize("scale", [0.75, 0.99, 1.01, 1.25])
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_bad_eigenvectors_give_wide_enclosures_and_not_wrong_ones(scale, noise, monkeypatch, rng):
+    from validation.arithmetic import eigenvalues as module
+    from validation.arithmetic import refinement
+
+    values = [fmpq(-2), fmpq(1), fmpq(1), fmpq(5)]
+    Q = reflections(4, [[1, 2, 0, -1], [0, 1, -1, 2]])
+
+    def careless(centre):
+        exact = np.array([float(arb(x)) for x in Q.entries()]).reshape(4, 4)
+        V = scale * exact + noise * rng.normal(size=(4, 4))
+        vectors = arb_mat(4, 4, V.ravel().tolist())
+        return refinement._examine(centre, frobenius(centre), vectors)
+
+    monkeypatch.setattr(module, "diagonalise", careless)
+    with balls(128).active():
+        found = eigenvalues(as_balls(Q * diagonal(values) * Q.transpose()))
+        assert all(x.contains(arb(v)) for x, v in zip(found, sorted(values)))
+        assert all(x.rad() > 1e-3 for x in found)
+
+
+def test_eigenvectors_that_are_not_certainly_independent_decide_nothing(monkeypatch):
+    from validation.arithmetic import eigenvalues as module
+    from validation.arithmetic import refinement
+
+    def dependent(centre):
+        return refinement._examine(centre, frobenius(centre), arb_mat(2, 2, [1, 1, 1, 1]))
+
+    monkeypatch.setattr(module, "diagonalise", dependent)
+    with balls(128).active(), pytest.raises(Undecided, match="independent"):
+        eigenvalues(arb_mat(2, 2, [2, 1, 1, 2]))
