@@ -110,12 +110,18 @@ def _candidates(
     w = time_weights(weights, T)
     bounds = [weighted_from_mean_bound(pruned, T, w, S_w, kernel="power")]
     nondecreasing = is_nondecreasing(pruned.original.activation.name)
+    scaling = None
     if weights is None:
-        bounds += [f(pruned, T) for f in (power_bound, scaled_bound, stepwise_bound)]
+        scaled = scaled_bound(pruned, T)
+        scaling = np.exp(scaled["propagated"].inputs["log D"])
+        bounds += [power_bound(pruned, T), scaled]
     if per_step is not None:
         bounds += [weighted_bound(pruned, per_step, weights, kernel="power")]
     if nondecreasing and (weights is None or per_step is not None):
-        bounds += [sector_bound(pruned, T, weights, per_step)]
+        bounds += [sector_bound(pruned, T, weights, per_step, scaling)]
+    elif weights is None:
+        # The sector forms are at most these diagonals, up to the search.
+        bounds += [stepwise_bound(pruned, T)]
     return bounds
 
 

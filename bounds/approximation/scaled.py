@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
 from bounds.approximation.global_ import READ_OUT, json_log, product
@@ -26,7 +27,7 @@ from bounds.approximation.residuals import (
     up,
 )
 from bounds.terms import VALID, Bound, Condition, Term
-from pruning.checks import Array, integer, positive, real_array
+from pruning.checks import Array, integer, real_array
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -37,7 +38,7 @@ MEAN_WEIGHTS = Condition(
 )
 
 
-def scaled_bound(pruned: PrunedRNN, T: int, scaling: Array | None = None) -> Bound:
+def scaled_bound(pruned: PrunedRNN, T: int, scaling: ArrayLike | None = None) -> Bound:
     r"""`approximation.toeplitz` in the norm ||D .||, D a positive diagonal.
 
     ||f^ - f'||_{n,T} <= ||W_o r||_{n,T}
@@ -68,10 +69,7 @@ def scaled_bound(pruned: PrunedRNN, T: int, scaling: Array | None = None) -> Bou
     if scaling is None:
         log_d = optimal_scaling(parts, log_q, T)
     else:
-        d = real_array("scaling", scaling, (k,))
-        for value in d:
-            positive("scaling", value)
-        log_d = np.log(d)
+        log_d = np.log(positive_array("scaling", scaling, k))
     id = "approximation.scaled"
     log_kappa, log_readout, log_drive = scaled_norms(parts, log_q, log_d)
     log_gain = log_geometric_toeplitz_norm(parts.log_rho + log_kappa, T)
@@ -101,6 +99,14 @@ def scaled_bound(pruned: PrunedRNN, T: int, scaling: Array | None = None) -> Bou
     )
     statement = rf"\|\hat f - f'\|_{{n,T}} \le {READ_OUT} + {formula}"
     return Bound(id, statement, terms, VALID, (MEAN_WEIGHTS,))
+
+
+def positive_array(name: str, value: ArrayLike, size: int) -> Array:
+    """Return `value` as a (size,) array > 0."""
+    array = real_array(name, value, (size,))
+    if array.size and array.min() <= 0:
+        raise ValueError(f"{name} must be positive, got {array.min():g}")
+    return array
 
 
 def log_row_drives(G: Array, S: Array) -> Array:

@@ -41,7 +41,7 @@ from bounds.approximation.residuals import (
     time_weights,
     up,
 )
-from bounds.approximation.scaled import log_row_drives, optimal_scaling
+from bounds.approximation.scaled import log_row_drives, optimal_scaling, positive_array
 from bounds.approximation.stepwise import diagonal_majorant
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import log_weighted_norm
@@ -54,7 +54,8 @@ if TYPE_CHECKING:
 # How much of what later lags see enters the choice of Lambda, how much of the identity, and whether
 # the coordinates are those of the best constant diagonal. The last ones are for long sequences.
 POLICIES = ((0.0, 1e-6, False), (0.3, 1e-6, False), (0.3, 1e-6, True), (1.0, 1.0, True))
-STEPS = 12  # of the search for Lambda, per lag
+STEPS, WARM_STEPS = 12, 5  # of the search for Lambda: from a majorant, from the lag before
+SHORT = 20  # up to this T every lag starts from a majorant, which is a little better and dearer
 MARGIN = 1e-3  # least eigenvalue of I - Lambda^{-1/2} M Lambda^{-1/2} / 2
 ID = "approximation.sector"
 
@@ -72,6 +73,7 @@ def sector_bound(
     T: int,
     weights: ArrayLike | None = None,
     per_step: ArrayLike | None = None,
+    scaling: ArrayLike | None = None,
 ) -> Bound:
     r"""||f^ - f'||_{n,w} <= ||W_o r||_{n,w} + the sum over lags of rho sqrt(Tr[P_j Q]).
 
@@ -86,6 +88,9 @@ def sector_bound(
     per_step : (T, m, m) array, optional
         S_t of every step. With them the bound is much smaller: large residuals late in the sequence
         have no time to grow.
+    scaling : (k,) array, optional
+        A positive diagonal for the search to start from, such as that of `scaled_bound`; it changes
+        the value found only. By default it is optimised as there.
 
     Returns
     -------
@@ -110,6 +115,9 @@ def sector_bound(
     w = time_weights(weights, T)
     parts = residuals(pruned)
     S = covariance_of(pruned)
+    log_d = None
+    if scaling is not None:
+        log_d = np.log(positive_array("scaling", scaling, len(pruned.nodes)))
     if per_step is not None:
         m = len(S)
         steps = real_array("per_step", per_step, (T, m, m))
@@ -117,7 +125,7 @@ def sector_bound(
         read_out, read_formula = log_weighted_norm(read_logs, w), r"\|W_o r\|_{n,w}"
         formula = r"\bigl\| \sum_j \rho\sqrt{\operatorname{Tr}[P_j Q_{t-1-j}]} \bigr\|_w"
         propagated = min(
-            (_by_step(scaled, forms, steps, w) for scaled, forms in _all_forms(parts, S, T)),
+            (_by_step(scaled, forms, steps, w) for scaled, forms in _all_forms(parts, S, T, log_d)),
             default=-math.inf,
         )
         condition = Condition("w_t >= 0, sum 1", True, "Any time weights are allowed.")
@@ -127,7 +135,7 @@ def sector_bound(
         read_out, read_formula = log_residual_norm(parts.output, S), READ_OUT
         formula = r"\rho \sum_j \sqrt{\operatorname{Tr}[P_j Q]}"
         propagated = -math.inf
-        found = [_from_mean(scaled, forms, S) for scaled, forms in _all_forms(parts, S, T)]
+        found = [_from_mean(scaled, forms, S) for scaled, forms in _all_forms(parts, S, T, log_d)]
         if found:
             propagated, toeplitz = min(found)
             if toeplitz:
@@ -149,10 +157,13 @@ def sector_bound(
     return Bound(ID, statement, terms, VALID, conditions)
 
 
-def _all_forms(parts: Residuals, S: Array, T: int) -> Iterator[tuple[Residuals, list[Form]]]:
+def _all_forms(
+    parts: Residuals, S: Array, T: int, log_d: Array | None
+) -> Iterator[tuple[Residuals, list[Form]]]:
     if T < 2 or not parts.hidden.any() or not parts.w_output.any():
         return
-    log_d = optimal_scaling(parts, log_row_drives(parts.hidden, S), T)
+    if log_d is None:
+        log_d = optimal_scaling(parts, log_row_drives(parts.hidden, S), T)
     for damping, even, balanced in POLICIES:
         scaled = rescaled(parts, log_d) if balanced else parts
         Q = scaled.hidden @ S @ scaled.hidden.T
@@ -189,7 +200,7 @@ def forms(parts: Residuals, target: Array, T: int) -> Iterator[Form]:
     """Yield P_j, j = 0..T-2, with Tr[P_j target] made small."""
     k = len(target)
     M = parts.w_output.T @ parts.w_output
-    log_scale = 0.0
+    log_scale, start = 0.0, None
     slip = 2 * len(parts.w_output) * EPS * float(np.square(parts.w_output).sum())
     for _ in range(T - 1):
         # What rounding may have taken from M comes back as a multiple of I.
@@ -200,40 +211,48 @@ def forms(parts: Residuals, target: Array, T: int) -> Iterator[Form]:
             continue
         M = M / size
         log_scale = up(log_scale + math.log(size)) + 4 * EPS
-        P = _smallest_form(M, target)
+        P, found = _smallest_form(M, target, start)
+        start = found if T > SHORT else None
         yield Form(P, log_scale)
         M = parts.w_hidden.T @ P @ parts.w_hidden
         slip = 4 * (k + 2) * EPS * float(np.square(parts.w_hidden).sum() * np.linalg.norm(P))
         log_scale += 2 * parts.log_rho
 
 
-def _smallest_form(M: Array, target: Array) -> Array:
-    """P for the best Lambda found.
+def _smallest_form(M: Array, target: Array, start: Array | None) -> tuple[Array, Array]:
+    """P for the best Lambda found, and that Lambda, from which the next lag starts.
 
     At the best Lambda the constraint y_i (z_i - y_i) >= 0 is met with equality in the mean, with
     y = Lambda^{-1} P z: a lambda_i whose mean is negative is raised, one above 0 lowered.
     """
-    root = np.asarray(np.linalg.cholesky(M + 1e-14 * np.eye(len(M))).T, dtype=np.float64)
-    start, _ = diagonal_majorant(root, np.diag(target) / np.diag(target).max(), sweeps=60)
-    best, best_value, scale = None, math.inf, start
-    for _ in range(STEPS):
-        P = _form(M, scale)
-        if P is None:
-            scale = 1.3 * scale
-            continue
-        value = float(np.vdot(P, target))
-        if value < best_value:
-            best, best_value = P, value
-        Y = P / scale[:, None]
-        moved = Y @ target
-        work, square = np.diag(moved), np.einsum("ij,ij->i", moved, Y)
-        safe = np.where(work > 0, work, 1.0)
-        scale = scale * np.clip(np.where(work > 0, square / safe, 2.0), 0.5, 2.0)
+    best, best_value, best_scale = None, math.inf, np.zeros(0)
+    # A start from the lag before may be inadmissible here; the majorant is always admissible.
+    for scale, steps in ((start, WARM_STEPS), (None, STEPS)):
+        if best is not None:
+            break
+        if scale is None:
+            root = np.linalg.cholesky(M + 1e-14 * np.eye(len(M))).T
+            weight = np.diag(target) / np.diag(target).max()
+            scale, _ = diagonal_majorant(np.asarray(root, dtype=np.float64), weight, sweeps=60)
+        for _ in range(steps):
+            P = _form(M, scale)
+            if P is None:
+                scale = 1.3 * scale
+                continue
+            value = float(np.vdot(P, target))
+            if value < best_value:
+                best, best_value, best_scale = P, value, scale
+            Y = P / scale[:, None]
+            moved = Y @ target
+            work, square = np.diag(moved), np.einsum("ij,ij->i", moved, Y)
+            safe = np.where(work > 0, work, 1.0)
+            scale = scale * np.clip(np.where(work > 0, square / safe, 2.0), 0.5, 2.0)
     if best is None:
-        # 2 D - M >= D for D >= M: the start always works once it is clear of rounding.
-        best = _form(M, 2 * (start + np.trace(M)))
+        # Lambda = Tr M is clear of M >= 0, whatever rounding did to the search.
+        best_scale = np.full(len(M), 2 * float(np.trace(M)))
+        best = _form(M, best_scale)
     assert best is not None
-    return best
+    return best, best_scale
 
 
 def _form(M: Array, scale: Array) -> Array | None:

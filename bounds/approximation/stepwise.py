@@ -45,7 +45,7 @@ from pruning.checks import Array, integer
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
-SWEEPS = 200
+SWEEPS, WARM_SWEEPS = 200, 40  # of the search for a majorant, for the first lag and later ones
 
 
 def stepwise_bound(pruned: PrunedRNN, T: int) -> Bound:
@@ -123,7 +123,8 @@ def log_majorants(parts: Residuals, log_weight: Array, T: int) -> Array:
         if size == -math.inf:
             break
         factor = factor * math.exp(-size)
-        d, start = diagonal_majorant(factor, weight, start)
+        sweeps = SWEEPS if start is None else WARM_SWEEPS
+        d, start = diagonal_majorant(factor, weight, start, sweeps)
         # Roundings: of the entries of `factor` (a product, a root, a scaling), of the exponent,
         # and of d; a perturbation a of the entries moves the square of a norm by 2 a sqrt(k).
         log_scale = up(log_scale + 2 * size, 4) + 32 * (k + abs(size)) * EPS

@@ -120,7 +120,7 @@ def test_the_sector_form_of_one_node_is_exact():
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "leaky_relu:0.1"])
 def test_the_sector_bound_is_the_smallest_from_second_moments_on_a_contracting_network(activation):
-    pruned, x, per_step = example(m=16, k=8, T=8, activation=activation, scale=0.9)
+    pruned, x, per_step = example(m=10, k=5, T=6, activation=activation, scale=0.9)
     T = x.shape[1]
     mean = {f.__name__: f(pruned, T).total for f in (toeplitz_bound, scaled_bound, stepwise_bound)}
     assert sector_bound(pruned, T).total < min(mean.values())
