@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         default=None,
         metavar="SECONDS",
-        help="seconds of search for each claim (default 1.5)",
+        help="seconds of search for each claim (default 1)",
     )
 
 
@@ -51,7 +51,7 @@ class ClaimItem(pytest.Item):
         from validation.claims import ClaimError
 
         budget = self.config.getoption("--rnnbounds-budget")
-        seconds = 1.5 if budget is None else budget
+        seconds = 1.0 if budget is None else budget
         limit = 4 * seconds + 15
         try:
             with alarm(limit):

@@ -189,6 +189,18 @@ def test_a_hypothesis_met_with_equality_is_certain_in_rationals():
     assert certify(attained, at(x=1.0)).conclusion is Conclusion.VIOLATED
 
 
+def test_one_hypothesis_without_an_answer_does_not_hide_another():
+    two = inequality(
+        lambda xp, x: (x, 1 + 0 * x),
+        hypotheses={
+            "undefined": lambda xp, x: (xp.log(-x), x),
+            "x <= 1": lambda xp, x: (x, 1 + 0 * x),
+        },
+    )
+
+    assert certify(two, at(x=2.0)).inadmissible
+
+
 def test_constants_are_exact():
     third = claim("test.third", "x", NUMBER)(lambda xp, x, *, c=Fraction(1, 3): (3 * c * x, x))
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from validation import ClaimError, Conclusion, Evidence, Instance, certify, claim, draw
+from validation import ClaimError, Conclusion, Coverage, Evidence, Instance, certify, claim, draw
 from validation.checking.evaluation import log_ratio, score
-from validation.checking.sampled import draw_sample, sampled
+from validation.checking.sampled import check_acceptance, draw_sample, sampled
 
 NUMBER = draw(x=draw.reals(0, 10))
 
@@ -49,6 +49,26 @@ def test_a_claim_that_rejects_nine_in_ten_is_an_error():
 
     with pytest.raises(ClaimError, match=r"of 400 drawn instances do not meet the hypotheses"):
         draw_sample(rare, count=400, seed=0)
+
+
+def test_a_few_unlucky_draws_are_not_held_against_a_claim():
+    often = made(lambda xp, x: (x, x + 1))
+
+    check_acceptance(often, Coverage(drawn=16, rejected=15))
+    with pytest.raises(ClaimError, match="95 of 96"):
+        check_acceptance(often, Coverage(drawn=96, rejected=95))
+    with pytest.raises(ClaimError, match="271 of 300"):
+        check_acceptance(often, Coverage(drawn=300, rejected=271))
+    check_acceptance(often, Coverage(drawn=300, rejected=270))
+
+
+def test_a_body_that_writes_into_its_arguments_is_named():
+    def body(xp, v):
+        v += 1
+        return v, v
+
+    with pytest.raises(ClaimError, match=r"test_sampled\.py:\d+\): in float64: .*read-only"):
+        draw_sample(made(body, draw(v=draw.vectors("m"))), count=5, seed=0)
 
 
 def test_hypotheses_reject_too():

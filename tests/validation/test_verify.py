@@ -105,6 +105,11 @@ def leaves_at_once(xp, lam):
 def unsatisfiable(xp, J):
     return J.shape[0], 1
 
+@claim("bad.hypothesis", "x", draw(S=draw.covariances()),
+       hypotheses={"no": lambda xp, S: (np.linalg.det(S), np.inf)})
+def hypothesis_in_numpy(xp, S):
+    return xp.linalg.trace(S), 2 * xp.linalg.trace(S)
+
 @claim("bad.rejects", "x", ONE, hypotheses={"no": lambda xp, lam: (lam, lam / 4)})
 def rejects(xp, lam):
     return lam, 2 * lam
@@ -209,6 +214,8 @@ def test_one_lemma_of_a_file_with_another_constant(lemmas, capsys):
         (["--set", "c"], "--set needs name=number"),
         (["--set", "c=1/0"], "--set needs name=number"),
         (["--budget", "0"], "--budget must be positive"),
+        (["--workers", "-1"], "--workers must be at least 0"),
+        (["--json", "no/such/folder/x.json"], "--json: no/such/folder is not a folder"),
     ],
 )
 def test_bad_options_are_one_sentence(lemmas, arguments, message, capsys):
@@ -238,6 +245,7 @@ def test_bad_bodies_are_named_with_their_line_and_the_others_finish(tmp_path):
         "bad.exit": ("raise SystemExit", "raised SystemExit"),
         "bad.hard_exit": ("def leaves_at_once", "ended the process"),
         "bad.unsatisfiable": ("def unsatisfiable", "cannot be drawn"),
+        "bad.hypothesis": ("np.linalg.det(S)", "use xp.linalg.det"),
         "bad.rejects": ("def rejects", "do not meet the hypotheses"),
     }
     assert outcomes.pop("good.one").conclusion is Conclusion.HOLDS

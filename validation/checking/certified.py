@@ -19,7 +19,7 @@ from ..arithmetic import RATIONALS, Relation, Unsupported, balls
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
-from .evaluation import NUMERICAL, fault, hypotheses, name_of, sides
+from .evaluation import NUMERICAL, fault, hypothesis, name_of, sides
 
 PRECISIONS = (128, 256, 512)
 # Sides that overlap at every precision count as equal to 2^-p where p has kept up with the bits.
@@ -143,18 +143,17 @@ def check_hypotheses(claim: Claim, instance: Instance) -> dict[str, Conclusion]:
     """Decide every hypothesis on the instance, each by the first arithmetic that can."""
     states = dict.fromkeys(claim.hypotheses, Conclusion.UNDECIDED)
     for arithmetic in (balls(PRECISIONS[0]), RATIONALS, *map(balls, PRECISIONS[1:])):
-        if Conclusion.UNDECIDED not in states.values():
-            break
-        try:
-            with arithmetic.active():
-                for name, (left, right) in hypotheses(claim, instance, arithmetic).items():
+        for name in [n for n, state in states.items() if state is Conclusion.UNDECIDED]:
+            try:
+                with arithmetic.active():
+                    left, right = hypothesis(claim, name, instance, arithmetic)
                     relation = arithmetic.compare(left, right, "elementwise").relation
-                    if relation in (Relation.BELOW, Relation.EQUAL):
-                        states[name] = Conclusion.HOLDS
-                    elif relation is Relation.ABOVE:
-                        states[name] = Conclusion.VIOLATED
-        except (*NUMERICAL, Unsupported):
-            continue
+            except (*NUMERICAL, Unsupported):
+                continue
+            if relation in (Relation.BELOW, Relation.EQUAL):
+                states[name] = Conclusion.HOLDS
+            elif relation is Relation.ABOVE:
+                states[name] = Conclusion.VIOLATED
     return states
 
 

@@ -52,15 +52,10 @@ def sides(
     return pair(claim, claim.body, values, arithmetic, rng, x)
 
 
-def hypotheses(claim: Claim, instance: Instance, arithmetic: Any) -> dict[str, tuple[Any, Any]]:
-    """Left and right of every hypothesis, in an arithmetic that is active."""
-    if not claim.hypotheses:
-        return {}
+def hypothesis(claim: Claim, name: str, instance: Instance, arithmetic: Any) -> tuple[Any, Any]:
+    """Left and right of one hypothesis, in an arithmetic that is active; raises as `sides`."""
     values = _realise(claim, instance, arithmetic)
-    return {
-        name: pair(claim, function, values, arithmetic)
-        for name, function in claim.hypotheses.items()
-    }
+    return pair(claim, claim.hypotheses[name], values, arithmetic)
 
 
 def _realise(claim: Claim, instance: Instance, arithmetic: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ KEPT_STRANGE = 3
 VISIBLE = 1e-9  # a log ratio above this is certified at once; below it, when it is among the worst
 CHECKS = 500
 LEAST_ACCEPTED = 0.1
+ENOUGH = 300
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,28 @@ def drawn(claim: Claim, rng: np.random.Generator) -> Instance:
 
 
 def check_acceptance(claim: Claim, coverage: Coverage) -> None:
-    """Raise where the hypotheses reject more than 9 in 10 draws."""
-    if coverage.drawn - coverage.rejected < LEAST_ACCEPTED * coverage.drawn:
-        raise ClaimError(
-            f"{claim.id} ({claim.location}): {coverage.rejected} of {coverage.drawn} drawn "
-            "instances do not meet the hypotheses; draw them so that at least 1 in 10 does"
-        )
+    """Raise where the hypotheses reject more than 9 in 10 draws.
+
+    Few draws say so only where it is no accident: below `ENOUGH` of them, the count must be one
+    that an acceptance of 1 in 10 gives with probability at most 1e-3.
+    """
+    drawn, accepted = coverage.drawn, coverage.drawn - coverage.rejected
+    if accepted >= LEAST_ACCEPTED * drawn:
+        return
+    if drawn < ENOUGH and _at_most(accepted, drawn) > 1e-3:
+        return
+    raise ClaimError(
+        f"{claim.id} ({claim.location}): {coverage.rejected} of {drawn} drawn "
+        "instances do not meet the hypotheses; draw them so that at least 1 in 10 does"
+    )
+
+
+def _at_most(accepted: int, drawn: int) -> float:
+    """Probability of so few successes in `drawn` trials of probability `LEAST_ACCEPTED`."""
+    p = LEAST_ACCEPTED
+    return math.fsum(
+        math.comb(drawn, i) * p**i * (1 - p) ** (drawn - i) for i in range(accepted + 1)
+    )
 
 
 def sampled(sample: Sample) -> Verdict:

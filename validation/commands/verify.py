@@ -39,6 +39,10 @@ def verify(
     """Try to break claims, and certify the verdict on the worst instances found."""
     if budget is not None and not budget > 0:
         raise ClaimError(f"--budget must be positive, got {budget:g}")
+    if workers is not None and workers < 0:
+        raise ClaimError(f"--workers must be at least 0, got {workers}")
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise ClaimError(f"--json: {json_file.parent} is not a folder")
     chosen = [set_constants(claim, set_ or []) for claim in gather(claims or [])]
     outcomes, interrupted = run(chosen, quick=quick, budget=budget, seed=seed, workers=workers)
     print_outcomes(outcomes, total=len(chosen))

@@ -42,6 +42,10 @@ class Instance:
     sizes: Mapping[str, int]
     raw: Mapping[str, Raw]
 
+    def __post_init__(self) -> None:
+        for value in self.raw.values():
+            _freeze(value)  # float64 bodies receive these very arrays
+
     def to_json(self) -> dict[str, Any]:
         """Plain data: floats as hexadecimal strings, so that nothing is lost."""
         return {
@@ -219,6 +223,14 @@ def complexity(instance: Instance) -> tuple[int, ...]:
         sum(n != 0 for n in numbers),
         sum(_weight(n) for n in numbers),
     )
+
+
+def _freeze(value: Raw) -> None:
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            _freeze(part)
 
 
 def _numbers(value: Raw) -> list[float]:
