@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -106,6 +107,8 @@ def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]
 @functools.lru_cache(maxsize=512)
 def mathml(latex: str, display: str = "inline") -> Markup:
     """Return a formula as MathML; latex2mathml escapes what it does not know."""
+    # After \bigl and its like latex2mathml takes a delimiter as it stands.
+    latex = re.sub(r"(\\[bB]igg?[lr]?)\\\|", r"\1‖", latex)
     return Markup(convert(latex, display=display))
 
 

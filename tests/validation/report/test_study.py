@@ -1,0 +1,112 @@
+"""The numbers of a study: trials, the reference network, determinism, and the targets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from joblib import Parallel, delayed, parallel_config
+
+from bounds.approximation.a_priori import event_value, positive_tau
+from pruning import StateCovariance, initial_rnn, spectral_prune
+from validation.experiments.digits import digits
+from validation.report.findings import order_kept
+from validation.report.reference import smallest_lam
+from validation.report.settings import Settings, default_nodes, reference_size
+from validation.report.study import check_fit, run
+from validation.report.trials import METHODS, RECONSTRUCTED, mean_accuracy, prune, run_trial
+
+
+def test_five_trainings_on_the_digits_reach_the_targets():
+    settings = Settings(nodes=(32,), seeds=5)
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        trials = Parallel(n_jobs=2)(
+            delayed(run_trial)(settings, digits(), "tanh", seed) for seed in range(5)
+        )
+    whole, _ = mean_accuracy(trials)
+    means = {method: mean_accuracy(trials, method, 32)[0] for method in METHODS}
+    assert whole >= 0.955
+    assert whole - means[RECONSTRUCTED] <= 0.03
+    assert means[RECONSTRUCTED] >= means["spectral, without reconstruction"] + 0.2
+    assert means[RECONSTRUCTED] >= means["random nodes, without reconstruction"] + 0.2
+    assert means[RECONSTRUCTED] > means["random nodes, with reconstruction"]
+
+
+def test_the_numbers_do_not_depend_on_the_number_of_processes(study, data):
+    again = run(study.settings, data, workers=1)
+    for one, two in zip(study.trials, again.trials, strict=True):
+        assert (one.seed, one.activation, one.rows) == (two.seed, two.activation, two.rows)
+        np.testing.assert_array_equal(one.rnn.w_hidden, two.rnn.w_hidden)
+    totals = [[b.log_total for b in s.reference.bounds] for s in (study, again)]
+    assert totals[0] == totals[1]
+
+
+@pytest.mark.parametrize("which", ["study", "every_step"])
+def test_every_chain_rises_and_the_sharpest_bound_lies_between(which, request):
+    reference = request.getfixturevalue(which).reference
+    for chains in reference.chains:
+        assert order_kept(chains.mean)
+        assert order_kept(chains.read)
+    steps = reference.chain.read or reference.chain.mean
+    assert steps[0].log_total <= reference.sharpest.log_total + 1e-9
+    assert reference.sharpest.log_total <= steps[-1].log_total + 1e-9
+
+
+def test_the_middle_term_is_in_the_norm_of_the_loss(study, every_step):
+    assert study.reference.bound("theorem.fixed_nodes")["approximation"].source == (
+        "approximation.weighted"
+    )
+    assert every_step.reference.bound("theorem.fixed_nodes")["approximation"].source == (
+        "approximation.global"
+    )
+    assert not every_step.reference.chain.read
+
+
+@given(seed=st.integers(0, 10**6), k=st.integers(0, 6), ridge=st.floats(1e-9, 10))
+def test_the_event_holds_at_the_lam_found_and_not_much_below(seed, k, ridge):
+    rng = np.random.default_rng(seed)
+    rnn = initial_rnn(6, 2, 1, "tanh", init="orthogonal", rng=rng)
+    covariance = StateCovariance.from_network(rnn, rng.standard_normal((10, 4, 2)))
+    pruned = spectral_prune(rnn, covariance, k, tau=ridge)
+    S = pruned.covariance
+    tau = positive_tau(pruned.tau, S, k)
+
+    lam = smallest_lam(pruned)
+
+    assert event_value(S, pruned.nodes, tau, lam) <= 0.75
+    if lam > 1e-15 * np.trace(S):
+        assert event_value(S, pruned.nodes, tau, lam * 0.99) > 0.75
+
+
+def test_the_random_methods_share_their_nodes_and_the_embedding_shows(study):
+    rnn = study.reference.rnn
+    covariance = StateCovariance.from_network(rnn, study.data.x)
+    kept = [
+        prune(method, rnn, covariance, 3, 0.5, np.random.default_rng(0)) for method in METHODS[2:]
+    ]
+    np.testing.assert_array_equal(kept[0].nodes, kept[1].nodes)
+    np.testing.assert_array_equal(kept[1].reconstruction, np.eye(rnn.m)[:, kept[1].nodes])
+
+
+@given(m=st.integers(1, 300))
+def test_default_sizes_are_sorted_and_within_range(m):
+    sizes = default_nodes(m)
+    assert list(sizes) == sorted(set(sizes))
+    assert sizes[0] >= 1
+    assert sizes[-1] == m
+    assert min(abs(2 * k - m) for k in sizes) == abs(2 * reference_size(sizes, m) - m)
+
+
+def test_for_64_nodes_the_sizes_of_the_paper_are_among_them():
+    assert {21, 32, 64} <= set(default_nodes(64))
+    assert reference_size(default_nodes(64), 64) == 32
+
+
+def test_a_model_that_does_not_fit_is_told_how(data):
+    with pytest.raises(ValueError, match="inputs of dimension 2, the data have dimension 3"):
+        check_fit(initial_rnn(4, 2, 2, rng=0), data)
+    with pytest.raises(ValueError, match="predicts 1 classes"):
+        check_fit(initial_rnn(4, 3, 1, rng=0), data)
+    with pytest.raises(ValueError, match="at least one hidden node"):
+        check_fit(initial_rnn(0, 3, 2, rng=0), data)
