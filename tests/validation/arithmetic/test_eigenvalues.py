@@ -238,7 +238,7 @@ def test_flint_itself_gives_up_on_repeated_eigenvalues():
             (Q * J * Q.transpose()).eig()
 
 
-@pytest.mark.parametrize("scale", [0.75, 0.99, 1.01, 1.25])
+@pytest.mark.parametrize("scale", [0.75, 0.99, 1.01, 1.1])
 @pytest.mark.parametrize("noise", [0.0, 0.01])
 def test_bad_eigenvectors_give_wide_enclosures_and_not_wrong_ones(scale, noise, monkeypatch, rng):
     from validation.arithmetic import eigenvalues as module
