@@ -89,7 +89,8 @@ def trajectory_bound(
         ),
     )
     statement = rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula}"
-    return Bound(id, statement, terms, VALID)
+    note = "Evaluated in float64 on the measured runs, without outward rounding."
+    return Bound(id, statement, terms, VALID, notes=(note,))
 
 
 def is_nondecreasing(name: str) -> bool:
