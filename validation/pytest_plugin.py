@@ -31,6 +31,11 @@ def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> Any:
         return None
     if obj.module != collector.module.__name__ or not isinstance(collector, pytest.Module):
         return []
+    for other in vars(collector.module).values():
+        if isinstance(other, claims.Claim) and other.id == obj.id and other is not obj:
+            raise collector.CollectError(
+                f"two claims have the id {obj.id!r}: {obj.location} and {other.location}"
+            )
     return ClaimItem.from_parent(collector, name=obj.id, claim=obj)
 
 

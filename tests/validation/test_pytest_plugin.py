@@ -85,6 +85,17 @@ def test_the_printed_reproducer_fails_too(ran):
     assert "certainly exceeds" in again.stdout
 
 
+def test_two_claims_with_one_id_are_an_error_of_collection(tmp_path):
+    one = LEMMAS[LEMMAS.index("@claim") : LEMMAS.index('@claim("mine.fails"')]
+    text = "from validation import claim, draw\n" + one + one.replace("def holds", "def other")
+    (tmp_path / "twice.py").write_text(text)
+
+    out = run(tmp_path, "twice.py").stdout
+
+    assert "two claims have the id 'mine.holds': twice.py:" in out
+    assert "1 error" in out
+
+
 def test_the_budget_is_an_option(ran):
     assert "--rnnbounds-budget=SECONDS" in run(ran[1], "--help").stdout
 
