@@ -210,6 +210,19 @@ def test_constants_are_exact():
     assert certify(more, at(x=0.7)).conclusion is Conclusion.VIOLATED
 
 
+def test_an_integer_constant_may_be_divided_raised_and_counted_with():
+    def body(xp, x, *, c=3):
+        power = xp.asarray(1.0)
+        for _ in range(c):
+            power = power * x
+        return c / 7 * x**c, 3 * power / 7
+
+    found = certify(claim("test.c", "x", NUMBER, kind="identity")(body), at(x=0.7))
+
+    assert found.conclusion is Conclusion.HOLDS
+    assert found.arithmetic == "rationals"
+
+
 def test_a_rounded_number_in_a_body_is_refused_and_the_line_named():
     def body(xp, x):
         return x, x * (1 / 3)

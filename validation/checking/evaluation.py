@@ -105,7 +105,7 @@ def lift_constant(arithmetic: Any, value: Any) -> Any:
     """A constant as a number of the arithmetic; float64 keeps Python's own."""
     if arithmetic is FLOAT64:
         return value if isinstance(value, int) else float(value)
-    return arithmetic.lift(value)
+    return arithmetic.xp.asarray(value) if isinstance(value, int) else arithmetic.lift(value)
 
 
 _signatures: dict[Any, tuple[str, ...]] = {}
