@@ -19,7 +19,7 @@ from bounds.approximation.residuals import (
     up,
 )
 from bounds.degrees_of_freedom import degrees_of_freedom
-from bounds.terms import VALID, Bound, Condition, Term, log_sum, safe_log, violated
+from bounds.terms import VALID, Bound, Condition, Term, safe_log, violated
 from pruning.checks import Array, Nodes, choice, integer, positive
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def a_priori_bound(pruned: PrunedRNN, T: int, lam: float, form: str = "measured"
             "Fully a priori: kappa <= ||W_h||_2 alpha and ||W_o'||_2 <= ||W_o||_2 alpha, with "
             "alpha = sqrt((20/3) m N(lam)) >= ||A||_F."
         )
-        conditions.append(norm_condition(tau, lam, m))
+        conditions.append(norm_condition(pruned.tau, lam, m))
     log_gain = log_geometric_sum(parts.log_rho + log_kappa, T)
     id = "approximation.a_priori"
     inputs = {
@@ -226,7 +226,9 @@ def size_condition(N: float, k: int, m: int) -> Condition:
 
 def norm_condition(tau: Array, lam: float, m: int) -> Condition:
     """sum_{j in J} 1/q_j <= (5/3) m k, which with the event gives ||A||_F <= sqrt((20/3) m N)."""
-    left = math.exp(log_sum(np.log(lam) - np.log(tau))) if len(tau) else 0.0
+    if len(tau) and tau.min() == 0:
+        return Condition(NORM, False, "tau is 0 at a kept node, where 1/q_j has no counterpart.")
+    left = math.fsum(lam / tau)
     return Condition(
         NORM,
         left <= 5 / 3 * m,

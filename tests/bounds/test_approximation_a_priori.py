@@ -116,6 +116,16 @@ def test_the_output_loss_pays_for_more_than_the_spectral_norm_of_z():
     assert bound["read-out"].value ** 2 >= float(loss)
 
 
+def test_without_a_regulariser_the_residual_is_bounded_but_the_norm_is_not():
+    pruned, x, lam = sampled_pair(4, k=120)
+    S, nodes = pruned.covariance, pruned.nodes
+    zero = np.zeros(len(nodes))
+    plain = pair(pruned.original, nodes, reconstruction_matrix(S, nodes, zero), S, zero)
+    T = x.shape[1]
+    assert a_priori_bound(plain, T, lam).label == "valid"
+    assert NORM in a_priori_bound(plain, T, lam, form="a_priori").label
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
