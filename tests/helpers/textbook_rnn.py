@@ -57,7 +57,8 @@ def loss(name, f, y, gamma):
     if name == "squared":
         return sum((a - b) ** 2 for a, b in zip(f, y)) / 2, np.inf
     if name == "cross_entropy":
-        return cmath.log(sum(cmath.exp(a) for a in f)) - f[y], np.inf
+        top = max(a.real for a in f)
+        return cmath.log(sum(cmath.exp(a - top) for a in f)) + top - f[y], np.inf
     if len(f) == 1:
         mu, gap = y * f[0], np.inf
     else:
