@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +113,25 @@ def test_a_report_takes_the_place_of_an_older_one(rnnbounds, tmp_path, own):
     assert done.returncode == 0, done.stderr
     assert not (report / "figures" / "old.png").exists()
     assert strict((report / "report.json").read_text())["network"]["k"] == 3
+
+
+def test_an_interrupted_report_ends_quietly_and_leaves_the_older_one(tmp_path):
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / "index.html").write_text("the old one")
+    command = [Path(sys.executable).with_name("rnnbounds"), "report", "--epochs", "1000"]
+
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        while not list(tmp_path.glob(".report-*")):
+            assert running.poll() is None
+            time.sleep(0.05)
+        # Ctrl-C reaches the whole group, the workers too.
+        os.killpg(running.pid, signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+
+    assert running.returncode == 130
+    assert "rnnbounds: interrupted" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+    assert (report / "index.html").read_text() == "the old one"

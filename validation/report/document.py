@@ -110,8 +110,13 @@ def network(study: Study) -> dict[str, Any]:
 
 def settings(study: Study) -> dict[str, Any]:
     """Return all that it takes to run the report again."""
+    chosen = study.settings.to_json()
+    if study.model is not None:
+        # Nothing was trained.
+        chosen = {name: chosen[name] for name in ("seeds", "theta", "gamma", "delta")}
     return {
-        **study.settings.to_json(),
+        **chosen,
+        "activations": study.activations,
         "nodes": [entry.k for entry in study.reference.chains],
         "training_seeds": [trial.seed for trial in study.trials],
         "data": {"name": study.data.name, **study.data.settings},
