@@ -332,6 +332,18 @@ def test_a_claim_whose_ratio_stays_tiny_is_called_loose():
     assert "loose" in verify(loose, quick=True).notes[0]
 
 
+def test_a_claim_on_which_float64_mostly_breaks_down_is_not_green():
+    def body(xp, x):
+        return x, x / xp.maximum(x - 5, 0 * x) + 8 * x  # divides by 0 below 5
+
+    breaking = claim("breaks", "x", draw(x=draw.reals(0, 8)))(body)
+
+    outcome = verify(breaking, quick=True)
+
+    assert outcome.verdict.coverage.undecided > outcome.verdict.coverage.evaluated > 0
+    assert outcome.conclusion is Conclusion.UNDECIDED
+
+
 def test_an_outcome_has_no_truth_value():
     with pytest.raises(TypeError, match="no truth value"):
         bool(verify(load_claim("dof.range"), quick=True))

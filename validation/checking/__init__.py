@@ -4,6 +4,9 @@ One module a rung. `verify` calls those that apply to the kind of the claim:
 
 ``sampled.draw_sample(claim, count=, seed=, seconds=) -> Sample``
     Many instances in float64; the worst few are kept.
+    ``sampled.Keeper(claim)`` collects: ``show(instance, score(claim, instance))``, ``sample()``.
+``hypothetical.hypothetical(claim) -> Instance | None``
+    What Hypothesis finds with the settings in force; used by the pytest plugin.
 ``searched.search(claim, start: list[Instance], *, seconds, seed) -> Sample``
     Local optimisation and structured families from the worst draws; same result type.
 ``shrinking.shrink(claim, instance, *, seconds) -> Instance``

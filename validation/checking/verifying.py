@@ -172,7 +172,7 @@ def _deterministic(
     rungs["certified"] = proof = certified(claim, [*instances, *chosen])
     _add_symbolic(claim, rungs)
     coverage = sum((s.coverage for s in samples), Coverage())
-    verdict = _overall(claim, proof, coverage)
+    verdict = _overall(proof, coverage)
     text, described = "", cast(tuple[str, ...], ())
     if proof.conclusion is Conclusion.VIOLATED:
         most = proof.instances[0]
@@ -221,18 +221,21 @@ def _most_suspicious(samples: list[Sample]) -> list[Instance]:
     return list(dict.fromkeys(chosen))
 
 
-def _overall(claim: Claim, proof: Verdict, coverage: Coverage) -> Verdict:
+def _overall(proof: Verdict, coverage: Coverage) -> Verdict:
+    """What the certificates say of the whole; not green where most instances said nothing."""
+    conclusion, message = proof.conclusion, proof.message
     if proof.conclusion in (Conclusion.HOLDS, Conclusion.TIGHT):
         evaluated = proof.coverage.evaluated
         message = (
             f"no violation in {coverage.evaluated} instances; certified on the {evaluated} worst: "
             f"{proof.message}"
         )
-    else:
-        message = proof.message
-    return Verdict(
-        proof.conclusion, proof.evidence, coverage, proof.log_ratio, proof.instances, message
-    )
+        if coverage.undecided:
+            message += f"; float64 broke down on {coverage.undecided} more"
+        if coverage.undecided > coverage.evaluated:
+            conclusion = Conclusion.UNDECIDED
+            message = f"float64 broke down on most instances; {message}"
+    return Verdict(conclusion, proof.evidence, coverage, proof.log_ratio, proof.instances, message)
 
 
 def searched_verdict(found: Sample) -> Verdict:

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .factors import (
-    ArrayFactor,
-    Choice,
-    Factor,
-    Integer,
-    MultiSet,
-    NodeSet,
-    Positive,
-    Probability,
-    Real,
-    Size,
-)
+from .discrete import Choice, Integer, MultiSet, NodeSet, Size
+from .factors import ArrayFactor, Factor, Positive, Probability, Real
 from .matrices import Covariance, Distribution, Orthogonal, Ridge, Sequences, Spectrum
 from .networks import Network, Networks
 from .product import Instance, Product
