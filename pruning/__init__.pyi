@@ -11,6 +11,10 @@ from .reconstruction import reconstruction_matrix as reconstruction_matrix
 from .reconstruction import residual_covariance as residual_covariance
 from .reconstruction import ridge_schur_complement as ridge_schur_complement
 from .rnn import RNN as RNN
+from .selection.derandomised import NodeCertificate as NodeCertificate
+from .selection.derandomised import certified_nodes as certified_nodes
+from .selection.determinantal import sample_determinantal as sample_determinantal
+from .selection.determinantal import sample_volume as sample_volume
 from .selection.dispatch import select_nodes as select_nodes
 from .selection.leverage import leverage_scores as leverage_scores
 from .selection.leverage import sample_leverage as sample_leverage
@@ -31,12 +35,14 @@ __all__ = [
     "Activation",
     "DivergenceError",
     "InterruptedTraining",
+    "NodeCertificate",
     "PrunedRNN",
     "StateCovariance",
     "TrainingResult",
     "TrainingState",
     "activation",
     "baselines",
+    "certified_nodes",
     "gradients",
     "information_loss",
     "initial_rnn",
@@ -48,7 +54,9 @@ __all__ = [
     "reconstruction_matrix",
     "residual_covariance",
     "ridge_schur_complement",
+    "sample_determinantal",
     "sample_leverage",
+    "sample_volume",
     "save_network",
     "select_nodes",
     "selection_weight",

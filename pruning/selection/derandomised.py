@@ -1,0 +1,191 @@
+"""One node set with the guarantee that determinantal or volume sampling gives on average.
+
+Method of conditional expectations (theory, sections 2b and 2c). For `determinantal_nodes` the
+expected residual, given which nodes were kept and which dropped, is a ridge Schur complement: kept
+nodes have tau = 0, undecided ones tau = lam, dropped ones tau = infinity (`dpp.conditional`). A
+decision is then an update of rank one, and the marginal probability of an undecided node j is
+T_jj/lam, T that complement.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg.blas import dger
+
+from pruning.checks import Array, Nodes, covariance, integer, positive
+from pruning.reconstruction import reconstruction_matrix, ridge_schur_complement
+from pruning.selection.determinantal import fill_up, log_elementary
+from pruning.selection.leverage import spectrum
+
+
+@dataclass(frozen=True)
+class NodeCertificate:
+    """A node set with the numbers that certify it, all computed from the set itself.
+
+    Attributes
+    ----------
+    nodes : (k,) integer array
+        In increasing order.
+    lam : float
+        The regulariser of the guarantee.
+    degrees_of_freedom : float
+        N(lam).
+    loss : float
+        L_A(J) at tau = 0.
+    squared_norm : float
+        ||A||_F^2, A the reconstruction matrix at tau = 0.
+    """
+
+    nodes: Nodes
+    lam: float
+    degrees_of_freedom: float
+    loss: float
+    squared_norm: float
+
+    @property
+    def value(self) -> float:
+        """|J|/N + L_A(J)/(lam N), at most 2 up to rounding; 0 where S = 0."""
+        if self.degrees_of_freedom == 0:
+            return 0.0
+        return (len(self.nodes) + self.loss / self.lam) / self.degrees_of_freedom
+
+
+def certified_nodes(S: ArrayLike, lam: float) -> NodeCertificate:
+    """Return a node set with |J|/N(lam) + L_A(J)/(lam N(lam)) <= 2 and its certificate.
+
+    In particular at most 2 N(lam) nodes and L_A <= 2 lam N(lam). Theory section 2b,
+    `dpp.existence` and `dpp.conditional`. Costs O(m^3). Rounding can lift the sum above 2 by its
+    own size where nothing is gained by any decision: S = lam I has the sum 2 for every set.
+
+    Parameters
+    ----------
+    S : (m, m) array
+        Symmetric positive semidefinite; may be singular or zero.
+    lam : float
+        > 0.
+    """
+    lam = positive("lam", lam)
+    S = covariance("S", S)
+    mu, _ = spectrum(S)
+    nodes = determinantal_nodes(S, lam)
+    A = reconstruction_matrix(S, nodes, 0.0)
+    return NodeCertificate(
+        nodes=nodes,
+        lam=lam,
+        degrees_of_freedom=float(np.sum(1 / (1 + lam / mu))),
+        loss=float(np.trace(ridge_schur_complement(S, nodes, 0.0))),
+        squared_norm=float(np.sum(A * A)),
+    )
+
+
+def determinantal_nodes(S: Array, lam: float) -> Nodes:
+    """Decide one node after the other so that lam |J| + L_A never grows in expectation."""
+    m = len(S)
+    mu, U = spectrum(S)
+    # T = lam S (S + lam)^{-1}: everything is undecided.
+    T = np.asfortranarray((U * (lam / (1 + lam / mu))) @ U.T)
+    undecided, kept = np.ones(m, dtype=bool), np.zeros(m, dtype=bool)
+    # Below this a node is spanned by those that were kept, and T_jj is rounding.
+    floor = 64 * np.finfo(float).eps * m * np.maximum(np.diag(T), 0)
+    # Squared norms of the columns, over all rows and over the undecided ones; updated with T.
+    over_all = np.einsum("ij,ij->j", T, T)
+    over_undecided = over_all.copy()
+    while True:
+        diagonal = np.diag(T)
+        candidates = np.flatnonzero(undecided & (diagonal > floor))
+        if not candidates.size:
+            return np.flatnonzero(kept).astype(np.int64)
+        own = diagonal[candidates]
+        moved = over_all[candidates] + over_undecided[candidates] - own**2
+        keep, drop = _changes(own, moved, lam)
+        j = int(candidates[np.argmin(np.minimum(keep, drop))])
+        # The decision itself is made on sums that have not been updated.
+        column, own_j = T[:, j].copy(), float(T[j, j])
+        moved_j = column @ column + column[undecided] @ column[undecided] - own_j**2
+        keep_j, drop_j = _changes(np.array([own_j]), np.array([moved_j]), lam)
+        kept[j] = keep_j[0] <= drop_j[0]
+        factor = -1 / own_j if kept[j] else 1 / (lam - own_j)
+        over_undecided -= T[j] * T[j]
+        undecided[j] = False
+        for sums, rows in ((over_all, column), (over_undecided, np.where(undecided, column, 0.0))):
+            sums += factor * column * (2 * (rows @ T) + factor * (rows @ rows) * column)
+        T = dger(factor, column, column, a=T, overwrite_a=True)
+
+
+def _changes(own: Array, moved: Array, lam: float) -> tuple[Array, Array]:
+    """What keeping and what dropping a node adds to lam E|J| + E L_A.
+
+    p = T_jj/lam is the probability that j is kept. Keeping j adds -T_{:j} T_{j:}/T_jj to T,
+    dropping it adds T_{:j} T_{j:}/(lam - T_jj): weighted by p and 1 - p these sum to 0. The
+    objective moves by the trace, by the diagonal over the undecided nodes, and by j itself.
+    """
+    free = lam - own
+    with np.errstate(divide="ignore"):
+        drop = np.where(free > 0, moved / np.maximum(free, 0) - own, np.inf)
+    return free - moved / own, drop
+
+
+def volume_nodes(S: ArrayLike, k: int) -> Nodes:
+    """Return k nodes with L_A(J) <= (k + 1)/(k + 1 - i) sum_{j > i} mu_j for every i <= k.
+
+    Theory section 2c, `volume.expectation`, derandomised: each node is the one that leaves the
+    smallest expected loss of volume sampling the rest. Costs k eigendecompositions. Where k exceeds
+    the rank of S the first unused nodes fill up, since nothing is left to gain.
+
+    Parameters
+    ----------
+    S : (m, m) array
+        Symmetric positive semidefinite.
+    k : int
+        0..m.
+    """
+    S = covariance("S", S)
+    m = len(S)
+    k = integer("k", k, low=0, high=m)
+    nodes: list[int] = []
+    rest = S
+    rounding = 64 * np.finfo(float).eps * m
+    while len(nodes) < k:
+        left = k - len(nodes)
+        mu, U = np.linalg.eigh(rest)
+        real = mu > rounding * float(np.max(np.diag(S), initial=0.0))
+        mu, U = mu[real], U[:, real]
+        gains = (U * U) @ mu
+        candidates = np.flatnonzero(gains > rounding * np.diag(S))
+        candidates = candidates[~np.isin(candidates, nodes)]
+        if not candidates.size:
+            break
+        # After node j the rest has e_i = sum_l p_jl e_i(mu without mu_l), p_jl = U_jl^2 mu_l/gain.
+        shares = (U[candidates] ** 2) * mu / gains[candidates, None]
+        with np.errstate(divide="ignore"):
+            logs = np.log(shares)
+        expected = _log_mean(logs, _without(np.log(mu), left))
+        if np.isfinite(expected).all():
+            expected -= _log_mean(logs, _without(np.log(mu), left - 1))
+            j = int(candidates[np.argmin(expected)])
+        else:  # the rank is used up: any independent nodes leave nothing
+            j = int(candidates[np.argmax(gains[candidates])])
+        nodes.append(j)
+        rest = ridge_schur_complement(S, np.array(nodes), 0.0)
+    return fill_up(np.array(sorted(nodes), dtype=np.int64), k, m)
+
+
+def _without(log_mu: Array, i: int) -> Array:
+    """Return log e_i of all but mu_l, for every l."""
+    r = len(log_mu)
+    if i > r - 1:
+        return np.full(r, -np.inf)
+    before = log_elementary(log_mu, i)
+    after = log_elementary(log_mu[::-1], i)
+    # e_i without l = sum_a e_a(before l) e_{i-a}(after l).
+    return np.array([np.logaddexp.reduce(before[n] + after[r - 1 - n][::-1]) for n in range(r)])
+
+
+def _log_mean(log_shares: Array, log_values: Array) -> Array:
+    if not np.isfinite(log_values).any():
+        return np.full(len(log_shares), -math.inf)
+    return np.logaddexp.reduce(log_shares + log_values, axis=1)
