@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
 
 from pruning.checks import Array, Nodes, covariance, integer, positive
@@ -70,14 +70,14 @@ def sample_volume(S: ArrayLike, k: int, rng: np.random.Generator | int | None = 
     return fill_up(nodes, k, len(S))
 
 
-def sample_projection(U: Array, chosen: Nodes | Array, rng: np.random.Generator) -> Nodes:
+def sample_projection(U: Array, chosen: NDArray[np.bool_], rng: np.random.Generator) -> Nodes:
     """Draw from the determinantal process of the projection on the chosen columns of U.
 
     Node after node, each with probability proportional to its squared distance from the span of
     those before it. Costs O(m r^2), r = min(chosen, not chosen) columns: the complement of a
     projection process is that of the complementary projection.
     """
-    m, chosen = len(U), np.asarray(chosen, dtype=bool)
+    m = len(U)
     count = int(chosen.sum())
     if 2 * count > m:
         complement = qr(U[:, chosen])[0][:, count:]
@@ -116,7 +116,7 @@ def _draw(weights: Array, rng: np.random.Generator) -> int:
     return min(j, int(np.flatnonzero(weights)[-1]))
 
 
-def _choose_by_product(log_mu: Array, k: int, rng: np.random.Generator) -> Array:
+def _choose_by_product(log_mu: Array, k: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Choose k of the eigenvalues with probability proportional to their product."""
     r = len(log_mu)
     tables = log_elementary(log_mu, k)
