@@ -1,0 +1,209 @@
+"""Local optimisation of log(left/right) over an instance's real numbers, by four methods.
+
+Each takes (trials, space, value at the start, generator, trials allowed) and returns nothing: what
+it finds, `Trials` remembers. No method is right for all claims. Coordinates suit ridges along one
+number, the covariance matrix of the evolution strategy turned ones and the boundary of the
+hypotheses, the simplex few numbers without derivatives, the gradient many numbers with them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arithmetic import FLOAT64, Unsupported
+from ..claims import Claim
+from ..instances import Instance
+from .evaluation import NUMERICAL, _entries, log_ratio, sides
+from .space import Space
+from .trials import Trials
+
+Array = NDArray[np.float64]
+Climb = Callable[[Trials, Space, float, np.random.Generator, int], None]
+SMALLEST_STEP = 1e-10
+WORST = 1e9  # stands for -inf where a method needs numbers
+
+
+def coordinates(
+    trials: Trials, space: Space, value: float, rng: np.random.Generator, allowed: int
+) -> None:
+    """One number at a time, each with a step of its own that grows on success; then all at once."""
+    point = space.start
+    step = np.full(point.size, 0.5)
+    last = trials.count + allowed
+    while point.size and step.max() > SMALLEST_STEP:
+        before = point.copy()
+        for i in rng.permutation(point.size):
+            if trials.count >= last or value == math.inf:
+                return
+            for move in (step[i], -step[i]):
+                tried = point.copy()
+                tried[i] += move
+                found = trials.attempt(space.at(tried)).value
+                if found > value:
+                    point, value = tried, found
+                    step[i] = 2 * move
+                    break
+            else:
+                step[i] /= -4
+        while not np.array_equal(point, before) and trials.count < last:
+            tried = 2 * point - before
+            found = trials.attempt(space.at(tried)).value
+            if not found > value:
+                break
+            before, point, value = point, tried, found
+        step = np.clip(np.abs(step), 0, 8.0)
+
+
+def evolution(
+    trials: Trials, space: Space, value: float, rng: np.random.Generator, allowed: int
+) -> None:
+    """The (1+1) evolution strategy with covariance adaptation.
+
+    Trials that miss a hypothesis shrink the distribution along the direction that led there
+    (Arnold and Hansen 2012), so that the search goes along the boundary.
+    """
+    point = space.start
+    n = point.size
+    if n == 0:
+        return
+    A, sigma = np.eye(n), 10.0 ** rng.uniform(-3, 0)
+    path, fading = np.zeros(n), np.zeros(n)
+    rate, target, damping = 2 / 11, 2 / 11, 1 + n / 2
+    c, c_cov, c_fade, shrink = 2 / (n + 2), 2 / (n**2 + 6), 1 / (n + 2), 0.1 / (n + 2)
+    last = trials.count + allowed
+    while trials.count < last and sigma > SMALLEST_STEP and value < math.inf:
+        z = rng.standard_normal(n)
+        move = A @ z
+        tried = point + sigma * move
+        found = trials.attempt(space.at(tried))
+        if found.excess > 0:
+            fading = (1 - c_fade) * fading + c_fade * move
+            w = _solved(A, fading)
+            A = A - shrink * np.outer(fading, w) / max(float(w @ w), 1e-300)
+            if not found.value > value:
+                continue
+        success = found.value > value
+        rate = (1 - 1 / 12) * rate + float(success) / 12
+        sigma = min(sigma * math.exp((rate - target) / (damping * (1 - target))), 10.0)
+        if success:
+            point, value = tried, found.value
+            path = (1 - c) * path + math.sqrt(c * (2 - c)) * move
+            w = _solved(A, path)
+            norm = max(float(w @ w), 1e-300)
+            a = math.sqrt(1 - c_cov)
+            b = a / norm * (math.sqrt(1 + c_cov / (1 - c_cov) * norm) - 1)
+            A = a * A + b * np.outer(path, w)
+
+
+def _solved(A: Array, v: Array) -> Array:
+    try:
+        solution: Array = np.linalg.solve(A, v)
+    except np.linalg.LinAlgError:
+        return np.zeros_like(v)
+    return solution
+
+
+def simplex(
+    trials: Trials, space: Space, value: float, rng: np.random.Generator, allowed: int
+) -> None:
+    """Nelder and Mead's method, from a simplex of random size."""
+    from scipy.optimize import minimize
+
+    point = space.start
+    n = point.size
+    if n == 0:
+        return
+    size = 10.0 ** rng.uniform(-3, 0)
+    corners = np.vstack([point, point + size * np.linalg.qr(rng.standard_normal((n, n)))[0]])
+
+    def worth(z: Array) -> float:
+        found = trials.attempt(space.at(z)).value
+        return -found if math.isfinite(found) else math.copysign(WORST, -found)
+
+    options = {"initial_simplex": corners, "maxfev": allowed, "adaptive": n > 4, "xatol": 0.0}
+    minimize(worth, point, method="Nelder-Mead", options={**options, "fatol": 1e-14})
+
+
+class _EnoughError(Exception):
+    """The climb's share is used up."""
+
+
+def gradient(
+    trials: Trials, space: Space, value: float, rng: np.random.Generator, allowed: int
+) -> None:
+    """L-BFGS with differences, on a smoothed maximum over the entries.
+
+    Missed hypotheses cost in proportion; the point where it ends is drawn back towards the start
+    until they are met.
+    """
+    from scipy.optimize import minimize
+
+    start = space.start
+    if start.size == 0:
+        return
+    last = trials.count + allowed
+    sharpness = 10.0 ** rng.uniform(1, 3)
+    price = 10.0 ** rng.uniform(0, 3)
+
+    def worth(z: Array) -> float:
+        if trials.count >= last:
+            raise _EnoughError
+        trials.tick()
+        instance = space.at(z)
+        cost = price * min(trials.excess(instance), WORST) if trials.claim.hypotheses else 0.0
+        return min(cost - smoothed(trials.claim, instance, sharpness), WORST)
+
+    def with_slope(z: Array) -> tuple[float, Array]:
+        here = worth(z)
+        slope = np.array([worth(z + h) for h in 1e-7 * np.eye(z.size)])
+        slope = np.clip((slope - here) / 1e-7, -WORST, WORST)
+        seen.append((here, z.copy()))
+        return here, slope
+
+    seen = [(math.inf, start)]
+    with contextlib.suppress(_EnoughError):
+        minimize(with_slope, start, jac=True, method="L-BFGS-B")
+    _drawn_back(trials, space, start, min(seen, key=lambda point: point[0])[1])
+
+
+def _drawn_back(trials: Trials, space: Space, inside: Array, end: Array) -> None:
+    """The farthest point towards `end` that meets the hypotheses, by bisection."""
+    if trials.attempt(space.at(end)).excess == 0:
+        return
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        if trials.attempt(space.at(inside + middle * (end - inside))).excess == 0:
+            low = middle
+        else:
+            high = middle
+
+
+def smoothed(claim: Claim, instance: Instance, sharpness: float) -> float:
+    """The soft maximum of log(left/right) over the entries; -1e9 where there is none."""
+    try:
+        left, right = sides(claim, instance, FLOAT64)
+    except (*NUMERICAL, Unsupported):
+        return -WORST
+    if claim.kind == "inequality" and max(np.ndim(left), np.ndim(right)) > 0:
+        logs: Any = _entries(*np.broadcast_arrays(left, right)).ravel()
+        logs = logs[~np.isnan(logs)]
+        if logs.size and np.isfinite(logs.max()):
+            weights = np.exp(sharpness * (logs - logs.max()))
+            return float(logs.max() + math.log(weights.sum()) / sharpness)
+    value = log_ratio(claim.kind, left, right)
+    return value if math.isfinite(value) else math.copysign(WORST, value) if value else 0.0
+
+
+METHODS: dict[str, Climb] = {
+    "coordinates": coordinates,
+    "evolution": evolution,
+    "simplex": simplex,
+    "gradient": gradient,
+}

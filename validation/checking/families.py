@@ -1,0 +1,299 @@
+"""Structured moves: exact ties, rank one, equal rows, aligned directions, ratio exactly 1, ...
+
+Violations can sit on sets that no gradient finds: two numbers equal, a parameter equal to an
+eigenvalue, a row of zeros. A move puts an instance onto such a set, or draws one of its factors
+anew from the factor's own families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..claims import Claim
+from ..instances import Instance
+from ..instances.sources import NumpySource
+
+Array = NDArray[np.float64]
+
+
+class Leaf(NamedTuple):
+    """A part of the numbers that belongs together, with its shape."""
+
+    start: int
+    stop: int
+    shape: tuple[int, ...]
+
+
+def leaves(claim: Claim, instance: Instance) -> list[Leaf]:
+    """The arrays that the instance's numbers are made of."""
+    found = []
+    start = 0
+    for name, factor in claim.instances.factors.items():
+        raw = instance.raw[name]
+        size = factor.parameters(raw).values.size
+        shapes = [np.shape(value) for value in _arrays(raw)]
+        if sum(int(np.prod(shape)) for shape in shapes) != size:
+            shapes = [(size,)]
+        for shape in shapes:
+            stop = start + int(np.prod(shape))
+            if stop > start:
+                found.append(Leaf(start, stop, shape))
+            start = stop
+    return found
+
+
+def _arrays(raw: Any) -> list[Any]:
+    if isinstance(raw, dict):
+        return [array for value in raw.values() for array in _arrays(value)]
+    if isinstance(raw, float) or (isinstance(raw, np.ndarray) and raw.dtype.kind == "f"):
+        return [raw]
+    return []
+
+
+def moved(
+    claim: Claim, instance: Instance, rng: np.random.Generator, others: list[Instance] | None = None
+) -> Instance:
+    """One structured move away, at random; `others` are instances to take parts of."""
+    kind = rng.choice(["entry", "array", "tie", "factor", "other", "smaller"], p=_SHARES)
+    if kind == "factor":
+        return _redrawn(claim, instance, rng)
+    if kind == "other":
+        return _crossed(instance, rng, others or [])
+    if kind == "smaller":
+        return _smaller(claim, instance, rng)
+    numbers = claim.instances.parameters(instance)
+    values = numbers.values.copy()
+    if not values.size:
+        return _redrawn(claim, instance, rng)
+    parts = leaves(claim, instance)
+    if kind == "entry":
+        i = int(rng.integers(values.size))
+        values[i] = _entry(values, i, numbers.low[i], numbers.high[i], rng)
+    elif kind == "array":
+        leaf = parts[int(rng.integers(len(parts)))]
+        array = values[leaf.start : leaf.stop].reshape(leaf.shape)
+        values[leaf.start : leaf.stop] = _array(array, rng).ravel()
+    else:
+        values = _tie(values, parts, rng)
+    values = np.clip(np.nan_to_num(values), numbers.low, numbers.high)
+    return claim.instances.with_parameters(instance, values)
+
+
+_SHARES = [0.3, 0.25, 0.15, 0.15, 0.1, 0.05]
+
+
+def snaps(claim: Claim, instance: Instance) -> Iterator[Instance]:
+    """Every number set to 0, 1, -1, a power of two, an integer, and to every other number."""
+    numbers = claim.instances.parameters(instance)
+    for i, value in enumerate(numbers.values):
+        options = [0.0, 1.0, -1.0, float(np.rint(value)), _power(value)]
+        options += [float(v) for v in numbers.values]
+        for option in dict.fromkeys(options):
+            option = float(np.clip(option, numbers.low[i], numbers.high[i]))
+            if option != value:
+                values = numbers.values.copy()
+                values[i] = option
+                yield claim.instances.with_parameters(instance, values)
+
+
+def _power(value: float) -> float:
+    if value == 0 or not np.isfinite(value):
+        return 0.0
+    return float(np.copysign(2.0 ** np.rint(np.log2(abs(value))), value))
+
+
+def _entry(values: Array, i: int, low: float, high: float, rng: np.random.Generator) -> float:
+    value, other = values[i], values[int(rng.integers(values.size))]
+    near = 2.0 ** -float(rng.integers(8, 40))
+    options = [
+        0.0, 1.0, -1.0, -value, float(np.rint(value)), _power(value), other, -other,
+        other * (1 + near), value * 10.0 ** float(rng.integers(1, 7)),
+        value * 10.0 ** -float(rng.integers(1, 7)), 2 * value, value / 2,
+        float(rng.integers(-3, 4)), low, high,
+    ]  # fmt: skip
+    options = [option for option in options if np.isfinite(option)]
+    return options[int(rng.integers(len(options)))]
+
+
+def _array(array: Array, rng: np.random.Generator) -> Array:
+    move = _ARRAY_MOVES[int(rng.integers(len(_ARRAY_MOVES)))]
+    with np.errstate(all="ignore"):
+        try:
+            return np.asarray(move(array, rng), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            return array
+
+
+def _scaled(array: Array, rng: np.random.Generator) -> Array:
+    return array * 10.0 ** float(rng.integers(-6, 7))
+
+
+def _rounded(array: Array, rng: np.random.Generator) -> Array:
+    unit = 2.0 ** float(rng.integers(-3, 1))
+    return np.rint(array / unit) * unit
+
+
+def _to_signs(array: Array, rng: np.random.Generator) -> Array:
+    return np.sign(array)
+
+
+def _all_equal(array: Array, rng: np.random.Generator) -> Array:
+    return np.full_like(array, array.flat[int(rng.integers(array.size))])
+
+
+def _equal_slices(array: Array, rng: np.random.Generator) -> Array:
+    """One slice along an axis equals another, up to sign, or nearly."""
+    axis = int(rng.integers(max(array.ndim, 1)))
+    result = np.moveaxis(np.atleast_1d(array).copy(), axis, 0)
+    i, j = rng.integers(len(result), size=2)
+    result[i] = result[j] * rng.choice([1.0, 1.0, -1.0, 1 + 2.0**-20])
+    return np.moveaxis(result, 0, axis).reshape(array.shape)
+
+
+def _zero_slice(array: Array, rng: np.random.Generator) -> Array:
+    axis = int(rng.integers(max(array.ndim, 1)))
+    result = np.moveaxis(np.atleast_1d(array).copy(), axis, 0)
+    result[int(rng.integers(len(result)))] = 0.0
+    return np.moveaxis(result, 0, axis).reshape(array.shape)
+
+
+def _alternating(array: Array, rng: np.random.Generator) -> Array:
+    """Period two along an axis."""
+    axis = int(rng.integers(max(array.ndim, 1)))
+    result = np.moveaxis(np.atleast_1d(array).copy(), axis, 0)
+    result[:] = result[:1]
+    result[1::2] *= rng.choice([-1.0, 0.0])
+    return np.moveaxis(result, 0, axis).reshape(array.shape)
+
+
+def _geometric(array: Array, rng: np.random.Generator) -> Array:
+    axis = int(rng.integers(max(array.ndim, 1)))
+    result = np.moveaxis(np.atleast_1d(array).copy(), axis, 0)
+    powers = rng.choice([0.5, 0.1, 0.9, 2.0]) ** np.arange(len(result))
+    result[:] = result[:1] * powers.reshape(-1, *[1] * (result.ndim - 1))
+    return np.moveaxis(result, 0, axis).reshape(array.shape)
+
+
+def _of_singular_values(change: Callable[[Array, np.random.Generator], Array]) -> Any:
+    def move(array: Array, rng: np.random.Generator) -> Array:
+        if array.ndim != 2:
+            return _scaled(array, rng)
+        U, s, V = np.linalg.svd(array, full_matrices=False)
+        return (U * change(s, rng)) @ V
+
+    return move
+
+
+def _first_only(s: Array, rng: np.random.Generator) -> Array:
+    return np.where(np.arange(s.size) == 0, s, 0.0)
+
+
+def _equal(s: Array, rng: np.random.Generator) -> Array:
+    return np.full_like(s, s.max(initial=0.0) or 1.0)
+
+
+def _nearly_singular(s: Array, rng: np.random.Generator) -> Array:
+    return np.where(np.arange(s.size) == s.size - 1, s * 2.0**-20, s)
+
+
+def _diagonal(array: Array, rng: np.random.Generator) -> Array:
+    if array.ndim != 2:
+        return _rounded(array, rng)
+    return np.where(np.eye(*array.shape) > 0, array, 0.0)
+
+
+def _rotated_to_axes(array: Array, rng: np.random.Generator) -> Array:
+    """The singular values on the diagonal."""
+    if array.ndim != 2:
+        return np.sort(array, axis=None)[::-1].reshape(array.shape)
+    result = np.zeros_like(array)
+    np.fill_diagonal(result, np.linalg.svd(array, compute_uv=False))
+    return result
+
+
+def _norm_one(array: Array, rng: np.random.Generator) -> Array:
+    """The largest entry, the Frobenius norm or the spectral norm becomes 1."""
+    norms = [np.abs(array).max(), np.sqrt((array**2).sum())]
+    if array.ndim == 2:
+        norms.append(np.linalg.norm(array, 2))
+    norm = norms[int(rng.integers(len(norms)))]
+    return array / norm if norm > 0 else array
+
+
+_ARRAY_MOVES: list[Any] = [
+    _scaled, _rounded, _to_signs, _all_equal, _equal_slices, _zero_slice, _alternating,
+    _geometric, _diagonal, _rotated_to_axes, _norm_one, _of_singular_values(_first_only),
+    _of_singular_values(_equal), _of_singular_values(_nearly_singular),
+    lambda array, rng: np.zeros_like(array),
+    lambda array, rng: np.abs(array),
+    lambda array, rng: -array,
+]  # fmt: skip
+
+
+def _tie(values: Array, parts: list[Leaf], rng: np.random.Generator) -> Array:
+    """One array tied to another: a number to its norms or eigenvalues, rows to its directions."""
+    to = parts[int(rng.integers(len(parts)))]
+    source = parts[int(rng.integers(len(parts)))]
+    array = values[source.start : source.stop].reshape(source.shape)
+    result = values.copy()
+    if to.stop - to.start == 1:
+        result[to.start] = _derived(array, rng)
+        return result
+    try:
+        directions = np.linalg.svd(array)[0 if rng.integers(2) else 2] if array.ndim == 2 else array
+    except np.linalg.LinAlgError:
+        return result
+    rows = [directions[:, 0], directions[0]] if directions.ndim == 2 else [directions.ravel()]
+    fitting = [row for row in rows if row.size == to.shape[-1]]
+    if fitting:
+        target = result[to.start : to.stop].reshape(-1, to.shape[-1])
+        target[int(rng.integers(len(target)))] = fitting[int(rng.integers(len(fitting)))]
+        result[to.start : to.stop] = target.ravel()
+    elif source.stop - source.start == 1:
+        result[to.start + int(rng.integers(to.stop - to.start))] = values[source.start]
+    return result
+
+
+def _derived(array: Array, rng: np.random.Generator) -> float:
+    """A number that is equal to an entry, a norm, an eigenvalue of A A^T, or an inverse."""
+    options = [float(v) for v in array.ravel()[:8]]
+    options += [float(np.abs(array).max()), float((array**2).sum()), float(np.abs(array).sum())]
+    if array.ndim == 2:
+        try:
+            s = np.linalg.svd(array, compute_uv=False)
+        except np.linalg.LinAlgError:
+            s = np.zeros(0)
+        options += [float(v) for v in s] + [float(v * v) for v in s]
+    value = options[int(rng.integers(len(options)))]
+    factor = float(rng.choice([1, 1, 1, 2, 0.5, 3, 1 / 3, 1 + 2.0**-20, 1 - 2.0**-20, -1]))
+    return factor / value if value and not rng.integers(4) else factor * value
+
+
+def _redrawn(claim: Claim, instance: Instance, rng: np.random.Generator) -> Instance:
+    names = list(claim.instances.factors)
+    name = names[int(rng.integers(len(names)))]
+    value = claim.instances.factors[name].make(NumpySource(rng), instance.sizes)
+    return Instance(instance.sizes, {**instance.raw, name: value})
+
+
+def _crossed(instance: Instance, rng: np.random.Generator, others: list[Instance]) -> Instance:
+    fitting = [other for other in others if other.sizes == instance.sizes]
+    if not fitting:
+        return instance
+    other = fitting[int(rng.integers(len(fitting)))]
+    names = list(instance.raw)
+    name = names[int(rng.integers(len(names)))]
+    return Instance(instance.sizes, {**instance.raw, name: other.raw[name]})
+
+
+def _smaller(claim: Claim, instance: Instance, rng: np.random.Generator) -> Instance:
+    sizes = [name for name, size in instance.sizes.items() if size > 0]
+    if not sizes:
+        return instance
+    name = sizes[int(rng.integers(len(sizes)))]
+    smaller = claim.instances.drop(instance, name, int(rng.integers(instance.sizes[name])))
+    return instance if smaller is None else smaller

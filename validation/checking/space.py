@@ -1,0 +1,65 @@
+"""The real numbers of an instance as a point that a climb can move."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..claims import Claim
+from ..instances import Instance
+
+Array = NDArray[np.float64]
+KNEE = 1e-3  # where the logarithmic scale of real numbers becomes linear, of a factor's largest
+
+
+class Space:
+    """Coordinates in which a step of 1 is a large one.
+
+    Numbers that live on a logarithmic scale move on it. The others move in units of the largest
+    number of their factor, or with `logarithmic` by a signed logarithm, which reaches numbers of
+    very different sizes.
+    """
+
+    def __init__(self, claim: Claim, instance: Instance, logarithmic: bool = False) -> None:
+        self.claim, self.instance = claim, instance
+        self.numbers = claim.instances.parameters(instance)
+        values = self.numbers.values
+        self.free = np.flatnonzero(self.numbers.low < self.numbers.high)
+        self.log = self.numbers.log
+        self.logarithmic = logarithmic
+        self.unit = np.ones(values.size)
+        start = 0
+        for name, factor in claim.instances.factors.items():
+            stop = start + factor.parameters(instance.raw[name]).values.size
+            if stop > start:
+                largest = float(np.abs(values[start:stop]).max())
+                self.unit[start:stop] = largest if 0 < largest < np.inf else 1.0
+            start = stop
+
+    @property
+    def start(self) -> Array:
+        """The instance's own point."""
+        return self._out(self.numbers.values)[self.free]
+
+    def at(self, point: Array) -> Instance:
+        """The instance at a point, clipped to what its factors allow."""
+        whole = self._out(self.numbers.values)
+        moved = whole.copy()
+        moved[self.free] = point
+        values = self._back(moved)
+        values = np.where(moved == whole, self.numbers.values, values)  # unmoved means unchanged
+        values = np.clip(np.nan_to_num(values), self.numbers.low, self.numbers.high)
+        return self.claim.instances.with_parameters(self.instance, values)
+
+    def _out(self, values: Array) -> Array:
+        with np.errstate(all="ignore"):
+            straight = values / self.unit
+            if self.logarithmic:
+                straight = np.arcsinh(straight / KNEE)
+            return np.where(self.log, np.log(np.where(self.log, values, 1.0)), straight)
+
+    def _back(self, point: Array) -> Array:
+        with np.errstate(all="ignore"):
+            point = np.clip(point, -700, 700)
+            straight = np.sinh(point) * KNEE if self.logarithmic else point
+            return np.where(self.log, np.exp(point), straight * self.unit)

@@ -1,0 +1,294 @@
+"""The trials of a search: what each is worth, how many there were, and when to stop.
+
+A trial is worth log(left/right). Where that says nothing, a stand-in ranks it below all that count,
+so that a climb can start there: how negative the left side is, or how far the instance is from
+meeting the hypotheses.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arithmetic import FLOAT64, Unsupported
+from ..claims import Claim
+from ..instances import Instance
+from ..verdict import Conclusion, Coverage
+from .certified import certify
+from .evaluation import NUMERICAL, hypothesis, log_ratio, score, sides
+from .sampled import KEPT_STRANGE, VISIBLE, Sample
+
+NEGATIVE = -1e3  # a left side below 0 ranks here and below
+OUTSIDE = -3e3  # hypotheses not met: here and below
+CERTIFICATES = 200
+FAINT = 1e-12  # below it float64 sees nothing
+FAINT_CERTIFICATES = 40
+KEPT = 12
+A_KIND = 3  # kept of the same sizes and discrete parts
+Progress = Callable[[float, float], None]
+
+
+class SpentError(BaseException):
+    """The time, or the number of trials, is used up.
+
+    Not an `Exception`: it has to pass through Hypothesis, which takes those for failures.
+    """
+
+
+class Trial(NamedTuple):
+    """What an instance is worth.
+
+    Attributes
+    ----------
+    value : float
+        log(left/right) or a stand-in; -inf where there is nothing to climb by.
+    excess : float
+        By how much the worst hypothesis is missed, as a logarithm; 0 where all are met.
+    """
+
+    value: float
+    excess: float = 0.0
+
+
+class Trials:
+    """Evaluates instances within a budget and remembers the best, some of each kind.
+
+    What looks violated beyond doubt of rounding, and by more than is certified already, is
+    certified before it counts: 0/0 in float64 can look like any ratio and would lead a climb away.
+
+    Parameters
+    ----------
+    claim : Claim
+        A deterministic one.
+    seconds : float
+        Wall-clock time from now.
+    most : int or None
+        Trials, where a run has to be reproduced exactly.
+    progress : function of (share of the budget spent, largest log ratio so far)
+        Called now and then.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        seconds: float = math.inf,
+        most: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.claim = claim
+        self.begun = time.monotonic()
+        self.end = self.begun + seconds
+        self.seconds = seconds
+        self.most = most
+        self.progress = progress
+        self.count = 0  # evaluations of the body, for whatever purpose
+        self.drawn = self.rejected = self.evaluated = self.undecided = 0
+        self.checks = CERTIFICATES
+        self.faint_checks = FAINT_CERTIFICATES
+        self.certified = 0.0  # the largest log ratio of a certified violation
+        self.violations: list[tuple[float, Instance]] = []
+        self.elite: list[tuple[float, Instance]] = []
+        self.strange: list[Instance] = []
+        self.strict = False
+        self.best: tuple[float, Instance] | None = None  # of the climb under way
+
+    def tick(self) -> None:
+        """Count an evaluation.
+
+        Raises
+        ------
+        SpentError
+            If the budget does not allow another one.
+        """
+        if self.most is not None and self.count >= self.most:
+            raise SpentError
+        now = time.monotonic()
+        if now > self.end:
+            raise SpentError
+        self.count += 1
+        if self.progress is not None and self.count % 64 == 0:
+            self.progress(self._spent(now), self.elite[0][0] if self.elite else -math.inf)
+
+    def _spent(self, now: float) -> float:
+        shares = [self.count / self.most] if self.most else []
+        if math.isfinite(self.seconds) and self.seconds > 0:
+            shares.append((now - self.begun) / self.seconds)
+        return min(1.0, max(shares, default=0.0))
+
+    def attempt(self, instance: Instance) -> Trial:
+        """Evaluate one instance and keep it if it is good; raises as `tick`."""
+        self.tick()
+        self.drawn += 1
+        trial = self._measured(instance)
+        if trial.value > (self.best[0] if self.best else -math.inf):
+            self.best = (trial.value, instance)
+        return trial
+
+    def _measured(self, instance: Instance) -> Trial:
+        found = score(self.claim, instance)
+        excess = self.excess(instance) if self.strict or not found.met else 0.0
+        if not found.met or excess > 0:
+            self.rejected += 1
+            # Hypotheses that look met although the score says no: `given` rejects, nothing to climb
+            return Trial(OUTSIDE - min(excess, 1e3) if excess > 0 else -math.inf, excess)
+        value = found.log_ratio
+        if math.isnan(value):
+            return self._lost(instance)
+        if value > max(VISIBLE, 1.1 * self.certified):
+            return self._vetted(instance)
+        if 0 < value <= VISIBLE:
+            if value > FAINT and self.faint_checks > 0 and not self.violations:
+                self.faint_checks -= 1
+                return self._vetted(instance)
+            value = 0.0  # else the climb would follow the rounding upwards
+        self.evaluated += 1
+        return Trial(self._stand_in(instance) if value == -math.inf else value)
+
+    def _lost(self, instance: Instance) -> Trial:
+        self.undecided += 1
+        if len(self.strange) < KEPT_STRANGE:
+            self.strange.append(instance)
+        return Trial(-math.inf)
+
+    def _vetted(self, instance: Instance) -> Trial:
+        """The true worth of what looks like a violation."""
+        if self.checks <= 0:
+            return self._lost(instance)
+        self.checks -= 1
+        certificate = certify(self.claim, instance)
+        if certificate.inadmissible:
+            self.rejected += 1
+            return Trial(-math.inf)
+        if certificate.conclusion is Conclusion.UNDECIDED:
+            return self._lost(instance)
+        self.evaluated += 1
+        value = certificate.log_ratio
+        if certificate.conclusion is Conclusion.VIOLATED and value > self.certified:
+            if not self.violations:
+                self._shorten()
+            self.certified = value
+            self.violations.append((value, instance))
+        return Trial(value)
+
+    def _shorten(self) -> None:
+        """After the first violation: as long again as it took to find, to see how bad it gets."""
+        now = time.monotonic()
+        self.end = min(self.end, now + max(1.0, now - self.begun))
+        if self.most is not None:
+            self.most = min(self.most, 2 * self.count + 200)
+
+    def _stand_in(self, instance: Instance) -> float:
+        """Rank left sides at or below 0 by left/right."""
+        if self.claim.kind != "inequality":
+            return NEGATIVE
+        try:
+            left, right = (
+                np.asarray(side, dtype=float) for side in sides(self.claim, instance, FLOAT64)
+            )
+        except (*NUMERICAL, Unsupported):
+            return -math.inf
+        if not left.size or not right.size:
+            return -math.inf
+        with np.errstate(all="ignore"):
+            ratio = float(np.max(np.where(right > 0, left / right, -np.inf), initial=-np.inf))
+        return NEGATIVE - min(math.log1p(max(-ratio, 0.0)), 1e3)
+
+    def excess(self, instance: Instance) -> float:
+        """By how much the worst hypothesis is missed; 0 where all look met, without tolerance."""
+        worst = 0.0
+        for name in self.claim.hypotheses:
+            try:
+                pair = hypothesis(self.claim, name, instance, FLOAT64)
+            except (*NUMERICAL, Unsupported):
+                return math.inf
+            worst = max(worst, missed(*pair))
+        return worst
+
+    def demand_hypotheses(self, instances: list[Instance]) -> None:
+        """From now on a hypothesis missed by rounding counts as missed, where any start meets all.
+
+        A climb along the boundary would otherwise end on its far side, where nothing counts.
+        """
+        if self.claim.hypotheses:
+            self.strict = any(self.excess(instance) == 0 for instance in instances)
+
+    def begin(self, value: float, instance: Instance) -> None:
+        """Start a climb."""
+        self.best = (value, instance)
+
+    def finish(self) -> bool:
+        """End the climb; whether it made the elite better."""
+        better = self.best is not None and self.keep(*self.best)
+        self.best = None
+        return better
+
+    def keep(self, value: float, instance: Instance) -> bool:
+        """Put an instance into the elite, a few of each kind; whether it got in."""
+        if value == -math.inf:
+            return False
+        kind = kind_of(instance)
+        alike = [i for i, (_, other) in enumerate(self.elite) if kind_of(other) == kind]
+        if any(_close(value, self.elite[i][0]) for i in alike):
+            return False
+        if len(alike) >= A_KIND:
+            last = alike[-1]
+            if value <= self.elite[last][0]:
+                return False
+            del self.elite[last]
+        elif len(self.elite) >= KEPT:
+            if value <= self.elite[-1][0]:
+                return False
+            del self.elite[-1]
+        place = next((i for i, (v, _) in enumerate(self.elite) if v < value), len(self.elite))
+        self.elite.insert(place, (value, instance))
+        return True
+
+    def sample(self) -> Sample:
+        """What was found: certified violations, then the elite, the largest ratios first."""
+        found = {instance: value for value, instance in self.violations[-A_KIND:]}
+        for value, instance in self.elite:
+            found.setdefault(instance, value if value > NEGATIVE else -math.inf)
+        ranked = sorted(
+            ((v, i) for i, v in found.items() if i is not None and self._counts(v, i)),
+            key=lambda item: -item[0],
+        )
+        coverage = Coverage(self.drawn, self.rejected, self.evaluated, self.undecided)
+        return Sample(coverage, ranked, list(self.strange))
+
+    def _counts(self, value: float, instance: Instance) -> bool:
+        return value > -math.inf or score(self.claim, instance).met
+
+
+def missed(left: Any, right: Any) -> float:
+    """By how much left <= right is missed: 0 where it is met, inf where it is not finite."""
+    left, right = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        return math.inf
+    gap = float(np.max(left - right, initial=0.0))
+    if gap <= 0:
+        return 0.0
+    ratio = log_ratio("inequality", left, right)
+    # Against a right side at or below 0 no ratio tells near from far.
+    return ratio if 0 < ratio < math.inf else float(np.arcsinh(gap))
+
+
+def kind_of(instance: Instance) -> tuple[Any, ...]:
+    """The sizes and the discrete parts: what a climb leaves as it is."""
+    discrete: list[Any] = [tuple(instance.sizes.items())]
+    for value in instance.raw.values():
+        if isinstance(value, np.ndarray):
+            discrete.append(value.tobytes() if value.dtype.kind in "iu" else value.shape)
+        elif isinstance(value, dict):
+            discrete.append(tuple(v for v in value.values() if isinstance(v, str)))
+        elif not isinstance(value, float):
+            discrete.append(value)
+    return tuple(discrete)
+
+
+def _close(a: float, b: float) -> bool:
+    return a == b or abs(a - b) <= 1e-13 * (1 + abs(a))
