@@ -103,7 +103,7 @@ def evolution(
 
 def _solved(A: Array, v: Array) -> Array:
     try:
-        solution: Array = np.linalg.solve(A, v)
+        solution = np.asarray(np.linalg.solve(A, v), dtype=np.float64)
     except np.linalg.LinAlgError:
         return np.zeros_like(v)
     return solution
