@@ -149,7 +149,7 @@ def score(claim: Claim, instance: Instance) -> Score:
     """Evaluate in float64. Call it under ``numpy.errstate(all="ignore")``."""
     try:
         values = _realise(claim, instance, FLOAT64)
-        if claim.given is not None and not _accepts(claim, values):
+        if claim.given is not None and not accepts(claim, values):
             return Score(math.nan, False)
         for function in claim.hypotheses.values():
             left, right = pair(claim, function, values, FLOAT64)
@@ -161,7 +161,8 @@ def score(claim: Claim, instance: Instance) -> Score:
         return Score(math.nan)
 
 
-def _accepts(claim: Claim, values: dict[str, Any]) -> bool:
+def accepts(claim: Claim, values: dict[str, Any]) -> bool:
+    """Whether the claim's `given` accepts the drawn values, which must be those of float64."""
     given = claim.given
     assert given is not None
     known = {**values, **claim.constants}
