@@ -58,6 +58,11 @@ class PrunedRNN:
     method: str
     losses: Mapping[str, float]
 
+    @property
+    def parameters(self) -> dict[str, int]:
+        """The count of parameters of the pruned network, by the names of the weights."""
+        return {name: int(array.size) for name, array in self.pruned.weights.items()}
+
 
 def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:
     """Return the fixed weight M of the selection's objective Tr[M C], shape (m, m).

@@ -1,23 +1,85 @@
-"""The table of rival methods; a new one is a module and a line here."""
+"""The table of methods; a new one is a module and a line here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from pruning.baselines.columns import columns
+from pruning.baselines.from_scratch import from_scratch
+from pruning.baselines.low_rank import low_rank
+from pruning.baselines.magnitude_nodes import magnitude_nodes
 from pruning.baselines.no_reconstruction import no_reconstruction
+from pruning.baselines.pivoted_qr import pivoted_qr
 from pruning.baselines.random_nodes import random_nodes
+from pruning.baselines.result import PrunedWeights
+from pruning.baselines.sampled_nodes import determinantal_nodes, leverage_nodes, volume_nodes
+from pruning.baselines.single_weights import magnitude_weights, random_weights
+from pruning.baselines.spectral import spectral
+from pruning.baselines.taylor_nodes import taylor_nodes
 from pruning.checks import choice
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN
 
-BASELINES: dict[str, Callable[..., PrunedRNN]] = {
-    "random nodes": random_nodes,
-    "random nodes, no reconstruction": partial(random_nodes, reconstruct=False),
-    "no reconstruction": no_reconstruction,
+BY_NODES = "nodes"
+BY_PARAMETERS = "parameters"
+BY_W_HIDDEN = "parameters of W_h"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to prune.
+
+    Attributes
+    ----------
+    call : callable
+        ``call(rnn, covariance_or_x, k, rng=None, ...)`` returns a PrunedRNN or a PrunedWeights.
+    matched : str
+        What it has in common with a network of k nodes: the count of nodes (and so of
+        parameters), that of parameters in every block, or that in W_h, other blocks being whole.
+    takes : tuple of str
+        Which of the options theta, tau, data and training it has.
+    draws : str
+        Methods with the same word here draw the same nodes from the same rng; empty where nothing
+        is drawn.
+    """
+
+    call: Callable[..., PrunedRNN | PrunedWeights]
+    matched: str = BY_NODES
+    takes: tuple[str, ...] = ()
+    draws: str = ""
+
+
+METHODS: dict[str, Method] = {
+    "spectral": Method(spectral, takes=("theta", "tau")),
+    "spectral, no reconstruction": Method(no_reconstruction, takes=("theta", "tau")),
+    "random nodes": Method(random_nodes, takes=("tau",), draws="nodes"),
+    "random nodes, no reconstruction": Method(
+        partial(random_nodes, reconstruct=False), draws="nodes"
+    ),
+    "magnitude nodes": Method(magnitude_nodes),
+    "Taylor nodes": Method(taylor_nodes, takes=("data",), draws="sequences"),
+    "pivoted QR": Method(pivoted_qr, takes=("tau",)),
+    "leverage scores": Method(leverage_nodes, takes=("tau",), draws="leverage"),
+    "determinantal": Method(determinantal_nodes, takes=("tau",), draws="determinantal"),
+    "volume": Method(volume_nodes, takes=("tau",), draws="volume"),
+    "random weights": Method(random_weights, BY_PARAMETERS, draws="weights"),
+    "magnitude weights": Method(magnitude_weights, BY_PARAMETERS),
+    "random weights of W_h": Method(
+        partial(random_weights, blocks="w_hidden"), BY_W_HIDDEN, draws="weights"
+    ),
+    "magnitude weights of W_h": Method(partial(magnitude_weights, blocks="w_hidden"), BY_W_HIDDEN),
+    "columns of W_h": Method(columns, BY_W_HIDDEN),
+    "low rank W_h": Method(low_rank, BY_W_HIDDEN),
+    "small network from scratch": Method(from_scratch, takes=("data", "training"), draws="scratch"),
+}
+
+BASELINES: dict[str, Callable[..., PrunedRNN | PrunedWeights]] = {
+    name: method.call for name, method in METHODS.items()
 }
 
 
@@ -28,6 +90,7 @@ def prune_by(
     k: int,
     rng: np.random.Generator | int | None = None,
     **options: Any,
-) -> PrunedRNN:
-    """Prune to k nodes by the rival method of this name, a key of `BASELINES`."""
-    return BASELINES[choice("name", name, BASELINES)](rnn, covariance_or_x, k, rng, **options)
+) -> PrunedRNN | PrunedWeights:
+    """Prune to the size of k nodes by the method of this name, a key of `METHODS`."""
+    method = METHODS[choice("name", name, METHODS)]
+    return method.call(rnn, covariance_or_x, k, rng, **options)

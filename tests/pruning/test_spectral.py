@@ -1,6 +1,5 @@
 """`spectral_prune`, its result, and the trivial baselines."""
 
-import inspect
 import pickle
 
 import numpy as np
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 
 from pruning import (
     RNN,
-    PrunedRNN,
     StateCovariance,
     information_loss,
     prune_to,
@@ -18,7 +16,7 @@ from pruning import (
     selection_weight,
     spectral_prune,
 )
-from pruning.baselines import BASELINES, no_reconstruction, prune_by, random_nodes
+from pruning.baselines import no_reconstruction, random_nodes
 
 
 def network(seed, m=6, activation="tanh", dead=()):
@@ -161,23 +159,6 @@ def test_given_nodes_take_their_tau_in_the_order_given():
     assert one.tau.tolist() == [0.1, 0.4]
     assert np.array_equal(one.reconstruction, two.reconstruction)
     assert one.theta is None
-
-
-@pytest.mark.parametrize("name", sorted(BASELINES))
-def test_every_baseline_has_one_call_and_one_result(name):
-    rnn, x = network(8), data(8)
-    cov = StateCovariance.from_network(rnn, x)
-    for k in (0, 3, 6):
-        result = prune_by(name, rnn, cov, k, rng=1)
-        again = prune_by(name, rnn, cov, k, rng=np.random.default_rng(1))
-        assert isinstance(result, PrunedRNN)
-        assert result.pruned.m == len(result.nodes) == k
-        assert np.array_equal(result.nodes, again.nodes)
-        assert set(result.losses) == {"hidden", "output", "recurrent"}
-    with pytest.raises(ValueError, match="k must be an integer from 0 to 6, got 7"):
-        prune_by(name, rnn, cov, 7, rng=1)
-    names = list(inspect.signature(BASELINES[name]).parameters)
-    assert names[:4] == ["rnn", "covariance_or_x", "k", "rng"]
 
 
 def test_random_nodes_reach_every_set_and_the_embedding_has_no_tau():

@@ -1,0 +1,36 @@
+"""Keep the nodes that a QR factorization of S with column pivoting meets first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import qr
+
+from pruning.checks import integer
+from pruning.covariance import covariance_of
+from pruning.rnn import RNN
+from pruning.spectral import PrunedRNN, prune_to
+
+
+def pivoted_qr(
+    rnn: RNN,
+    covariance_or_x: Any,
+    k: int,
+    rng: np.random.Generator | int | None = None,
+    tau: ArrayLike | None = None,
+) -> PrunedRNN:
+    """Prune to the first k pivots of S, with the reconstruction matrix: a CUR decomposition of S.
+
+    Parameters
+    ----------
+    rnn, covariance_or_x, k, tau
+        As in `pruning.prune_to`.
+    rng : numpy Generator or seed
+        Not used: nothing is drawn.
+    """
+    k = integer("k", k, low=0, high=rnn.m)
+    S = covariance_of(rnn, covariance_or_x)
+    nodes = qr(S, mode="r", pivoting=True)[1][:k] if k else np.zeros(0, np.int64)
+    return prune_to(rnn, S, np.sort(nodes).astype(np.int64), tau, True, "pivoted QR")

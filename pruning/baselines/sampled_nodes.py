@@ -1,0 +1,124 @@
+"""Keep nodes drawn by leverage scores or from a determinantal process (theory, section 2)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pruning.checks import Array, Nodes, integer
+from pruning.covariance import covariance_of
+from pruning.rnn import RNN
+from pruning.selection.determinantal import fill_up, sample_determinantal, sample_volume
+from pruning.selection.leverage import leverage_scores, spectrum
+from pruning.spectral import PrunedRNN, prune_to
+
+
+def leverage_nodes(
+    rnn: RNN,
+    covariance_or_x: Any,
+    k: int,
+    rng: np.random.Generator | int | None = None,
+    tau: ArrayLike | None = None,
+) -> PrunedRNN:
+    """Prune to k nodes drawn one after the other in proportion to their ridge leverage scores.
+
+    Theory section 2a draws with replacement, and may then meet fewer than k nodes; here a node that
+    was drawn is not drawn again, so that the method is matched with the others by its count of
+    nodes, and tau is that of the others. lam is where N(lam) = k, or half the rank where k exceeds
+    that.
+
+    Parameters
+    ----------
+    rnn, covariance_or_x, k, tau
+        As in `pruning.prune_to`.
+    rng : numpy Generator or seed
+    """
+    k = integer("k", k, low=0, high=rnn.m)
+    S = covariance_of(rnn, covariance_or_x)
+    nodes = _by_leverage(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
+    return prune_to(rnn, S, nodes, tau, True, "leverage scores")
+
+
+def determinantal_nodes(
+    rnn: RNN,
+    covariance_or_x: Any,
+    k: int,
+    rng: np.random.Generator | int | None = None,
+    tau: ArrayLike | None = None,
+) -> PrunedRNN:
+    """Prune to the nodes of a determinantal process of mean size k, drawn until at most k come.
+
+    Theory section 2b with lam where N(lam) = k, given |J| <= k. The median of |J| is then k, so
+    that two draws are enough on average. Where k is not below the rank, a set of largest volume
+    rank that leaves no residual is drawn, see `pruning.sample_volume`.
+
+    Parameters
+    ----------
+    rnn, covariance_or_x, k, tau
+        As in `pruning.prune_to`.
+    rng : numpy Generator or seed
+    """
+    k = integer("k", k, low=0, high=rnn.m)
+    S = covariance_of(rnn, covariance_or_x)
+    generator = np.random.default_rng(rng)
+    mu = spectrum(S)[0] if k else np.zeros(0)
+    if k == 0 or k >= len(mu):
+        nodes = sample_volume(S, k, generator) if k else np.zeros(0, np.int64)
+    else:
+        lam = lam_of_size(mu, k)
+        nodes = sample_determinantal(S, lam, generator)
+        while len(nodes) > k:
+            nodes = sample_determinantal(S, lam, generator)
+    return prune_to(rnn, S, nodes, tau, True, "determinantal")
+
+
+def volume_nodes(
+    rnn: RNN,
+    covariance_or_x: Any,
+    k: int,
+    rng: np.random.Generator | int | None = None,
+    tau: ArrayLike | None = None,
+) -> PrunedRNN:
+    """Prune to k nodes drawn with probability proportional to det S_J (theory, section 2c).
+
+    Parameters
+    ----------
+    rnn, covariance_or_x, k, tau
+        As in `pruning.prune_to`.
+    rng : numpy Generator or seed
+    """
+    k = integer("k", k, low=0, high=rnn.m)
+    S = covariance_of(rnn, covariance_or_x)
+    nodes = sample_volume(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
+    return prune_to(rnn, S, nodes, tau, True, "volume")
+
+
+def lam_of_size(mu: Array, size: float) -> float:
+    """Return lam with sum_j mu_j/(mu_j + lam) = size, 0 < size < number of mu, all mu > 0."""
+    # N decreases in lam; at these ends every summand is at least, or at most, size/r.
+    share = size / len(mu)
+    odds = math.log(1 / share - 1)
+    low, high = math.log(float(mu.min())) + odds, math.log(float(mu.max())) + odds
+    for _ in range(200):
+        middle = (low + high) / 2
+        if float((1 / (1 + np.exp(middle - np.log(mu)))).sum()) > size:
+            low = middle
+        else:
+            high = middle
+    return math.exp(high)
+
+
+def _by_leverage(S: Array, k: int, rng: np.random.Generator) -> Nodes:
+    mu = spectrum(S)[0]
+    if len(mu) == 0:
+        return fill_up(np.zeros(0, np.int64), k, len(S))
+    size = k if k < len(mu) else len(mu) / 2
+    scores = leverage_scores(S, lam_of_size(mu, size))
+    alive = np.flatnonzero(scores)
+    count = min(k, len(alive))
+    q = scores[alive] / scores[alive].sum()
+    nodes = alive[rng.choice(len(alive), size=count, replace=False, p=q)]
+    return fill_up(np.sort(nodes), k, len(S))

@@ -1,0 +1,31 @@
+"""Spectral pruning itself, in the call of its rivals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pruning.rnn import RNN
+from pruning.spectral import PrunedRNN, spectral_prune
+
+
+def spectral(
+    rnn: RNN,
+    covariance_or_x: Any,
+    k: int,
+    rng: np.random.Generator | int | None = None,
+    theta: float = 0.5,
+    tau: ArrayLike | None = None,
+) -> PrunedRNN:
+    """Prune by the greedy choice of nodes and the reconstruction matrix.
+
+    Parameters
+    ----------
+    rnn, covariance_or_x, k, theta, tau
+        As in `pruning.spectral_prune`.
+    rng : numpy Generator or seed
+        Not used: nothing is drawn.
+    """
+    return spectral_prune(rnn, covariance_or_x, k, theta, tau)
