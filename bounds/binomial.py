@@ -1,0 +1,91 @@
+r"""Confidence bounds for a binomial probability, in logarithms (theory, section 8).
+
+With k errors among n, sup{p: P(Bin(n, p) <= k) >= delta} is Clopper and Pearson's upper end. A code
+of |c| bits replaces delta by delta 2^{-|c|}, which underflows: only log(1/delta) appears here, and
+the tail is summed from the logarithms of its terms.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import gammaln
+
+from bounds.relative_entropy import inverse_kl
+from bounds.upward import EPS
+from pruning.checks import integer, nonnegative, probability
+
+# Beyond this many errors the tail is not summed: the Chernoff form is used, which is no smaller.
+SUMMED = 1 << 20
+
+
+def log_binomial_tail(k: int, n: int, p: float) -> tuple[float, float]:
+    """Return log P(Bin(n, p) <= k) for p in (0, 1), and a bound on the error of the computation.
+
+    Parameters
+    ----------
+    k, n : int
+        0 <= k <= n.
+    p : float
+        In the open interval (0, 1).
+    """
+    i = np.arange(k + 1, dtype=np.float64)
+    log_p, log_q = math.log(p), math.log1p(-p)
+    counts = float(gammaln(n + 1)) - gammaln(i + 1) - gammaln(n - i + 1)
+    logs = counts + i * log_p + (n - i) * log_q
+    top = float(logs.max())
+    value = top + math.log(math.fsum(np.exp(logs - top)))
+    size = 3 * float(gammaln(n + 2)) + float(np.max(i * -log_p + (n - i) * -log_q))
+    return min(value, 0.0), 32 * EPS * (1 + size)
+
+
+def upper_risk(k: int, n: int, log_inv_delta: float) -> float:
+    """Return an upper bound on sup{p: P(Bin(n, p) <= k) >= delta}, tight to rounding.
+
+    What is returned is 1, or a p at which the tail is certainly below delta: the upper end of a
+    bracket. Above 2^20 errors it is sup{p >= k/n: kl(k/n || p) <= log(1/delta)/n}, which is larger.
+
+    Parameters
+    ----------
+    k, n : int
+        Errors and trials, 0 <= k <= n, n >= 1.
+    log_inv_delta : float
+        log(1/delta) >= 0; infinity gives 1.
+    """
+    integer("n", n, 1)
+    integer("k", k, 0, n)
+    if log_inv_delta == math.inf or k == n:
+        return 1.0
+    nonnegative("log_inv_delta", log_inv_delta)
+    if k > SUMMED:
+        q = min(1.0, k / n * (1 + EPS))
+        return inverse_kl(q, log_inv_delta / n * (1 + 4 * EPS))
+    if k == 0:
+        # (1 - p)^n = delta, in closed form.
+        return min(1.0, -math.expm1(-log_inv_delta / n * (1 + 4 * EPS)) * (1 + 8 * EPS))
+    low, high = 0.0, 1.0
+    while True:
+        middle = low + (high - low) / 2
+        if not low < middle < high or high - low <= 4 * EPS * high:
+            return high
+        value, error = log_binomial_tail(k, n, middle)
+        if value + error < -log_inv_delta:
+            high = middle
+        else:
+            low = middle
+
+
+def clopper_pearson(k: int, n: int, delta: float) -> tuple[float, float]:
+    """Return the two-sided interval of Clopper and Pearson at confidence 1 - delta, widened.
+
+    Parameters
+    ----------
+    k, n : int
+        Errors and trials.
+    delta : float
+        Failure probability in (0, 1), half of it at either end.
+    """
+    log_inv = math.log(2 / probability("delta", delta)) * (1 + 2 * EPS)
+    lower = 1 - upper_risk(n - k, n, log_inv)
+    return (lower if k else 0.0), upper_risk(k, n, log_inv)

@@ -1,0 +1,221 @@
+r"""`others.pac_bayes_kl`: a Gaussian around the weights against one fixed in advance.
+
+kl(Psi^(Q) || Psi(Q)) <= (KL(Q || P) + ln(2 sqrt n/delta))/n for every Q at once (Maurer 2004). Q is
+N(w, sigma^2) by block of weights, P is N(w_0, s^2): w_0 is fixed in advance, s is on a grid that is
+paid for, and sigma is free. Psi^(Q) is estimated by drawing, with a confidence of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bounds.assembly import COMPLEXITY, CONFIDENCE, EMPIRICAL
+from bounds.others.code import BLOCKS
+from bounds.others.problem import Problem
+from bounds.relative_entropy import inverse_kl
+from bounds.stratified import grid_weight
+from bounds.terms import VALID, Bound, Condition, Term, safe_log
+from bounds.upward import EPS
+from pruning.checks import Array, integer
+from pruning.rnn import RNN
+
+SHARE = 0.1  # of delta, for the draws
+NOISES = tuple(2.0**-j for j in range(8))  # sigma in units of a block's root mean square
+SOURCE = "Maurer 2004 (as read); theory, section 9"
+_STEPS = 2  # s is on the grid 2^{j/2}
+
+
+@dataclass(frozen=True)
+class _Posterior:
+    """Standard deviations of Q by block, and KL(Q||P) with what the grid costs."""
+
+    sigma: dict[str, float]
+    divergence: float
+    price: float
+
+
+def pac_bayes_kl(
+    problem: Problem,
+    *,
+    prior: RNN | None = None,
+    pruned_from: int | None = None,
+    chosen_nodes: bool = False,
+    draws: int = 2000,
+    group: int = 32,
+    rng: np.random.Generator | int | None = 0,
+) -> Bound:
+    """The bound on the error of a network that is drawn from Q anew for every sequence.
+
+    Parameters
+    ----------
+    problem : Problem
+    prior : RNN, optional
+        w_0, with the shapes of the network: its initialisation. Zero where not given.
+    pruned_from : int, optional
+        m, where k <= m was chosen on the sample: ln(m + 1) is paid.
+    chosen_nodes : bool
+        Whether `prior` lives on nodes J that were chosen on the sample: ln C(m, k) is paid too.
+    draws : int
+        Independent draws of a network, each with `group` random training sequences; their means are
+        independent, lie in [0, 1] and have the mean Psi^(Q).
+    rng : Generator or seed
+        For the draws.
+    """
+    integer("draws", draws, 1)
+    integer("group", group, 1)
+    generator = np.random.default_rng(rng)
+    rnn, n = problem.rnn, problem.n
+    centre = {b: np.zeros_like(getattr(rnn, b)) for b in BLOCKS}
+    if prior is not None:
+        if any(getattr(prior, b).shape != getattr(rnn, b).shape for b in BLOCKS):
+            raise ValueError("prior must have the shapes of the network")
+        centre = {b: getattr(prior, b) for b in BLOCKS}
+    nodes = 0.0
+    if pruned_from is not None:
+        m = integer("pruned_from", pruned_from, rnn.m)
+        nodes = math.log(m + 1) + (math.log(math.comb(m, rnn.m)) if chosen_nodes else 0.0)
+
+    # sigma may depend on the sample, so pilot draws choose it; fresh draws then measure.
+    pilot = max(50, draws // 10)
+    best: tuple[float, _Posterior] | None = None
+    for noise in NOISES:
+        posterior = _posterior(rnn, centre, noise)
+        q = _mean_error(problem, posterior, pilot, group, generator)
+        value = _reached(q, posterior.divergence + posterior.price + nodes, n, problem.delta, pilot)
+        if best is None or value < best[0]:
+            best = (value, posterior)
+    assert best is not None
+    chosen = best[1]
+    q = _mean_error(problem, chosen, draws, group, generator)
+    top = inverse_kl(min(1.0, q), math.log(1 / (SHARE * problem.delta)) / draws * (1 + 4 * EPS))
+    paid = chosen.divergence + chosen.price + nodes
+    bare = inverse_kl(top, paid / n * (1 + 4 * EPS))
+    reached = _reached(q, paid, n, problem.delta, draws)
+    inputs = {"n": n, "delta": problem.delta, "KL": chosen.divergence}
+    gibbs = "The bound is on the error of networks drawn from Q, one for each sequence, not of f'."
+    return Bound(
+        "others.pac_bayes_kl",
+        r"\mathrm{kl}(\hat\Psi(Q)\|\Psi(Q)) \le \frac{KL(Q\|P)+\ln(2\sqrt n/\delta)}{n}",
+        (
+            Term(
+                EMPIRICAL,
+                safe_log(q * (1 + 2 * EPS)),
+                r"\hat\Psi(Q)\text{, estimated}",
+                "measured on the sample",
+                {"draws": draws, "group": group},
+            ),
+            Term(
+                "Monte Carlo",
+                safe_log(max(top - q, 0.0) * (1 + 2 * EPS)),
+                r"\mathrm{kl}^{-1}(\cdot; \ln(1/\delta_1)/N) - \cdot",
+                "Chernoff; theory, section 9",
+                {"draws": draws, "delta_1": SHARE * problem.delta},
+            ),
+            Term(
+                COMPLEXITY,
+                safe_log(max(bare - top, 0.0) * (1 + 2 * EPS)),
+                r"\mathrm{kl}^{-1}(\cdot; KL(Q\|P)/n) - \cdot",
+                SOURCE,
+                {**inputs, "price of the grid": chosen.price, "price of the nodes": nodes},
+            ),
+            Term(
+                CONFIDENCE,
+                safe_log(max(reached - bare, 0.0) * (1 + 2 * EPS) + 2 * EPS),
+                r"\text{what } \ln(2\sqrt n/\delta) \text{ adds}",
+                SOURCE,
+                inputs,
+            ),
+        ),
+        VALID,
+        (
+            Condition(
+                "prior fixed in advance",
+                True if prior is None else None,
+                "w_0 = 0." if prior is None else "w_0 was given; it must not depend on the sample.",
+            ),
+            Condition(
+                "k fixed in advance",
+                True if pruned_from is not None else None,
+                "paid for." if pruned_from is not None else f"k = {rnn.m} was not paid for.",
+            ),
+        ),
+        (gibbs, f"sigma by block: {', '.join(f'{s:.3g}' for s in chosen.sigma.values())}."),
+    )
+
+
+def gaussian_divergence(distance2: float, p: int, sigma: float, s: float) -> float:
+    """KL(N(w, sigma^2 I_p) || N(w_0, s^2 I_p)), distance2 = ||w - w_0||^2; rounded up."""
+    ratio = (sigma / s) ** 2
+    value = (p * (ratio - 1 - math.log(ratio)) + distance2 / s**2) / 2
+    return max(value, 0.0) + 16 * EPS * (p * (1 + abs(math.log(ratio)) + ratio) + distance2 / s**2)
+
+
+def _posterior(rnn: RNN, centre: dict[str, Array], noise: float) -> _Posterior:
+    sigma, divergence, price = {}, 0.0, 0.0
+    for block in BLOCKS:
+        weights = getattr(rnn, block)
+        size = float(np.sqrt(np.mean(np.square(weights)))) if weights.size else 0.0
+        sigma[block] = noise * (size or 1.0)
+        if not weights.size:
+            continue
+        distance2 = float(np.square(weights - centre[block]).sum())
+        # The s^2 that minimises KL is sigma^2 + distance^2/p, here on the grid.
+        best = math.sqrt(sigma[block] ** 2 + distance2 / weights.size)
+        j = round(_STEPS * math.log2(best))
+        s = 2.0 ** (j / _STEPS)
+        divergence += gaussian_divergence(distance2, weights.size, sigma[block], s)
+        price -= math.log(grid_weight(j))
+    return _Posterior(sigma, divergence, price)
+
+
+def _reached(q: float, paid: float, n: int, delta: float, draws: int) -> float:
+    top = inverse_kl(min(1.0, q), math.log(1 / (SHARE * delta)) / draws * (1 + 4 * EPS))
+    rest = math.log(2 * math.sqrt(n) / ((1 - SHARE) * delta))
+    return inverse_kl(top, (paid + rest) / n * (1 + 8 * EPS))
+
+
+def _mean_error(
+    problem: Problem, posterior: _Posterior, draws: int, group: int, rng: np.random.Generator
+) -> float:
+    """Mean over draws of the share of errors among `group` random training sequences."""
+    rnn = problem.rnn
+    errors, left = 0, draws
+    at_once = max(1, min(draws, (1 << 21) // max(1, rnn.m * (rnn.m + rnn.d_x + group))))
+    while left:
+        count = min(at_once, left)
+        left -= count
+        drawn = {
+            b: getattr(rnn, b)
+            + posterior.sigma[b] * rng.standard_normal((count, *getattr(rnn, b).shape))
+            for b in BLOCKS
+        }
+        picked = rng.integers(problem.n, size=(count, group))
+        f = _outputs(rnn, drawn, problem.x[picked.ravel()].reshape(*picked.shape, *_shape(problem)))
+        y = problem.y[picked]
+        if rnn.d_y == 1:
+            errors += int((f[..., 0] * y <= 0).sum())
+        else:
+            own = np.take_along_axis(f, y[..., None], axis=-1)[..., 0]
+            np.put_along_axis(f, y[..., None], -np.inf, axis=-1)
+            errors += int((own <= f.max(axis=-1)).sum())
+    return errors / (draws * group)
+
+
+def _outputs(rnn: RNN, drawn: dict[str, Array], x: Array) -> Array:
+    """Outputs at the last step, (draws, group, d_y), of one network a draw."""
+    W, U, V = (drawn[b].transpose(0, 2, 1) for b in ("w_hidden", "w_input", "w_output"))
+    h = np.zeros((len(x), x.shape[1], rnn.m))
+    for t in range(x.shape[2]):
+        if x.ndim == 3:
+            driven = U[np.arange(len(x))[:, None], x[:, :, t]]
+        else:
+            driven = x[:, :, t] @ U
+        h = rnn.activation.apply(h @ W + driven + drawn["b_hidden"][:, None, :])
+    return h @ V + drawn["b_output"][:, None, :]
+
+
+def _shape(problem: Problem) -> tuple[int, ...]:
+    return tuple(problem.x.shape[1:])
