@@ -26,8 +26,9 @@ $(VENV)/peers: $(VENV)/test
 report: $(VENV)/core
 	$(BIN)/rnnbounds report --out report
 
+# A worker a core; one thread each, so that they do not crowd each other out.
 test: $(VENV)/test
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 test-long: $(VENV)/test
 	$(BIN)/python -m pytest -q -m 'long and not peers' --timeout 3600

@@ -575,3 +575,70 @@ def a_priori_output(xp: Any, net: Network, x: Any, J: Any, lam: Any, *, c: Any =
     N = degrees_of_freedom(xp, S, lam)
     size = xp.minimum(xp.sum(net.w_output**2), N * spectral(xp, net.w_output) ** 2)
     return norm(xp, both.readout), xp.sqrt(c * lam * size)
+
+
+def sector_form(xp: Any, M: Any, d: Any) -> Any:
+    """P = Lambda (2 Lambda - M)^{-1} Lambda with Lambda = diag(sum_j |M_ij|)/2 + diag(d).
+
+    2 Lambda - M is positive definite since M is at most the diagonal of its absolute row sums.
+    """
+    Lambda = xp.eye(M.shape[0]) * (xp.sum(xp.abs(M), axis=1) / 2 + d)
+    return Lambda @ xp.linalg.solve(2 * Lambda - M, Lambda)
+
+
+@claim(
+    "approximation.sector_step",
+    r"y^T M y \le \rho^2 z^T \Lambda (2\Lambda - M)^{-1} \Lambda z, \quad y = s(a) - s(b),"
+    r"\; z = a - b, \; s \text{ nondecreasing}, \; M \succeq 0, \; 2\Lambda \succ M",
+    draw(
+        net=draw.networks(),
+        a=draw.vectors("m"),
+        b=draw.vectors("m"),
+        B=draw.matrices("q", "m"),
+        d=draw.vectors("m", low=2.0**-20),
+    ),
+    source=SHARPER,
+    section=SECTION,
+    label="sharper",
+    code="bounds.approximation.sector_bound",
+    proof="y_i (rho z_i - y_i) >= 0, so y^T M y <= y^T M y + 2 y^T Lambda (rho z - y); complete the "
+    "square in y.",
+)
+def sector_step(xp: Any, net: Network, a: Any, b: Any, B: Any, d: Any, *, c: Any = 1) -> Any:
+    y, z, M = net.apply(xp, a) - net.apply(xp, b), a - b, B.T @ B
+    return xp.sum(y * (M @ y)), c * xp.sum(z * (sector_form(xp, M, d) @ z))
+
+
+@claim(
+    "approximation.sector",
+    r"\|\hat f_T - f'_T - W_o r_T\|_n \le \textstyle\sum_j \rho"
+    r"\sqrt{\operatorname{Tr}[P_j Q_{T-1-j}]}, \quad M_0 = W_o'^T W_o', \;"
+    r"M_{j+1} = \rho^2 W_h'^T P_j W_h', \; Q_s = \tfrac1n \sum_i u_s u_s^T, \;"
+    r"u_s = W_h[J,:] r_s",
+    draw(
+        net=draw.networks(),
+        x=draw.sequences(),
+        J=draw.node_sets(),
+        A=draw.matrices("m", "k"),
+        d=draw.vectors("k", low=2.0**-20),
+        sizes={**SIZES, "m": (1, 3), "T": (2, 4)},
+    ),
+    source=SHARPER,
+    section=SECTION,
+    label="sharper",
+    steps=(split, sector_step),
+    code="bounds.approximation.sector_bound",
+    proof="Unroll as in approximation.trajectory, pass the quadratic form through every step, then "
+    "Minkowski over the lags. Lambda_j = diag(sum |M_j|)/2 + diag(d); any other is as valid.",
+)
+def sector(xp: Any, net: Network, x: Any, J: Any, A: Any, d: Any, *, c: Any = 1) -> Any:
+    both = run(xp, net, x, J, A)
+    n, W = x.shape[0], both.small.w_hidden
+    M, total = both.small.w_output.T @ both.small.w_output, xp.asarray(0.0)
+    for j in range(both.T - 1):
+        P = sector_form(xp, M, d)
+        u = both.recurrent[both.T - 2 - j]
+        total = total + xp.sqrt(xp.sum((u @ P) * u) / n)
+        M = W.T @ P @ W
+    left = both.output_error[-1] - both.readout[-1]
+    return xp.sqrt(mean_square(xp, left)), c * total
