@@ -601,8 +601,8 @@ def sector_form(xp: Any, M: Any, d: Any) -> Any:
     section=SECTION,
     label="sharper",
     code="bounds.approximation.sector_bound",
-    proof="y_i (rho z_i - y_i) >= 0, so y^T M y <= y^T M y + 2 y^T Lambda (rho z - y); complete the "
-    "square in y.",
+    proof="y_i (rho z_i - y_i) >= 0, so y^T M y <= y^T M y + 2 y^T Lambda (rho z - y); complete "
+    "the square in y.",
 )
 def sector_step(xp: Any, net: Network, a: Any, b: Any, B: Any, d: Any, *, c: Any = 1) -> Any:
     y, z, M = net.apply(xp, a) - net.apply(xp, b), a - b, B.T @ B
