@@ -71,13 +71,14 @@ def search(
     trials = Trials(claim, seconds=seconds, most=max_evaluations, progress=progress)
     with np.errstate(all="ignore"):
         try:
-            _run(trials, list(start), np.random.default_rng(seed), seed)
+            run(trials, list(start), np.random.default_rng(seed), seed)
         except SpentError:
             trials.finish()
         return trials.sample()
 
 
-def _run(trials: Trials, start: list[Instance], rng: np.random.Generator, seed: int) -> None:
+def run(trials: Trials, start: list[Instance], rng: np.random.Generator, seed: int) -> None:
+    """Run the rounds until `trials` is spent and raises, or until nothing worse can be found."""
     trials.demand_hypotheses(start)
     for instance in start:
         trials.keep(trials.attempt(instance).value, instance)

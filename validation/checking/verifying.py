@@ -200,7 +200,7 @@ def _deterministic(
 def _shrink(claim: Claim, failing: tuple[Instance, ...], seconds: float) -> Instance:
     from .shrinking import shrink
 
-    return shrink(claim, failing[0], seconds=max(5.0, seconds / 3))
+    return shrink(claim, failing[0], seconds=max(5.0, seconds / 3), others=failing[1:])
 
 
 def _both(claim: Claim, most: Instance, simplest: Instance) -> tuple[str, ...]:

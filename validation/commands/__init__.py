@@ -25,6 +25,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "explain",
         "Show a claim in full: statement, hypotheses, constants, steps, verdict.",
     ),
+    "tighten": (
+        "validation.commands.tighten",
+        "tighten",
+        "Find the smallest value of a constant at which no violation is found.",
+    ),
     "theory": (
         "validation.commands.theory",
         "theory",
@@ -49,6 +54,21 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "validation.commands.train",
         "train",
         "Train one of the networks under models/, safe to kill and to resume.",
+    ),
+    "experiment": (
+        "validation.commands.experiment",
+        "experiment",
+        "Prune by every method to every size and measure, safe to kill and to resume.",
+    ),
+    "table": (
+        "validation.commands.table",
+        "table",
+        "Show the tables of an experiment.",
+    ),
+    "plot": (
+        "validation.commands.plot",
+        "plot",
+        "Draw the figures of an experiment.",
     ),
 }
 

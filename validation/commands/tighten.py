@@ -1,0 +1,123 @@
+"""`rnnbounds tighten ID --constant c`: how small the constant may be, and what stops it."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..checking.describing import facts
+from ..checking.tighten import Tightened
+from ..checking.tighten import tighten as find
+from ..claims import Claim, ClaimError
+from ..loading import gather
+from . import VIOLATED
+
+
+def tighten(
+    claims: Annotated[list[str], typer.Argument(help="Ids, FILE.py or FILE.py::id.")],
+    constant: Annotated[
+        str, typer.Option(help="Which constant; may be left out where there is one.")
+    ] = "",
+    budget: Annotated[float, typer.Option(help="Seconds of search for a claim.")] = 30.0,
+    seed: Annotated[int, typer.Option(help="Determines the sequence of trials.")] = 0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write what was found to this file.")
+    ] = None,
+) -> None:
+    """Find the smallest value of a constant at which no violation is found, and what stops it."""
+    if not (budget > 0 and math.isfinite(budget)):
+        raise ClaimError(f"--budget must be a positive number of seconds, got {budget:g}")
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise ClaimError(f"--json: {json_file.parent} is not a folder")
+    chosen = [(claim, _constant(claim, constant)) for claim in gather(claims)]
+    results = []
+    violated = False
+    for claim, name in chosen:
+        found = _with_progress(claim, name, budget, seed)
+        results.append(to_json(found))
+        violated = violated or any("published value is violated" in n for n in found.notes)
+        violated = violated or found.value is None
+        typer.echo(text_of(claim, found))
+    if json_file is not None:
+        json_file.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
+    if violated:
+        raise typer.Exit(VIOLATED)
+
+
+def _constant(claim: Claim, name: str) -> str:
+    if name:
+        claim.with_constants(**{name: 1})  # says which constants there are
+        return name
+    if len(claim.constants) != 1:
+        known = ", ".join(claim.constants) or "none"
+        raise ClaimError(f"{claim.id}: say which constant with --constant; its constants: {known}")
+    return next(iter(claim.constants))
+
+
+def _with_progress(claim: Claim, constant: str, budget: float, seed: int) -> Tightened:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    ) as progress:  # fmt: skip
+        bar = progress.add_task(claim.id, total=1.0)
+
+        def advance(share: float, largest: float) -> None:
+            progress.update(bar, completed=share)
+
+        return find(claim, constant, seconds=budget, seed=seed, progress=advance)
+
+
+def text_of(claim: Claim, found: Tightened) -> str:
+    """The answer in a few lines."""
+    name, coverage = found.constant, found.coverage
+    best = "largest" if found.upwards else "smallest"
+    if found.value is None:
+        line = f"no value of {name} up to a factor of 1e9 holds"
+    else:
+        line = f"{name} = {found.value} is the {best} value at which no violation was found"
+    lines = [
+        f"{claim.id}: {line}",
+        f"  published: {found.published}; largest ratio there {found.ratio:.6g}",
+        f"  {coverage.drawn} instances tried, {coverage.rejected} of them outside the hypotheses, "
+        f"{found.seconds:.1f} s",
+    ]
+    if found.instance is not None and found.fails_at is not None:
+        how = "certified to fail" if found.certified else "fails"
+        lines.append(f"  the instance that stops it, {how} at {name} = {found.fails_at!r}:")
+        lines += [f"    {fact}" for fact in facts(claim, found.instance)]
+    return "\n".join([*lines, *(f"  {note}" for note in found.notes)])
+
+
+def to_json(found: Tightened) -> dict[str, Any]:
+    """Strictly valid JSON."""
+    coverage = found.coverage
+    return {
+        "id": found.claim,
+        "constant": found.constant,
+        "published": _number(found.published),
+        "value": _number(found.value),
+        "upwards": found.upwards,
+        "fails_at": _number(found.fails_at),
+        "certified": found.certified,
+        "instance": None if found.instance is None else found.instance.to_json(),
+        "worst_ratio": _number(found.ratio),
+        "instances": coverage.drawn,
+        "rejected": coverage.rejected,
+        "evaluated": coverage.evaluated,
+        "notes": list(found.notes),
+        "seconds": round(found.seconds, 3),
+    }
+
+
+def _number(value: Any) -> int | float | None:
+    if value is None or isinstance(value, int):
+        return value
+    return float(value) if math.isfinite(value) else None
