@@ -91,7 +91,7 @@ def pair(
             f"got {_brief(result)}"
         )
     left, right = result
-    _check_sides(claim, left, right)
+    _check_sides(claim, left, right, claim.kind == "loewner" and function is claim.body)
     return _counted(arithmetic, left), _counted(arithmetic, right)
 
 
@@ -227,7 +227,7 @@ def _loewner_log_ratio(left: Any, right: Any) -> float:
     return math.log1p(gap / scale) if gap > -scale else -math.inf
 
 
-def _check_sides(claim: Claim, left: Any, right: Any) -> None:
+def _check_sides(claim: Claim, left: Any, right: Any, matrices: bool) -> None:
     shapes = []
     for side, value in (("left", left), ("right", right)):
         if type(value) in (float, int, np.float64):
@@ -245,7 +245,7 @@ def _check_sides(claim: Claim, left: Any, right: Any) -> None:
                 f"{claim.id} ({claim.location}): the {side} side is not a number: {_brief(value)}"
             )
         shapes.append(tuple(getattr(value, "shape", ())))
-    if claim.kind == "loewner":
+    if matrices:
         if shapes[0] != shapes[1] or len(shapes[0]) != 2 or shapes[0][0] != shapes[0][1]:
             raise ClaimError(
                 f"{claim.id} ({claim.location}): the sides must be square matrices of one size, "
