@@ -10,7 +10,9 @@ from ..loading import claims_of, unique
 MODULES = (
     "section1",
     "section2",
+    "section2_orders",
     "section2a",
+    "section2a_probabilities",
     "section2b",
     "section2c",
     "section3",

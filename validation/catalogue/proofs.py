@@ -212,7 +212,7 @@ def spectrum_split(c: int = 2) -> str:
 
 
 def stratified_weights(scale: Any = None) -> str:
-    """sum over the integers of (2/3)/((|j| + 1)(|j| + 2)) = 1, by telescoping."""
+    """Sum over the integers of (2/3)/((|j| + 1)(|j| + 2)) = 1, by telescoping."""
     import sympy
 
     scale = sympy.Rational(2, 3) if scale is None else sympy.Rational(scale)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..claims import claim
 from ..instances import draw
+from . import proofs
 
 SECTION = "2"
 SOURCE = "section 2 of the theory"
@@ -31,6 +32,7 @@ def degrees_of_freedom(xp: Any, S: Any, lam: Any) -> Any:
     label="classic",
     code="bounds.degrees_of_freedom",
     proof=r"Each \mu/(\mu + \lambda) is at most \mu/\lambda.",
+    symbolic=proofs.range_trace,
 )
 def range_trace(xp: Any, S: Any, lam: Any, *, c: Any = 1) -> Any:
     return degrees_of_freedom(xp, S, lam), c * xp.linalg.trace(S) / lam
@@ -60,6 +62,7 @@ def range_rank(xp: Any, F: Any, lam: Any) -> Any:
     section=SECTION,
     label="classic",
     code="bounds.degrees_of_freedom",
+    symbolic=proofs.decreasing,
 )
 def decreasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
     return degrees_of_freedom(xp, S, lam + step), degrees_of_freedom(xp, S, lam)
@@ -74,6 +77,7 @@ def decreasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
     label="classic",
     code="bounds.degrees_of_freedom",
     proof=r"Each \mu/(\mu + \lambda) is convex in \lambda > 0.",
+    symbolic=proofs.convex,
 )
 def convex(xp: Any, S: Any, lam: Any, step: Any) -> Any:
     ends = degrees_of_freedom(xp, S, lam) + degrees_of_freedom(xp, S, lam + 2 * step)
@@ -89,6 +93,7 @@ def convex(xp: Any, S: Any, lam: Any, step: Any) -> Any:
     section=SECTION,
     label="classic",
     code="bounds.degrees_of_freedom",
+    symbolic=proofs.product_increasing,
 )
 def product_increasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
     larger = (lam + step) * degrees_of_freedom(xp, S, lam + step)
@@ -155,6 +160,7 @@ SPECTRUM = draw(mu=draw.spectra(), lam=draw.positive())
     label="classic",
     code="bounds.degrees_of_freedom",
     proof=r"\mu/(\mu + \lambda) > 1/2 where \mu > \lambda.",
+    symbolic=proofs.spectrum_split,
 )
 def spectrum_split(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
     return xp.asarray(float(sum(above(xp, mu, lam)))), c * xp.sum(mu / (mu + lam))
@@ -169,6 +175,7 @@ def spectrum_split(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
     label="classic",
     code="bounds.degrees_of_freedom",
     proof=r"\mu = (\mu + \lambda) \mu/(\mu + \lambda) \le 2 \lambda \mu/(\mu + \lambda).",
+    symbolic=proofs.spectrum_split,
 )
 def spectrum_split_tail(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
     tail = [mu[j] for j, large in enumerate(above(xp, mu, lam)) if not large]
@@ -185,6 +192,7 @@ def spectrum_split_tail(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
     steps=(spectrum_split, spectrum_split_tail),
     code="bounds.degrees_of_freedom",
     proof="Both inequalities hold term by term, and every eigenvalue is in one of the two sums.",
+    symbolic=proofs.spectrum_split,
 )
 def spectrum_split_joint(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
     large = above(xp, mu, lam)

@@ -1,9 +1,9 @@
 r"""Section 2a of the theory: what holds with a probability when nodes are drawn by leverage scores.
 
 One call of a body is one draw of the multiset J. Randomness enters as k uniform numbers u, and
-node j is drawn where u falls between the partial sums of q_1..q_{j-1} and q_1..q_j. The q are formed
-in the arithmetic of the moment, so the same u give the same J in balls as in float64. (u is a
-multiple of 2^-53: probabilities are those of q up to k m 2^-53.)
+node j is drawn where u falls between the partial sums of q_1..q_{j-1} and q_1..q_j. The q are
+formed in the arithmetic of the moment, so the same u give the same J in balls as in float64. (u is
+a multiple of 2^-53: probabilities are those of q up to k m 2^-53.)
 
 S = F F^T with F in (m, r), and F stands where the theory writes S^{1/2}.
 """
@@ -65,14 +65,14 @@ class LiveFactor(ArrayFactor):
 
 SETTING = draw(
     F=LiveFactor("m", "m"),
-    lam=draw.positive(above=2.0**-20, below=2.0**10),
+    lam=draw.positive(above=2.0**-20, below=2.0**20),
     delta=draw.choices(0.5, 0.25, 0.75, 0.125, 0.0625),
-    sizes={"m": (1, 8)},
+    sizes={"m": (1, 12)},
 )
 EXISTENCE = draw(
     F=LiveFactor("m", "m"),
-    lam=draw.positive(above=2.0**-20, below=2.0**10),
-    sizes={"m": (1, 8)},
+    lam=draw.positive(above=2.0**-20, below=2.0**20),
+    sizes={"m": (1, 12)},
 )
 
 
@@ -207,10 +207,10 @@ def chernoff_exponent(xp: Any, kap: Any, *, c: Any = Fraction(62, 25)) -> Any:
     r"\text{ so at most } \delta \text{ for the smallest } k \text{ with sum} \le \delta",
     draw(
         F=LiveFactor("m", "m"),
-        lam=draw.positive(above=2.0**-20, below=2.0**10),
+        lam=draw.positive(above=2.0**-20, below=2.0**20),
         delta=draw.choices(0.5, 0.25, 0.75, 0.125, 0.0625),
         x=draw.choices(1.5, 1.0, 2.0, 0.75, 3.0),
-        sizes={"m": (1, 8)},
+        sizes={"m": (1, 12)},
     ),
     kind="probabilistic",
     failure="delta",
@@ -371,7 +371,7 @@ def existence(
     r"\sum_j \|A_{:,j}\| \le \sqrt{5 m N}",
     draw(
         F=LiveFactor("m", "m"),
-        lam=draw.positive(above=2.0**-20, below=2.0**10),
+        lam=draw.positive(above=2.0**-20, below=2.0**20),
         sizes={"m": (1, 2)},
     ),
     source=SHARPER,
@@ -379,7 +379,7 @@ def existence(
     label="sharper",
     steps=(existence_event, existence_sum_tight),
     code="bounds.node_count",
-    proof="1/5 + 4/5 = 1 with a strict Markov inequality, so both hold with a positive probability. "
+    proof="1/5 + 4/5 = 1 with a strict Markov inequality: both hold with a positive probability. "
     "No frequency tests that: here all multisets of k nodes are enumerated, and the left side is "
     "the smallest over J of the largest ratio.",
 )

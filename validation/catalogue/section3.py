@@ -13,6 +13,7 @@ import numpy as np
 
 from ..claims import claim
 from ..instances import Network, draw
+from . import proofs
 from .section1 import reconstruction
 from .section2 import degrees_of_freedom
 from .section2a import leverage_distribution, multiplicities
@@ -212,6 +213,7 @@ def young(xp: Any, u: Any, a: Any, w: Any, *, c: Any = 1) -> Any:
     label="paper",
     steps=(split, recursion, young),
     code="bounds.approximation.global_bound",
+    symbolic=proofs.gam,
 )
 def global_(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
     both = run(xp, net, x, J, A)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..claims import claim
 from ..instances import Network, draw
+from . import proofs
 from .section3 import spectral
 
 SECTION = "4"
@@ -87,6 +88,7 @@ def outputs(xp: Any, net: Network, x: Any) -> list[Any]:
     label="paper",
     code="bounds.lipschitz",
     proof="||h_t|| <= rho (R_h ||h_{t-1}|| + R_i R_x + R_b).",
+    symbolic=proofs.geometric,
 )
 def state(xp: Any, net: Network, x: Any, *, c: Any = 1) -> Any:
     H = state_bounds(xp, radii(xp, [net], x), x.shape[1])
@@ -181,6 +183,7 @@ def same_activation(net: Network, s: str) -> Network:
     steps=(state,),
     code="bounds.lipschitz",
     proof="Exchange one block at a time in the recursion for ||h_t - h'_t||; both in the class.",
+    symbolic=proofs.memory,
 )
 def parameters(xp: Any, net: Network, other: Network, s: str, x: Any, *, c: Any = 1) -> Any:
     nets = [same_activation(net, s), same_activation(other, s)]
@@ -214,6 +217,7 @@ def parameters(xp: Any, net: Network, other: Network, s: str, x: Any, *, c: Any 
     label="classic",
     code="bounds.lipschitz",
     proof="With H_s = b sum_{j<s} a^j; its limit at a = 1 is t(t - 1)/2.",
+    symbolic=proofs.memory,
 )
 def hidden_closed_form(xp: Any, a: Any, t: int) -> Any:
     total = xp.asarray(0.0)
@@ -231,6 +235,7 @@ def hidden_closed_form(xp: Any, a: Any, t: int) -> Any:
     section=SECTION,
     label="classic",
     code="bounds.lipschitz",
+    symbolic=proofs.memory,
 )
 def hidden_at_one(xp: Any, t: int) -> Any:
     total, one = xp.asarray(0.0), xp.asarray(1.0)

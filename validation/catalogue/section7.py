@@ -6,6 +6,7 @@ from typing import Any
 
 from ..claims import claim
 from ..instances import Network, draw
+from . import proofs
 from .section3 import norm, run
 from .section4 import margin, outputs, ramp
 
@@ -57,6 +58,7 @@ def transfer(
     label="sharper",
     code="bounds.generalization",
     proof="1/((j + 1)(j + 2)) telescopes: the weights over all integers sum to 1.",
+    symbolic=proofs.stratified_weights,
 )
 def stratified_weights(xp: Any, J: int) -> Any:
     total = xp.asarray(0.0)

@@ -3,8 +3,9 @@ r"""The rung for claims "with probability at least 1 - delta": one anytime-valid
 Every draw on every instance feeds one e-value (`evalues`), so the false-alarm probability of a
 whole run is at most 1e-9, however long it lasts and whichever instances it turns to.
 
-- Half of the draws go to the instance with the most evidence so far, the others to new instances
-  and to those drawn least: which one is decided before its outcome is seen, as the test requires.
+- Half of the draws go to the instance that failed most so far, against what it may, the others to
+  new instances and to those drawn least: which one is decided before its outcome is seen, as the
+  test requires.
 - A failure is what float64 calls left > right. It counts against the claim only once it is certain:
   before *refuted* is said, the same draws (same generator, another arithmetic) are repeated in
   balls, and every failure that is not certain there is taken for a success. That keeps the test
@@ -108,7 +109,7 @@ def statistical(
     Verdict
         *refuted*; *not refuted* with an upper bound on the failure rate in the message; or
         *undecided* where nothing could be drawn or certified. Its `log_ratio` is that of the
-        observed to the permitted failure rate, on the instance with the most evidence.
+        observed to the permitted failure rate, on the instance that fails most.
 
     Raises
     ------
@@ -168,6 +169,10 @@ class _Run:
             [s.delta for s in self.streams],
         )
 
+    def most_failing(self) -> Stream:
+        """The stream of the largest observed/permitted rate; half a failure is added to each."""
+        return max(self.streams, key=lambda s: (s.failures + 0.5) / (s.delta * s.draws + 1))
+
     def ranked(self) -> list[Stream]:
         """The streams, those with the most evidence first."""
         own = self._evidence()[1]
@@ -176,7 +181,7 @@ class _Run:
     def next_stream(self, rounds: int) -> Stream | None:
         """Decide what to draw from next; depends on the past only."""
         if self.streams and rounds % 2:
-            return self.ranked()[0]
+            return self.most_failing()
         if len(self.streams) <= 2 * math.isqrt(rounds) and not self.exhausted:
             opened = self._open()
             if opened is not None:
@@ -250,8 +255,7 @@ class _Run:
         return None
 
     def refuted(self) -> Verdict:
-        worst = self.ranked()
-        first = worst[0]
+        first = self.ranked()[0]
         log_e = self.log_e(certain=True)
         message = (
             f"refuted after {self.draws} draws on {len(self.streams)} instances: e-value "
@@ -259,14 +263,14 @@ class _Run:
             f"instance {first.certain} of {first.draws} draws failed, certified in balls; "
             f"permitted {first.delta:.3g}"
         )
-        return self._verdict(Conclusion.REFUTED, worst, message)
+        return self._verdict(Conclusion.REFUTED, first, message)
 
     def unfinished(self) -> Verdict:
         message = (
             f"the failures of {self.draws} draws would refute the claim in float64, but there was "
             "no time to certify enough of them in balls"
         )
-        return self._verdict(Conclusion.UNDECIDED, self.ranked(), message)
+        return self._verdict(Conclusion.UNDECIDED, self.ranked()[0], message)
 
     def not_refuted(self) -> Verdict:
         coverage = self.coverage
@@ -287,19 +291,16 @@ class _Run:
         undecided = sum(s.undecided for s in self.streams)
         if undecided:
             message += f"; {undecided} draws undecided, counted as failures"
-        if 2 * undecided > n:
-            return self._verdict(Conclusion.UNDECIDED, self.ranked(), message)
-        return self._verdict(Conclusion.NOT_REFUTED, self.ranked(), message)
+        conclusion = Conclusion.UNDECIDED if 2 * undecided > n else Conclusion.NOT_REFUTED
+        return self._verdict(conclusion, self.most_failing(), message)
 
-    def _verdict(self, conclusion: Conclusion, worst: list[Stream], message: str) -> Verdict:
-        first = worst[0]
+    def _verdict(self, conclusion: Conclusion, first: Stream, message: str) -> Verdict:
         log_ratio = -math.inf
         if first.failures:
             permitted = first.delta * first.draws
             log_ratio = math.log(first.failures / permitted) if permitted else math.inf
-        instances = tuple(stream.instance for stream in worst[:1])
         return Verdict(
-            conclusion, Evidence.STATISTICAL, self.coverage, log_ratio, instances, message
+            conclusion, Evidence.STATISTICAL, self.coverage, log_ratio, (first.instance,), message
         )
 
 

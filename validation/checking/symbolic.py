@@ -1,0 +1,43 @@
+"""The rung that proves for all numbers at once: a claim's own SymPy proof is run."""
+
+from __future__ import annotations
+
+from ..claims import Claim, ClaimError
+from ..verdict import Conclusion, Evidence, Verdict
+from .evaluation import line_of
+
+
+def symbolic(claim: Claim) -> Verdict:
+    """Run the proof.
+
+    Returns
+    -------
+    Verdict
+        *holds*; its message says what was proved, which may be a part of the statement only.
+
+    Raises
+    ------
+    ClaimError
+        If there is no proof, a step of it fails, or it does not say what it proved.
+    """
+    if claim.symbolic is None:
+        raise ClaimError(f"{claim.id} ({claim.location}): has no symbolic proof")
+    if claim.changed():
+        changed = ", ".join(claim.changed())
+        return Verdict(
+            Conclusion.UNDECIDED,
+            Evidence.SYMBOLIC,
+            message=f"the proof is that of the published constants, not of another {changed}",
+        )
+    try:
+        sentence = claim.symbolic()
+    except Exception as error:
+        where = line_of(claim, error)
+        what = str(error) or type(error).__name__
+        raise ClaimError(f"{claim.id} ({where}): the symbolic proof fails: {what}") from error
+    if not isinstance(sentence, str) or not sentence.strip():
+        raise ClaimError(
+            f"{claim.id} ({claim.location}): the symbolic proof must return a sentence saying what "
+            f"it proved, got {sentence!r}"
+        )
+    return Verdict(Conclusion.HOLDS, Evidence.SYMBOLIC, message=sentence)
