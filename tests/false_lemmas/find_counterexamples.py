@@ -1,0 +1,148 @@
+"""Search for a counterexample to every false lemma, from scratch: the long run.
+
+    python tests/false_lemmas/find_counterexamples.py --budget 60 --workers 2
+
+Each lemma goes through `verify`, as a user's claim would. The simplest counterexample known, of
+the one found now and the one committed, is written to ``counterexamples.json``; the lemmas that
+survived are printed by name. Ids, or the beginnings of ids, restrict the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib import Parallel, delayed
+
+from validation import Claim, Conclusion, Instance, certify, load_file, verify
+from validation.checking.statistical import statistical
+from validation.instances.product import complexity
+
+HERE = Path(__file__).resolve().parent
+FILE = HERE / "counterexamples.json"
+DRAWS = 20_000  # that refute a probabilistic lemma on one instance
+SIMPLIFYING_DRAWS = 400
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one search gave: `instance` is None where the lemma survived."""
+
+    id: str
+    instance: Instance | None
+    seconds: float
+    message: str
+
+
+def files() -> list[Path]:
+    """The modules that hold false lemmas."""
+    return sorted(HERE.glob("section*.py"))
+
+
+def lemmas() -> list[Claim]:
+    """All false lemmas, in the order of the theory."""
+    return [lemma for path in files() for lemma in load_file(path)]
+
+
+def committed() -> dict[str, Instance]:
+    """The counterexamples on file, by the lemma's id."""
+    data = json.loads(FILE.read_text()) if FILE.exists() else {}
+    return {id: Instance.from_json(instance) for id, instance in data.items()}
+
+
+def refuted(lemma: Claim, instance: Instance, draws: int = DRAWS) -> bool:
+    """Whether the instance proves the lemma wrong."""
+    if lemma.deterministic:
+        return certify(lemma, instance).conclusion is Conclusion.VIOLATED
+    verdict = statistical(lemma, seconds=60.0, seed=0, instances=(instance,), draws=draws)
+    return verdict.conclusion is Conclusion.REFUTED
+
+
+def search(path: Path, id: str, budget: float, seed: int) -> Found:
+    """Try to refute one lemma within `budget` seconds, and simplify what was found."""
+    lemma = next(lemma for lemma in load_file(path) if lemma.id == id)
+    start = time.monotonic()
+    outcome = verify(lemma, budget=budget, seed=seed)
+    seconds = time.monotonic() - start
+    if not outcome.conclusion.bad:
+        return Found(id, None, seconds, outcome.error or outcome.verdict.message)
+    instance = outcome.verdict.instances[-1]
+    if not lemma.deterministic:
+        instance = simplified(lemma, instance, seconds=20.0)
+    return Found(id, instance, seconds, outcome.verdict.message)
+
+
+def simplified(lemma: Claim, instance: Instance, seconds: float) -> Instance:
+    """The simplest neighbour of neighbours on which few draws refute a probabilistic lemma."""
+    end = time.monotonic() + seconds
+    again = refuted(lemma, instance, SIMPLIFYING_DRAWS)
+    while again and time.monotonic() < end:
+        again = False
+        for candidate in lemma.instances.simpler(instance):
+            if complexity(candidate) < complexity(instance) and refuted(
+                lemma, candidate, SIMPLIFYING_DRAWS
+            ):
+                instance, again = candidate, True
+                break
+            if time.monotonic() > end:
+                break
+    return instance
+
+
+def write(instances: dict[str, Instance]) -> None:
+    """Write the file, one lemma a line."""
+    lines = (f"{json.dumps(id)}: {json.dumps(i.to_json())}" for id, i in instances.items())
+    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def main(arguments: list[str] | None = None) -> list[Found]:
+    """Search, write the counterexamples, print the survivors."""
+    parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [options] [ID ...]")
+    parser.add_argument("ids", nargs="*", help="ids, or how they begin")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds for each lemma")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="leave counterexamples.json as it is")
+    options = parser.parse_args(arguments)
+    wanted = tuple(options.ids) or ("",)
+    tasks = [
+        (path, lemma.id) for path in files() for lemma in load_file(path)
+        if lemma.id.startswith(wanted)
+    ]  # fmt: skip
+    found: list[Found] = Parallel(n_jobs=options.workers, batch_size=1)(
+        delayed(search)(path, id, options.budget, options.seed) for path, id in tasks
+    )
+    if not options.keep:
+        write(_merged(found))
+    report(found)
+    return found
+
+
+def _merged(found: list[Found]) -> dict[str, Instance]:
+    """The simplest of what is known, in the order of the lemmas."""
+    known, new = committed(), {f.id: f.instance for f in found if f.instance is not None}
+    result: dict[str, Instance] = {}
+    for lemma in lemmas():
+        candidates = [known.get(lemma.id), new.get(lemma.id)]
+        valid = [i for i in candidates if i is not None and refuted(lemma, i)]
+        if valid:
+            result[lemma.id] = min(valid, key=complexity)
+    return result
+
+
+def report(found: list[Found]) -> None:
+    """Print how many were refuted, how fast, and the survivors."""
+    survivors = [f for f in found if f.instance is None]
+    print(f"{len(found) - len(survivors)} of {len(found)} false lemmas refuted")
+    times = sorted(f.seconds for f in found if f.instance is not None)
+    if times:
+        print(f"seconds: median {times[len(times) // 2]:.1f}, longest {times[-1]:.1f}")
+    for f in survivors:
+        print(f"survived {f.seconds:.0f} s: {f.id}: {f.message}")
+
+
+if __name__ == "__main__":
+    main()
