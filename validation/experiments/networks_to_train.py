@@ -125,7 +125,27 @@ _DIGITS = {
     "batch_size": 32,
     "schedule": "cosine",
 }
+_ROWS = {
+    "learning_rate": 2e-3,
+    "weight_decay": 0.01,
+    "epochs": 15,
+    "batch_size": 64,
+    "schedule": "one_cycle",
+    "clip_norm": 1.0,
+    "dtype": "float32",
+}
 _PIXELS = {"clip_norm": 1.0, "schedule": "one_cycle", "dtype": "float32", "batch_size": 32}
+_TEXT = {
+    "window": 35,
+    "dropout": 0.2,
+    "reset": 0.05,
+    "sampled_epochs": 19,
+    "learning_rate": 3e-3,
+    "epochs": 22,
+    "batch_size": 32,
+    "schedule": "one_cycle",
+    "clip_norm": 1.0,
+}
 
 RECIPES = {
     recipe.name: recipe
@@ -154,15 +174,16 @@ RECIPES = {
             128,
             5,
             {"loader": "images", "name": "mnist", "form": "rows"},
-            {
-                "learning_rate": 2e-3,
-                "weight_decay": 0.01,
-                "epochs": 15,
-                "batch_size": 64,
-                "schedule": "one_cycle",
-                "clip_norm": 1.0,
-                "dtype": "float32",
-            },
+            _ROWS,
+            Start("relu", input_scale=28**-0.5),
+        ),
+        Recipe(
+            "fashion-rows",
+            "Fashion-MNIST by row, ReLU, 128 nodes",
+            128,
+            5,
+            {"loader": "images", "name": "fashion-mnist", "form": "rows"},
+            _ROWS,
             Start("relu", input_scale=28**-0.5),
         ),
         Recipe(
@@ -191,17 +212,16 @@ RECIPES = {
             128,
             1,
             {"loader": "text", "name": "ptb"},
-            {
-                "window": 35,
-                "dropout": 0.2,
-                "reset": 0.05,
-                "sampled_epochs": 19,
-                "learning_rate": 3e-3,
-                "epochs": 22,
-                "batch_size": 32,
-                "schedule": "one_cycle",
-                "clip_norm": 1.0,
-            },
+            _TEXT,
+            stored="float16",
+        ),
+        Recipe(
+            "sotu",
+            "State of the Union addresses by word, tanh, 128 nodes, embedding tied to the read-out",
+            128,
+            1,
+            {"loader": "text", "name": "sotu"},
+            _TEXT,
             stored="float16",
         ),
     )

@@ -1,0 +1,104 @@
+"""`rnnbounds experiment`: run a grid of pruning experiments, safe to kill and to resume."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from validation.experiments.runner import Progress
+
+
+def experiment(
+    name: Annotated[
+        str, typer.Argument(help="Which experiment, or a grid FILE.toml; without it a list.")
+    ] = "",
+    seeds: Annotated[int | None, typer.Option(help="Instead of the grid's number.")] = None,
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Also train the pruned networks further.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; by default one for each core.")
+    ] = None,
+    dask: Annotated[
+        str, typer.Option(help="Address of a Dask scheduler, to work there instead.")
+    ] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the rows that are not finished.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget finished rows and begin anew.")
+    ] = False,
+    models: Annotated[Path, typer.Option(help="The folder of the trained networks.")] = Path(
+        "models"
+    ),
+    out: Annotated[Path, typer.Option(help="Where NAME.sqlite goes.")] = Path("results"),
+) -> None:
+    """Prune by every method to every size, measure, and store each row as it is finished.
+
+    It may be killed at any moment; with --resume no row is lost and none is done again.
+    """
+    # Before NumPy is loaded: one thread a process, here as in the workers, so that sums are taken
+    # in the same order.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
+    from validation.experiments.grid_files import read_grid
+    from validation.experiments.grids import DECLARED, grid_named
+    from validation.experiments.runner import run
+    from validation.experiments.store import Store
+
+    if not name:
+        for known, facts in DECLARED.items():
+            typer.echo(f"{known:16} {facts['title']}")
+        return
+    grid = read_grid(name) if name.endswith(".toml") else grid_named(name, models)
+    grid = grid.with_seeds(seeds)
+    with Store(out / f"{grid.name}.sqlite") as store:
+        if restart:
+            store.clear()
+        held = len(store.keys())
+        if held and not resume:
+            raise ValueError(
+                f"{store.path} holds {held} finished rows: use --resume to go on with it or "
+                "--restart to begin anew"
+            )
+        with _shown() as progress:
+            count = run(
+                grid, store, fine_tune=finetune, workers=workers, dask=dask, progress=progress
+            )
+        typer.echo(f"{store.path}: {count} rows finished now, {len(store.keys())} in all")
+
+
+@contextmanager
+def _shown() -> Iterator[Progress]:
+    """Yield a callback that draws a bar with the time left, or elsewhere says every tenth."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _spoken
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        tasks = {}
+
+        def update(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                # What an earlier run has finished says nothing about the speed of this one.
+                tasks[what] = bar.add_task(what, total=total, completed=done - 1)
+            bar.update(tasks[what], completed=done)
+
+        yield update
+
+
+def _spoken(what: str, done: int, total: int) -> None:
+    if done == total or done * 10 // total > (done - 1) * 10 // total:
+        typer.echo(f"{what}: {done} of {total}", err=True)

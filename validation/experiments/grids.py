@@ -1,0 +1,318 @@
+"""Experiments as declared grids: method x k x theta x tau x seed, and the key of every row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pruning.baselines import METHODS
+from pruning.checks import integer
+from validation.experiments.methods import WHOLE, file_of, method_named
+from validation.experiments.networks_to_train import RECIPES
+
+ROW_VERSION = 1
+"""Raised whenever the same settings would give another result."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An experiment.
+
+    Attributes
+    ----------
+    name, title : str
+    networks : tuple of str
+        Files. With several a seed is a network; with one it is a draw of the sequences that form S.
+    data : mapping
+        ``loader`` and its arguments, see `validation.experiments.workbench`.
+    methods : tuple of str
+        Keys of `pruning.baselines.METHODS`, or ``FILE.py:FUNCTION``.
+    nodes : tuple of int
+        Every k.
+    focus : int
+        The k of the sensitivities, of fine-tuning and of the bounds over T; one of `nodes`.
+    theta, tau : tuple of float
+        The first is used everywhere, all of them at `focus` for the methods that have both. tau is
+        a multiple of Tr S/m.
+    seeds : int
+    sample : int or None
+        With one network: how many training sequences are drawn, with replacement, to form S.
+        None: as many as there are.
+    bound_sequences : int
+        The bounds and the measured error are of the first so many training sequences; 0 for none.
+    lengths : tuple of int
+        Steps T at which the bounds are evaluated besides the full length.
+    fine_tuning : mapping
+        Arguments of `pruning.train` for fine-tuning.
+    training, start : mapping
+        Those of the small network from scratch; without `training` it is left out.
+    """
+
+    name: str
+    title: str
+    networks: tuple[str, ...]
+    data: Mapping[str, Any]
+    methods: tuple[str, ...]
+    nodes: tuple[int, ...]
+    focus: int
+    theta: tuple[float, ...] = (0.5, 0.0, 0.25, 0.75, 1.0)
+    tau: tuple[float, ...] = (1e-8, 1e-4, 1e-2, 1e-1)
+    seeds: int = 5
+    sample: int | None = None
+    bound_sequences: int = 0
+    lengths: tuple[int, ...] = ()
+    fine_tuning: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    start: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def score(self) -> str:
+        """``accuracy`` or ``perplexity``."""
+        return "perplexity" if self.data["loader"] == "windows" else "accuracy"
+
+    @property
+    def seed_is_a_network(self) -> bool:
+        """Whether every seed has a network of its own."""
+        return len(self.networks) > 1
+
+    def with_seeds(self, seeds: int | None) -> Grid:
+        """Return the grid with another number of seeds, or itself for None."""
+        if seeds is None:
+            return self
+        if self.seed_is_a_network:
+            seeds = integer("seeds", seeds, 1, len(self.networks))
+        return replace(self, seeds=integer("seeds", seeds, 1, 1000))
+
+    @cached_property
+    def digests(self) -> tuple[str, ...]:
+        """The sha256 of each network's file."""
+        if self.seed_is_a_network and self.seeds > len(self.networks):
+            raise ValueError(
+                f"seeds must be at most {len(self.networks)}, the number of networks of "
+                f"{self.name}, got {self.seeds}"
+            )
+        used = self.networks[: self.seeds] if self.seed_is_a_network else self.networks
+        return tuple(_digest(Path(path)) for path in used)
+
+    def network(self, seed: int) -> tuple[str, str]:
+        """Return the file of a seed's network and its sha256."""
+        place = seed if self.seed_is_a_network else 0
+        return self.networks[place], self.digests[place]
+
+    def rows(self, fine_tune: bool = False) -> list[dict[str, Any]]:
+        """Return the settings of every row, each once; `fine_tune` adds those after training."""
+        rows = [*self._pruned(), *self._bounds()]
+        if fine_tune:
+            rows += self._trained()
+        return list({row_key(row): row for row in rows}.values())
+
+    def _pruned(self) -> Iterator[dict[str, Any]]:
+        for seed in range(self.seeds):
+            yield self._row(seed, WHOLE, None)
+            for method in self.methods:
+                if "training" in method_named(method).takes:
+                    continue
+                for k in self.nodes:
+                    yield self._row(seed, method, k)
+                if {"theta", "tau"} <= set(method_named(method).takes):
+                    for theta in self.theta:
+                        for tau in self.tau:
+                            yield self._row(seed, method, self.focus, theta, tau)
+
+    def _trained(self) -> Iterator[dict[str, Any]]:
+        if not self.fine_tuning:
+            raise ValueError(f"{self.name} declares no fine_tuning")
+        for seed in range(self.seeds):
+            for method in self.methods:
+                takes = method_named(method).takes
+                if "training" not in takes:
+                    row = self._row(seed, method, self.focus)
+                    yield row | {"fine_tuning": dict(self.fine_tuning)}
+                elif self.training:
+                    row = self._row(seed, method, self.focus)
+                    yield row | {"training": dict(self.training), "start": dict(self.start)}
+
+    def _bounds(self) -> Iterator[dict[str, Any]]:
+        if not self.bound_sequences or self.score != "accuracy":
+            return
+        for seed in range(self.seeds):
+            cells = [(k, None) for k in self.nodes] + [(self.focus, T) for T in self.lengths]
+            for k, T in cells:
+                yield {
+                    "what": "bound",
+                    "T": T,
+                    "sequences": self.bound_sequences,
+                    **self._common(seed, "spectral", k, self.theta[0], self.tau[0]),
+                }
+
+    def _row(
+        self,
+        seed: int,
+        method: str,
+        k: int | None,
+        theta: float | None = None,
+        tau: float | None = None,
+    ) -> dict[str, Any]:
+        takes = method_named(method).takes
+        theta = (self.theta[0] if theta is None else theta) if "theta" in takes else None
+        tau = (self.tau[0] if tau is None else tau) if "tau" in takes else None
+        return {"what": "score", **self._common(seed, method, k, theta, tau)}
+
+    def _common(
+        self, seed: int, method: str, k: int | None, theta: float | None, tau: float | None
+    ) -> dict[str, Any]:
+        facts = {
+            "version": ROW_VERSION,
+            "network": self.network(seed)[1],
+            "data": self._data_facts,
+            "sample": None if self.seed_is_a_network else {"sequences": self.sample},
+            "method": method,
+            "k": k,
+            "theta": theta,
+            "tau": tau,
+            "seed": seed,
+        }
+        own = file_of(method)
+        if own is not None:
+            facts["method_sha256"] = _digest(Path(own))
+        return facts
+
+    @cached_property
+    def _data_facts(self) -> dict[str, Any]:
+        facts = dict(self.data)
+        if facts["loader"] == "file":
+            path = Path(facts.pop("path"))
+            facts["sha256"] = _digest(path)
+        return facts
+
+
+def row_key(row: Mapping[str, Any]) -> str:
+    """Return what a row is stored under: a hash of its settings."""
+    return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def grid_named(name: str, models: Path) -> Grid:
+    """Return a declared grid, its networks in the folder `models`; the error lists the known."""
+    if name not in DECLARED:
+        raise ValueError(
+            f"the experiment must be one of {', '.join(DECLARED)} or a grid file that ends in "
+            f".toml, got {name!r}"
+        )
+    declared = dict(DECLARED[name])
+    recipe = RECIPES[declared.pop("recipe")]
+    files = tuple(str(models / f"{recipe.name}-{seed}.safetensors") for seed in range(recipe.seeds))
+    training = dict(recipe.training) if recipe.start is not None and recipe.seeds > 1 else {}
+    start = {}
+    if training and recipe.start is not None:
+        start = {
+            "scale": recipe.start.scale,
+            "input_scale": recipe.start.input_scale,
+            "bias_scale": recipe.start.bias_scale,
+        }
+    return Grid(
+        name=name,
+        networks=files,
+        training=training,
+        start=start,
+        **{"data": recipe.data, "methods": tuple(METHODS), **declared},
+    )
+
+
+def _digest(path: Path) -> str:
+    if not path.is_file():
+        hint = ""
+        recipe, _, seed = path.stem.rpartition("-")
+        if recipe in RECIPES and seed.isdigit():
+            hint = f": run `rnnbounds train {recipe} --seed {seed}` first"
+        raise ValueError(f"there is no file {path}{hint}")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+_SMALL, _LARGE = (8, 16, 21, 32, 48), (16, 24, 32, 42, 64, 96)
+_DIGITS = {
+    "nodes": _SMALL,
+    "focus": 21,
+    "bound_sequences": 1437,
+    "lengths": (2, 4, 6),
+    "fine_tuning": {
+        "learning_rate": 1e-3, "weight_decay": 0.3, "epochs": 20, "batch_size": 32,
+    },
+}  # fmt: skip
+_ROWS = {
+    "nodes": _LARGE,
+    "focus": 42,
+    "bound_sequences": 5000,
+    "lengths": (7, 14, 21),
+    "fine_tuning": {
+        "learning_rate": 1e-3, "weight_decay": 0.01, "epochs": 3, "batch_size": 64,
+        "clip_norm": 1.0, "dtype": "float32",
+    },
+}  # fmt: skip
+_PIXELS = {
+    "nodes": (16, 32, 42, 64, 96),
+    "focus": 42,
+    "bound_sequences": 500,
+    "fine_tuning": {
+        "learning_rate": 2e-4, "epochs": 1, "batch_size": 32, "clip_norm": 1.0, "dtype": "float32",
+    },
+}  # fmt: skip
+_TEXT = {
+    "nodes": (21, 42, 64),
+    "focus": 42,
+    "fine_tuning": {
+        "learning_rate": 1e-3, "epochs": 3, "batch_size": 32, "clip_norm": 1.0, "dtype": "float32",
+    },
+}  # fmt: skip
+
+
+def _text(name: str) -> dict[str, Any]:
+    return {"loader": "windows", "name": name, "T": 35, "n": 2000}
+
+
+DECLARED: dict[str, dict[str, Any]] = {
+    "digits": {"title": "8 x 8 digits by row, tanh, 64 nodes", "recipe": "digits", **_DIGITS},
+    "digits-relu": {
+        "title": "8 x 8 digits by row, ReLU, 64 nodes",
+        "recipe": "digits-relu",
+        **_DIGITS,
+    },
+    "row-mnist": {
+        "title": "MNIST by row, ReLU, 128 nodes",
+        "recipe": "row-mnist",
+        **_ROWS,
+    },
+    "fashion-rows": {
+        "title": "Fashion-MNIST by row, ReLU, 128 nodes",
+        "recipe": "fashion-rows",
+        **_ROWS,
+    },
+    "pixel-mnist-14": {
+        "title": "MNIST by pixel at 14 x 14, ReLU from the identity, 128 nodes",
+        "recipe": "pixel-mnist-14",
+        "lengths": (49, 98, 147),
+        **_PIXELS,
+    },
+    "pixel-mnist": {
+        "title": "MNIST by pixel, ReLU from the identity, 128 nodes",
+        "recipe": "pixel-mnist",
+        "lengths": (98, 196, 392),
+        **_PIXELS,
+    },
+    "ptb": {
+        "title": "Penn Treebank by word, tanh, 128 nodes",
+        "recipe": "ptb",
+        "data": _text("ptb"),
+        **_TEXT,
+    },
+    "sotu": {
+        "title": "State of the Union addresses by word, tanh, 128 nodes",
+        "recipe": "sotu",
+        "data": _text("sotu"),
+        **_TEXT,
+    },
+}

@@ -1,0 +1,149 @@
+"""The figures of an experiment."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING
+
+from validation.experiments.methods import WHOLE
+from validation.experiments.summaries import Cell, Results
+from validation.report.figures import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PALE,
+    PINK,
+    SKY,
+    Drawing,
+    Series,
+    bounds_over_nodes,
+    draw,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, "#b07d00", "#555560")
+_MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+_DASHES = ("-", "--", ":")
+
+
+def figures_of(results: Results) -> dict[str, Drawing]:
+    """Return every figure that the finished rows fill, by the end of its file's name."""
+    drawings = {"over-nodes": draw(lambda ax: scores_over_nodes(ax, results), size=(7.5, 4.6))}
+    if "spectral" in results.sensitive:
+        drawings["sensitivity"] = draw(lambda ax: scores_over_theta(ax, results), size=(5.6, 3.9))
+    curves = bound_curves(results)
+    if curves:
+        drawings["bounds"] = draw(lambda ax: bounds_over_nodes(ax, curves))
+    if results.lengths and curves:
+        drawings["bounds-over-steps"] = draw(lambda ax: bounds_over_steps(ax, results))
+    return drawings
+
+
+def scores_over_nodes(ax: Axes, results: Results) -> Axes:
+    """Draw the score of every method over k, with a band of one deviation for the reconstructed."""
+    factor = 100 if results.larger_is_better else 1
+    for i, method in enumerate(results.methods):
+        points = [
+            (k, cell) for k in results.nodes if (cell := results.scores(method, k)) is not None
+        ]
+        if not points:
+            continue
+        x = [k for k, _ in points]
+        y = [factor * cell.mean for _, cell in points]
+        error = [factor * cell.deviation for _, cell in points]
+        ax.errorbar(
+            x,
+            y,
+            yerr=error,
+            color=_COLOURS[i % len(_COLOURS)],
+            marker=_MARKS[i % len(_MARKS)],
+            linestyle=_DASHES[i // len(_COLOURS) % len(_DASHES)],
+            linewidth=2.4 if method == "spectral" else 1.1,
+            elinewidth=0.8,
+            capsize=2,
+            zorder=3 if method == "spectral" else 2,
+            label=method,
+        )
+    whole = results.scores(WHOLE, None)
+    if whole is not None:
+        ax.axhline(factor * whole.mean, color=PALE, linewidth=1, linestyle=(0, (4, 3)))
+    _label(ax, results)
+    ax.set(xlabel="nodes kept, k (or as many parameters)", xticks=results.nodes)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0, handlelength=2.6)
+    return ax
+
+
+def scores_over_theta(ax: Axes, results: Results) -> Axes:
+    """Draw the score of spectral pruning over theta at the focus, a line for each tau."""
+    factor = 100 if results.larger_is_better else 1
+    for i, tau in enumerate(sorted(results.facts["tau"])):
+        cells: list[tuple[float, Cell]] = []
+        for theta in sorted(results.facts["theta"]):
+            cell = results.scores("spectral", results.focus, theta, tau)
+            if cell is not None:
+                cells.append((theta, cell))
+        ax.errorbar(
+            [theta for theta, _ in cells],
+            [factor * cell.mean for _, cell in cells],
+            yerr=[factor * cell.deviation for _, cell in cells],
+            color=_COLOURS[i % len(_COLOURS)],
+            marker=_MARKS[i % len(_MARKS)],
+            linestyle=_DASHES[i % len(_DASHES)],
+            capsize=2,
+            elinewidth=0.8,
+            label=f"tau = {tau:g} Tr S/m",
+        )
+    _label(ax, results, cut=False)
+    ax.set(xlabel=f"theta, at k = {results.focus}")
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0)
+    return ax
+
+
+def bounds_over_steps(ax: Axes, results: Results) -> Axes:
+    """Draw measured error and bounds over the number of steps at the focus."""
+    bounds_over_nodes(ax, bound_curves(results, over_steps=True))
+    ax.set(xlabel=f"steps T, at k = {results.focus}")
+    return ax
+
+
+def bound_curves(results: Results, over_steps: bool = False) -> list[Series]:
+    """Return decimal logarithms of the measured error and of the bounds, medians over seeds."""
+    names = {
+        "error": "measured",
+        "log10_best": "sharpest bound",
+        "log10_toeplitz": "Toeplitz bound",
+        "log10_global": "published bound",
+    }
+    if over_steps:
+        groups = [results.bounds(results.focus, T) for T in (*results.lengths, None)]
+    else:
+        groups = [results.bounds(k, None) for k in results.nodes]
+    groups = [rows for rows in groups if rows]
+    if not groups:
+        return []
+    x = [float(rows[0]["steps"] if over_steps else rows[0]["k"]) for rows in groups]
+    curves = []
+    for name, label in names.items():
+        y: list[float | None] = []
+        for rows in groups:
+            values = [row[name] for row in rows]
+            if None in values or (name == "error" and min(values) == 0):
+                y.append(None)
+            elif name == "error":
+                y.append(math.log10(statistics.median(values)))
+            else:
+                y.append(statistics.median(values))
+        curves.append(Series(label, x, y))
+    return curves
+
+
+def _label(ax: Axes, results: Results, cut: bool = True) -> None:
+    if results.larger_is_better:
+        ax.set(ylabel="test accuracy (%)")
+        if cut:
+            ax.set(ylim=(0, 103))
+    else:
+        ax.set(ylabel="test perplexity", yscale="log")

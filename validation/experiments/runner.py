@@ -1,0 +1,157 @@
+"""Run the rows of a grid that are not finished yet, in processes or on a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from pruning.checks import integer
+from validation.experiments.grids import Grid, row_key
+from validation.experiments.store import Store
+from validation.experiments.workbench import Task, finish, warm
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many pieces are done and how many there are."""
+
+ANSWER_SECONDS = 10
+"""A Dask scheduler that has not answered by then is given up."""
+
+
+def run(
+    grid: Grid,
+    store: Store,
+    *,
+    fine_tune: bool = False,
+    workers: int | None = None,
+    dask: str = "",
+    progress: Progress = lambda what, done, total: None,
+) -> int:
+    """Finish every row of the grid and store each as soon as it is finished.
+
+    A row that the store holds is not done again. The results depend neither on the order nor on
+    the number and kind of the workers.
+
+    Parameters
+    ----------
+    grid : Grid
+    store : Store
+    fine_tune : bool
+        Also the rows after fine-tuning.
+    workers : int, optional
+        Processes; by default one for each core. On a Dask cluster all of its workers are used.
+    dask : str
+        Address of a Dask scheduler. Its workers must see the files of the networks and the data
+        under the same paths.
+    progress : callable
+
+    Returns
+    -------
+    int
+        How many rows were finished now.
+
+    Raises
+    ------
+    ValueError
+        If the grid names what does not exist or does not fit, nobody answers at the address, or the
+        store cannot take another row.
+    """
+    declared = declare(grid, store, fine_tune)
+    done = store.keys()
+    tasks = [_task(grid, key, row) for key, row in declared.items() if key not in done]
+    if not tasks:
+        return 0
+    total = len(declared)
+    with _pool(workers, dask) as pool:
+        first = _one_of_each_covariance(tasks)
+        for count, _ in enumerate(pool(joblib.delayed(warm)(task) for task in first)):
+            progress("covariances", count + 1, len(first))
+        rows = {task.key: task.row for task in tasks}
+        finished = pool(joblib.delayed(finish)(task) for task in tasks)
+        for count, (key, result, seconds) in enumerate(finished):
+            store.add(key, rows[key], result, seconds)
+            progress("rows", total - len(tasks) + count + 1, total)
+    return len(tasks)
+
+
+def declare(grid: Grid, store: Store, fine_tune: bool = False) -> dict[str, dict[str, Any]]:
+    """Write into the store what the grid consists of, and return its rows by key.
+
+    Rows after fine-tuning that an earlier run has finished belong to it in any case.
+    """
+    rows = {row_key(row): row for row in grid.rows(fine_tune)}
+    if not fine_tune and grid.fine_tuning:
+        held = store.keys()
+        more = {row_key(row): row for row in grid.rows(True)}
+        rows |= {key: row for key, row in more.items() if key in held}
+    facts = {
+        "name": grid.name,
+        "title": grid.title,
+        "score": grid.score,
+        "focus": grid.focus,
+        "theta": grid.theta,
+        "tau": grid.tau,
+        "seeds": grid.seeds,
+        "seed_is_a_network": grid.seed_is_a_network,
+        "sample": grid.sample,
+        "fine_tuning": dict(grid.fine_tuning),
+        "training": dict(grid.training),
+        "keys": list(rows),
+    }
+    store.put_fact("grid", facts)
+    return rows
+
+
+def _task(grid: Grid, key: str, row: dict[str, Any]) -> Task:
+    data = dict(grid.data)
+    if data["loader"] == "file":
+        data["path"] = str(Path(data["path"]).resolve())
+    return Task(key, row, str(Path(grid.network(row["seed"])[0]).resolve()), data)
+
+
+def _one_of_each_covariance(tasks: Iterable[Task]) -> list[Task]:
+    """One task for each network and sample, so that no two workers form the same covariance."""
+    return list({task.row["seed"]: task for task in tasks if _needs_one(task)}.values())
+
+
+def _needs_one(task: Task) -> bool:
+    return task.row["what"] == "score" and task.row["k"] is not None and "training" not in task.row
+
+
+@contextmanager
+def _pool(workers: int | None, dask: str) -> Iterator[Callable[..., Iterable[Any]]]:
+    """Yield a function that runs delayed calls and yields their results as they come.
+
+    One thread a process: the processes fill the cores, and sums are always taken in the same order.
+    """
+    options: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
+    if dask:
+        with _cluster(dask), joblib.parallel_config(backend="dask"):
+            yield joblib.Parallel(n_jobs=-1, **options)
+        return
+    count = joblib.cpu_count() if workers is None else integer("workers", workers, 1)
+    backend = "loky" if count > 1 else "sequential"
+    threads = {"inner_max_num_threads": 1} if count > 1 else {}
+    with joblib.parallel_config(backend=backend, **threads):
+        yield joblib.Parallel(n_jobs=count, **options)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[None]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("--dask needs the package distributed, install rnnbounds[dask]") from None
+    try:
+        client = Client(address, timeout=ANSWER_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"no Dask scheduler answered at {address} in {ANSWER_SECONDS} s: {error}"
+        ) from None
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise ValueError(f"the Dask scheduler at {address} has no workers")
+        yield

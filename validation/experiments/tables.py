@@ -1,0 +1,238 @@
+"""The tables of an experiment, in Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pruning.checks import choice
+from validation.experiments.methods import WHOLE
+from validation.experiments.summaries import Results, findings, matched_by, show
+
+FORMATS = ("md", "latex", "csv")
+
+_BLOCKS = {"w_input": "W_i", "w_hidden": "W_h", "w_output": "W_o", "biases": "biases"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, a header, and lines of text."""
+
+    title: str
+    header: tuple[str, ...]
+    lines: list[tuple[str, ...]]
+
+
+def written(results: Results, form: str) -> str:
+    """Return the tables in a format; CSV is one line for every finished row instead."""
+    choice("format", form, FORMATS)
+    if form == "csv":
+        return _csv(results)
+    sentences = [_caption(results), *findings(results)]
+    tables = tables_of(results)
+    return _latex(sentences, tables) if form == "latex" else _markdown(sentences, tables)
+
+
+def tables_of(results: Results) -> list[Table]:
+    """Return every table that the finished rows fill."""
+    makers: list[Callable[[Results], Table | None]] = [
+        over_nodes,
+        before_and_after,
+        sensitivity,
+        bounds_over_nodes,
+        bounds_over_steps,
+    ]
+    return [table for make in makers if (table := make(results)) is not None]
+
+
+def over_nodes(results: Results) -> Table | None:
+    """Score by method and k, before fine-tuning."""
+    lines = []
+    whole = results.scores(WHOLE, None)
+    if whole is not None:
+        lines.append((WHOLE, "", *[show(whole, results)] * len(results.nodes)))
+    for method in results.methods:
+        cells = [results.scores(method, k) for k in results.nodes]
+        if any(cells):
+            texts = [show(cell, results) for cell in cells]
+            lines.append((method, matched_by(method), *texts))
+    header = ("method", "matched by", *(f"k = {k}" for k in results.nodes))
+    return Table(f"{_score(results)} before fine-tuning", header, lines) if lines else None
+
+
+def before_and_after(results: Results) -> Table | None:
+    """Parameters by block at the focus, with the score before and after fine-tuning."""
+    k = results.focus
+    lines = []
+    for method in (WHOLE, *results.methods):
+        size = None if method == WHOLE else k
+        counts = results.parameters(method, size)
+        if counts is None:
+            continue
+        counts["biases"] = counts["b_hidden"] + counts["b_output"]
+        line = [method, _count(counts["nodes"]), *(_count(counts[block]) for block in _BLOCKS)]
+        line += [_count(counts["total"]), show(results.scores(method, size), results)]
+        if results.fine_tuned:
+            line.append(show(results.scores(method, size, trained=True), results))
+        lines.append(tuple(line))
+    header = ["method", "nodes", *_BLOCKS.values(), "parameters", "before"]
+    if results.fine_tuned:
+        header.append("after")
+    title = f"Parameters by block, and {_score(results)} before and after fine-tuning, k = {k}"
+    if not results.fine_tuned:
+        title = f"Parameters by block, k = {k}"
+    return Table(title, tuple(header), lines) if lines else None
+
+
+def sensitivity(results: Results) -> Table | None:
+    """Score by theta and tau at the focus, for the methods that have both."""
+    thetas, taus = results.facts["theta"], results.facts["tau"]
+    lines = []
+    for method in results.sensitive:
+        for theta in sorted(thetas):
+            cells = [results.scores(method, results.focus, theta, tau) for tau in sorted(taus)]
+            if any(cells):
+                texts = [show(cell, results) for cell in cells]
+                lines.append((method, f"{theta:g}", *texts))
+    header = ("method", "theta", *(f"tau = {tau:g}" for tau in sorted(taus)))
+    title = f"{_score(results)} by theta and tau, k = {results.focus}; tau in units of Tr S/m"
+    return Table(title, header, lines) if lines else None
+
+
+_BOUNDS = {
+    "error": "measured error",
+    "log10_best": "sharpest bound",
+    "log10_toeplitz": "Toeplitz bound",
+    "log10_global": "published bound",
+    "log10_theorem": "risk bound",
+}
+
+
+def bounds_over_nodes(results: Results) -> Table | None:
+    """Measured error of the output and the bounds on it, by k."""
+    lines = [line for k in results.nodes if (line := _bound_line(results, k, None))]
+    n = _sequences(results)
+    title = (
+        f"Error of the output, averaged over time, on n = {n} sequences, the bounds of section 3 "
+        "on it, and the bound of section 7 on the risk (medians over the seeds)"
+    )
+    return Table(title, ("k", *_BOUNDS.values()), lines) if lines else None
+
+
+def bounds_over_steps(results: Results) -> Table | None:
+    """The same by the number of steps."""
+    k = results.focus
+    lines = [line for T in results.lengths if (line := _bound_line(results, k, T, T))]
+    if not lines:
+        return None
+    whole = results.bounds(k, None)
+    if whole and (line := _bound_line(results, k, None, whole[0]["steps"])):
+        lines.append(line)
+    title = f"The same over the number of steps T, k = {k}"
+    return Table(title, ("T", *_BOUNDS.values()), lines)
+
+
+def _bound_line(
+    results: Results, k: int, T: int | None, label: int | None = None
+) -> tuple[str, ...] | None:
+    rows = results.bounds(k, T)
+    if not rows:
+        return None
+    texts = [str(k if label is None else label)]
+    for name in _BOUNDS:
+        values = [row[name] for row in rows]
+        if None in values:
+            texts.append("0")
+        else:
+            middle = statistics.median(values)
+            texts.append(_power(middle) if name.startswith("log10") else f"{middle:.3g}")
+    return tuple(texts)
+
+
+def _power(log: float) -> str:
+    if -4 < log < 5:
+        return f"{10**log:.3g}"
+    whole = int(log // 1)
+    return f"{10 ** (log - whole):.2f}e{whole}"
+
+
+def _sequences(results: Results) -> int:
+    return next((int(row["n"]) for row in results.rows if row["what"] == "bound"), 0)
+
+
+def _caption(results: Results) -> str:
+    facts = results.facts
+    if facts["seed_is_a_network"]:
+        seed = "a seed is a network that was trained from it"
+    else:
+        size = facts["sample"]
+        drawn = "as many sequences as there are" if size is None else f"{size} sequences"
+        seed = f"there is one network, and a seed draws {drawn}, with replacement, to form S"
+        if not results.larger_is_better:
+            seed = "there is one network, and a seed draws the windows of text that form S"
+    text = (
+        f"{facts['title']}. Mean and standard deviation over {facts['seeds']} seeds: {seed}. "
+        f"theta = {facts['theta'][0]:g} and tau = {facts['tau'][0]:g} Tr S/m where not said."
+    )
+    if results.missing:
+        text += f" {results.missing} of {len(facts['keys'])} rows are not finished."
+    return text
+
+
+def _score(results: Results) -> str:
+    return "Test accuracy (%)" if results.larger_is_better else "Test perplexity"
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
+
+
+def _markdown(sentences: list[str], tables: list[Table]) -> str:
+    parts = ["\n".join((sentences[0], "", *(f"- {sentence}" for sentence in sentences[1:])))]
+    for table in tables:
+        rule = ["---"] + ["---:"] * (len(table.header) - 1)
+        lines = [table.header, tuple(rule), *table.lines]
+        body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        parts.append(f"**{table.title}**\n\n{body}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _latex(sentences: list[str], tables: list[Table]) -> str:
+    parts = ["\n".join(f"% {sentence}" for sentence in sentences)]
+    for table in tables:
+        columns = "l" + "r" * (len(table.header) - 1)
+        head = " & ".join(map(_escaped, table.header)) + r" \\"
+        body = "\n".join(" & ".join(map(_escaped, line)) + r" \\" for line in table.lines)
+        parts.append(
+            "\\begin{table}\n\\centering\n"
+            f"\\caption{{{_escaped(table.title)}}}\n"
+            f"\\begin{{tabular}}{{{columns}}}\n\\hline\n{head}\n\\hline\n{body}\n\\hline\n"
+            "\\end{tabular}\n\\end{table}"
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _escaped(text: str) -> str:
+    for mark in "%&_#":
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("±", r"$\pm$")
+
+
+def _csv(results: Results) -> str:
+    names = ["what", "method", "k", "theta", "tau", "seed", "trained", "score", "nodes"]
+    blocks = ["w_hidden", "w_input", "b_hidden", "w_output", "b_output"]
+    bounds = ["steps", "n", *_BOUNDS]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*names, *blocks, "lost", *bounds, "label"])
+    for row in results.rows:
+        trained = "fine_tuning" in row or "training" in row
+        cells: dict[str, Any] = {**row, "trained": "yes" if trained else ""}
+        cells |= row.get("parameters", {})
+        line = [cells.get(name) for name in (*names, *blocks, "lost", *bounds, "label")]
+        writer.writerow(["" if value is None else value for value in line])
+    return out.getvalue()

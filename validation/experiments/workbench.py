@@ -1,0 +1,275 @@
+"""What a worker does: one row from its settings, the same on every machine.
+
+Data sets, networks and covariances are kept by the process; covariances are kept on disk, too.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import io
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pruning.baselines import PrunedWeights, fine_tune
+from pruning.checks import Array
+from pruning.covariance import StateCovariance
+from pruning.rnn import RNN
+from pruning.spectral import PrunedRNN, spectral_prune
+from pruning.storage import load_network
+from pruning.training import DivergenceError
+from validation.experiments import networks_to_train
+from validation.experiments.atomic import write_atomically
+from validation.experiments.dataset import Dataset, read_file
+from validation.experiments.fetching import cache_folder
+from validation.experiments.language import corpus, perplexity, sampled_windows
+from validation.experiments.methods import WHOLE, method_named
+
+_BATCH_NUMBERS = 1 << 23
+"""States formed at a time: 64 MB."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A row to be finished: its settings, and where what they speak of lies."""
+
+    key: str
+    row: Mapping[str, Any]
+    network: str
+    data: Mapping[str, Any]
+
+
+def finish(task: Task) -> tuple[str, dict[str, Any], float]:
+    """Return the key of the row, its result, and the seconds that it took."""
+    begin = time.monotonic()
+    row = task.row
+    rnn = _network(task.network, row["network"])
+    data = _data(json.dumps(dict(task.data), sort_keys=True), _window_seed(row))
+    check_fit(rnn, data)
+    bench = _Bench(rnn, data, row, task)
+    # A network that was pruned badly may overflow; its accuracy says enough.
+    with np.errstate(all="ignore"):
+        result = bench.bounds() if row["what"] == "bound" else bench.score()
+    return task.key, result, time.monotonic() - begin
+
+
+def warm(task: Task) -> None:
+    """Put the covariance that the row needs on disk."""
+    row = task.row
+    rnn = _network(task.network, row["network"])
+    data = _data(json.dumps(dict(task.data), sort_keys=True), _window_seed(row))
+    check_fit(rnn, data)
+    _covariance(rnn, data, row)
+
+
+def check_fit(rnn: RNN, data: Dataset) -> None:
+    """Raise a ValueError that says how the network and the data do not fit, if they do not."""
+    if data.x.ndim == 3 and data.d_x != rnn.d_x:
+        raise ValueError(
+            f"the network reads inputs of dimension {rnn.d_x}, the data have dimension {data.d_x}"
+        )
+    if data.x.ndim == 2 and data.d_x > rnn.d_x:
+        raise ValueError(
+            f"the network knows tokens 0..{rnn.d_x - 1}, the data hold the token {data.d_x - 1}"
+        )
+    if rnn.d_y < data.classes:
+        raise ValueError(
+            f"the network predicts {rnn.d_y} classes, the labels of the data need {data.classes}"
+        )
+
+
+class _Bench:
+    """One network, its data and the settings of a row."""
+
+    def __init__(self, rnn: RNN, data: Dataset, row: Mapping[str, Any], task: Task) -> None:
+        self.rnn, self.data, self.row, self.task = rnn, data, row, task
+        self.targets = "every" if data.every_step else "last"
+
+    def score(self) -> dict[str, Any]:
+        row = self.row
+        if row["method"] == WHOLE:
+            sizes = {name: int(w.size) for name, w in self.rnn.weights.items()}
+            return {"score": self._score(self.rnn), "parameters": sizes, "nodes": self.rnn.m}
+        pruned = self._pruned()
+        rnn = pruned.pruned
+        facts: dict[str, Any] = {}
+        if "fine_tuning" in row:
+            rng = self._rng("fine-tuning")
+            options = {"targets": self.targets, **row["fine_tuning"]}
+            try:
+                rnn = fine_tune(pruned, self.data.x, self.data.y, rng, **options)
+            except DivergenceError as error:
+                rnn, facts["diverged"] = error.result.rnn, error.epoch
+        facts |= {
+            "score": self._score(rnn),
+            "parameters": dict(pruned.parameters),
+            "nodes": rnn.m,
+        }
+        if isinstance(pruned, PrunedRNN):
+            total = float(np.trace(pruned.covariance))
+            facts["lost"] = pruned.losses["hidden"] / total if total else 0.0
+        return facts
+
+    def bounds(self) -> dict[str, Any]:
+        from bounds.approximation import approximation_bound, approximation_error
+        from bounds.generalization import generalization_bound
+
+        row, data = self.row, self.data
+        x, y = data.x[: row["sequences"], : row["T"]], data.y[: row["sequences"]]
+        if y.ndim == 2:
+            y = y[:, : row["T"]]
+        S = StateCovariance.from_network(self.rnn, x, batch=_batch(self.rnn, x.shape[1])).matrix
+        tau = row["tau"] * float(np.trace(S)) / self.rnn.m
+        pruned = spectral_prune(self.rnn, S, row["k"], row["theta"], tau)
+        T = x.shape[1]
+        logs = {
+            f"log10_{name}": _log10(approximation_bound(pruned, T, name))
+            for name in ("global", "toeplitz", "best")
+        }
+        theorem = generalization_bound(pruned, x, y, targets=self.targets, input_bound=data.x_bound)
+        error = approximation_error(pruned, x, batch=_batch(self.rnn, T))
+        return {
+            "steps": T,
+            "n": len(x),
+            "error": error,
+            **logs,
+            "log10_theorem": _log10(theorem),
+            "label": theorem.label,
+        }
+
+    def _pruned(self) -> PrunedRNN | PrunedWeights:
+        row, rnn = self.row, self.rnn
+        method = method_named(row["method"])
+        options: dict[str, Any] = {}
+        S = None if "training" in row else _covariance(rnn, self.data, row)
+        if "theta" in method.takes:
+            options["theta"] = row["theta"]
+        if "tau" in method.takes and S is not None:
+            options["tau"] = row["tau"] * float(np.trace(S)) / rnn.m
+        if "data" in method.takes:
+            options |= {"x": self.data.x, "y": self.data.y}
+            if "targets" in inspect.signature(method.call).parameters:
+                options["targets"] = self.targets
+        if "training" in method.takes:
+            options |= {"training": row["training"], "start": row["start"]}
+        pruned = method.call(rnn, S, row["k"], self._rng(method.draws), **options)
+        if not isinstance(pruned, PrunedRNN | PrunedWeights):
+            raise ValueError(
+                f"{row['method']} must return a PrunedRNN or a PrunedWeights, "
+                f"got {type(pruned).__name__}"
+            )
+        return pruned
+
+    def _score(self, rnn: RNN) -> float | None:
+        """Accuracy or perplexity; None for a perplexity beyond the range of floats."""
+        data = self.data
+        if self.task.data["loader"] == "windows":
+            try:
+                value = perplexity(rnn, corpus(self.task.data["name"]).test)
+            except OverflowError:
+                return None
+            return value if np.isfinite(value) else None
+        if data.x_test is None:
+            return _accuracy(rnn, data.x, data.y)
+        return _accuracy(rnn, data.x_test, data.y_test)
+
+    def _rng(self, what: str) -> np.random.Generator:
+        """The draws of a row depend on its settings alone; methods of one word draw alike."""
+        row = self.row
+        facts = [what, row["seed"], row["k"], row["network"]]
+        digest = hashlib.sha256(json.dumps(facts).encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+
+def _accuracy(rnn: RNN, x: Any, y: Any) -> float:
+    """Share of right predictions, at the last step or at every one."""
+    right = 0
+    step = _batch(rnn, x.shape[1])
+    for begin in range(0, len(x), step):
+        h = rnn.states(x[begin : begin + step])
+        h = h if y.ndim == 2 else h[:, -1]
+        best = (h @ rnn.w_output.T + rnn.b_output).argmax(axis=-1)
+        right += int((best == y[begin : begin + step]).sum())
+    return right / y.size
+
+
+def _covariance(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
+    """S of the row's network on its sample, from the disk if it was ever formed."""
+    facts = {name: row[name] for name in ("version", "network", "data", "sample")}
+    if row["sample"] is not None:
+        facts["seed"] = row["seed"]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    path = cache_folder() / "covariances" / f"{digest}.npy"
+    return _cached_covariance(path, rnn, data, row)
+
+
+_HELD: dict[Path, Array] = {}
+
+
+def _cached_covariance(path: Path, rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
+    if path not in _HELD:
+        try:
+            S = np.load(path, allow_pickle=False)
+            if S.shape != (rnn.m, rnn.m) or S.dtype != np.float64:
+                raise ValueError("a covariance of another network")
+        except (OSError, ValueError, EOFError):
+            S = _formed(rnn, data.x, row)
+            buffer = io.BytesIO()
+            np.save(buffer, S)
+            write_atomically(path, buffer.getvalue())
+        _HELD[path] = S
+    return _HELD[path]
+
+
+def _formed(rnn: RNN, x: Any, row: Mapping[str, Any]) -> Array:
+    """S over the sample: all sequences, or those that the seed draws, a batch at a time."""
+    order = np.arange(len(x))
+    if row["sample"] is not None and row["data"]["loader"] != "windows":
+        size = row["sample"]["sequences"] or len(x)
+        rng = np.random.default_rng([row["seed"], 0x5EED])
+        order = np.sort(rng.integers(len(x), size=size))
+    S = StateCovariance(rnn.m, x.shape[1])
+    step = _batch(rnn, x.shape[1])
+    for begin in range(0, len(order), step):
+        S.update(rnn.states(x[order[begin : begin + step]]))
+    return S.matrix
+
+
+def _batch(rnn: RNN, T: int) -> int:
+    return max(1, _BATCH_NUMBERS // (T * max(rnn.m, rnn.d_y)))
+
+
+def _window_seed(row: Mapping[str, Any]) -> int:
+    """The windows of a text are themselves the sample, and a seed draws them."""
+    return int(row["seed"]) if row["data"]["loader"] == "windows" else 0
+
+
+@functools.lru_cache(maxsize=8)
+def _network(path: str, digest: str) -> RNN:
+    held = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    if held != digest:
+        raise ValueError(f"{path} has changed while the experiment ran")
+    return load_network(path)
+
+
+@functools.lru_cache(maxsize=2)
+def _data(spec: str, seed: int) -> Dataset:
+    options = json.loads(spec)
+    loader = options.pop("loader")
+    if loader == "windows":
+        return sampled_windows(**options, n_test=1, seed=seed)
+    if loader == "file":
+        return read_file(options["path"])
+    return networks_to_train.LOADERS[loader](**options)
+
+
+def _log10(bound: Any) -> float | None:
+    value = bound.log_total / float(np.log(10))
+    return value if np.isfinite(value) else None
