@@ -47,7 +47,7 @@ class QuantisedRNN:
     def network(self) -> RNN:
         """The network; every weight is exact."""
         weights = [np.ldexp(self.integers[b].astype(np.float64), self.exponents[b]) for b in BLOCKS]
-        return RNN(*weights, activation=self.activation)  # type: ignore[arg-type]
+        return RNN(*weights, self.activation)  # type: ignore[call-arg, arg-type]
 
     def same(self, other: QuantisedRNN) -> bool:
         """Whether the two describe one network in the same way."""
@@ -94,6 +94,34 @@ def decode(code: Sequence[int]) -> QuantisedRNN:
         If the bits are not the code of a network.
     """
     return _code(Decoder(code), None)
+
+
+def estimated_bits(quantised: QuantisedRNN) -> float:
+    """The length of the code to within a few bits, without encoding.
+
+    The probability that an adaptive model gives to a sequence depends only on how often each bit
+    occurs in it (Krichevsky and Trofimov), as long as old counts do not fade.
+    """
+    total = 3.0 + 2
+    for size in _sizes(quantised):
+        total += 2 * (size + 1).bit_length() - 1
+    for block in BLOCKS:
+        values = np.abs(quantised.integers[block].ravel())
+        total += 2 * (_zigzag(quantised.exponents[block]) + 1).bit_length() - 1
+        lengths = np.frexp(values.astype(np.float64))[1]
+        total += int((lengths > 0).sum()) + int(np.maximum(lengths - 2, 0).sum())
+        for length in range(int(lengths.max(initial=0)) + 1):
+            total += _adaptive_bits(int((lengths == length).sum()), int((lengths > length).sum()))
+            if length >= 2:
+                second = values[lengths == length] >> (length - 2) & 1
+                total += _adaptive_bits(int((second == 0).sum()), int(second.sum()))
+    return total
+
+
+def _adaptive_bits(zeros: int, ones: int) -> float:
+    """-log2 of Gamma(zeros + 1/2) Gamma(ones + 1/2)/(pi Gamma(zeros + ones + 1))."""
+    log = math.lgamma(zeros + 0.5) + math.lgamma(ones + 0.5) - math.log(math.pi)
+    return (math.lgamma(zeros + ones + 1) - log) / math.log(2)
 
 
 def _code(coder: Encoder | Decoder, q: QuantisedRNN | None) -> QuantisedRNN:

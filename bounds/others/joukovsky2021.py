@@ -10,7 +10,7 @@ import math
 
 from bounds.assembly import COMPLEXITY, CONFIDENCE
 from bounds.others.problem import Problem, log_add, radii_condition
-from bounds.others.unbiased import row_norm, second_moment, without_biases
+from bounds.others.unbiased import row_norm
 from bounds.terms import FIXED_RADII, Bound, Condition, Term, log_sum, safe_log, violated
 
 SOURCE = "Joukovsky et al., UAI 2021, Theorem 3.3 at depth 1 (as read); theory, section 9"
@@ -23,13 +23,9 @@ def joukovsky2021(problem: Problem) -> Bound:
     l1-norms of W_h, W_i and W_o, B_x the largest root mean square over the sample of an input
     coordinate at any step; h_0 = 0. Biases become a constant input and node.
     """
-    plain, constant = without_biases(problem.rnn)
-    n, T = problem.n, problem.T
+    plain, n, T = problem.unbiased.rnn, problem.n, problem.T
     a, b, c = (row_norm(W) for W in (plain.w_hidden, plain.w_input, plain.w_output))
-    B_x = max(
-        math.sqrt(float(second_moment(problem.x, t, problem.rnn.d_x, constant).diagonal().max()))
-        for t in range(T)
-    )
+    B_x = math.sqrt(problem.unbiased.diagonal) * (1 + 1e-12)
     log_rad = log_rademacher(a, b, B_x, T, plain.d_x, max(plain.m, 1), n)
     gap = log_add(math.log(2), safe_log(c), -math.log(problem.gamma), log_rad)
     s = problem.rnn.activation

@@ -45,9 +45,7 @@ def maurer_pontil(problem: Problem) -> Bound:
         VALID if enough else violated("n >= 2 held-out sequences"),
         (
             Condition("n >= 2", enough, f"n = {n} held-out sequences."),
-            Condition(
-                "held-out data", None, "Nothing may have been chosen on the test sequences."
-            ),
+            Condition("held-out data", None, "Nothing may have been chosen on the test sequences."),
         ),
     )
 

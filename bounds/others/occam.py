@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from bounds.assembly import COMPLEXITY, CONFIDENCE, EMPIRICAL
 from bounds.binomial import upper_risk
-from bounds.others.code import BLOCKS, QuantisedRNN, decode, encode, quantise
+from bounds.others.code import BLOCKS, QuantisedRNN, decode, encode, estimated_bits, quantise
 from bounds.others.problem import Problem
 from bounds.relative_entropy import inverse_kl
 from bounds.terms import VALID, Bound, Condition, Term, safe_log, violated
@@ -124,18 +124,20 @@ def occam(
 
 
 def describe(problem: Problem, precisions: Sequence[int] = PRECISIONS) -> Description:
-    """Return the description with the smallest `occam.kl`, over one precision for all blocks.
+    """Return a description with about the smallest `occam.kl`, over one precision for all blocks.
 
-    Afterwards each block tries one step coarser or finer. Every choice is free.
+    Afterwards each block tries one step coarser or finer. Every choice is free. Lengths are only
+    estimated in the search; the network chosen is encoded, and decoded again.
     """
-    tried: dict[tuple[int, ...], tuple[float, Description]] = {}
+    values: dict[tuple[int, ...], float] = {}
 
     def value(bits: tuple[int, ...]) -> float:
-        if bits not in tried:
-            shown = _described(problem, bits)
-            price = shown.bits * math.log(2) - math.log(problem.delta)
-            tried[bits] = (_risk("kl", shown.problem.errors, problem.n, price), shown)
-        return tried[bits][0]
+        if bits not in values:
+            quantised = quantise(problem.rnn, dict(zip(BLOCKS, bits)))
+            price = estimated_bits(quantised) * math.log(2) - math.log(problem.delta)
+            errors = problem.of(quantised.network()).errors
+            values[bits] = _risk("kl", errors, problem.n, price)
+        return values[bits]
 
     best = min(((bits,) * len(BLOCKS) for bits in precisions), key=value)
     for block in range(len(BLOCKS)):
@@ -145,11 +147,7 @@ def describe(problem: Problem, precisions: Sequence[int] = PRECISIONS) -> Descri
             if 0 <= bits <= 52
         ]
         best = min(near, key=value)
-    return tried[best][1]
-
-
-def _described(problem: Problem, bits: tuple[int, ...]) -> Description:
-    code = encode(quantise(problem.rnn, dict(zip(BLOCKS, bits))))
+    code = encode(quantise(problem.rnn, dict(zip(BLOCKS, best))))
     decoded = decode(code)
     return Description(code, decoded, problem.of(decoded.network()))
 

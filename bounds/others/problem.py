@@ -11,6 +11,7 @@ import numpy as np
 
 from bounds.assembly import EMPIRICAL, Setting
 from bounds.generalization import largest_input
+from bounds.others.unbiased import Unbiased, measure
 from bounds.radii import Radii
 from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term, safe_log
 from pruning.checks import Array, positive, probability
@@ -40,6 +41,8 @@ class Problem:
         Of a class fixed in advance; measured where not given.
     input_bound : float or None
         R_x >= ||x_t|| almost surely, known in advance; the largest of the sample otherwise.
+    size : (n, T) or None
+        As if the sample had n sequences of T steps, everything measured being the same.
     """
 
     rnn: RNN
@@ -51,6 +54,7 @@ class Problem:
     delta: float = 0.05
     radii: Radii | None = None
     input_bound: float | None = None
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         positive("gamma", self.gamma)
@@ -73,12 +77,12 @@ class Problem:
     @property
     def n(self) -> int:
         """Sequences of the sample."""
-        return len(self.x)
+        return len(self.x) if self.size is None else self.size[0]
 
     @property
     def T(self) -> int:
         """Steps of a sequence."""
-        return int(self.x.shape[1])
+        return int(self.x.shape[1]) if self.size is None else self.size[1]
 
     @cached_property
     def margins(self) -> Array:
@@ -100,7 +104,13 @@ class Problem:
     @property
     def errors(self) -> int:
         """Training sequences with a margin <= 0; a tie is an error."""
-        return int((self.margins <= 0).sum())
+        count = int((self.margins <= 0).sum())
+        return count if self.size is None else -(-count * self.n // len(self.x))
+
+    @cached_property
+    def unbiased(self) -> Unbiased:
+        """What bounds without biases and for l1-norms measure."""
+        return measure(self.rnn, self.x)
 
     @cached_property
     def data_bound(self) -> float:
@@ -133,6 +143,17 @@ class Problem:
             complexity=complexity,
             **values,
         )
+
+    def as_if(self, n: int | None = None, T: int | None = None) -> Problem:
+        """As if the sample had n sequences of T steps, everything measured being the same."""
+        if n is None and T is None:
+            return self
+        other = replace(self, size=(n or self.n, T or self.T))
+        _ = self.margins, self.unbiased  # measured once for all sizes
+        for name in ("margins", "test_margins", "data_bound", "measured", "unbiased"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
 
     def of(self, rnn: RNN) -> Problem:
         """The same sample with another network, whose radii are measured."""

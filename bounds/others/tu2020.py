@@ -8,15 +8,9 @@ import numpy as np
 
 from bounds.assembly import CONFIDENCE
 from bounds.others.problem import Problem, log_add, radii_condition
-from bounds.others.unbiased import (
-    mean_absolute,
-    row_norm,
-    second_moment,
-    with_constant,
-    without_biases,
-)
+from bounds.others.unbiased import row_norm
 from bounds.terms import FIXED_RADII, Bound, Condition, Term, log_sum, safe_log, violated
-from pruning.checks import Array, nonnegative, positive
+from pruning.checks import nonnegative, positive
 
 SOURCE = "Tu, He, Tao, ICLR 2020, Theorem 2 (as read); theory, section 9"
 
@@ -33,7 +27,7 @@ def tu2020(
         A lower bound > 0 on lambda_min(E x x^T) that is known for the population. Without it the
         sample's own value is put in where that is positive, and the label says so.
     radius : float, optional
-        r, the Fisher-Rao radius; measured where not given, see `fisher_rao`.
+        r, the Fisher-Rao radius; measured where not given, see `unbiased.fisher_rao`.
 
     Returns
     -------
@@ -47,29 +41,24 @@ def tu2020(
     coordinate: it does not vanish as n grows. X is taken at the step where each norm is largest,
     the moment at the step where it is smallest. Biases become a constant input and node.
     """
-    plain, constant = without_biases(problem.rnn)
-    n, T, q, d_x = problem.n, problem.T, max(problem.rnn.d_y, 1), problem.rnn.d_x
-    moments = [second_moment(problem.x, t, d_x, constant) for t in range(T)]
-    log_frobenius = safe_log(math.sqrt(max(float(np.trace(M)) for M in moments) * n))
-    spread = max(float(mean_absolute(problem.x, t, d_x, constant).max()) for t in range(T))
-    sampled = min(_smallest(M) for M in moments)
+    own = problem.unbiased
+    plain, n, T, q = own.rnn, problem.n, problem.T, problem.rnn.d_y
+    log_frobenius = (safe_log(own.trace) + math.log(n)) / 2
     known = smallest_moment is not None
-    least = positive("smallest_moment", smallest_moment) if known else sampled
-    r = fisher_rao(problem) if radius is None else nonnegative("radius", radius)
+    least = positive("smallest_moment", smallest_moment) if known else own.smallest
+    r = own.fisher_rao if radius is None else nonnegative("radius", radius)
     b_V, b_W, b_U = (row_norm(W) for W in (plain.w_output, plain.w_hidden, plain.w_input))
     front = math.log(4 * q) - math.log(problem.gamma)
     inputs = {"q": q, "gamma": problem.gamma, "n": n, "T": T}
 
     terms = [problem.empirical_term()]
     if least > 0:
-        value = log_add(
-            front, safe_log(r), log_frobenius, -math.log(2 * n), -math.log(least) / 2
-        )
+        value = log_add(front, safe_log(r), log_frobenius, -math.log(2 * n), -math.log(least) / 2)
         formula = r"\frac{4q}{\gamma}\frac{r\|X\|_F}{2n}\lambda_{\min}(\mathbb{E}xx^\top)^{-1/2}"
         extra = {"r": r, "lambda_min": least, "log ||X||_F": log_frobenius}
         terms.append(Term("Fisher-Rao", value, formula, SOURCE, {**inputs, **extra}))
-    norms = {"b_V": b_V, "b_W": b_W, "b_U": b_U, "||X^T||_1/n": spread}
-    value = log_add(front, safe_log(b_V), safe_log(b_U), safe_log(spread), log_growth(b_W, T))
+    norms = {"b_V": b_V, "b_W": b_W, "b_U": b_U, "||X^T||_1/n": own.absolute}
+    value = log_add(front, safe_log(b_V), safe_log(b_U), safe_log(own.absolute), log_growth(b_W, T))
     formula = r"\frac{4q}{\gamma}\frac{1}{n} b_V b_U \|X^\top\|_1 \sum_{t=1}^T t\,b_W^{t-1}"
     terms.append(Term("matrix 1-norms", value, formula, SOURCE, {**inputs, **norms}))
     log_confidence = math.log(3) + math.log(math.log(2 / problem.delta) / (2 * n)) / 2
@@ -125,33 +114,3 @@ def log_growth(b: float, T: int) -> float:
     if b == 0:
         return 0.0
     return log_sum((np.log(t) + (t - 1) * math.log(b)).tolist())
-
-
-def fisher_rao(problem: Problem) -> float:
-    """Return sqrt(mean over the sample of ||d/dc f_T(c theta)||^2 at c = 1), theta without biases.
-
-    This is <theta, (mean of J^T J) theta>^{1/2}, J the Jacobian of the output: forward mode, with
-    g_t = d h_t: g_t = s'(a_t) (W h_{t-1} + U x_t + W g_{t-1}), d f = V h_T + V g_T.
-    """
-    plain, constant = without_biases(problem.rnn)
-    total = 0.0
-    for start in range(0, problem.n, 4096):
-        x = problem.x[start : start + 4096]
-        if x.ndim == 2:
-            x = np.eye(problem.rnn.d_x)[x]
-        x = with_constant(x) if constant else np.asarray(x, dtype=np.float64)
-        h: Array = np.zeros((len(x), plain.m))
-        g = h
-        for t in range(problem.T):
-            a = h @ plain.w_hidden.T + x[:, t] @ plain.w_input.T
-            moved = a + g @ plain.w_hidden.T
-            h = plain.activation.apply(a)
-            g = plain.activation.slope(h) * moved
-        total += float(np.square((h + g) @ plain.w_output.T).sum())
-    return math.sqrt(total / problem.n)
-
-
-def _smallest(moment: Array) -> float:
-    """Smallest eigenvalue, 0 where it is within rounding of 0."""
-    values = np.linalg.eigvalsh(moment)
-    return float(values[0]) if values[0] > 1e-12 * max(float(values[-1]), 1e-300) else 0.0

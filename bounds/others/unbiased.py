@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,30 +48,103 @@ def with_constant(x: Any) -> Array:
     return np.concatenate([x, np.ones((*x.shape[:2], 1))], axis=2)
 
 
-def second_moment(x: Any, t: int, d_x: int, constant: bool) -> Array:
-    """Mean of x_t x_t^T over the sample, the constant included; tokens are one-hot vectors."""
-    step = x[:, t]
-    if x.ndim == 2:
+@dataclass(frozen=True, eq=False)
+class Unbiased:
+    """A network without biases, and statistics of its inputs, the constant included.
+
+    Attributes
+    ----------
+    rnn : RNN
+        From `without_biases`.
+    trace : float
+        The largest Tr E_n[x_t x_t^T] of a step.
+    diagonal : float
+        The largest E_n[x_{t,i}^2] of a coordinate i at a step.
+    absolute : float
+        The largest E_n|x_{t,i}|.
+    smallest : float
+        The smallest lambda_min(E_n[x_t x_t^T]) of a step; 0 where that is within rounding.
+    fisher_rao : float
+        See `fisher_rao`.
+    """
+
+    rnn: RNN
+    trace: float
+    diagonal: float
+    absolute: float
+    smallest: float
+    fisher_rao: float
+
+
+def measure(rnn: RNN, x: Any) -> Unbiased:
+    """Return the statistics of inputs (n, T, d_x) or tokens (n, T), which are one-hot vectors."""
+    plain, constant = without_biases(rnn)
+    steps = range(x.shape[1])
+    moments = [second_moment(x[:, t], rnn.d_x, constant) for t in steps]
+    absolute = [mean_absolute(x[:, t], rnn.d_x, constant) for t in steps]
+    return Unbiased(
+        plain,
+        max(float(np.trace(M)) for M in moments),
+        max(float(M.diagonal().max()) for M in moments),
+        max(float(values.max()) for values in absolute),
+        min(_smallest(M) for M in moments),
+        fisher_rao(plain, x, constant),
+    )
+
+
+def second_moment(step: Any, d_x: int, constant: bool) -> Array:
+    """Mean of x x^T over one step's inputs (n, d_x) or tokens (n,), the constant included."""
+    if step.ndim == 1:
         mean = np.bincount(step, minlength=d_x) / len(step)
         square = np.diag(mean)
     else:
         mean = step.mean(axis=0)
-        square = step.T.astype(np.float64) @ step / len(step)
+        square = step.T @ step / len(step)
     if not constant:
         return square
     return np.block([[square, mean[:, None]], [mean[None, :], np.ones((1, 1))]])
 
 
-def mean_absolute(x: Any, t: int, d_x: int, constant: bool) -> Array:
-    """Mean over the sample of |x_t|, by coordinate, the constant included."""
-    step = x[:, t]
-    if x.ndim == 2:
+def mean_absolute(step: Any, d_x: int, constant: bool) -> Array:
+    """Mean of |x| over one step's inputs, by coordinate, the constant included."""
+    if step.ndim == 1:
         mean = np.bincount(step, minlength=d_x) / len(step)
     else:
-        mean = np.abs(step).mean(axis=0, dtype=np.float64)
+        mean = np.abs(step).mean(axis=0)
     return np.append(mean, 1.0) if constant else mean
+
+
+def fisher_rao(plain: RNN, x: Any, constant: bool) -> float:
+    """Return sqrt(mean over the sample of ||d/dc f_T(c theta)||^2) at c = 1, theta without biases.
+
+    This is <theta, (mean of J^T J) theta>^{1/2}, J the Jacobian of the output: forward mode, with
+    g_t = d h_t: g_t = s'(a_t) (W h_{t-1} + U x_t + W g_{t-1}), d f = V h_T + V g_T.
+    """
+    total = 0.0
+    inputs = plain.d_x - constant
+    for start in range(0, len(x), 4096):
+        batch = x[start : start + 4096]
+        if batch.ndim == 2:
+            batch = np.eye(inputs)[batch]
+        if constant:
+            batch = with_constant(batch)
+        h: Array = np.zeros((len(batch), plain.m))
+        g = h
+        for t in range(x.shape[1]):
+            a = h @ plain.w_hidden.T + batch[:, t] @ plain.w_input.T
+            moved = a + g @ plain.w_hidden.T
+            h = plain.activation.apply(a)
+            g = plain.activation.slope(h) * moved
+        total += float(np.square((h + g) @ plain.w_output.T).sum())
+    return math.sqrt(total / len(x))
 
 
 def row_norm(matrix: Array) -> float:
     """The largest l1-norm of a row, rounded up; 0 without rows."""
     return float(np.abs(matrix).sum(axis=1).max()) * (1 + 1e-12) if matrix.size else 0.0
+
+
+def _smallest(moment: Array) -> float:
+    """Smallest eigenvalue, 0 where it is within rounding of 0."""
+    values = np.linalg.eigvalsh(moment)
+    return float(values[0]) if values[0] > 1e-12 * float(np.abs(values).max()) else 0.0

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 
 from bounds.others.problem import Problem, log_add, radii_condition
-from bounds.others.unbiased import without_biases
 from bounds.radii import matrix_norm
 from bounds.terms import ORDER_ONLY, Bound, Term, safe_log
 
 
 def zhang2018(problem: Problem) -> Bound:
     """max(d) T^2 ||U|| ||V|| max(1, ||W||^T)/(sqrt n gamma), spectral norms, constants unknown."""
-    plain, _ = without_biases(problem.rnn)
-    n, T = problem.n, problem.T
+    plain, n, T = problem.unbiased.rnn, problem.n, problem.T
     U, W, V = (matrix_norm(M, "spectral") for M in (plain.w_input, plain.w_hidden, plain.w_output))
     largest = max(plain.m, plain.d_x, plain.d_y)
     value = log_add(

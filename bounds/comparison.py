@@ -1,0 +1,317 @@
+"""Every bound side by side on one network and sample (theory, sections 7 to 9).
+
+All of them bound the risk of one network, the pruned one: its margin ramp risk or its error, which
+is no larger. None is ranked outside its hypotheses: see the label of each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bounds import others
+from bounds.approximation import approximation_bound
+from bounds.assembly import Setting
+from bounds.generalization import fixed_nodes_bound
+from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
+from bounds.others.occam import FORMS, Description, describe
+from bounds.others.problem import Problem
+from bounds.radii import Radii
+from bounds.stratified import stratified_bound
+from bounds.terms import FIXED_RADII, VALID, Bound
+from bounds.uniform import METHODS
+from pruning.checks import Array
+from pruning.covariance import StateCovariance
+from pruning.rnn import RNN
+from pruning.spectral import PrunedRNN, prune_to
+
+BELOW_ONE = -1e-9
+"""log of a total that counts as smaller than 1: less rounding, it says more than nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The bounds of one pruned network, at its own sample size and length or as if at others.
+
+    Attributes
+    ----------
+    pruned : PrunedRNN
+        Both networks; a network that was not pruned is its own pruned version.
+    problem : Problem
+        The pruned network and the sample.
+    eps : float or tuple of float, optional
+        Of ``net_kl``, fixed in advance.
+    prior : RNN, optional
+        Centre of the prior of `others.pac_bayes_kl`, see there.
+    seed : int
+        For the draws of `others.pac_bayes_kl`.
+    """
+
+    pruned: PrunedRNN
+    problem: Problem
+    eps: float | tuple[float, ...] | None = None
+    prior: RNN | None = None
+    seed: int = 0
+    _distances: dict[tuple[int, bool], Bound] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def whole(self) -> Problem:
+        """The network before pruning, and the sample."""
+        return self.problem.of(self.pruned.original)
+
+    @property
+    def was_pruned(self) -> bool:
+        """Whether the two networks differ."""
+        return self.pruned.original.m > self.pruned.pruned.m
+
+    @cached_property
+    def per_step(self) -> Array | None:
+        """Covariance of every step, (T, m, m)."""
+        return StateCovariance.from_network(
+            self.pruned.original, self.problem.x, per_step=True
+        ).per_step
+
+    @cached_property
+    def description(self) -> Description:
+        """The code of the pruned network."""
+        return describe(self.problem)
+
+    def bounds(self) -> list[Bound]:
+        """Every bound, at the sample at hand."""
+        own = [*self.theorems(), *self.others(), *self.occam()]
+        chosen = self.prior is not None and self.was_pruned
+        own.append(
+            others.pac_bayes_kl(
+                self.problem,
+                prior=self.prior,
+                pruned_from=self.pruned.original.m if self.was_pruned else None,
+                chosen_nodes=chosen,
+                rng=self.seed,
+            )
+        )
+        if self.problem.x_test is not None:
+            own += [others.maurer_pontil(self.problem), others.test_set_binomial(self.problem)]
+        return own
+
+    def as_if(self, n: int | None = None, T: int | None = None) -> list[Bound]:
+        """The bounds as if the sample had n sequences of T steps, all else being the same.
+
+        Left out are those that would need new data: PAC-Bayes and the bounds on held-out data.
+        """
+        return [*self.theorems(n, T), *self.others(n, T), *self.occam(n)]
+
+    def theorems(self, n: int | None = None, T: int | None = None) -> list[Bound]:
+        """The theorems of section 7, for this n and T."""
+        result = []
+        for name in self.names():
+            bound = self.theorem(name, n, T)
+            if bound is not None:
+                result.append(bound)
+        return result
+
+    def names(self) -> list[str]:
+        """What `theorem` knows: the id of each theorem, and how the complexity is bounded."""
+        names = [f"theorem.fixed_nodes.{method}" for method in METHODS]
+        names += [f"theorem.stratified.{method}" for method in METHODS]
+        if self.was_pruned:
+            # Through the large network, with the approximation error as a term.
+            names = [
+                "theorem.fixed_nodes",
+                *(f"theorem.fixed_nodes.approximation.{method}" for method in METHODS),
+                "theorem.degrees_of_freedom",
+                "theorem.determinantal",
+                *names,
+            ]
+        return names
+
+    def theorem(self, name: str, n: int | None = None, T: int | None = None) -> Bound | None:
+        """One of the theorems; None where it does not apply, as for k = 0."""
+        pruned, small = self.pruned, self.pruned.pruned
+        theorem, method, through = _parse(name)
+        published = name in (
+            "theorem.fixed_nodes",
+            "theorem.degrees_of_freedom",
+            "theorem.determinantal",
+        )
+        source = self.whole if through else self.problem
+        problem = source.as_if(n, T)
+        options: dict[str, Any] = {"split": "equal"} if published else {}
+        if self.eps is not None:
+            options["eps"] = self.eps
+        setting = problem.setting(method, **options)
+        if theorem in ("theorem.degrees_of_freedom", "theorem.determinantal"):
+            if small.m == 0:
+                return None
+            freedom = theorem == "theorem.degrees_of_freedom"
+            bound = degrees_of_freedom_bound if freedom else determinantal_bound
+            S = pruned.covariance
+            radii = self.whole.measured
+            return bound(pruned.original, S, small.m, setting, radii, pruned=pruned)
+        distance = self._distance(setting, published) if through else None
+        radii = self.problem.measured
+        if theorem == "theorem.fixed_nodes":
+            found = fixed_nodes_bound(pruned, setting, radii, distance)
+        else:
+            found = stratified_bound(
+                pruned, setting, distance, radii.data, data_fixed=radii.data_fixed
+            )
+        return replace(found, id=name)
+
+    def others(self, n: int | None = None, T: int | None = None) -> list[Bound]:
+        """The bounds of section 9 that need no held-out data and no draws."""
+        problem = self.problem.as_if(n, T)
+        whole = self.whole.as_if(n, T)
+        options = {} if self.eps is None else {"eps": self.eps}
+        return [
+            *(others.parameter_count(whole, method, **options) for method in METHODS),
+            others.tu2020(problem),
+            others.joukovsky2021(problem),
+            others.chen2020(problem),
+            others.zhang2018(problem),
+            others.akpinar2019(problem),
+        ]
+
+    def occam(self, n: int | None = None) -> list[Bound]:
+        """The bounds by the length of the code, which does not depend on n."""
+        shown = self.description
+        shown = replace(shown, problem=shown.problem.as_if(n))
+        problem = self.problem.as_if(n)
+        return [others.occam(problem, form, description=shown) for form in FORMS]
+
+    def _distance(self, setting: Setting, published: bool) -> Bound:
+        T, own = setting.T, self.problem.x.shape[1]
+        if (T, published) not in self._distances:
+            # At a length that was not measured only the time-mean covariance is there.
+            per_step = self.per_step if own == T else None
+            method = "weighted_from_mean" if published or per_step is None else "best"
+            self._distances[T, published] = approximation_bound(
+                self.pruned, T, method, weights=setting.w, per_step=per_step
+            )
+        return self._distances[T, published]
+
+
+def comparison(
+    network: PrunedRNN | RNN,
+    x: Any,
+    y: Any,
+    x_test: Any = None,
+    y_test: Any = None,
+    *,
+    gamma: float = 1.0,
+    delta: float = 0.05,
+    radii: Radii | None = None,
+    input_bound: float | None = None,
+    eps: float | tuple[float, ...] | None = None,
+    prior: RNN | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Return the comparison; see `compare` for the parameters."""
+    if isinstance(network, RNN):
+        network = prune_to(network, x, np.arange(network.m), reconstruct=False)
+    problem = Problem(network.pruned, x, y, x_test, y_test, gamma, delta, radii, input_bound)
+    return Comparison(network, problem, eps, prior, seed)
+
+
+def compare(
+    network: PrunedRNN | RNN,
+    x: Any,
+    y: Any,
+    x_test: Any = None,
+    y_test: Any = None,
+    **options: Any,
+) -> list[Bound]:
+    """Return every bound on the risk of a pruned network.
+
+    Parameters
+    ----------
+    network : PrunedRNN or RNN
+        A pair of networks, or one that was trained at its size.
+    x, y : arrays
+        The sample: (n, T, d_x) floats or (n, T) tokens, one label a sequence.
+    x_test, y_test : arrays, optional
+        Sequences on which nothing was chosen.
+    gamma, delta : float
+        Margin of the ramp loss, and the failure probability of every single bound.
+    radii : Radii, optional
+        Of the class of the pruned network, fixed in advance; measured where not given.
+    input_bound : float, optional
+        R_x >= ||x_t|| almost surely, known in advance.
+    eps : float or tuple of float, optional
+        Of `uniform.net_kl`, fixed in advance.
+    prior : RNN, optional
+        Centre of the prior of `others.pac_bayes_kl`: the initialisation, on the nodes kept.
+    seed : int
+        For the draws of `others.pac_bayes_kl`.
+
+    Returns
+    -------
+    list of Bound
+        Each with its label; a bound whose hypotheses fail is shown as such and never replaced.
+    """
+    return comparison(network, x, y, x_test, y_test, **options).bounds()
+
+
+def becomes_informative(
+    comparison: Comparison, ids: Sequence[str] | None = None, largest: int = 10**18
+) -> dict[str, int | None]:
+    """Return for each bound the smallest n at which its total is smaller than 1, all else equal.
+
+    Found to three digits by bisection, which takes the totals to fall with n. None: not at any n up
+    to `largest`. Bounds whose hypotheses fail, and mere orders, are left out.
+    """
+    result: dict[str, int | None] = {}
+    for bound in comparison.as_if():
+        if bound.label not in (VALID, FIXED_RADII) or (ids is not None and bound.id not in ids):
+            continue
+
+        def enough(n: int, id: str = bound.id) -> bool:
+            found = _by_id(comparison, id, n)
+            return found is not None and found.log_total < BELOW_ONE
+
+        result[bound.id] = _smallest(enough, largest)
+    return result
+
+
+def _by_id(comparison: Comparison, id: str, n: int) -> Bound | None:
+    if id.startswith("theorem."):
+        return comparison.theorem(id, n)
+    problem = comparison.problem.as_if(n)
+    if id.startswith("others.parameter_count."):
+        options = {} if comparison.eps is None else {"eps": comparison.eps}
+        whole = comparison.whole.as_if(n)
+        return others.parameter_count(whole, id.rpartition(".")[2], **options)
+    if id.startswith("occam.") or id == "others.occam_hoeffding":
+        return next(bound for bound in comparison.occam(n) if bound.id == id)
+    bound: Bound = getattr(others, id.partition(".")[2])(problem)
+    return bound
+
+
+def _smallest(enough: Any, largest: int) -> int | None:
+    """Smallest n, to 3 digits, of a condition that stays true once it is."""
+    if not enough(largest):
+        return None
+    low, high = 0.0, math.log10(largest)
+    while high - low > 5e-4:
+        middle = (low + high) / 2
+        if enough(max(1, round(10**middle))):
+            high = middle
+        else:
+            low = middle
+    return round(10**high)
+
+
+def _parse(name: str) -> tuple[str, str, bool]:
+    """The theorem, its complexity, and whether it goes through the large network."""
+    words = name.split(".")
+    theorem = ".".join(words[:2])
+    if len(words) == 2:
+        return theorem, "dudley", True
+    return theorem, words[-1], words[2] == "approximation"
+
+
+__all__ = ["BELOW_ONE", "Comparison", "becomes_informative", "compare", "comparison"]
