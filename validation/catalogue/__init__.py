@@ -19,7 +19,10 @@ MODULES = (
     "section4",
     "section5",
     "section6",
+    "section6_probabilities",
     "section7",
+    "section7_probabilities",
+    "section8_probabilities",
 )
 
 

@@ -161,8 +161,8 @@ def _verdict(climbs: list[Climb], coverage: Coverage, x: np.ndarray) -> Verdict:
     if all(climb.bounded for climb in climbs):
         ratio = math.exp(largest) if largest < 709 else math.inf
         message = (
-            f"not refuted {where}: left/right <= {ratio:.4g}, and does not grow, or ever more slowly "
-            f"(as x^{worst.slope:.2g} over the last half); a finite ladder proves no order"
+            f"not refuted {where}: left/right <= {ratio:.4g}, and does not grow, or ever more "
+            f"slowly (as x^{worst.slope:.2g} over the last half); a finite ladder proves no order"
         )
         conclusion = Conclusion.NOT_REFUTED
     else:
