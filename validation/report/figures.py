@@ -105,7 +105,7 @@ def accuracy_over_nodes(
         fontsize=8,
     )
     ax.set(xlabel="nodes kept, k", ylabel=f"{kind} accuracy (%)", ylim=(0, 107))
-    _legend(ax)
+    legend(ax)
     return ax
 
 
@@ -117,8 +117,8 @@ def bounds_over_nodes(ax: Axes, curves: Sequence[Series]) -> Axes:
             x, y = zip(*pairs)
             ax.plot(x, y, color=colour, marker=marker, linestyle=dash, label=curve.name)
     ax.set(xlabel="nodes kept, k", ylabel="error of the output (logits)")
-    _powers_of_ten(ax.yaxis)
-    _legend(ax)
+    powers_of_ten(ax.yaxis)
+    legend(ax)
     return ax
 
 
@@ -144,7 +144,7 @@ def chain(ax: Axes, steps: Sequence[tuple[str, float | None]]) -> Axes:
     ax.set(xlim=(min(values) - 0.08 * span, max(values) + 0.22 * span))
     ax.set_yticks(range(len(known)), [name for name, _ in known])
     ax.set(xlabel="error of the output (logits)", ylim=(len(known) - 0.4, -0.6))
-    _powers_of_ten(ax.xaxis)
+    powers_of_ten(ax.xaxis)
     ax.grid(axis="y", visible=False)
     return ax
 
@@ -181,7 +181,7 @@ def terms(
         )  # fmt: skip
     ax.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     ax.set(xlabel="loss (margin ramp, at most 1)", ylim=(len(rows) - 0.4, -0.6))
-    _powers_of_ten(ax.xaxis)
+    powers_of_ten(ax.xaxis)
     ax.grid(axis="y", visible=False)
     return ax
 
@@ -191,7 +191,7 @@ def spectrum(ax: Axes, eigenvalues: Sequence[float]) -> Axes:
     positive = [(j + 1, math.log10(mu)) for j, mu in enumerate(eigenvalues) if mu > 0]
     ax.plot(*zip(*positive), color=BLUE, marker="o", markersize=3, linewidth=1)
     ax.set(xlabel="index j", ylabel=r"eigenvalue $\mu_j$ of $S$")
-    _powers_of_ten(ax.yaxis)
+    powers_of_ten(ax.yaxis)
     return ax
 
 
@@ -206,9 +206,9 @@ def nodes_needed(ax: Axes, curves: Sequence[Series], m: int) -> Axes:
         textcoords="offset points", ha="right", fontsize=8,
     )  # fmt: skip
     ax.set(xlabel=r"$\lambda$", ylabel="nodes")
-    _powers_of_ten(ax.xaxis)
-    _powers_of_ten(ax.yaxis)
-    _legend(ax)
+    powers_of_ten(ax.xaxis)
+    powers_of_ten(ax.yaxis)
+    legend(ax)
     return ax
 
 
@@ -221,9 +221,9 @@ def tradeoff(ax: Axes, curves: Sequence[Series], best: tuple[float, float] | Non
     if best is not None:
         ax.plot([best[0]], [best[1]], color=INK, marker="D", linestyle="none", label="minimum")
     ax.set(xlabel=r"$\lambda$", ylabel="loss (margin ramp, at most 1)")
-    _powers_of_ten(ax.xaxis)
-    _powers_of_ten(ax.yaxis)
-    _legend(ax)
+    powers_of_ten(ax.xaxis)
+    powers_of_ten(ax.yaxis)
+    legend(ax)
     return ax
 
 
@@ -260,7 +260,7 @@ def _shades(count: int) -> list[tuple[str, str, str]]:
     return [looks[i % len(looks)] for i in range(count)]  # type: ignore[misc]
 
 
-def _powers_of_ten(axis: Any) -> None:
+def powers_of_ten(axis: Any) -> None:
     """Label an axis of decimal logarithms with the numbers that they stand for.
 
     Called when everything is drawn: the ticks depend on the range.
@@ -283,7 +283,7 @@ def _tick(y: float) -> str:
     return _number(y)
 
 
-def _legend(ax: Axes, columns: int = 2) -> None:
+def legend(ax: Axes, columns: int = 2) -> None:
     """Put the legend below, where it hides no line."""
     ax.legend(
         loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=columns, columnspacing=1.2,
