@@ -1,9 +1,13 @@
 """Local optimisation of log(left/right) over an instance's real numbers, by four methods.
 
-Each takes (trials, space, value at the start, generator, trials allowed) and returns nothing: what
-it finds, `Trials` remembers. No method is right for all claims. Coordinates suit ridges along one
-number, the covariance matrix of the evolution strategy turned ones and the boundary of the
-hypotheses, the simplex few numbers without derivatives, the gradient many numbers with them.
+Each takes (trials, space, value at the start, generator, share of trials) and returns nothing:
+what it finds, `Trials` remembers, and how long it may go on, `Trials.going` says.
+
+No method is right for all claims. Coordinates suit ridges along one number, the covariance matrix
+of the evolution strategy turned ones, the simplex few numbers without derivatives, the gradient
+many numbers with them. Where hypotheses are missed, the evolution strategy turns along their
+boundary; the others look at the nearest point on the way to an instance well inside, since attained
+constants tend to sit on the boundary.
 """
 
 from __future__ import annotations
@@ -21,11 +25,12 @@ from ..claims import Claim
 from ..instances import Instance
 from .evaluation import NUMERICAL, _entries, log_ratio, sides
 from .space import Space
-from .trials import Trials
+from .trials import Trials, kind_of
 
 Array = NDArray[np.float64]
 Climb = Callable[[Trials, Space, float, np.random.Generator, int], None]
 SMALLEST_STEP = 1e-10
+BISECTIONS = 30
 WORST = 1e9  # stands for -inf where a method needs numbers
 
 
@@ -35,25 +40,24 @@ def coordinates(
     """One number at a time, each with a step of its own that grows on success; then all at once."""
     point = space.start
     step = np.full(point.size, 0.5)
-    last = trials.count + allowed
     while point.size and step.max() > SMALLEST_STEP:
         before = point.copy()
         for i in rng.permutation(point.size):
-            if trials.count >= last or value == math.inf:
+            if not trials.going(allowed):
                 return
             for move in (step[i], -step[i]):
                 tried = point.copy()
                 tried[i] += move
-                found = trials.attempt(space.at(tried)).value
+                found = _inside(trials, space, tried)
                 if found > value:
                     point, value = tried, found
                     step[i] = 2 * move
                     break
             else:
                 step[i] /= -4
-        while not np.array_equal(point, before) and trials.count < last:
+        while not np.array_equal(point, before) and trials.going(allowed):
             tried = 2 * point - before
-            found = trials.attempt(space.at(tried)).value
+            found = _inside(trials, space, tried)
             if not found > value:
                 break
             before, point, value = point, tried, found
@@ -76,8 +80,7 @@ def evolution(
     path, fading = np.zeros(n), np.zeros(n)
     rate, target, damping = 2 / 11, 2 / 11, 1 + n / 2
     c, c_cov, c_fade, shrink = 2 / (n + 2), 2 / (n**2 + 6), 1 / (n + 2), 0.1 / (n + 2)
-    last = trials.count + allowed
-    while trials.count < last and sigma > SMALLEST_STEP and value < math.inf:
+    while trials.going(allowed) and sigma > SMALLEST_STEP:
         z = rng.standard_normal(n)
         move = A @ z
         tried = point + sigma * move
@@ -123,11 +126,14 @@ def simplex(
     corners = np.vstack([point, point + size * np.linalg.qr(rng.standard_normal((n, n)))[0]])
 
     def worth(z: Array) -> float:
-        found = trials.attempt(space.at(z)).value
+        if not trials.going(allowed):
+            raise _EnoughError
+        found = _inside(trials, space, z)
         return -found if math.isfinite(found) else math.copysign(WORST, -found)
 
-    options = {"initial_simplex": corners, "maxfev": allowed, "adaptive": n > 4, "xatol": 0.0}
-    minimize(worth, point, method="Nelder-Mead", options={**options, "fatol": 1e-14})
+    options = {"initial_simplex": corners, "maxfev": None, "adaptive": n > 4, "xatol": 0.0}
+    with contextlib.suppress(_EnoughError):
+        minimize(worth, point, method="Nelder-Mead", options={**options, "fatol": 1e-14})
 
 
 class _EnoughError(Exception):
@@ -139,20 +145,18 @@ def gradient(
 ) -> None:
     """L-BFGS with differences, on a smoothed maximum over the entries.
 
-    Missed hypotheses cost in proportion; the point where it ends is drawn back towards the start
-    until they are met.
+    Missed hypotheses cost in proportion.
     """
     from scipy.optimize import minimize
 
     start = space.start
     if start.size == 0:
         return
-    last = trials.count + allowed
     sharpness = 10.0 ** rng.uniform(1, 3)
     price = 10.0 ** rng.uniform(0, 3)
 
     def worth(z: Array) -> float:
-        if trials.count >= last:
+        if not trials.going(allowed):
             raise _EnoughError
         trials.tick()
         instance = space.at(z)
@@ -161,6 +165,7 @@ def gradient(
 
     def with_slope(z: Array) -> tuple[float, Array]:
         here = worth(z)
+        trials.attempt(space.at(z))
         slope = np.array([worth(z + h) for h in 1e-7 * np.eye(z.size)])
         slope = np.clip((slope - here) / 1e-7, -WORST, WORST)
         seen.append((here, z.copy()))
@@ -169,20 +174,27 @@ def gradient(
     seen = [(math.inf, start)]
     with contextlib.suppress(_EnoughError):
         minimize(with_slope, start, jac=True, method="L-BFGS-B")
-    _drawn_back(trials, space, start, min(seen, key=lambda point: point[0])[1])
+    _inside(trials, space, min(seen, key=lambda point: point[0])[1])
 
 
-def _drawn_back(trials: Trials, space: Space, inside: Array, end: Array) -> None:
-    """The farthest point towards `end` that meets the hypotheses, by bisection."""
-    if trials.attempt(space.at(end)).excess == 0:
-        return
+def _inside(trials: Trials, space: Space, point: Array) -> float:
+    """The value at a point, or where the hypotheses begin to be met on the way to the inside."""
+    found = trials.attempt(space.at(point))
+    if not space.projecting or not 0 < found.excess < math.inf:
+        return found.value
+    known = trials.inside.get(kind_of(space.instance))
+    if known is None:
+        return found.value
+    inside = space.point_of(known)
     low, high = 0.0, 1.0
-    for _ in range(30):
+    for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if trials.attempt(space.at(inside + middle * (end - inside))).excess == 0:
+        trials.tick()
+        if trials.excess(space.at(inside + middle * (point - inside))) == 0:
             low = middle
         else:
             high = middle
+    return trials.attempt(space.at(inside + low * (point - inside))).value
 
 
 def smoothed(claim: Claim, instance: Instance, sharpness: float) -> float:

@@ -32,7 +32,6 @@ ROUNDS = (
 )  # fmt: skip
 FRESH = 40
 TOO_MANY = 24  # numbers beyond which a simplex is no use
-STALE = 1e-10
 
 
 def search(
@@ -85,6 +84,7 @@ def run(trials: Trials, start: list[Instance], rng: np.random.Generator, seed: i
     trials.best = None
     if len(trials.elite) < 4:
         _fresh(trials, rng, 4 * FRESH)
+        trials.demand_hypotheses([instance for _, instance in trials.elite])
     visits: dict[Instance, int] = {}
     for i in itertools.count():
         if trials.certified == math.inf:
@@ -169,7 +169,8 @@ def _climb(
     rng: np.random.Generator,
     allowed: int,
 ) -> None:
-    space = Space(trials.claim, instance, logarithmic=bool(rng.integers(2)))
+    logarithmic, projecting = (bool(coin) for coin in rng.integers(2, size=2))
+    space = Space(trials.claim, instance, logarithmic, projecting)
     count = space.free.size
     if method == "simplex" and count > TOO_MANY:
         method = "evolution"

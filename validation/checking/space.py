@@ -17,11 +17,19 @@ class Space:
 
     Numbers that live on a logarithmic scale move on it. The others move in units of the largest
     number of their factor, or with `logarithmic` by a signed logarithm, which reaches numbers of
-    very different sizes.
+    very different sizes. With `projecting`, points that miss a hypothesis stand for points that
+    meet it.
     """
 
-    def __init__(self, claim: Claim, instance: Instance, logarithmic: bool = False) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        instance: Instance,
+        logarithmic: bool = False,
+        projecting: bool = False,
+    ) -> None:
         self.claim, self.instance = claim, instance
+        self.projecting = projecting
         self.numbers = claim.instances.parameters(instance)
         values = self.numbers.values
         self.free = np.flatnonzero(self.numbers.low < self.numbers.high)
@@ -40,6 +48,10 @@ class Space:
     def start(self) -> Array:
         """The instance's own point."""
         return self._out(self.numbers.values)[self.free]
+
+    def point_of(self, other: Instance) -> Array:
+        """The point of another instance of the same kind."""
+        return self._out(self.claim.instances.parameters(other).values)[self.free]
 
     def at(self, point: Array) -> Instance:
         """The instance at a point, clipped to what its factors allow."""

@@ -28,6 +28,7 @@ CERTIFICATES = 200
 FAINT = 1e-12  # below it float64 sees nothing
 FAINT_CERTIFICATES = 40
 KEPT = 12
+LONGEST = 10  # shares that a climb may take while it gains
 A_KIND = 3  # kept of the same sizes and discrete parts
 Progress = Callable[[float, float], None]
 
@@ -95,7 +96,10 @@ class Trials:
         self.elite: list[tuple[float, Instance]] = []
         self.strange: list[Instance] = []
         self.strict = False
+        self.inside: dict[Any, Instance] = {}  # one that meets the hypotheses, of each kind
         self.best: tuple[float, Instance] | None = None  # of the climb under way
+        self._started = self._gained = 0
+        self._level = -math.inf
 
     def tick(self) -> None:
         """Count an evaluation.
@@ -127,6 +131,8 @@ class Trials:
         trial = self._measured(instance)
         if trial.value > (self.best[0] if self.best else -math.inf):
             self.best = (trial.value, instance)
+            if trial.value > self._level + 1e-5 * (1 + abs(self._level)):
+                self._level, self._gained = trial.value, self.count
         return trial
 
     def _measured(self, instance: Instance) -> Trial:
@@ -136,6 +142,8 @@ class Trials:
             self.rejected += 1
             # Hypotheses that look met although the score says no: `given` rejects, nothing to climb
             return Trial(OUTSIDE - min(excess, 1e3) if excess > 0 else -math.inf, excess)
+        if self.claim.hypotheses:
+            self.inside.setdefault(kind_of(instance), instance)
         value = found.log_ratio
         if math.isnan(value):
             return self._lost(instance)
@@ -220,6 +228,16 @@ class Trials:
     def begin(self, value: float, instance: Instance) -> None:
         """Start a climb."""
         self.best = (value, instance)
+        self._started = self._gained = self.count
+        self._level = max(value, -1e300)
+
+    def going(self, allowed: int) -> bool:
+        """Whether the climb may go on: its share is not used up, or it has just gained much."""
+        if self.best is not None and self.best[0] == math.inf:
+            return False
+        used = self.count - self._started
+        late = self.count - self._gained
+        return used < allowed or (late < allowed / 2 and used < LONGEST * allowed)
 
     def finish(self) -> bool:
         """End the climb; whether it made the elite better."""
