@@ -47,7 +47,7 @@ def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
     )
 
 
-def to_text(values: Mapping[str, Any]) -> str:
+def to_text(values: Mapping[str, Any] | Sequence[Any]) -> str:
     """Return the JSON text; a NaN or an infinity would be a bug and raises."""
     return json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
