@@ -1,0 +1,283 @@
+r"""A valid bound for a network trained inside a class fixed in advance (theory, section 6).
+
+`ConstrainedClass` is F(k; R) cut down to what a training needs: weights in balls of given radii,
+W_h block-diagonal, b_h fixed, b_o = 0, inputs that lie in a fixed subspace. Each of these lowers
+the number of parameters that a cover pays for, and all but the count is as in sections 4 and 5:
+
+* W_h block-diagonal: a ball of the spectral norm in a linear space of k^2/blocks dimensions, which
+  `covering.ball` covers as it does any ball.
+* b_h = bias * (1, .., 1): a ball of radius 0. Where no entry of b_h is 0 this fixes little but the
+  scale of each node, which a positively homogeneous network does not determine.
+* inputs in a subspace of dimension ``input_rank``: with V an orthonormal basis of it, W_i x =
+  (W_i V) V^T x, so that the k x input_rank matrices W_i V, of norm at most R_i, name every
+  function.
+* b_o = 0, and margins do not see a vector common to all rows of W_o: with P = I - 11^T/d_y, the
+  margins of P W_o h are those of W_o h, so that the (d_y - 1) k coordinates of P W_o, of norm at
+  most R_o, name every loss.
+
+What was chosen on the data is paid for: every field that may have been, with the margin gamma and
+eps, comes with the grid that it was chosen from, and the logarithm of the product of the grids'
+sizes is added to log(1/delta).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bounds.assembly import LossClass, Setting, assemble, common_conditions, loss_class
+from bounds.enlarged import EnlargedCover, enlarged
+from bounds.lipschitz import Radii
+from bounds.relative_entropy import inverse_kl
+from bounds.terms import VALID, Bound, Condition, Term, safe_log, violated
+from bounds.upward import EPS, log_up
+from pruning.activations import activation
+from pruning.checks import fraction, integer, nonnegative, positive, probability
+from pruning.rnn import RNN
+
+
+@dataclass(frozen=True)
+class ConstrainedClass:
+    """A class of networks read out after the last step, and the loss that is bounded on it.
+
+    Attributes
+    ----------
+    k, d_x, d_y, T : int
+        Nodes, dimensions of an input and of a prediction (at least 2), steps.
+    hidden, input, output : float
+        R_h, R_i, R_o: bounds on the spectral norms.
+    bias : float
+        Every entry of b_h; b_o = 0.
+    data : float
+        R_x, to which inputs are clipped.
+    input_rank : int
+        Dimension of the subspace of the inputs, 1..d_x.
+    blocks : int
+        W_h is block-diagonal with this many blocks of equal size.
+    gamma : float
+        Margin of the ramp.
+    eps : float
+        Radius of the cover of the losses.
+    delta : float
+        Failure probability.
+    activation : str
+        With s(0) = 0.
+    grid : mapping of field to sequence
+        The values that a field was chosen from, fixed in advance; a field that is not named was
+        fixed itself. Names that are no field of this class (``energy``, say, of a preprocessing)
+        are paid for, too.
+    """
+
+    k: int
+    d_x: int
+    d_y: int
+    T: int
+    hidden: float
+    input: float
+    output: float
+    bias: float
+    data: float
+    input_rank: int
+    blocks: int
+    gamma: float
+    eps: float
+    delta: float = 0.05
+    activation: str = "relu"
+    grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("k", "d_x", "T", "blocks"):
+            integer(name, getattr(self, name), 1)
+        integer("d_y", self.d_y, 2)
+        integer("input_rank", self.input_rank, 1, self.d_x)
+        for name in ("hidden", "input", "output", "bias", "data"):
+            nonnegative(name, getattr(self, name))
+        positive("gamma", self.gamma)
+        positive("eps", self.eps)
+        probability("delta", self.delta)
+        if self.k % self.blocks:
+            raise ValueError(f"blocks must divide k = {self.k}, got {self.blocks}")
+        for name, values in self.grid.items():
+            if not values:
+                raise ValueError(f"the grid of {name} must not be empty")
+            if hasattr(self, name) and getattr(self, name) not in values:
+                raise ValueError(f"{name} must be in its grid, got {getattr(self, name)}")
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> ConstrainedClass:
+        """Read what `to_json` returned."""
+        names = cls.__dataclass_fields__
+        try:
+            return cls(**{name: value for name, value in facts.items() if name in names})
+        except TypeError as error:
+            raise ValueError(f"these settings do not describe a class: {error}") from None
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, for JSON."""
+        facts = asdict(self)
+        return {**facts, "grid": {name: list(values) for name, values in self.grid.items()}}
+
+    @property
+    def log_price(self) -> float:
+        """Logarithm of the number of settings that might have been chosen, rounded up."""
+        return math.fsum(math.log(len(values)) for values in self.grid.values()) * (1 + 8 * EPS)
+
+    @property
+    def radii(self) -> Radii:
+        """Balls around the network whose only weight that is not 0 is b_h."""
+        centre = RNN(
+            np.zeros((self.k, self.k)),
+            np.zeros((self.k, self.d_x)),
+            np.full(self.k, self.bias),
+            np.zeros((self.d_y, self.k)),
+            np.zeros(self.d_y),
+            activation(self.activation),
+        )
+        spread = {"hidden": self.hidden, "input": self.input, "output": self.output}
+        spread |= {"bias_hidden": 0.0, "bias_output": 0.0}
+        return Radii.around(centre, spread, self.data, fixed=True, data_fixed=True)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of parameters that a cover pays for, by block of weights."""
+        return {
+            "hidden": self.k * self.k // self.blocks,
+            "input": self.k * self.input_rank,
+            "output": (self.d_y - 1) * self.k,
+        }
+
+    def contains(self, rnn: RNN) -> bool:
+        """Whether the network certainly lies in the class."""
+        inside = np.kron(np.eye(self.blocks), np.ones((self.k // self.blocks,) * 2)) > 0
+        return (
+            (rnn.m, rnn.d_x, rnn.d_y) == (self.k, self.d_x, self.d_y)
+            and rnn.activation.name == self.activation
+            and not rnn.w_hidden[~inside].any()
+            and self.radii.contain(rnn)
+        )
+
+    def members(self, setting: Setting) -> LossClass:
+        """The loss class, with the cover that pays for `sizes` only."""
+        radii = enlarged(self.radii)
+        found = loss_class(setting, radii, self.k, self.d_x, self.d_y, self.activation)
+        cover = found.cover
+        sizes = np.array([float(self.sizes[name]) for name in cover.names])
+        return replace(
+            found,
+            radii=self.radii,
+            cover=EnlargedCover(cover.names, sizes, cover.log_reach, "minimising"),
+        )
+
+
+def constrained_bound(rnn: RNN, members: ConstrainedClass, empirical_loss: float, n: int) -> Bound:
+    """Return the bound of `uniform.net_kl` on the ramp risk of a network of the class.
+
+    Psi(f') <= kl^{-1}(Psi^(f') + eps; (log N(eps) + log(1/delta) + log price)/n) + eps. Nothing is
+    approximated: Psi^ is the loss of f' itself. The 0-1 error is at most the ramp risk.
+
+    Parameters
+    ----------
+    rnn : RNN
+        The network f'.
+    members : ConstrainedClass
+        The class, fixed in advance up to what its grid pays for.
+    empirical_loss : float
+        Psi^(f'): mean of the margin ramp at ``members.gamma`` on the sample, whose inputs have been
+        clipped to ``members.data`` and lie in the subspace.
+    n : int
+        Sequences in the sample, independent of the class.
+
+    Returns
+    -------
+    Bound
+        Labelled valid, or as violated where the network is not in the class.
+    """
+    setting = Setting(
+        n,
+        members.T,
+        fraction("empirical_loss", empirical_loss),
+        members.delta,
+        gamma=members.gamma,
+        complexity="net_kl",
+        split="minimising",
+        eps=members.eps,
+        log_price=members.log_price,
+    )
+    losses = members.members(setting)
+    conditions, notes, label = _standing(rnn, members, setting, losses)
+    return assemble("theorem.fixed_nodes", setting, losses, None, label, conditions, notes)
+
+
+def margin_bound(rnn: RNN, members: ConstrainedClass, share: float, n: int) -> Bound:
+    r"""Return a bound on the 0-1 error of a network of the class by a cover of the margins.
+
+    With probability >= 1 - delta, for every f of the class, err(f) <=
+    kl^{-1}(share; (log N(gamma/2) + log(1/delta) + log price)/n), where N(gamma/2) is the size of
+    a cover of the margins in sup norm. Proof: let c be f's centre, so that no margin of c differs
+    from that of f by more than gamma/2. If the margin of f is at most 0, that of c is at most
+    gamma/2, and then that of f is at most gamma. So err(f) <= P(margin of c <= gamma/2), Chernoff's
+    bound holds for all centres at once, and the share of margins of c that are at most gamma/2 is
+    at most that of margins of f that are at most gamma. No eps is added, and the cover may be
+    coarser than `uniform.net_kl` wants it, by gamma/2 against gamma eps.
+
+    Parameters
+    ----------
+    rnn, members, n
+        As for `constrained_bound`; ``members.gamma`` is the margin, ``members.eps`` is not used.
+    share : float
+        Share of the sample whose margin is at most gamma.
+    """
+    fraction("share", share)
+    setting = Setting(
+        n,
+        members.T,
+        share,
+        members.delta,
+        gamma=1.0,
+        complexity="net_kl",
+        split="minimising",
+        log_price=members.log_price,
+    )
+    # The ramp at gamma = 1 has the constant of the margin itself, sqrt(2) in ||f||.
+    losses = members.members(setting)
+    log_number = float(losses.cover(np.array(math.log(members.gamma / 2) - 8 * EPS * 50)))
+    reached = inverse_kl(share, (log_number + setting.log_inv_delta) / n * (1 + 8 * EPS))
+    bare = min(reached, inverse_kl(share, log_number / n * (1 + 8 * EPS))) - share + 4 * EPS
+    rest = max(reached + 8 * EPS - share - bare, 0.0)
+    conditions, notes, label = _standing(rnn, members, setting, losses)
+    formula = r"\mathrm{kl}^{-1}\bigl(q; \tfrac{\log N(\gamma/2)%s}{n}\bigr)"
+    inputs = {"n": n, "gamma": members.gamma, "log N": log_number, "delta": members.delta}
+    source = "theory, section 6, and the proof in bounds.constrained.margin_bound"
+    terms = (
+        Term("empirical loss", log_up(share), r"q = P_n(\mu \le \gamma)", source, {"n": n}),
+        Term("approximation", -math.inf, "0", "the margins are those of f' itself"),
+        Term("complexity", safe_log(bare), formula % "" + " - q", source, inputs),
+        Term("confidence", safe_log(rest), formula % r" + \log(1/\delta)" + r" - \ldots", source),
+    )
+    statement = r"\mathrm{err}(f') \le " + formula % r" + \log(1/\delta)"
+    return Bound("uniform.net_margin", statement, terms, label, tuple(conditions), notes)
+
+
+def _standing(
+    rnn: RNN, members: ConstrainedClass, setting: Setting, losses: LossClass
+) -> tuple[list[Condition], tuple[str, ...], str]:
+    """Conditions, notes and the label."""
+    inside = members.contains(rnn)
+    axes = ", ".join(f"{name} ({len(values)})" for name, values in members.grid.items())
+    paid = f"Chosen from grids fixed in advance, paid for with {members.log_price:.4g} nats"
+    paid += f": {axes}." if axes else "."
+    conditions = [
+        Condition(c.name, True, paid) if c.name == "gamma fixed in advance" else c
+        for c in common_conditions(setting, losses, rnn.activation, paid)
+    ]
+    detail = "Norms, zeros and biases were checked." if inside else "A weight is outside."
+    conditions.append(Condition("f' in the class", inside, detail))
+    if members.input_rank < members.d_x:
+        detail = f"Inputs are projected to {members.input_rank} of {members.d_x} dimensions."
+        conditions.append(Condition("inputs in the subspace", True, detail))
+    label = VALID if inside else violated("f' in the class")
+    return conditions, (paid,), label
