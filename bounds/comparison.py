@@ -62,7 +62,7 @@ class Comparison:
     @cached_property
     def whole(self) -> Problem:
         """The network before pruning, and the sample."""
-        return self.problem.of(self.pruned.original)
+        return self.problem.of(self.pruned.original) if self.was_pruned else self.problem
 
     @property
     def was_pruned(self) -> bool:
@@ -183,6 +183,22 @@ class Comparison:
         problem = self.problem.as_if(n)
         return [others.occam(problem, form, description=shown) for form in FORMS]
 
+    def bound(self, id: str, n: int | None = None, T: int | None = None) -> Bound | None:
+        """One bound of `as_if` by its id; None where it does not apply to the network."""
+        if id.startswith("theorem."):
+            return self.theorem(id, n, T) if id in self.names() else None
+        name = id.partition(".")[2]
+        if id.startswith("others.parameter_count."):
+            options = {} if self.eps is None else {"eps": self.eps}
+            return others.parameter_count(
+                self.whole.as_if(n, T), name.rpartition(".")[2], **options
+            )
+        form = name.removeprefix("occam_")
+        if form in FORMS:
+            return next(bound for bound in self.occam(n) if bound.id == id)
+        found: Bound = getattr(others, name)(self.problem.as_if(n, T))
+        return found
+
     def _distance(self, setting: Setting, published: bool) -> Bound:
         T, own = setting.T, self.problem.x.shape[1]
         if (T, published) not in self._distances:
@@ -209,11 +225,14 @@ def comparison(
     eps: float | tuple[float, ...] | None = None,
     prior: RNN | None = None,
     seed: int = 0,
+    log_price: float = 0.0,
 ) -> Comparison:
     """Return the comparison; see `compare` for the parameters."""
     if isinstance(network, RNN):
         network = prune_to(network, x, np.arange(network.m), reconstruct=False)
-    problem = Problem(network.pruned, x, y, x_test, y_test, gamma, delta, radii, input_bound)
+    problem = Problem(
+        network.pruned, x, y, x_test, y_test, gamma, delta, radii, input_bound, log_price=log_price
+    )
     return Comparison(network, problem, eps, prior, seed)
 
 
@@ -247,6 +266,8 @@ def compare(
         Centre of the prior of `others.pac_bayes_kl`: the initialisation, on the nodes kept.
     seed : int
         For the draws of `others.pac_bayes_kl`.
+    log_price : float
+        Added to log(1/delta) for settings that were chosen on the sample.
 
     Returns
     -------
@@ -256,7 +277,7 @@ def compare(
     return comparison(network, x, y, x_test, y_test, **options).bounds()
 
 
-def becomes_informative(
+def informative_from(
     comparison: Comparison, ids: Sequence[str] | None = None, largest: int = 10**18
 ) -> dict[str, int | None]:
     """Return for each bound the smallest n at which its total is smaller than 1, all else equal.
@@ -270,25 +291,11 @@ def becomes_informative(
             continue
 
         def enough(n: int, id: str = bound.id) -> bool:
-            found = _by_id(comparison, id, n)
+            found = comparison.bound(id, n)
             return found is not None and found.log_total < BELOW_ONE
 
         result[bound.id] = _smallest(enough, largest)
     return result
-
-
-def _by_id(comparison: Comparison, id: str, n: int) -> Bound | None:
-    if id.startswith("theorem."):
-        return comparison.theorem(id, n)
-    problem = comparison.problem.as_if(n)
-    if id.startswith("others.parameter_count."):
-        options = {} if comparison.eps is None else {"eps": comparison.eps}
-        whole = comparison.whole.as_if(n)
-        return others.parameter_count(whole, id.rpartition(".")[2], **options)
-    if id.startswith("occam.") or id == "others.occam_hoeffding":
-        return next(bound for bound in comparison.occam(n) if bound.id == id)
-    bound: Bound = getattr(others, id.partition(".")[2])(problem)
-    return bound
 
 
 def _smallest(enough: Any, largest: int) -> int | None:
@@ -314,4 +321,4 @@ def _parse(name: str) -> tuple[str, str, bool]:
     return theorem, words[-1], words[2] == "approximation"
 
 
-__all__ = ["BELOW_ONE", "Comparison", "becomes_informative", "compare", "comparison"]
+__all__ = ["BELOW_ONE", "Comparison", "compare", "comparison", "informative_from"]

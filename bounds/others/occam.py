@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from bounds.assembly import COMPLEXITY, CONFIDENCE, EMPIRICAL
+from bounds.assembly import COMPLEXITY, CONFIDENCE
 from bounds.binomial import upper_risk
 from bounds.others.code import BLOCKS, QuantisedRNN, decode, encode, estimated_bits, quantise
 from bounds.others.problem import Problem
 from bounds.relative_entropy import inverse_kl
-from bounds.terms import VALID, Bound, Condition, Term, safe_log, violated
+from bounds.terms import VALID, Bound, Condition, Term, safe_log
 from bounds.upward import EPS
 from pruning.checks import choice
 
@@ -74,6 +74,7 @@ def occam(
     log_inv = -math.log(problem.delta)
     if form == "hoeffding":
         empirical = own.ramp
+        log_inv += problem.log_price  # gamma is among what may have been chosen
         without, reached = (
             empirical + math.sqrt((price + extra) / (2 * n)) * (1 + 4 * EPS)
             for extra in (0.0, log_inv)
@@ -83,7 +84,6 @@ def occam(
         empirical = own.errors / n
         without, reached = (_risk(form, own.errors, n, price + e) for e in (0.0, log_inv))
         first = own.empirical_term(zero_one=True)
-        first = replace(first, name=EMPIRICAL)
     size = max(without - empirical, 0.0)
     rest = max(reached - empirical - size, 0.0)
     inputs = {"|c|": shown.bits, "n": n, "delta": problem.delta}
@@ -110,7 +110,7 @@ def occam(
                 inputs,
             ),
         ),
-        VALID if form != "hoeffding" or problem.gamma > 0 else violated("gamma > 0"),
+        VALID,
         (
             Condition("prefix-free code", True, f"{shown.bits} bits; the decoder knows no data."),
             Condition(

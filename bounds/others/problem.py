@@ -43,6 +43,8 @@ class Problem:
         R_x >= ||x_t|| almost surely, known in advance; the largest of the sample otherwise.
     size : (n, T) or None
         As if the sample had n sequences of T steps, everything measured being the same.
+    log_price : float
+        Added to log(1/delta) for what was chosen on the sample, gamma among it.
     """
 
     rnn: RNN
@@ -55,6 +57,7 @@ class Problem:
     radii: Radii | None = None
     input_bound: float | None = None
     size: tuple[int, int] | None = None
+    log_price: float = 0.0
 
     def __post_init__(self) -> None:
         positive("gamma", self.gamma)
@@ -132,7 +135,7 @@ class Problem:
 
     def setting(self, complexity: str = "dudley", **options: Any) -> Setting:
         """Of a uniform bound for this network's own ramp loss."""
-        values: dict[str, Any] = {"split": "minimising", **options}
+        values: dict[str, Any] = {"split": "minimising", "log_price": self.log_price, **options}
         return Setting(
             self.n,
             self.T,

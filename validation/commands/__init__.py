@@ -50,6 +50,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "report",
         "Train, prune, and set every term of the bound beside the error it bounds.",
     ),
+    "compare": (
+        "validation.commands.compare",
+        "compare",
+        "Set every bound side by side on one network, with its label.",
+    ),
     "train": (
         "validation.commands.train",
         "train",

@@ -1,0 +1,235 @@
+"""`rnnbounds compare`: every bound side by side on one network and its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+FILES = (
+    "comparison.json",
+    "comparison.svg",
+    "comparison.png",
+    "nodes.svg",
+    "nodes.png",
+    "curves.json",
+)
+ROW_MNIST = "row-mnist-14"
+
+
+def compare(
+    data: Annotated[
+        str,
+        typer.Option(help="digits, row-mnist-14 (fetch mnist first), or an npz file with x, y."),
+    ] = "digits",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A network, npz or safetensors; without it one is trained on the data."),
+    ] = None,
+    nodes: Annotated[
+        str | None,
+        typer.Option(help="Sizes to prune to, such as 8,16,32; m/2 by default, m is no pruning."),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="tanh or relu; by default what the file says, or tanh.")
+    ] = None,
+    gamma: Annotated[
+        float, typer.Option(help="Margin of the ramp loss; choose it before you see the data.")
+    ] = 1.0,
+    delta: Annotated[float, typer.Option(help="Failure probability of every single bound.")] = 0.05,
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="The digits pixel by pixel, T = 64.")
+    ] = False,
+    split: Annotated[int, typer.Option(help="Seed of the digits' split.")] = 0,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="File for the bounds: a list of objects.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for figures over k, n and T; takes a minute.")
+    ] = None,
+) -> None:
+    """Set every bound beside the others, with its label, on one network and its data.
+
+    A network whose class was fixed in advance (a JSON file of the same name lies beside it) is
+    taken as it is; any other is pruned. No bound is ranked outside its hypotheses.
+    """
+    from rich.console import Console
+
+    from pruning.checks import positive, probability
+    from validation.report.comparison import tables, to_json
+    from validation.report.document import to_text
+    from validation.report.writing import replaced_folder
+
+    positive("gamma", gamma)
+    probability("delta", delta)
+    if json is not None and not json.resolve().parent.is_dir():
+        raise ValueError(f"{json} cannot be written: there is no folder {json.resolve().parent}")
+    if json is not None and json.is_dir():
+        raise ValueError(f"{json} must be a file, it is a folder")
+    dataset = _dataset(data, pixels, split)
+    if dataset.every_step:
+        raise ValueError(
+            f"{data} must have one label a sequence, it has one a step; the bounds read the last"
+        )
+    comparisons, first = _comparisons(dataset, model, activation, nodes, gamma, delta)
+    console = Console()
+    rows: list[dict[str, Any]] = []
+    for k, comparison in comparisons.items():
+        bounds = [*first, *comparison.bounds()]
+        for table in tables(bounds, comparison.problem):
+            console.print(table)
+        rows += to_json(bounds, comparison.problem, k)
+    if json is not None:
+        json.write_text(to_text(rows), "utf-8")
+    if out is not None:
+        with replaced_folder(out, FILES) as folder:
+            _fill(folder, comparisons, dataset, gamma, delta)
+            (folder / "comparison.json").write_text(to_text(rows), "utf-8")
+        console.print(f"The figures are in {out}", highlight=False)
+
+
+def _comparisons(
+    dataset: Any,
+    model: Path | None,
+    activation: str | None,
+    nodes: str | None,
+    gamma: float,
+    delta: float,
+) -> tuple[dict[int, Any], list[Any]]:
+    from bounds.comparison import comparison
+    from pruning.spectral import spectral_prune
+    from validation.commands.report import _sizes
+    from validation.report.settings import Settings
+    from validation.report.study import check_fit
+
+    fixed = None if model is None else _fixed_in_advance(model)
+    if fixed is not None and model is not None:
+        return _constrained(dataset, fixed, model, nodes)
+    network = _network(dataset, model, activation)
+    check_fit(network, dataset)
+    given = _sizes(nodes)
+    sizes = Settings(nodes=given or (max(1, network.m // 2),)).sizes(network.m)
+    options = {"gamma": gamma, "delta": delta, "input_bound": dataset.x_bound}
+    data = (dataset.x, dataset.y, dataset.x_test, dataset.y_test)
+    found = {}
+    for k in sizes:
+        pruned = network if k == network.m else spectral_prune(network, dataset.x, k)
+        found[k] = comparison(pruned, *data, **options)
+    return found, []
+
+
+def _constrained(
+    dataset: Any, fixed: tuple[Any, Any], model: Path, nodes: str | None
+) -> tuple[dict[int, Any], list[Any]]:
+    """The comparison of a network whose class, margin and eps were fixed in advance."""
+    from bounds.comparison import comparison
+    from validation.experiments.constrained import constrained_bound_on, prepared
+    from validation.report.study import check_fit
+
+    network, members = fixed
+    if nodes is not None:
+        raise ValueError("nodes does not go with a network whose class was fixed in advance")
+    check_fit(network, dataset)
+    first = constrained_bound_on(model, dataset.x, dataset.y)
+    x_test = None if dataset.x_test is None else prepared(model, dataset.x_test)
+    found = comparison(
+        network,
+        prepared(model, dataset.x),
+        dataset.y,
+        x_test,
+        dataset.y_test,
+        gamma=members.gamma,
+        delta=members.delta,
+        radii=members.radii,
+        input_bound=members.data,
+        eps=members.eps,
+        log_price=members.log_price,
+    )
+    return {network.m: found}, [first]
+
+
+def _fixed_in_advance(model: Path) -> tuple[Any, Any] | None:
+    """The network and its class, where a JSON file of the same name gives one."""
+    if not model.with_suffix(".json").is_file():
+        return None
+    from validation.experiments.constrained import load_constrained
+
+    return load_constrained(model)
+
+
+def _network(dataset: Any, model: Path | None, activation: str | None) -> Any:
+    from pruning.checks import choice
+
+    if model is not None:
+        from pruning.storage import load_network
+
+        return load_network(model, activation)
+    from validation.report.settings import Settings
+    from validation.report.trials import run_trial
+
+    name = choice("activation", activation or "tanh", ("tanh", "relu"))
+    settings = Settings(activation=name, nodes=(Settings().m,))
+    return run_trial(settings, dataset, name, 0).rnn
+
+
+def _dataset(data: str, pixels: bool, split: int) -> Any:
+    if data == ROW_MNIST:
+        from validation.experiments.images import images
+
+        if pixels:
+            raise ValueError("pixels is a form of the digits, it does not go with row-mnist-14")
+        return images("mnist", "rows", halvings=1)
+    from validation.commands.report import _dataset as of_report
+
+    if data != "digits" and not data.endswith(".npz") and not Path(data).exists():
+        raise ValueError(f"data must be digits, {ROW_MNIST} or an npz file, got {data!r}")
+    return of_report(data, pixels, split)
+
+
+def _fill(
+    folder: Path, comparisons: dict[int, Any], dataset: Any, gamma: float, delta: float
+) -> None:
+    from bounds.comparison import comparison, informative_from
+    from pruning.spectral import spectral_prune
+    from validation.report import comparison as shown
+    from validation.report.document import to_text
+    from validation.report.figures import draw
+    from validation.report.settings import default_nodes
+
+    main = next(iter(comparisons.values()))
+    whole = main.pruned.original
+    sweeps = []
+    if main.was_pruned and len(comparisons) == 1:
+        sizes = {}
+        for k in default_nodes(whole.m):
+            sizes[k] = comparison(
+                spectral_prune(whole, dataset.x, k),
+                dataset.x,
+                dataset.y,
+                gamma=gamma,
+                delta=delta,
+                input_bound=dataset.x_bound,
+            )
+        sweeps.append(shown.over_nodes(sizes))
+    elif len(comparisons) > 1:
+        sweeps.append(shown.over_nodes(comparisons))
+    sweeps += [shown.over_sample_size(main), shown.over_length(main)]
+    error = None
+    if dataset.x_test is not None:
+        wrong, tests, _ = shown.test_error(main.problem)
+        error = wrong / tests
+    needed = shown.nodes_for_loss(main.pruned.covariance)
+    figures = {
+        "comparison": shown.drawing(sweeps, error),
+        "nodes": draw(lambda ax: shown.nodes_figure(ax, needed)),
+    }
+    for name, figure in figures.items():
+        (folder / f"{name}.svg").write_text(figure.svg, "utf-8")
+        (folder / f"{name}.png").write_bytes(figure.png)
+    curves = {
+        "sweeps": [values.to_json() for values in sweeps],
+        "smaller_than_1_from_n": informative_from(main),
+        "nodes_for_4_lam_N": needed.to_json(),
+    }
+    (folder / "curves.json").write_text(to_text(curves), "utf-8")

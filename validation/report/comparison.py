@@ -1,0 +1,328 @@
+"""The comparison of bounds as a table, as figures and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.table import Table
+
+from bounds.binomial import clopper_pearson
+from bounds.comparison import Comparison
+from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
+from bounds.node_counts import THEOREMS, node_count
+from bounds.others.problem import Problem
+from bounds.terms import FIXED_RADII, ORDER_ONLY, VALID, Bound, log_sum, show
+from pruning.checks import Array
+from pruning.reconstruction import information_loss
+from pruning.selection.derandomised import certified_nodes
+from pruning.selection.greedy import greedy_order
+from validation.report.figures import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PALE,
+    PINK,
+    SKY,
+    Drawing,
+    draw,
+    legend,
+    powers_of_ten,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LEVEL = 0.95
+"""Confidence of the interval around the test error."""
+
+# The lines of the figures: one or two of each kind. What is no certified number is dotted.
+LINES = {
+    "theorem.degrees_of_freedom": (ORANGE, "o"),
+    "theorem.determinantal": (ORANGE, "s"),
+    "theorem.fixed_nodes": (ORANGE, "^"),
+    "theorem.fixed_nodes.dudley": (BLUE, "o"),
+    "theorem.fixed_nodes.net_chain": (BLUE, "s"),
+    "theorem.stratified.net_kl": (BLUE, "D"),
+    "others.parameter_count.net_kl": (SKY, "v"),
+    "others.chen2020": (GREEN, "o"),
+    "others.joukovsky2021": (GREEN, "s"),
+    "others.tu2020": (GREEN, "^"),
+    "occam.binomial": (PINK, "D"),
+}
+NAMES = {
+    "theorem.fixed_nodes": "fixed nodes, as published",
+    "theorem.degrees_of_freedom": "degrees of freedom, as published",
+    "theorem.determinantal": "determinantal",
+    "theorem.fixed_nodes.dudley": "pruned network alone, Dudley",
+    "theorem.fixed_nodes.net_chain": "pruned network alone, chained nets",
+    "theorem.stratified.net_kl": "pruned network alone, net and kl, radii paid",
+    "others.parameter_count.net_kl": "unpruned network, net and kl",
+    "others.chen2020": "Chen et al. 2020, in the form of",
+    "others.joukovsky2021": "Joukovsky et al. 2021",
+    "others.tu2020": "Tu et al. 2020",
+    "occam.binomial": "length of a code",
+}
+CUT = 8.0  # decades above 1 that a figure shows
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Totals of the bounds of `LINES` along k, n or T.
+
+    Attributes
+    ----------
+    axis : str
+        ``k``, ``n`` or ``T``.
+    x : list of int
+        Increasing.
+    log10 : dict of id to list
+        log10 of the totals; None where the bound does not apply.
+    labels : dict of id to str
+        Of the last point.
+    """
+
+    axis: str
+    x: list[int]
+    log10: dict[str, list[float | None]]
+    labels: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"axis": self.axis, "x": self.x, "log10_total": self.log10, "label": self.labels}
+
+
+def over_nodes(comparisons: Mapping[int, Comparison]) -> Sweep:
+    """Totals over the nodes kept."""
+    return _sweep("k", sorted(comparisons), lambda id, k: comparisons[k].bound(id))
+
+
+def over_sample_size(comparison: Comparison, decades: Iterable[float] | None = None) -> Sweep:
+    """Totals as if the sample had 10^2 to 10^12 sequences and were the same otherwise."""
+    exponents = np.arange(2, 12.01, 0.5) if decades is None else np.asarray(list(decades))
+    sizes = [round(10.0**x) for x in exponents]
+    return _sweep("n", sizes, lambda id, n: comparison.bound(id, n))
+
+
+def over_length(comparison: Comparison, longest: int = 512) -> Sweep:
+    """Totals as if sequences had 1, 2, 4, ... steps and everything measured were the same."""
+    own = comparison.problem.T
+    lengths = {2**j for j in range(longest.bit_length()) if 2**j <= longest} | {own}
+    return _sweep("T", sorted(lengths), lambda id, T: comparison.bound(id, T=T))
+
+
+def tables(bounds: Sequence[Bound], problem: Problem) -> list[Table]:
+    """Every bound, smallest first within each label, and a table of what was measured."""
+    result = []
+    for group in _groups(bounds):
+        label = group[0].label
+        alike = label in (VALID, FIXED_RADII, ORDER_ONLY)
+        rows = Table(title=label if alike else "hypothesis violated", title_justify="left")
+        rows.add_column("bound", no_wrap=True)
+        rows.add_column("total", justify="right", no_wrap=True)
+        rows.add_column("largest term" if alike else "which")
+        for bound in group:
+            last = _largest(bound) if alike else bound.label.partition(": ")[2]
+            rows.add_row(bound.id, total_shown(bound), last)
+        result.append(rows)
+    rows = Table(
+        title=f"measured on the network with {problem.rnn.m} nodes; n = {problem.n}, "
+        f"T = {problem.T}, gamma = {problem.gamma:g}, delta = {problem.delta:g}",
+        title_justify="left",
+    )
+    rows.add_column("what", no_wrap=True)
+    rows.add_column("value", justify="right")
+    rows.add_column("")
+    rows.add_row("training error", f"{problem.errors / problem.n:.4g}", "")
+    rows.add_row("training ramp loss", f"{problem.ramp:.4g}", "")
+    if problem.x_test is not None:
+        rows.add_row("test error", *_measured(problem))
+    rows.add_row("0-1 loss without looking", "1", "trivial")
+    return [*result, rows]
+
+
+def total_shown(bound: Bound) -> str:
+    """The total for a reader; 1 where only rounding keeps it from 1."""
+    return "1" if abs(bound.log_total) < 1e-9 else show(bound.log_total)
+
+
+def to_json(bounds: Sequence[Bound], problem: Problem, k: int) -> list[dict[str, Any]]:
+    """One object a bound: id, total, label, terms and what else a bound says, with k, n and T."""
+    where = {"k": k, "n": problem.n, "T": problem.T}
+    return [{**bound.to_json(), **where} for bound in bounds]
+
+
+def sweep(ax: Axes, values: Sweep, error: float | None, named: bool = True) -> Axes:
+    """Draw the totals over k, n or T; dotted where they are no certified numbers.
+
+    The vertical axis is linear from 0 to 1 and logarithmic above.
+    """
+    logarithmic = values.axis != "k"
+    x = [math.log10(v) if logarithmic else v for v in values.x]
+    for id, (colour, marker) in LINES.items():
+        pairs = [(a, _height(y)) for a, y in zip(x, values.log10.get(id, [])) if y is not None]
+        if pairs:
+            certified = values.labels[id] in (VALID, FIXED_RADII)
+            style = "-" if values.labels[id] == VALID else "--" if certified else ":"
+            ax.plot(
+                *zip(*pairs), color=colour, marker=marker, markersize=3.5, linestyle=style,
+                label=NAMES[id],
+            )  # fmt: skip
+    ax.axhline(1.0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    _note(ax, "0-1 loss: trivial", 1.0)
+    if error is not None:
+        ax.axhline(error, color=PALE, linewidth=1.2)
+        _note(ax, "test error", error)
+    axis = {"k": "nodes kept, k", "n": "sequences, n", "T": "steps, T"}[values.axis]
+    ax.set(xlabel=axis, ylabel="bound on the error", ylim=(0, _height(CUT)))
+    if logarithmic:
+        powers_of_ten(ax.xaxis)
+    shares = {share / 4: f"{share / 4:g}" for share in range(5)}
+    decades = {_height(d): f"$10^{{{d}}}$" for d in range(2, round(CUT) + 1, 2)}
+    ticks = shares | decades
+    ax.set_yticks(list(ticks), list(ticks.values()))
+    if named:
+        legend(ax)
+    return ax
+
+
+def _height(log10: float) -> float:
+    """Where a total is drawn: linear up to 1, then a sixth of a unit a decade, cut at the top."""
+    return 10.0**log10 if log10 <= 0 else 1 + min(log10, CUT + 1) / 6
+
+
+@dataclass(frozen=True)
+class NodesForLoss:
+    """Nodes for L_A <= 4 lam N(lam), along a grid of lam.
+
+    Attributes
+    ----------
+    lams : list of float
+        Rising.
+    nodes : dict of name to list of int
+        By each theorem, by greedy selection, and by the certified set of section 2b.
+    m : int
+        Nodes there are.
+    """
+
+    lams: list[float]
+    nodes: dict[str, list[int]]
+    m: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"lam": self.lams, "nodes": self.nodes, "m": self.m}
+
+
+def nodes_for_loss(S: Array, points: int = 25) -> NodesForLoss:
+    """Count the nodes that each theorem asks for, and that suffice in fact, for 4 lam N(lam).
+
+    Greedy takes nodes until its own residual is small enough. The certified set is measured: its
+    nodes leave at most 2 lam N(lam).
+    """
+    mu = spectrum(S)
+    top = float(mu[0]) if len(mu) and mu[0] > 0 else 1.0
+    order = greedy_order(S, len(S))
+    losses = [information_loss(S, np.sort(order[:k]), tau=0.0) for k in range(len(S) + 1)]
+    lams = [top * 10.0**x for x in np.linspace(-6, 1, points)]
+    nodes: dict[str, list[int]] = {id: [] for id in THEOREMS}
+    nodes |= {"greedy": [], "certified set": []}
+    for lam in lams:
+        for id in THEOREMS:
+            nodes[id].append(node_count(mu, lam, id).nodes)
+        allowed = 4 * lam * degrees_of_freedom(mu, lam)
+        nodes["greedy"].append(
+            next((k for k, loss in enumerate(losses) if loss <= allowed), len(S))
+        )
+        nodes["certified set"].append(len(certified_nodes(S, lam).nodes))
+    return NodesForLoss(lams, nodes, len(S))
+
+
+_COUNT_LINES = {
+    "leverage.existence": ("5 N log(80 N), as published", ORANGE, "-"),
+    "leverage.event_probability_bernstein": ("Bernstein, δ = 1/5", ORANGE, "--"),
+    "leverage.event_probability_sum": ("Laplace transform, δ = 1/5", ORANGE, ":"),
+    "volume.dof": ("volume sampling, 4 N", GREEN, "-"),
+    "dpp.existence": ("determinantal, 2 N", BLUE, "-"),
+    "dpp.tradeoff": ("determinantal, (4/3) N", BLUE, "--"),
+    "certified set": ("certified set, for 2 λN", SKY, "-"),
+    "greedy": ("greedy", INK, "-"),
+}
+
+
+def nodes_figure(ax: Axes, needed: NodesForLoss) -> Axes:
+    """Draw the nodes needed for L_A <= 4 lam N(lam) over lam."""
+    x = [math.log10(lam) for lam in needed.lams]
+    for key, (name, colour, style) in _COUNT_LINES.items():
+        pairs = [(a, math.log10(k)) for a, k in zip(x, needed.nodes[key]) if k > 0]
+        if pairs:
+            ax.plot(*zip(*pairs), color=colour, linestyle=style, label=name)
+    ax.axhline(math.log10(needed.m), color=PALE, linestyle=(0, (4, 3)), linewidth=1.2)
+    _note(ax, f"m = {needed.m}", math.log10(needed.m))
+    ax.set(xlabel=r"$\lambda$", ylabel=r"nodes for $L_A \leq 4\lambda N(\lambda)$")
+    powers_of_ten(ax.xaxis)
+    powers_of_ten(ax.yaxis)
+    legend(ax)
+    return ax
+
+
+def drawing(sweeps: Sequence[Sweep], error: float | None) -> Drawing:
+    """The totals over k, n and T side by side."""
+
+    def body(values: Sweep) -> Callable[[Any], Any]:
+        return lambda ax: sweep(ax, values, error, named=values is sweeps[len(sweeps) // 2])
+
+    return draw(*(body(values) for values in sweeps), size=(4.9, 5.0))
+
+
+def test_error(problem: Problem) -> tuple[int, int, tuple[float, float]]:
+    """Errors, test sequences, and the interval of Clopper and Pearson."""
+    n = len(problem.test_margins)
+    k = int((problem.test_margins <= 0).sum())
+    return k, n, clopper_pearson(k, n, 1 - LEVEL)
+
+
+test_error.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's
+
+
+def _sweep(axis: str, x: Sequence[int], bound: Callable[[str, int], Bound | None]) -> Sweep:
+    log10: dict[str, list[float | None]] = {}
+    labels: dict[str, str] = {}
+    for id in LINES:
+        found = [bound(id, value) for value in x]
+        known = [b for b in found if b is not None]
+        if known:
+            log10[id] = [None if b is None else b.log10_total for b in found]
+            labels[id] = known[-1].label
+    return Sweep(axis, list(x), log10, labels)
+
+
+def _groups(bounds: Sequence[Bound]) -> list[list[Bound]]:
+    order = (VALID, FIXED_RADII)
+    groups = [[b for b in bounds if b.label == label] for label in order]
+    groups.append([b for b in bounds if b.label not in (*order, ORDER_ONLY)])
+    groups.append([b for b in bounds if b.label == ORDER_ONLY])
+    return [sorted(group, key=lambda b: b.log_total) for group in groups if group]
+
+
+def _largest(bound: Bound) -> str:
+    largest = max(bound.terms, key=lambda term: term.log_value)
+    share = math.exp(largest.log_value - log_sum(t.log_value for t in bound.terms))
+    return largest.name if share == 1 else f"{largest.name}, {100 * share:.0f} %"
+
+
+def _measured(problem: Problem) -> tuple[str, str]:
+    k, n, (low, high) = test_error(problem)
+    interval = f"{100 * LEVEL:g} % interval {low:.4g} to {high:.4g}"
+    return f"{k / n:.4g}", f"{k} of {n}, {interval}"
+
+
+def _note(ax: Axes, text: str, y: float) -> None:
+    ax.annotate(
+        text, (1, y), xytext=(-2, 3), xycoords=("axes fraction", "data"),
+        textcoords="offset points", ha="right", fontsize=8,
+    )  # fmt: skip
