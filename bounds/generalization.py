@@ -82,10 +82,16 @@ def generalization_bound(
     gamma = options.get("gamma", 1.0)
     loss = empirical_loss(network, checked, y, options.get("loss", "margin_ramp"), w, gamma)
     setting = Setting(n, T, loss, weights=w, **options)
+    largest = largest_input(checked)
     if radii is None:
-        r_x = largest_input(checked) if input_bound is None else input_bound
+        r_x = largest if input_bound is None else input_bound
         of = pruned.original if by_nodes else pruned.pruned
         radii = Radii.of(of, r_x, norm, data_fixed=input_bound is not None)
+    if largest > radii.data * (1 + 2e-12):  # not by the rounding of the norms alone
+        name = "input_bound" if input_bound is not None else "the radius of the inputs"
+        raise ValueError(
+            f"{name} must be at least every ||x_t||, got {radii.data!r} and {largest!r}"
+        )
     if by_nodes:
         from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
 

@@ -69,18 +69,20 @@ def load_network(path: str | os.PathLike[str], activation: str | Activation | No
     if "activation" in arrays:
         stored = str(arrays.pop("activation"))
     used = activation if activation is not None else stored
+    torch = looks_like_torch(arrays)
+    missing = [name for name in _WEIGHTS if name not in arrays]
+    if missing and not torch:
+        raise ValueError(
+            f"{path} does not hold a network: the arrays must include {', '.join(missing)}, "
+            f"got {', '.join(arrays) or 'none'}"
+        )
     if used is None:
         raise ValueError(
             f"{path} does not say which activation the network has, activation must be given"
         )
     try:
-        if looks_like_torch(arrays):
+        if torch:
             return from_torch(arrays, used)
-        missing = [name for name in _WEIGHTS if name not in arrays]
-        if missing:
-            raise ValueError(
-                f"the arrays must include {', '.join(missing)}, got {', '.join(arrays) or 'none'}"
-            )
         weights = [arrays[name] for name in _WEIGHTS]
         return RNN(*weights, activation=used)  # type: ignore[misc, arg-type]
     except ValueError as error:

@@ -232,7 +232,8 @@ def _smallest_form(M: Array, target: Array, start: Array | None) -> tuple[Array,
             break
         if scale is None:
             root = np.linalg.cholesky(M + 1e-14 * np.eye(len(M))).T
-            weight = np.diag(target) / np.diag(target).max()
+            # Rounding of a covariance of no size can leave a diagonal entry at 0 or below it.
+            weight = np.maximum(np.diag(target) / np.diag(target).max(), 1e-12)
             scale, _ = diagonal_majorant(np.asarray(root, dtype=np.float64), weight, sweeps=60)
         for _ in range(steps):
             P = _form(M, scale)

@@ -32,6 +32,7 @@ from bounds.approximation import (
     weighted_bound,
     weighted_from_mean_bound,
 )
+from pruning import RNN, StateCovariance, spectral_prune
 
 NONINCREASING = ("mean", "first", "falling")
 EVERY = ("mean", "last", "first", "rising", "falling")
@@ -187,3 +188,23 @@ def _last_step_counterexample():
     x = np.array([[[1.0], [0.0]]])
     per_step, S = moments(rnn.states(x))
     return pair(rnn, [0], np.array([[1.0], [0.0]]), S), x, per_step
+
+
+def test_a_sample_of_equal_sequences_is_no_trouble():
+    # The covariance has a rank of at most T, and most of its residuals are rounding.
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        rnn = RNN(
+            rng.standard_normal((12, 12)) / 3,
+            rng.standard_normal((12, 2)),
+            rng.standard_normal(12),
+            rng.standard_normal((3, 12)),
+            np.zeros(3),
+            "tanh",
+        )
+        x = np.zeros((5, 3, 2))
+        pruned = spectral_prune(rnn, x, 4 + seed % 5)
+        for weights in (None, [0.0, 0.0, 1.0]):
+            per_step = StateCovariance.from_network(rnn, x, per_step=True).per_step
+            bound = approximation_bound(pruned, 3, "best", weights, per_step)
+            assert bound.total >= approximation_error(pruned, x, weights) * (1 - 1e-12)

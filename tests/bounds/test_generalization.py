@@ -469,3 +469,10 @@ def test_the_best_approximation_bound_is_the_one_that_is_used():
     per_step = StateCovariance.from_network(RNN_, X, per_step=True).per_step
     best = approximation_bound(PRUNED, 5, "best", weights=w, per_step=per_step)
     assert bound["approximation"].log_value == pytest.approx(best.log_total + math.log(2) / 2)
+
+
+def test_a_declared_bound_on_the_inputs_that_the_sample_contradicts_is_refused():
+    largest = float(np.linalg.norm(X, axis=-1).max())
+    generalization_bound(PRUNED, X, Y, input_bound=largest)
+    with pytest.raises(ValueError, match=r"input_bound must be at least every \|\|x_t\|\|, got"):
+        generalization_bound(PRUNED, X, Y, input_bound=0.99 * largest)

@@ -98,10 +98,6 @@ def read_file(path: str | Path) -> Dataset:
     """
     path = Path(path)
     arrays = _arrays(path)
-    for name in ("x", "y"):
-        if name not in arrays:
-            held = ", ".join(sorted(arrays)) or "nothing"
-            raise ValueError(f"{path} must hold the arrays x and y, it holds {held}")
     if ("x_test" in arrays) != ("y_test" in arrays):
         raise ValueError(f"{path} must hold both x_test and y_test or neither of them")
     x, y = sequences("x", arrays["x"]), arrays["y"]
@@ -163,6 +159,10 @@ def _arrays(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} must be an npz file, but there is no such file")
     with path.open("rb") as file:
         held = _opened(path, file)
+        for name in ("x", "y"):
+            if name not in held.files:
+                found = ", ".join(sorted(held.files)) or "nothing"
+                raise ValueError(f"{path} must hold the arrays x and y, it holds {found}")
         names = [name for name in ("x", "y", "x_test", "y_test") if name in held.files]
         return {name: _array(path, held, name) for name in names}
 
