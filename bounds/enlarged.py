@@ -57,7 +57,8 @@ class EnlargedCover(ClassCover):
     """log N(eps) of a class by the smaller of the two covers, block by block.
 
     ``log_reach`` holds R L with the constants L, and the radii R, of the `enlarged` class. Blocks
-    whose eps would let centres leave it are covered from inside.
+    whose eps would let centres leave it are covered from inside; the value jumps up there as eps
+    grows, so that it serves a net at one eps, and no integral over eps.
     """
 
     def __call__(self, log_eps: ArrayLike) -> Array:

@@ -33,12 +33,16 @@ def train(
     A training that was killed goes on where its last checkpoint stands, to the same weights as one
     that was not.
     """
-    from validation.experiments import model_training
+    from validation.experiments import constrained, model_training
     from validation.experiments.networks_to_train import RECIPES, recipe
 
     if not name:
         for known in RECIPES.values():
             typer.echo(f"{known.name:16} {known.title}")
+        typer.echo(f"{constrained.NAME} {constrained.TITLE}")
+        return
+    if name == constrained.NAME:
+        _constrained(out, seed, epochs, device, snapshot)
         return
     chosen = recipe(name).with_epochs(epochs)
     seeds = range(chosen.seeds) if seed is None else [seed]
@@ -59,3 +63,24 @@ def train(
             say=say,
         )
         typer.echo(f"wrote {path}")
+
+
+def _constrained(
+    out: Path, seed: int | None, epochs: int | None, device: str, snapshot: bool
+) -> None:
+    """The network with a valid bound: a recipe of several stages, without checkpoints."""
+    from dataclasses import replace
+
+    from validation.experiments import constrained
+
+    if device or snapshot:
+        raise ValueError(f"{constrained.NAME} is trained with NumPy in one go: no device, snapshot")
+    recipe = constrained.ConstrainedRecipe()
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+
+    def say(stage: str, record: Any) -> None:
+        typer.echo(f"{stage}: epoch {record.epoch} loss {record.loss:.5g}")
+
+    chosen = constrained.SEED if seed is None else seed
+    typer.echo(f"wrote {constrained.make(recipe, chosen, out, say)}")

@@ -35,6 +35,8 @@ from validation.experiments.dataset import Dataset
 NAME = "row-mnist-14-constrained"
 TITLE = "MNIST by row at 14 x 14, pruned and trained inside a class with a valid bound"
 
+SEED = 0
+
 _DECIMALS = tuple(float(f"{step}e-{e}") for e in (4, 3, 2, 1) for step in (1, 1.5, 2, 3, 5, 7))
 GRID: dict[str, tuple[float, ...]] = {
     "k": tuple(range(1, 33)),
@@ -351,7 +353,7 @@ def make(
 
 
 def best_ramp(rnn: RNN, members: ConstrainedClass, x: Array, y: Array) -> ConstrainedClass:
-    """The class with the gamma and eps of the grid whose bound is smallest; the grid is paid for."""
+    """The class with the gamma and eps of the grid whose bound is smallest: they are paid for."""
     predictions = last_predictions(rnn, x)
     best = (math.inf, members)
     for gamma in members.grid["gamma"]:
