@@ -23,6 +23,8 @@ MODULES = (
     "section7",
     "section7_probabilities",
     "section8_probabilities",
+    "section9",
+    "section9_probabilities",
 )
 
 
