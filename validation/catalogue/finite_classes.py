@@ -61,9 +61,9 @@ class FiniteClass:
 class Weights(Factor):
     """Integers (points,) >= 0 with sum 1024, as they are."""
 
-    # 1024 P(the last point): where n = 1 is nearly tight for Hoeffding (603) and for kl (others),
-    # at delta = 1/2, 1/4, 3/4, 1/8, 1/16.
-    NEARLY_TIGHT = (603, 513, 769, 257, 897, 961)
+    # 1024 P(the last point): where n = 1 is nearly tight at delta = 1/2, 3/4, 1/4 for Hoeffding
+    # (the first three) and for kl.
+    NEARLY_TIGHT = (603, 389, 853, 513, 257, 769)
 
     def __init__(self, points: str = "points") -> None:
         self.points = points
@@ -97,13 +97,15 @@ class Classes(Factor):
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         shape = sizes[self.M], sizes[self.points]
-        families = ("last point", "indicators") if self.binary else (
-            "last point", "last point", "indicators", "grid", "close together",
-        )  # fmt: skip
+        families: tuple[str, ...] = ("last point", "last point", "one point each", "indicators")
+        if not self.binary:
+            families = (*families, "grid", "close together")
         family = source.choice(families)
         values = np.zeros(shape)
         if family == "last point":  # all functions equal: the class is one Bernoulli variable
             values[:, -1] = 1.0
+        elif family == "one point each":  # each looks good on its own point: unions are needed
+            values = (np.arange(shape[1]) != np.arange(shape[0])[:, None]).astype(np.float64)
         elif family == "indicators":
             values = (source.reals(shape) > 0).astype(np.float64)
         else:

@@ -35,13 +35,18 @@ class LiveFactor(ArrayFactor):
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         m = self.shape(sizes)[0]
-        family = source.choice(("flat", "spike", "one large node", "spectrum", "gram"))
+        family = source.choice(
+            ("flat", "spike", "one large node", "one large node", "spectrum", "gram")
+        )
         F = np.eye(m)
         if family == "spike":
             F[0, 0] = source.magnitude(1.0, 1e3)
         elif family == "one large node":
-            # For large lam the other nodes have q just below 3/(5 m): where Markov is nearly tight.
-            F[0, 0] = np.sqrt(m / 0.599 - m + 1)
+            # N is small, so k = 1, and the others have q = share/m: Markov is nearly tight where
+            # share is just below 3/5 or 4/5.
+            share = source.choice((0.599, 0.799, 0.66, 0.83))
+            F[0, 0] = np.sqrt(m / share - m + 1)
+            F *= 2.0**-12
         elif family == "spectrum":
             F = rotation(source, m) * np.sqrt(spectrum(source, m) + 2.0**-20)
         elif family == "gram":
@@ -52,7 +57,7 @@ class LiveFactor(ArrayFactor):
         return self._alive(super().with_parameters(raw, values))
 
     def _alive(self, F: Any) -> Raw:
-        smallest = np.sqrt((F**2).sum(axis=1)) < 1e-3
+        smallest = np.sqrt((F**2).sum(axis=1)) < 1e-6
         F = F.copy()
         F[smallest, np.flatnonzero(smallest)] = 1.0
         return F

@@ -16,10 +16,10 @@ from ..instances import draw
 from .finite_classes import Classes, FiniteClass
 
 SECTION = "6"
-DELTAS = draw.choices(0.5, 0.25, 0.75, 0.125, 0.0625)
+DELTAS = draw.choices(0.5, 0.5, 0.75, 0.25, 0.0625)
 SETTING = draw(
     G=Classes("M", "points"),
-    n=draw.choices(1, 2, 3, 4, 8, 16, 32),
+    n=draw.choices(1, 1, 1, 2, 3, 8, 32),
     delta=DELTAS,
     sizes={"M": (1, 4), "points": (2, 4)},
 )
@@ -59,7 +59,7 @@ def rademacher_of_counts(xp: Any, G: FiniteClass, counts: Any) -> Any:
     r"\text{ for some } g\bigr) \le \delta",
     draw(
         G=Classes("M", "points"),
-        n=draw.choices(1, 2, 3, 4, 8, 16, 24),
+        n=draw.choices(1, 1, 2, 4, 8, 24),
         delta=DELTAS,
         sizes={"M": (1, 4), "points": (2, 3)},
     ),
@@ -124,7 +124,7 @@ def positive_kl(xp: Any, q: Any, p: Any, q_is_zero: bool) -> Any:
     r"\text{ fixed}",
     draw(
         G=Classes("M", "points"),
-        n=draw.choices(1, 2, 3, 4, 8, 16, 32),
+        n=draw.choices(1, 1, 1, 2, 3, 8, 32),
         delta=DELTAS,
         level=draw.integers(0, 2),
         sizes={"M": (1, 4), "points": (2, 4)},

@@ -18,7 +18,7 @@ SECTION = "8"
 LENGTHS = {1: (0,), 2: (1, 1), 3: (1, 2, 2), 4: (1, 2, 3, 3)}
 SETTING = draw(
     G=Classes("M", "points", binary=True),
-    n=draw.choices(1, 2, 3, 4, 8, 16, 32),
+    n=draw.choices(1, 1, 1, 2, 3, 8, 32),
     delta=DELTAS,
     sizes={"M": (1, 4), "points": (2, 4)},
 )

@@ -36,7 +36,7 @@ from .evalues import ALPHA, log_e_value, rate_bound, refutes, rounded_up
 from .sampled import check_acceptance, drawn
 
 NEAR = 2.0**-20
-BLOCK = 16  # draws between two looks at the evidence
+BLOCK = 8  # draws between two looks at the evidence
 _PATIENCE = 200  # draws in search of an instance that meets the hypotheses
 
 
@@ -182,7 +182,7 @@ class _Run:
         """Decide what to draw from next; depends on the past only."""
         if self.streams and rounds % 2:
             return self.most_failing()
-        if len(self.streams) <= 2 * math.isqrt(rounds) and not self.exhausted:
+        if len(self.streams) <= 8 * math.isqrt(rounds) and not self.exhausted:
             opened = self._open()
             if opened is not None:
                 return opened
