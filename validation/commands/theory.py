@@ -29,17 +29,33 @@ def document(claims: list[Claim]) -> str:
         "",
     ]
     section = None
-    for claim in claims:
+    for claim in _with_steps(claims):
         if claim.section != section:
             section = claim.section
             lines += [f"## Section {section}" if section else "## Without a section", ""]
-        lines += _entry(claim, "###")
+        lines += _entry(claim)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _entry(claim: Claim, heading: str) -> list[str]:
+def _with_steps(claims: list[Claim]) -> list[Claim]:
+    """The claims in their order, each once, a step that is no claim of its own before its claim."""
+    found: dict[str, Claim] = {}
+    own = {claim.id for claim in claims}
+
+    def add(claim: Claim) -> None:
+        for step in claim.steps:
+            if step.id not in own and step.id not in found:
+                add(step)
+        found.setdefault(claim.id, claim)
+
+    for claim in claims:
+        add(claim)
+    return list(found.values())
+
+
+def _entry(claim: Claim) -> list[str]:
     label = f" [{claim.label}]" if claim.label else ""
-    lines = [f"{heading} `{claim.id}`{label}", "", f"$${claim.statement}$$", ""]
+    lines = [f"### `{claim.id}`{label}", "", f"$${claim.statement}$$", ""]
     facts = {
         "Kind": claim.kind,
         "Source": claim.source,
@@ -47,10 +63,8 @@ def _entry(claim: Claim, heading: str) -> list[str]:
         "Constants": ", ".join(f"`{name} = {value}`" for name, value in claim.constants.items()),
         "Instances": describe_instances(claim),
         "Code": f"`{claim.code}`" if claim.code else "",
+        "Steps": ", ".join(f"`{step.id}`" for step in claim.steps),
         "Proof": " ".join(claim.proof.split()),
     }
     lines += [f"- {name}: {value}" for name, value in facts.items() if value]
-    lines.append("")
-    for step in claim.steps:
-        lines += _entry(step, heading + "#")
-    return lines
+    return [*lines, ""]
