@@ -72,13 +72,14 @@ class Climb:
         return self._growth()[1]
 
     def _growth(self) -> tuple[float, float]:
-        """M(R/2) - M(R/4), rounded down, and M(R) - M(R/2), rounded up."""
+        """M(R/2) - M(R/4) and M(R) - M(R/2), as far as they are certain."""
         quarter, half = len(self.x) // 4, len(self.x) // 2
-        before, middle = float(self.low[:half].max()), float(self.high[:quarter].max())
-        after = float(self.high[half:].max())
+        before, after = float(self.high[:half].max()), float(self.low[half:].max())
+        if after == -math.inf:
+            return 0.0, 0.0
         if before == -math.inf:
-            return 0.0, 0.0 if after == -math.inf else math.inf
-        return before - middle, after - before
+            return 0.0, math.inf
+        return float(self.low[:half].max() - self.high[:quarter].max()), after - before
 
 
 def orders(claim: Claim, *, seconds: float, seed: int) -> Verdict:
