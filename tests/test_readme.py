@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,10 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_example_runs_as_it_stands(tmp_path):
-    [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    example, _ = BLOCKS
 
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", example],
@@ -43,8 +45,28 @@ def test_the_example_runs_as_it_stands(tmp_path):
 
 
 def test_the_example_is_about_ten_lines():
-    [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len([line for line in example.splitlines() if line]) <= 11
+    for example in BLOCKS:
+        assert len([line for line in example.splitlines() if line]) <= 11
+
+
+def test_of_the_lemmas_one_holds_and_one_is_violated(tmp_path):
+    (tmp_path / "lemmas.py").write_text(BLOCKS[1])
+    command = ["verify", "--quick", "--json", "out.json", "lemmas.py"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from validation.commands import main; main()", *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    verdicts = {row["id"]: row for row in json.loads((tmp_path / "out.json").read_text())}
+    assert verdicts["mine.trace"]["verdict"] == "holds"
+    assert verdicts["mine.leverage"]["verdict"] == "violated"
+    shown = done.stdout[done.stdout.index("mine.leverage is violated") :]
+    size = int(re.search(r'"m": (\d+)', shown)[1])
+    assert size <= 3
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", README))
