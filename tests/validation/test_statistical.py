@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from validation import ClaimError, Conclusion, Evidence, claim, draw, verify
+from validation import ClaimError, Conclusion, Evidence, claim, draw, load_claim, verify
 from validation.checking.evalues import log_e_value
 from validation.checking.statistical import permitted, statistical
 
@@ -49,6 +49,7 @@ def one_bad():
     return body
 
 
+@pytest.mark.randomised(alpha=1e-9, power="an excess of 0.125 is refuted within 20,000 draws")
 def test_a_claim_that_fails_exactly_as_often_as_permitted_is_not_refuted(true):
     verdict = statistical(true, seconds=60, seed=1, draws=6000)
     assert verdict.conclusion is Conclusion.NOT_REFUTED
@@ -146,6 +147,35 @@ def test_verify_says_refuted_and_gives_the_instance(one_bad):
     assert outcome.rungs["statistical"].conclusion is Conclusion.REFUTED
     assert outcome.instance.raw["p"] == 0.3125
     assert outcome.to_json()["verdict"] == "refuted"
+    assert "statistical(claim, seconds=60, seed=0" in outcome.reproducer
+    assert outcome.facts == ("p = 0.3125",)
+
+
+LEMMA = """
+from validation import claim, draw
+
+
+@claim("mine.rare", "a sum of n numbers exceeds 3/4 n with probability at most 1/8",
+       draw(F=draw.matrices("m", "m"), n=draw.integers(1, 6)), kind="probabilistic", failure=0.125)
+def rare(xp, rng, F, n):
+    u = xp.asarray(rng.random(n))
+    return xp.sum(u), 0.75 * n + 0 * F[0, 0]
+"""
+
+
+def test_the_printed_reproducer_fails_as_a_test_and_the_instance_is_the_simplest(tmp_path):
+    path = tmp_path / "rare_lemma.py"
+    path.write_text(LEMMA)
+    outcome = verify(load_claim("mine.rare", path), budget=5)
+    assert outcome.conclusion is Conclusion.REFUTED
+    simplest = outcome.instance
+    assert simplest.sizes == {"m": 1}
+    assert simplest.raw["F"] == [[0.0]]
+    assert simplest.raw["n"] == 1  # n = 2 is refuted as well, at 1/8 exactly not
+    space = {}
+    exec(outcome.reproducer, space)
+    with pytest.raises(AssertionError, match="certified in balls"):
+        space["test_mine_rare"]()
 
 
 def test_the_permitted_probability_may_be_a_constant_and_must_be_a_probability():

@@ -17,6 +17,16 @@ def reproducer(claim: Claim, instance: Instance) -> str:
     changed = f".with_constants({constants})" if constants else ""
     needs = "from fractions import Fraction\n\n" if "Fraction" in constants else ""
     data = json.dumps(instance.to_json())
+    if claim.kind == "probabilistic":
+        return (
+            f"{needs}from validation import Conclusion, Instance, load_claim\n"
+            f"from validation.checking.statistical import statistical\n\n\n"
+            f"def test_{name}():\n"
+            f"    claim = load_claim({claim.id!r}{origin}){changed}\n"
+            f"    instance = Instance.from_json({_python(data)})\n"
+            f"    verdict = statistical(claim, seconds=60, seed=0, instances=(instance,))\n"
+            f"    assert verdict.conclusion is not Conclusion.REFUTED, verdict.message\n"
+        )
     return (
         f"{needs}from validation import Conclusion, Instance, certify, load_claim\n\n\n"
         f"def test_{name}():\n"

@@ -109,7 +109,7 @@ def statistical(
     Verdict
         *refuted*; *not refuted* with an upper bound on the failure rate in the message; or
         *undecided* where nothing could be drawn or certified. Its `log_ratio` is that of the
-        observed to the permitted failure rate, on the instance that fails most.
+        observed to the permitted failure rate, on the instance that fails most beyond chance.
 
     Raises
     ------
@@ -172,6 +172,14 @@ class _Run:
     def most_failing(self) -> Stream:
         """The stream of the largest observed/permitted rate; half a failure is added to each."""
         return max(self.streams, key=lambda s: (s.failures + 0.5) / (s.delta * s.draws + 1))
+
+    def worst(self) -> Stream:
+        """The stream whose rate is large beyond chance: by its lower end at three deviations."""
+
+        def surely(s: Stream) -> float:
+            return (s.failures - 3 * math.sqrt(s.failures)) / max(s.delta * s.draws, 1e-300)
+
+        return max(self.streams, key=lambda s: (surely(s), s.draws))
 
     def ranked(self) -> list[Stream]:
         """The streams, those with the most evidence first."""
@@ -292,7 +300,7 @@ class _Run:
         if undecided:
             message += f"; {undecided} draws undecided, counted as failures"
         conclusion = Conclusion.UNDECIDED if 2 * undecided > n else Conclusion.NOT_REFUTED
-        return self._verdict(conclusion, self.most_failing(), message)
+        return self._verdict(conclusion, self.worst(), message)
 
     def _verdict(self, conclusion: Conclusion, first: Stream, message: str) -> Verdict:
         log_ratio = -math.inf

@@ -258,9 +258,20 @@ def _by_plugin(claim: Claim, seconds: float, seed: int) -> Outcome:
     if module is None:
         raise ClaimError(f"{claim.id}: the rung for {claim.kind} claims is not installed")
     verdict: Verdict = getattr(module, name)(claim, seconds=seconds, seed=seed)
+    text, described = "", cast(tuple[str, ...], ())
+    if verdict.conclusion is Conclusion.REFUTED:
+        from .refuted import simplest
+
+        most = verdict.instances[0]
+        simple = simplest(claim, most, seconds=max(5.0, seconds / 3), seed=seed)
+        verdict = replace(verdict, instances=(most, simple))
+        text, described = reproducer(claim, simple), _both(claim, most, simple)
     rungs["statistical" if claim.kind == "probabilistic" else "sampled"] = verdict
     _add_symbolic(claim, rungs)
-    return Outcome(claim.id, claim.kind, claim.section, claim.source, verdict, rungs)
+    return Outcome(
+        claim.id, claim.kind, claim.section, claim.source, verdict, rungs,
+        reproducer=text, facts=described,
+    )  # fmt: skip
 
 
 def _add_symbolic(claim: Claim, rungs: dict[str, Verdict]) -> None:

@@ -1,0 +1,71 @@
+"""From an instance on which a probabilistic claim is refuted to a simpler one.
+
+Every step is a test of its own, on fresh draws, at a false-alarm probability of 1e-9; a run makes
+fewer than a thousand of them, and only for a claim that is refuted already.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ..claims import Claim, ClaimError
+from ..instances import Instance
+from ..instances.product import complexity
+from ..verdict import Conclusion
+from .statistical import statistical
+
+DRAWS = 1500
+MOST = 999
+
+
+def simplest(claim: Claim, instance: Instance, *, seconds: float, seed: int) -> Instance:
+    """The simplest instance found on which the claim is refuted too.
+
+    At least half of log(observed/permitted failure rate) is kept.
+
+    Parameters
+    ----------
+    claim : Claim
+        A probabilistic one.
+    instance : Instance
+        From a verdict *refuted*; returned as it is where its own draws do not refute the claim.
+    seconds : float
+        Time limit.
+    seed : int
+        Of the draws.
+    """
+    end = time.monotonic() + seconds
+    tests = 0
+
+    def margin(candidate: Instance) -> float | None:
+        """The log ratio, where the claim is refuted on this instance alone."""
+        nonlocal tests
+        tests += 1
+        try:
+            verdict = statistical(
+                claim,
+                seconds=max(end - time.monotonic(), 0.1),
+                seed=seed + tests,
+                instances=(candidate,),
+                draws=DRAWS,
+            )
+        except ClaimError:  # the hypotheses reject it
+            return None
+        return verdict.log_ratio if verdict.conclusion is Conclusion.REFUTED else None
+
+    first = margin(instance)
+    if first is None:
+        return instance
+    improved = True
+    while improved:
+        improved = False
+        for candidate in claim.instances.simpler(instance):
+            if time.monotonic() > end or tests >= MOST:
+                return instance
+            if not complexity(candidate) < complexity(instance):
+                continue
+            found = margin(candidate)
+            if found is not None and found >= first / 2:
+                instance, improved = candidate, True
+                break
+    return instance
