@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,9 +113,12 @@ def main(arguments: list[str] | None = None) -> list[Found]:
         (path, lemma.id) for path in files() for lemma in load_file(path)
         if lemma.id.startswith(wanted)
     ]  # fmt: skip
-    found: list[Found] = Parallel(n_jobs=options.workers, batch_size=1)(
-        delayed(search)(path, id, options.budget, options.seed) for path, id in tasks
-    )
+    run = Parallel(n_jobs=options.workers, batch_size=1, return_as="generator")
+    found: list[Found] = []
+    for one in run(delayed(search)(path, id, options.budget, options.seed) for path, id in tasks):
+        found.append(one)
+        word = "survived" if one.instance is None else "refuted"
+        print(f"{one.seconds:6.1f} s  {word}  {one.id}", file=sys.stderr, flush=True)
     if not options.keep:
         write(_merged(found))
     report(found)

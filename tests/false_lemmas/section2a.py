@@ -263,15 +263,25 @@ def whitened_gap(xp: Any, F: Any, J: Any, lam: Any) -> Any:
 
 @lemmas.claim(
     "event_probability_without_logarithm",
-    r"k \ge 5 N(\lambda) \text{ implies the event with probability} \ge 1 - \delta",
-    SAMPLING,
+    r"k \ge (32/9)(N(\lambda) + 1/4) \text{ implies the event with probability} \ge 1 - \delta"
+    r"\text{ for uncorrelated nodes}",
+    draw(
+        mu=draw.spectra(),
+        lam=draw.positive(above=2.0**-6, below=0.5),
+        delta=draw.reals(2.0**-10, 2.0**-6),
+        sizes={"m": (2, 3)},
+    ),
     kind="probabilistic",
     failure="delta",
-    given=live,
-    why="Missing one of m equal directions has probability (1 - 1/m)^k, whatever delta.",
+    given=lambda mu: bool((mu != 0).any()),
+    why="Bernstein without its logarithm: to miss one of m equal directions has the probability "
+    "(1 - 1/m)^k, whatever delta.",
 )
-def event_probability_without_logarithm(xp: Any, rng: Any, F: Any, lam: Any) -> Any:
-    count = at_least(5 * degrees_of_freedom(xp, F @ F.T, lam))
+def event_probability_without_logarithm(
+    xp: Any, rng: Any, mu: Any, lam: Any, *, c: Any = Fraction(32, 9)
+) -> Any:
+    F = xp.eye(mu.shape[0]) * xp.sqrt(mu)
+    count = at_least(c * (xp.sum(mu / (mu + lam)) + 0.25))
     return whitened_gap(xp, F, draws(xp, rng, F, lam, count), lam)
 
 

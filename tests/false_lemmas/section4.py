@@ -21,7 +21,6 @@ from validation.catalogue.section4 import (
     outputs,
     parameter_constants,
     radii,
-    same_activation,
     state_bounds,
     vector_norm,
 )
@@ -170,26 +169,21 @@ BLOCKS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 Constants = Callable[[Any, Any, list[Any], int], dict[str, Any]]
 
 
-def with_constants(
-    name: str, statement: str, why: str, constants: Constants, largest: bool = False
-) -> Claim:
-    """`lipschitz.parameters` with other constants; or the largest term for the sum."""
+def with_constants(name: str, statement: str, why: str, constants: Constants, block: str) -> Claim:
+    """`lipschitz.parameters` with another constant, for two networks that differ in one block."""
 
     @lemmas.claim(name, statement, BOTH, why=why)
     def body(xp: Any, net: Network, other: Network, s: str, x: Any) -> Any:
-        nets = [same_activation(net, s), same_activation(other, s)]
+        weights = {each: getattr(net, each) for each in BLOCKS}
+        changed = {**weights, block: getattr(other, block)}
+        nets = [Network(**weights, activation=s), Network(**changed, activation=s)]
         R, T = radii(xp, nets, x), x.shape[1]
         H = state_bounds(xp, R, T)
         f, g = (outputs(xp, each, x) for each in nets)
         left = [xp.max(xp.linalg.vector_norm(a - b, axis=1)) for a, b in zip(f, g)]
-        right = []
-        for t in range(1, T + 1):
-            L, terms = constants(xp, R, H, t), []
-            for block in BLOCKS:
-                moved = getattr(net, block) - getattr(other, block)
-                size = spectral(xp, moved) if block[0] == "w" else vector_norm(xp, moved)
-                terms.append(L[block] * size)
-            right.append(xp.max(xp.stack(terms)) if largest else xp.sum(xp.stack(terms)))
+        moved = weights[block] - changed[block]
+        size = spectral(xp, moved) if block[0] == "w" else vector_norm(xp, moved)
+        right = [constants(xp, R, H, t)[block] * size for t in range(1, T + 1)]
         return xp.stack(left), xp.stack(right)
 
     return body
@@ -220,43 +214,64 @@ def bias_last_only(xp: Any, R: Any, H: list[Any], t: int) -> dict[str, Any]:
     return {**parameter_constants(xp, R, H, t), "b_hidden": R.output}
 
 
+ONLY = r" \|\theta - \theta'\| \text{ where only } \theta = "
 parameters_without_output = with_constants(
     "parameters_hidden_without_output",
-    r"L_h = \rho \textstyle\sum_s (\rho R_h)^{t-s} H_{s-1} \text{ in lipschitz.parameters}",
+    r"\|f_t - f'_t\| \le \rho \textstyle\sum_s (\rho R_h)^{t-s} H_{s-1}"
+    rf"{ONLY} W_h \text{{ differs}}",
     "R_o is missing from L_h.",
     hidden_without_output,
+    "w_hidden",
 )
 parameters_hidden_last = with_constants(
     "parameters_hidden_last_step",
-    r"L_h = R_o \rho H_{t-1} \text{ in lipschitz.parameters}",
+    rf"\|f_t - f'_t\| \le R_o \rho H_{{t-1}}{ONLY} W_h \text{{ differs}}",
     "W_h acts at every step, not at the last one alone.",
     hidden_last_only,
+    "w_hidden",
 )
 parameters_without_data = with_constants(
     "parameters_input_without_data",
-    r"L_i = R_o \rho \textstyle\sum_{j<t} (\rho R_h)^j \text{ in lipschitz.parameters}",
+    r"\|f_t - f'_t\| \le R_o \rho \textstyle\sum_{j<t} (\rho R_h)^j"
+    rf"{ONLY} W_i \text{{ differs}}",
     "R_x is missing from L_i.",
     input_without_data,
+    "w_input",
 )
 parameters_output_before = with_constants(
     "parameters_output_step_before",
-    r"L_o = H_{t-1} \text{ in lipschitz.parameters}",
+    rf"\|f_t - f'_t\| \le H_{{t-1}}{ONLY} W_o \text{{ differs}}",
     "W_o reads h_t, not h_{t-1}: at t = 1 it would not matter at all.",
     output_step_before,
+    "w_output",
 )
 parameters_bias_last = with_constants(
     "parameters_bias_last_step",
-    r"L_b = R_o \rho \text{ in lipschitz.parameters}",
+    rf"\|f_t - f'_t\| \le R_o \rho{ONLY} b_h \text{{ differs}}",
     "b_h acts at every step: the geometric sum is missing.",
     bias_last_only,
+    "b_hidden",
 )
-parameters_largest = with_constants(
+
+
+@lemmas.claim(
     "parameters_largest_block",
     r"\|f_t - f'_t\| \le \max_\theta L_{\theta,t} \|\theta - \theta'\|",
-    "The maximum over the blocks stands where their sum belongs.",
-    parameter_constants,
-    largest=True,
+    BOTH,
+    why="The maximum over the blocks stands where their sum belongs.",
 )
+def parameters_largest_block(xp: Any, net: Network, other: Network, s: str, x: Any) -> Any:
+    left, _ = true.parameters.body(xp, net, other, s, x)
+    R, right = radii(xp, [net, other], x), []
+    H = state_bounds(xp, R, x.shape[1])
+    for t in range(1, x.shape[1] + 1):
+        L, terms = parameter_constants(xp, R, H, t), []
+        for block in BLOCKS:
+            moved = getattr(net, block) - getattr(other, block)
+            size = spectral(xp, moved) if block[0] == "w" else vector_norm(xp, moved)
+            terms.append(L[block] * size)
+        right.append(xp.max(xp.stack(terms)))
+    return left, xp.stack(right)
 
 
 @lemmas.claim(
