@@ -87,7 +87,7 @@ class ConstrainedClass:
     eps: float
     delta: float = 0.05
     activation: str = "relu"
-    grid: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("k", "d_x", "T", "blocks"):

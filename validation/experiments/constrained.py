@@ -38,14 +38,25 @@ TITLE = "MNIST by row at 14 x 14, pruned and trained inside a class with a valid
 SEED = 0
 
 _DECIMALS = tuple(float(f"{step}e-{e}") for e in (4, 3, 2, 1) for step in (1, 1.5, 2, 3, 5, 7))
-GRID: dict[str, tuple[float, ...]] = {
+GRID: dict[str, tuple[Any, ...]] = {
     "k": tuple(range(1, 33)),
     "hidden": (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 2.0),
     "bias": (0.01, 0.03, 0.1, 0.3),
     "data": (1.0, 1.3, 1.5, 1.7, 2.0, 2.5, 3.0, 3.75),
     "energy": (0.0, 1.0, 2.0, 4.0),
     "input_rank": (7, 8, 10, 14),
-    "blocks": (1, 2, 4, 16),
+    "blocks": tuple(range(1, 17)),
+    "form": (
+        "b_h fixed",
+        "b_h free",
+        "W_o fixed",
+        "W_o and b_h fixed",
+        "W_h fixed at the identity",
+        "W_h fixed at a shift",
+        "W_h fixed at an orthogonal matrix",
+        "W_h around the identity",
+    ),
+    "projection": ("pairs of columns", "cosines of low frequency"),
     "gamma": _DECIMALS,
     "eps": _DECIMALS,
 }
@@ -93,7 +104,8 @@ class ConstrainedRecipe:
     ----------
     k, hidden, bias, blocks : see `ConstrainedClass`
     stages : tuple of (nodes, epochs)
-        The large network and its epochs, then what it is pruned to and trained on in between.
+        The large network and its epochs, then what it is pruned to and trained on in between;
+        empty to start with k nodes from the identity, without pruning.
     epochs : int
         Of the network with k nodes, by the cross-entropy of `scale` times its outputs.
     ramp_epochs, ramp_gamma : int, float
@@ -104,10 +116,10 @@ class ConstrainedRecipe:
     preprocessing : Preprocessing
     """
 
-    k: int = 10
+    k: int = 16
     hidden: float = 1.1
     bias: float = 0.1
-    blocks: int = 1
+    blocks: int = 4
     stages: tuple[tuple[int, int], ...] = ((64, 6), (20, 8))
     epochs: int = 40
     ramp_epochs: int = 8
@@ -162,30 +174,35 @@ def fit(
     """
     x = recipe.preprocessing(data.x).astype(np.float32)
     common: dict[str, Any] = {"dtype": "float32", "rng": seed}
-    (m, epochs), *between = recipe.stages
-    start = initial_rnn(
+    m = recipe.stages[0][0] if recipe.stages else recipe.k
+    rnn = initial_rnn(
         m, data.d_x, data.classes, "relu", scale=0.9, input_scale=data.d_x**-0.5, rng=seed
     )
-    rnn = train(
-        start,
-        x,
-        data.y,
-        learning_rate=3e-3,
-        weight_decay=0.01,
-        epochs=epochs,
-        batch_size=100,
-        schedule="one_cycle",
-        clip_norm=1.0,
-        progress=partial(say, f"{m} nodes"),
-        project=_without_output_bias,
-        **common,
-    ).rnn
+    if recipe.stages:
+        rnn = train(
+            rnn,
+            x,
+            data.y,
+            learning_rate=3e-3,
+            weight_decay=0.01,
+            epochs=recipe.stages[0][1],
+            batch_size=100,
+            schedule="one_cycle",
+            clip_norm=1.0,
+            progress=partial(say, f"{m} nodes"),
+            project=_without_output_bias,
+            **common,
+        ).rnn
+    between = [stage for stage in recipe.stages[1:] if stage[0] >= recipe.k]
     for k, epochs in (*between, (recipe.k, recipe.epochs)):
-        small = spectral_prune(rnn, x[:10_000].astype(np.float64), k, theta=recipe.theta).pruned
+        if k < rnn.m:
+            moments = x[:10_000].astype(np.float64)
+            rnn = spectral_prune(rnn, moments, k, theta=recipe.theta).pruned
         blocks = recipe.blocks if k == recipe.k else 1
+        rnn = grouped(rnn, blocks)
         projection = Projection(recipe, k, blocks)
         rnn = train(
-            projection.balanced(small),
+            projection.balanced(rnn),
             x,
             data.y,
             optimizer="adam",
@@ -215,6 +232,36 @@ def fit(
             **common,
         ).rnn
     return projection.unscaled(rnn)
+
+
+def grouped(rnn: RNN, blocks: int) -> RNN:
+    """Reorder the nodes so that much of ||W_h||_F^2 lies in diagonal blocks of equal size.
+
+    Pairs of nodes are exchanged, the best pair first, until no exchange brings more.
+    """
+    group = np.arange(rnn.m) * blocks // rnn.m
+    weight = np.square(rnn.w_hidden) + np.square(rnn.w_hidden.T)
+    while True:
+        to_group = weight @ np.eye(blocks)[group]
+        to_other = to_group[:, group]  # of node i to the group of node j
+        own = to_group[np.arange(rnn.m), group]
+        # i and j exchange groups; the weight between them counts in neither place afterwards.
+        inside = np.diag(weight)
+        gain = to_other + to_other.T - own[:, None] - own - 2 * weight
+        gain += inside[:, None] + inside
+        gain[group[:, None] == group] = 0
+        i, j = np.unravel_index(gain.argmax(), gain.shape)
+        if gain[i, j] <= 1e-12 * weight.sum():
+            break
+        group[[i, j]] = group[[j, i]]
+    order = np.argsort(group, kind="stable")
+    return replace(
+        rnn,
+        w_hidden=rnn.w_hidden[np.ix_(order, order)],
+        w_input=rnn.w_input[order],
+        b_hidden=rnn.b_hidden[order],
+        w_output=rnn.w_output[:, order],
+    )
 
 
 class Projection:

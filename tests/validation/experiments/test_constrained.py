@@ -1,0 +1,232 @@
+"""The constrained network: how it is made, and that the stored one has the total it claims."""
+
+import json
+import math
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from bounds.terms import VALID
+from pruning.rnn import RNN
+from validation.experiments.constrained import (
+    GRID,
+    NAME,
+    ConstrainedRecipe,
+    Preprocessing,
+    constrained_bound_on,
+    data_set,
+    fit,
+    grouped,
+    last_predictions,
+    load_constrained,
+    measured,
+    prepared,
+    read,
+)
+from validation.experiments.dataset import Dataset
+from validation.experiments.fetching import held_files
+from validation.experiments.sources import SOURCES
+
+MODEL = Path(__file__).parents[3] / "models" / f"{NAME}.safetensors"
+TINY = replace(ConstrainedRecipe(), k=4, stages=((8, 10), (6, 5)), epochs=20, ramp_epochs=2)
+
+
+@pytest.fixture(scope="module")
+def held():
+    return read(MODEL)
+
+
+@pytest.fixture(scope="module")
+def stripes():
+    """Two classes that differ in the rows where they are bright; 14 x 14 as the digits."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=300)
+    x = rng.uniform(0, 0.3, size=(300, 14, 14))
+    x[y == 1, 3:6] += 0.5
+    x[y == 0, 8:11] += 0.5
+    return Dataset("stripes", x, y)
+
+
+def certainly_within(w, radius):
+    """Whether ||W||_2 <= radius, in exact rationals: radius^2 I - W W^T has positive pivots."""
+    rows = [[Fraction(float(value)) for value in row] for row in (w if len(w) <= len(w.T) else w.T)]
+    n, square = len(rows), Fraction(radius) ** 2
+    a = [[square * (i == j) - sum(map(_product, u, v)) for j, v in enumerate(rows)]
+         for i, u in enumerate(rows)]  # fmt: skip
+    for i in range(n):
+        if a[i][i] <= 0:
+            return False
+        for j in range(i + 1, n):
+            factor = a[j][i] / a[i][i]
+            a[j] = [x - factor * y for x, y in zip(a[j], a[i])]
+    return True
+
+
+def _product(a, b):
+    return a * b
+
+
+def test_the_exact_check_of_a_norm_knows_both_answers():
+    assert certainly_within(np.diag([1.0, 0.5]), 1 + 1e-15)
+    assert not certainly_within(np.diag([1.0, 0.5]), 1 - 1e-15)
+    assert not certainly_within(np.array([[0.8, 0.8]]), 1.0)
+
+
+def test_the_stored_weights_lie_in_the_class_exactly(held):
+    rnn, members = held.rnn, held.members
+    assert certainly_within(rnn.w_hidden, members.hidden)
+    assert certainly_within(rnn.w_input, members.input)
+    assert certainly_within(rnn.w_output, members.output)
+    assert np.array_equal(rnn.b_hidden, np.full(rnn.m, members.bias))
+    assert not rnn.b_output.any()
+    assert members.contains(rnn)
+    assert rnn.activation.name == "relu"
+
+
+def test_the_stored_total_is_recomputed_and_below_the_goal(held):
+    bound = held.bound()
+    assert bound.label == held.facts["label"] == VALID
+    assert bound.total == pytest.approx(held.facts["total"], rel=1e-9)
+    assert bound.total <= 0.30
+    assert held.facts["n"] == 60_000
+    assert held.members.delta == 0.05
+
+
+def test_the_total_agrees_with_one_written_out_from_the_theory(held):
+    # Sections 4 to 6 in plain floats, with the split a of the code and everything else anew.
+    c, n = held.members, held.facts["n"]
+    grow = [c.hidden**j for j in range(c.T)]
+    drive = c.input * c.data + c.bias * math.sqrt(c.k)
+    H = [drive * sum(grow[:t]) for t in range(c.T + 1)]
+    reach = {
+        "hidden": c.hidden * c.output * sum(grow[c.T - s] * H[s - 1] for s in range(1, c.T + 1)),
+        "input": c.input * c.output * c.data * sum(grow),
+        "output": c.output * H[c.T],
+    }
+    p = {"hidden": c.k**2 // c.blocks, "input": c.k * c.input_rank, "output": 9 * c.k}
+    scale = math.sqrt(2) / c.gamma / c.eps
+    share = {name: p[name] / sum(p.values()) for name in p}
+    log_number = 0.0
+    for name, L in reach.items():
+        log_number += p[name] * math.log(1 + scale * L / share[name]) + 1
+        log_number += math.log(p[name] * math.log(1 + 2 * (p[name] + 1) * scale * L / share[name]))
+    price = math.log(1 / c.delta) + sum(math.log(len(values)) for values in GRID.values())
+    q, target = held.facts["empirical_loss"] + c.eps, (log_number + price) / n
+    low, high = q, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        divergence = q * math.log(q / middle) + (1 - q) * math.log((1 - q) / (1 - middle))
+        low, high = (middle, high) if divergence < target else (low, middle)
+    # The shares p/sum p are nearly the best ones, and the class is enlarged by 2^-9 a factor.
+    assert held.bound().total == pytest.approx(low + c.eps, rel=2e-3)
+
+
+def test_the_sidecar_pays_for_the_whole_grid(held):
+    stated = held.facts["class"]["grid"]
+    assert {name: tuple(values) for name, values in stated.items()} == GRID
+    assert held.members.log_price >= math.log(math.prod(len(values) for values in GRID.values()))
+    for name in ("k", "hidden", "bias", "data", "input_rank", "blocks", "gamma", "eps"):
+        assert getattr(held.members, name) in GRID[name]
+    assert held.preprocessing.energy in GRID["energy"]
+    assert held.preprocessing.data == held.members.data
+    assert held.members.input_rank == (7 if held.preprocessing.pairs else 14)
+
+
+@pytest.mark.long
+def test_the_loss_on_the_data_is_the_stored_one(held):
+    if len(held_files("mnist")) < len(SOURCES["mnist"].files):
+        pytest.skip("mnist was not fetched")
+    data = data_set()
+    bound = constrained_bound_on(MODEL, data.x, data.y)
+    assert bound.label == VALID
+    assert bound.total == pytest.approx(held.facts["total"], rel=1e-6)
+    f = last_predictions(held.rnn, prepared(MODEL, data.x_test))
+    wrong = int((f.argmax(axis=1) != data.y_test).sum())
+    stated = json.loads(MODEL.with_suffix(".json").read_text())["result"]
+    assert wrong == pytest.approx(stated["test_errors"], abs=2)
+    assert wrong / len(f) < bound.total
+
+
+SEQUENCES = hnp.arrays(np.float64, (3, 5, 6), elements=st.floats(0, 1, allow_subnormal=False))
+
+
+@given(SEQUENCES, st.sampled_from([0.0, 1.0, 4.0]), st.booleans(), st.floats(0.1, 4))
+def test_preprocessed_rows_lie_in_the_ball_and_in_the_subspace(x, energy, pairs, data):
+    z = Preprocessing(energy, pairs, data)(x)
+    assert z.shape == x.shape
+    for row in z.reshape(-1, 6):
+        assert sum(Fraction(float(value)) ** 2 for value in row) <= Fraction(data) ** 2
+    if pairs:
+        assert np.array_equal(z[..., ::2], z[..., 1::2])
+    norms = np.sqrt(np.square(z).sum(axis=(1, 2)))
+    if energy:
+        assert np.all(norms <= energy * (1 + 1e-12))
+    assert not z[x.sum(axis=(1, 2)) == 0].any()
+
+
+def test_preprocessing_looks_at_one_sequence_at_a_time(stripes):
+    read_all = ConstrainedRecipe().preprocessing
+    assert np.array_equal(read_all(stripes.x)[7:9], read_all(stripes.x[7:9]))
+
+
+def test_fitting_is_deterministic_and_ends_in_the_class(stripes):
+    first, second = fit(TINY, stripes, 3), fit(TINY, stripes, 3)
+    for name, weight in first.weights.items():
+        assert np.array_equal(weight, second.weights[name])
+    members = TINY.members(14, 2, 14)
+    assert members.contains(first)
+    x = TINY.preprocessing(stripes.x)
+    assert measured(first, members, x, stripes.y)["errors"] < 100
+    other = fit(TINY, stripes, 4)
+    assert not np.array_equal(first.w_input, other.w_input)
+
+
+def test_blocks_and_a_start_from_the_identity_stay_in_the_class(stripes):
+    recipe = replace(TINY, blocks=2, stages=())
+    rnn = fit(recipe, stripes, 0)
+    assert recipe.members(14, 2, 14).contains(rnn)
+    assert not rnn.w_hidden[:2, 2:].any()
+
+
+def in_blocks(w, blocks):
+    size = len(w) // blocks
+    return sum(np.square(w[i : i + size, i : i + size]).sum() for i in range(0, len(w), size))
+
+
+@given(st.integers(0, 2**32), st.sampled_from([(1, 4), (2, 3), (3, 2), (6, 1)]))
+def test_grouping_renames_nodes_and_no_exchange_of_two_keeps_more_weight(seed, shape):
+    blocks, size = shape
+    rng = np.random.default_rng(seed)
+    k = blocks * size
+    rnn = RNN(
+        rng.normal(size=(k, k)),
+        rng.normal(size=(k, 2)),
+        rng.normal(size=k),
+        rng.normal(size=(3, k)),
+        np.zeros(3),
+        "relu",
+    )
+    found = grouped(rnn, blocks)
+    x = rng.normal(size=(2, 3, 2))
+    assert found.predictions(x) == pytest.approx(rnn.predictions(x), rel=1e-9, abs=1e-9)
+    kept = in_blocks(found.w_hidden, blocks)
+    assert kept >= in_blocks(rnn.w_hidden, blocks) - 1e-9
+    for i in range(k):
+        for j in range(i):
+            order = np.arange(k)
+            order[[i, j]] = order[[j, i]]
+            assert in_blocks(found.w_hidden[np.ix_(order, order)], blocks) <= kept + 1e-9
+
+
+def test_a_network_without_a_stated_class_has_no_bound(tmp_path):
+    path = MODEL.with_name("digits-0.safetensors")
+    assert load_constrained(path) is None
+    assert load_constrained(tmp_path / "none.safetensors") is None
+    with pytest.raises(ValueError, match="must have a JSON file beside it"):
+        constrained_bound_on(path, np.zeros((1, 8, 8)), np.zeros(1, int))
