@@ -10,7 +10,6 @@ from planted import Lemmas
 from validation import draw
 from validation.catalogue import section5 as true
 from validation.catalogue.section4 import (
-    outputs,
     parameter_constants,
     radii,
     same_activation,
@@ -113,7 +112,7 @@ def maurey_exponent(xp: Any, V: Any, p: Any, k: int) -> Any:
     "class_mean_square_by_mean",
     r"\|f - f'\|_{n,w} \le \textstyle\sum_\theta \sum_t w_t L_{\theta,t} \|\theta - \theta'\|",
     true.class_mean_square.instances,
-    why="T = 2, W_i = W_o = 1, W_h = 2, x = 1: the outputs 1 and 3 have root mean square sqrt 5 > 2.",
+    why="T = 2, W_i = W_o = 1, W_h = 2, x = 1: outputs 1 and 3, sqrt 5 > 2.",
 )
 def class_mean_square_by_mean(xp: Any, net: Network, other: Network, s: str, x: Any, w: Any) -> Any:
     left, _ = true.class_mean_square.body(xp, net, other, s, x, w)
