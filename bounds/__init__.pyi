@@ -5,6 +5,9 @@ from .assembly import Setting as Setting
 from .complexity import chain as chain
 from .complexity import dudley as dudley
 from .complexity import massart as massart
+from .constrained import ConstrainedClass as ConstrainedClass
+from .constrained import constrained_bound as constrained_bound
+from .constrained import margin_bound as margin_bound
 from .covering import ball_covering as ball_covering
 from .covering import class_cover as class_cover
 from .covering import greedy_net as greedy_net
@@ -50,6 +53,7 @@ __all__ = [
     "VALID",
     "Bound",
     "Condition",
+    "ConstrainedClass",
     "Radii",
     "Setting",
     "Term",
@@ -59,6 +63,7 @@ __all__ = [
     "ball_covering",
     "chain",
     "class_cover",
+    "constrained_bound",
     "degrees_of_freedom",
     "degrees_of_freedom_bound",
     "determinantal_bound",
@@ -75,6 +80,7 @@ __all__ = [
     "leverage_scores",
     "loss_constants",
     "massart",
+    "margin_bound",
     "maurey",
     "net",
     "net_chain",
