@@ -165,7 +165,7 @@ def root_integral(xp: Any, log_number: Any, upper: Any, pieces: int = 32) -> Any
 @claim(
     "theorem.integral_step",
     r"\int_0^B \sqrt{\log(1 + c/\epsilon)} \, d\epsilon \le 2 \sqrt{c B}",
-    draw(c=draw.positive(), B=draw.positive()),
+    draw(c=draw.positive(above=2.0**-10), B=draw.positive(below=2.0**10)),
     source="section 7 of the theory",
     section="7",
     label="paper",
