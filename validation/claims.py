@@ -48,10 +48,10 @@ Kinds
     P(left > right) <= failure. The body is ``body(xp, rng, <drawn values>, *, constants)`` and one
     call is one draw: it takes its randomness from `rng` (a NumPy Generator) as plain NumPy arrays
     of integers or floats, then computes left and right in `xp`; randomness enters by ``xp.asarray``
-    or ``xp.take``. The instance stays fixed from draw to draw. `failure` names the drawn value or
-    constant that is the permitted probability (``failure="delta"``), or is a number. A call with an
-    equal generator in another arithmetic is the same draw, so each failure seen in float64 can be
-    certified.
+    or ``xp.take``, as an array: ``xp.asarray(rng.random(1))[0]``, since balls refuse a lone float.
+    The instance stays fixed from draw to draw. `failure` names the drawn value or constant that is
+    the permitted probability (``failure="delta"``), or is a number. A call with an equal generator
+    in another arithmetic is the same draw, so each failure seen in float64 can be certified.
 ``order``
     left = O(right) along a ladder. The body is ``body(xp, x, <drawn values>, *, constants)``; x
     runs through ``ladder=(first, last, rungs)`` geometrically, each rung an exact float. The

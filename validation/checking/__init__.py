@@ -14,7 +14,9 @@ One module a rung. `verify` calls those that apply to the kind of the claim:
 ``certified.certified(claim, instances) -> Verdict``, ``certified.certify(claim, instance)``
     Enclosures of both sides, and exact rationals.
 ``statistical.statistical(claim, *, seconds, seed) -> Verdict``
-    For the kind ``probabilistic``.
+    For the kind ``probabilistic``; `evalues` has its mathematics.
+``refuted.simplest(claim, instance, *, seconds, seed) -> Instance``
+    The simplest instance on which such a claim is refuted too.
 ``orders.orders(claim, *, seconds, seed) -> Verdict``
     For the kind ``order``.
 ``symbolic.symbolic(claim) -> Verdict``
