@@ -19,6 +19,10 @@ a supermartingale that starts at 1. By Ville's inequality it ever reaches 1/alph
 at most alpha, whatever the rule by which instances are chosen and the run is stopped. Since delta
 does not change within an instance, the counts are sufficient.
 
+Median draws until refuted at alpha = 1e-9, of 21 runs on one instance: 816 for p = 0.30 against
+delta = 0.2, 3,280 for 0.25, 20,335 for 0.22, 454,790 for 0.011 against 0.01. No mixture needs
+fewer than log(1e9)/kl(p, delta) in the mean: 736, 2,807, 16,981 and 423,640.
+
 The upper confidence bound is a confidence sequence, valid at every stopping time too. For theta in
 (0, 1] the product of (1 - theta)^{Z_t}/(1 - p_t theta) is a martingale, at least
 (1 - theta)^k/(1 - p theta)^n for the mean p of the n conditional probabilities p_t, by concavity
