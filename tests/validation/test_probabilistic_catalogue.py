@@ -84,6 +84,15 @@ def test_a_draw_is_the_same_in_balls(seed):
     assert low - 1e-6 <= fast[0] <= high + 1e-6
 
 
+@given(SEEDS)
+def test_every_node_can_be_drawn_also_in_simpler_instances(seed):
+    instance = leverage.existence.instances.sample(np.random.default_rng(seed))
+    for _, simpler in zip(range(20), leverage.existence.instances.simpler(instance)):
+        F = simpler.raw["F"]
+        assert (np.abs(F).max(axis=1) > 0).all()
+        assert F.shape == (simpler.sizes["m"],) * 2
+
+
 @given(st.floats(1e-3, 1e4))
 def test_the_count_is_the_ceiling_and_at_least_one(need):
     assert leverage.count(FLOAT64.xp, np.float64(need)) == max(1, math.ceil(need))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from validation import ClaimError, Conclusion, Evidence, claim, draw, load_claim, verify
-from validation.checking.evalues import log_e_value
-from validation.checking.statistical import permitted, statistical
+from validation.checking.evalues import log_e_value, refutes
+from validation.checking.statistical import _Run, permitted, statistical
 
 
 def uniform(xp, rng):
@@ -208,3 +208,28 @@ def test_the_e_value_in_the_message_is_that_of_the_counts(one_bad):
     power = float(verdict.message.split("10^")[1].split()[0])
     assert power >= 9
     assert log_e_value([1], [1], [0.2])[0] / math.log(10) < 9
+
+
+def test_failures_that_there_is_no_time_to_certify_do_not_refute(one_bad):
+    run = _Run(one_bad, 0, ())
+    for rounds in range(400):
+        stream = run.next_stream(rounds)
+        for _ in range(8):
+            run.draw(stream)
+    assert refutes(run.log_e())
+    assert run.certify(deadline=0.0) is False
+    verdict = run.unfinished()
+    assert verdict.conclusion is Conclusion.UNDECIDED
+    assert "no time to certify" in verdict.message
+    assert run.certify(deadline=math.inf) is True
+
+
+def test_draws_gather_on_the_instances_that_fail_most(one_bad):
+    run = _Run(one_bad, 0, ())
+    for rounds in range(300):
+        stream = run.next_stream(rounds)
+        for _ in range(8):
+            run.draw(stream)
+    bad = [s.draws for s in run.streams if s.instance.raw["p"] == 0.3125]
+    assert sum(bad) > run.draws / 3  # chance alone: 1 in 6
+    assert len(run.streams) > 50

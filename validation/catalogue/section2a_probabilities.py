@@ -56,6 +56,9 @@ class LiveFactor(ArrayFactor):
     def with_parameters(self, raw: Raw, values: Any) -> Raw:
         return self._alive(super().with_parameters(raw, values))
 
+    def drop(self, raw: Raw, size: str, index: int) -> Raw:
+        return self._alive(super().drop(raw, size, index))
+
     def _alive(self, F: Any) -> Raw:
         smallest = np.sqrt((F**2).sum(axis=1)) < 1e-6
         F = F.copy()
