@@ -65,7 +65,7 @@ def rademacher_of_counts(xp: Any, G: FiniteClass, counts: Any) -> Any:
     ),
     kind="probabilistic",
     failure="delta",
-    source="MRT Theorem 3.3, section 6 of the theory",
+    source="MRT, section 6 of the theory",
     section=SECTION,
     label="classic",
     code="bounds.uniform",
