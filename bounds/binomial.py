@@ -17,7 +17,7 @@ from bounds.upward import EPS
 from pruning.checks import integer, nonnegative, probability
 
 # Beyond this many errors the tail is not summed: the Chernoff form is used, which is no smaller.
-SUMMED = 1 << 20
+SUMMED = 1 << 17
 
 
 def log_binomial_tail(k: int, n: int, p: float) -> tuple[float, float]:
@@ -44,7 +44,7 @@ def upper_risk(k: int, n: int, log_inv_delta: float) -> float:
     """Return an upper bound on sup{p: P(Bin(n, p) <= k) >= delta}, tight to rounding.
 
     What is returned is 1, or a p at which the tail is certainly below delta: the upper end of a
-    bracket. Above 2^20 errors it is sup{p >= k/n: kl(k/n || p) <= log(1/delta)/n}, which is larger.
+    bracket. Above 2^17 errors it is sup{p >= k/n: kl(k/n || p) <= log(1/delta)/n}, which is larger.
 
     Parameters
     ----------

@@ -176,12 +176,12 @@ class Comparison:
             others.akpinar2019(problem),
         ]
 
-    def occam(self, n: int | None = None) -> list[Bound]:
+    def occam(self, n: int | None = None, forms: Sequence[str] = FORMS) -> list[Bound]:
         """The bounds by the length of the code, which does not depend on n."""
         shown = self.description
         shown = replace(shown, problem=shown.problem.as_if(n))
         problem = self.problem.as_if(n)
-        return [others.occam(problem, form, description=shown) for form in FORMS]
+        return [others.occam(problem, form, description=shown) for form in forms]
 
     def bound(self, id: str, n: int | None = None, T: int | None = None) -> Bound | None:
         """One bound of `as_if` by its id; None where it does not apply to the network."""
@@ -195,7 +195,7 @@ class Comparison:
             )
         form = name.removeprefix("occam_")
         if form in FORMS:
-            return next(bound for bound in self.occam(n) if bound.id == id)
+            return self.occam(n, [form])[0]
         found: Bound = getattr(others, name)(self.problem.as_if(n, T))
         return found
 

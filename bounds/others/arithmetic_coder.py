@@ -74,7 +74,10 @@ class Encoder:
 
 
 class Decoder:
-    """Reads what an `Encoder` wrote; bits beyond the end of the code are taken as 0."""
+    """Reads what an `Encoder` wrote; bits beyond the end of the code are taken as 0.
+
+    A whole code needs fewer than 64 of them; a ValueError says where more are asked for.
+    """
 
     def __init__(self, code: Sequence[int]) -> None:
         self._code, self._position = code, 0
@@ -105,6 +108,8 @@ class Decoder:
             self._value = 2 * (self._value - shift) + self._next()
 
     def _next(self) -> int:
+        if self._position > len(self._code) + 2 * _BITS:
+            raise ValueError("code must be that of a network, it ends too early")
         bit = self._code[self._position] if self._position < len(self._code) else 0
         self._position += 1
         return bit

@@ -22,7 +22,6 @@ from pruning.rnn import RNN
 
 BLOCKS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 _ACTIVATIONS = ("relu", "tanh", "identity", "logistic", "leaky_relu")
-_LARGEST = 1 << 52
 _EXPONENTS = (-1000, 960)  # every multiple of the step is then a float, and exact
 
 
@@ -103,6 +102,8 @@ def estimated_bits(quantised: QuantisedRNN) -> float:
     occurs in it (Krichevsky and Trofimov), as long as old counts do not fade.
     """
     total = 3.0 + 2
+    if quantised.activation.startswith("leaky_relu"):
+        total += 65 if ":" in quantised.activation else 1
     for size in _sizes(quantised):
         total += 2 * (size + 1).bit_length() - 1
     for block in BLOCKS:
@@ -127,8 +128,8 @@ def _adaptive_bits(zeros: int, ones: int) -> float:
 def _code(coder: Encoder | Decoder, q: QuantisedRNN | None) -> QuantisedRNN:
     """Write `q`, or read where it is None: one walk, so that both sides agree."""
     name = _activation(coder, None if q is None else q.activation)
-    sizes = (0, 0, 0) if q is None else _sizes(q)
-    m, d_x, d_y = (_natural(coder, size) for size in sizes)
+    m, more_x, more_y = (_natural(coder, size) for size in ((0, 0, 0) if q is None else _sizes(q)))
+    d_x, d_y = more_x + 1, more_y + 1
     if q is None and max(m * m, m * d_x, m * d_y) > 1 << 28:
         raise ValueError("code must be that of a network, its sizes are beyond reason")
     shapes = {
@@ -142,6 +143,8 @@ def _code(coder: Encoder | Decoder, q: QuantisedRNN | None) -> QuantisedRNN:
     for block, shape in shapes.items():
         zigzag = 0 if q is None else _zigzag(q.exponents[block])
         exponents[block] = _unzigzag(_natural(coder, zigzag))
+        if not _EXPONENTS[0] <= exponents[block] <= _EXPONENTS[1]:
+            raise ValueError("code must be that of a network, the step of a block is beyond floats")
         numbers = _Numbers(coder)
         flat = [0] * math.prod(shape) if q is None else q.integers[block].ravel().tolist()
         values = [numbers.code(value) for value in flat]
@@ -167,6 +170,7 @@ class _Numbers:
         while coder.bit(int(length < wanted), self.longer[length]):
             length += 1
             if length > 53:
+                # 2^52 itself has 53 bits.
                 raise ValueError("code must be that of a network, a weight is beyond 2^53")
         if length == 0:
             return 0
@@ -204,12 +208,15 @@ def _activation(coder: Encoder | Decoder, name: str | None) -> str:
     number = int.from_bytes(struct.pack(">d", float(slope or 0)), "big")
     number = sum(coder.bit(number >> place & 1) << place for place in range(64))
     value: Any = struct.unpack(">d", number.to_bytes(8, "big"))[0]
+    if not 0 < value < math.inf:
+        raise ValueError("code must be that of a network, the slope is not positive")
     return f"leaky_relu:{value!r}"
 
 
 def _sizes(q: QuantisedRNN) -> tuple[int, int, int]:
+    """What is written of the sizes: m, d_x - 1 and d_y - 1."""
     m, d_x = q.integers["w_input"].shape
-    return m, d_x, len(q.integers["b_output"])
+    return m, d_x - 1, len(q.integers["b_output"]) - 1
 
 
 def _zigzag(value: int) -> int:
