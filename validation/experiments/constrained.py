@@ -198,9 +198,7 @@ def fit(
         if k < rnn.m:
             moments = x[:10_000].astype(np.float64)
             rnn = spectral_prune(rnn, moments, k, theta=recipe.theta).pruned
-        blocks = recipe.blocks if k == recipe.k else 1
-        rnn = grouped(rnn, blocks)
-        projection = Projection(recipe, k, blocks)
+        projection = Projection(recipe, k, recipe.blocks if k == recipe.k else 1)
         rnn = train(
             projection.balanced(rnn),
             x,
@@ -232,36 +230,6 @@ def fit(
             **common,
         ).rnn
     return projection.unscaled(rnn)
-
-
-def grouped(rnn: RNN, blocks: int) -> RNN:
-    """Reorder the nodes so that much of ||W_h||_F^2 lies in diagonal blocks of equal size.
-
-    Pairs of nodes are exchanged, the best pair first, until no exchange brings more.
-    """
-    group = np.arange(rnn.m) * blocks // rnn.m
-    weight = np.square(rnn.w_hidden) + np.square(rnn.w_hidden.T)
-    while True:
-        to_group = weight @ np.eye(blocks)[group]
-        to_other = to_group[:, group]  # of node i to the group of node j
-        own = to_group[np.arange(rnn.m), group]
-        # i and j exchange groups; the weight between them counts in neither place afterwards.
-        inside = np.diag(weight)
-        gain = to_other + to_other.T - own[:, None] - own - 2 * weight
-        gain += inside[:, None] + inside
-        gain[group[:, None] == group] = 0
-        i, j = np.unravel_index(gain.argmax(), gain.shape)
-        if gain[i, j] <= 1e-12 * weight.sum():
-            break
-        group[[i, j]] = group[[j, i]]
-    order = np.argsort(group, kind="stable")
-    return replace(
-        rnn,
-        w_hidden=rnn.w_hidden[np.ix_(order, order)],
-        w_input=rnn.w_input[order],
-        b_hidden=rnn.b_hidden[order],
-        w_output=rnn.w_output[:, order],
-    )
 
 
 class Projection:

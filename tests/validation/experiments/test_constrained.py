@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bounds.terms import VALID
-from pruning.rnn import RNN
 from validation.experiments.constrained import (
     GRID,
     NAME,
@@ -22,13 +21,13 @@ from validation.experiments.constrained import (
     constrained_bound_on,
     data_set,
     fit,
-    grouped,
     last_predictions,
     load_constrained,
     measured,
     prepared,
     read,
 )
+from validation.experiments.constrained_study import recipes, text, write
 from validation.experiments.dataset import Dataset
 from validation.experiments.fetching import held_files
 from validation.experiments.sources import SOURCES
@@ -194,39 +193,36 @@ def test_blocks_and_a_start_from_the_identity_stay_in_the_class(stripes):
     assert not rnn.w_hidden[:2, 2:].any()
 
 
-def in_blocks(w, blocks):
-    size = len(w) // blocks
-    return sum(np.square(w[i : i + size, i : i + size]).sum() for i in range(0, len(w), size))
-
-
-@given(st.integers(0, 2**32), st.sampled_from([(1, 4), (2, 3), (3, 2), (6, 1)]))
-def test_grouping_renames_nodes_and_no_exchange_of_two_keeps_more_weight(seed, shape):
-    blocks, size = shape
-    rng = np.random.default_rng(seed)
-    k = blocks * size
-    rnn = RNN(
-        rng.normal(size=(k, k)),
-        rng.normal(size=(k, 2)),
-        rng.normal(size=k),
-        rng.normal(size=(3, k)),
-        np.zeros(3),
-        "relu",
-    )
-    found = grouped(rnn, blocks)
-    x = rng.normal(size=(2, 3, 2))
-    assert found.predictions(x) == pytest.approx(rnn.predictions(x), rel=1e-9, abs=1e-9)
-    kept = in_blocks(found.w_hidden, blocks)
-    assert kept >= in_blocks(rnn.w_hidden, blocks) - 1e-9
-    for i in range(k):
-        for j in range(i):
-            order = np.arange(k)
-            order[[i, j]] = order[[j, i]]
-            assert in_blocks(found.w_hidden[np.ix_(order, order)], blocks) <= kept + 1e-9
-
-
 def test_a_network_without_a_stated_class_has_no_bound(tmp_path):
     path = MODEL.with_name("digits-0.safetensors")
     assert load_constrained(path) is None
     assert load_constrained(tmp_path / "none.safetensors") is None
     with pytest.raises(ValueError, match="must have a JSON file beside it"):
         constrained_bound_on(path, np.zeros((1, 8, 8)), np.zeros(1, int))
+
+
+RESULTS = Path(__file__).parents[3] / "results"
+
+
+def test_the_page_of_results_is_what_its_numbers_say(tmp_path):
+    rows = json.loads((RESULTS / "constrained.json").read_text())
+    assert text(rows) == (RESULTS / "constrained.md").read_text()
+    wanted = {name: json.loads(json.dumps(asdict(r))) for name, r in recipes().items()}
+    assert {name: row["recipe"] for name, row in rows.items()} == wanted
+    for row in rows.values():
+        assert row["label"] == VALID
+        assert row["test_error"] <= row["margin_total"] <= row["total"] <= row["plain_total"]
+    write(tmp_path, rows)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "constrained.json",
+        "constrained.md",
+        "constrained_frontier.svg",
+        "constrained_frontier.png",
+    }
+    assert "k = 16" in (tmp_path / "constrained.md").read_text()
+
+
+def test_the_stored_network_is_the_one_of_the_study(held):
+    row = json.loads((RESULTS / "constrained.json").read_text())["blocks"]
+    assert row["total"] == pytest.approx(held.facts["total"], rel=1e-9)
+    assert row["recipe"]["k"] == held.rnn.m
