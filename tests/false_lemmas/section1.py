@@ -28,7 +28,7 @@ PRUNED = draw(
 GROWING = draw(
     S=draw.covariances(nonsingular=True),
     J=draw.node_sets(),
-    sizes={"m": (3, 4), "k": (3, "m")},
+    sizes={"m": (2, 4), "k": (2, "m")},
 )
 READ_OUT = draw(
     S=draw.covariances(nonsingular=True),
@@ -41,6 +41,8 @@ READ_OUT = draw(
 
 def loss(xp: Any, S: Any, nodes: Any) -> Any:
     """L_A at tau = 0."""
+    if len(nodes) == 0:
+        return xp.linalg.trace(S)
     nodes = xp.asarray(nodes) if isinstance(nodes, list) else nodes
     return xp.linalg.trace(ridge_schur_complement(xp, S, nodes, xp.zeros((nodes.shape[0],))))
 
@@ -182,11 +184,7 @@ def gains_are_submodular(xp: Any, S: Any, J: Any) -> Any:
     "gains_are_subadditive",
     r"\operatorname{Tr} S - L_A(J) \le \sum_{j \in J} (\operatorname{Tr} S - L_A(\{j\})),"
     r"\; \tau = 0",
-    draw(
-        S=draw.covariances(nonsingular=True),
-        J=draw.node_sets(),
-        sizes={"m": (2, 4), "k": (2, "m")},
-    ),
+    GROWING,
     why="Two nodes whose difference explains a third gain more together than alone.",
 )
 def gains_are_subadditive(xp: Any, S: Any, J: Any) -> Any:
