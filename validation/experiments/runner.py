@@ -61,11 +61,13 @@ def run(
     """
     declared = declare(grid, store, fine_tune)
     done = store.keys()
-    tasks = [_task(grid, key, row) for key, row in declared.items() if key not in done]
+    count = joblib.cpu_count() if workers is None else integer("workers", workers, 1)
+    processes = count > 1 and not dask
+    tasks = [_task(grid, key, row, processes) for key, row in declared.items() if key not in done]
     if not tasks:
         return 0
     total = len(declared)
-    with _pool(workers, dask) as pool:
+    with _pool(count, dask) as pool:
         first = _one_of_each_covariance(tasks)
         for count, _ in enumerate(pool(joblib.delayed(warm)(task) for task in first)):
             progress("covariances", count + 1, len(first))
@@ -105,11 +107,12 @@ def declare(grid: Grid, store: Store, fine_tune: bool = False) -> dict[str, dict
     return rows
 
 
-def _task(grid: Grid, key: str, row: dict[str, Any]) -> Task:
+def _task(grid: Grid, key: str, row: dict[str, Any], own_process: bool) -> Task:
     data = dict(grid.data)
     if data["loader"] == "file":
         data["path"] = str(Path(data["path"]).resolve())
-    return Task(key, row, str(Path(grid.network(row["seed"])[0]).resolve()), data)
+    network = str(Path(grid.network(row["seed"])[0]).resolve())
+    return Task(key, row, network, data, own_process)
 
 
 def _one_of_each_covariance(tasks: Iterable[Task]) -> list[Task]:
@@ -122,7 +125,7 @@ def _needs_one(task: Task) -> bool:
 
 
 @contextmanager
-def _pool(workers: int | None, dask: str) -> Iterator[Callable[..., Iterable[Any]]]:
+def _pool(count: int, dask: str) -> Iterator[Callable[..., Iterable[Any]]]:
     """Yield a function that runs delayed calls and yields their results as they come.
 
     One thread a process: the processes fill the cores, and sums are always taken in the same order.
@@ -132,7 +135,6 @@ def _pool(workers: int | None, dask: str) -> Iterator[Callable[..., Iterable[Any
         with _cluster(dask), joblib.parallel_config(backend="dask"):
             yield joblib.Parallel(n_jobs=-1, **options)
         return
-    count = joblib.cpu_count() if workers is None else integer("workers", workers, 1)
     backend = "loky" if count > 1 else "sequential"
     threads = {"inner_max_num_threads": 1} if count > 1 else {}
     with joblib.parallel_config(backend=backend, **threads):

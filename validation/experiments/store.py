@@ -45,7 +45,8 @@ class Store:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise ValueError(f"{self.path} cannot be written: {error.strerror}") from None
-        mode = "ro" if read_only else "rwc"
+        # Not "ro": whoever was killed may have left a journal that a reader must roll back.
+        mode = "rw" if read_only else "rwc"
         with self._named_errors("cannot be opened as a store of rows"):
             self._db = sqlite3.connect(
                 f"{self.path.resolve().as_uri()}?mode={mode}", uri=True, timeout=60
@@ -99,7 +100,7 @@ class Store:
         return [found[key] for key in keys if key in found]
 
     def seconds(self) -> float:
-        """Return the time that all rows took, added up."""
+        """Return the processor time that all rows took, added up."""
         with self._named_errors("cannot be read"):
             [(total,)] = self._db.execute("SELECT TOTAL(seconds) FROM rows")
         return float(total)

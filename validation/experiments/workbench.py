@@ -10,6 +10,8 @@ import hashlib
 import inspect
 import io
 import json
+import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,17 +40,23 @@ _BATCH_NUMBERS = 1 << 23
 
 @dataclass(frozen=True)
 class Task:
-    """A row to be finished: its settings, and where what they speak of lies."""
+    """A row to be finished: its settings, and where what they speak of lies.
+
+    `own_process` says that the worker is a process of this run's own, and ends with it.
+    """
 
     key: str
     row: Mapping[str, Any]
     network: str
     data: Mapping[str, Any]
+    own_process: bool = False
 
 
 def finish(task: Task) -> tuple[str, dict[str, Any], float]:
-    """Return the key of the row, its result, and the seconds that it took."""
-    begin = time.monotonic()
+    """Return the key of the row, its result, and the seconds of processor time that it took."""
+    begin = time.process_time()
+    if task.own_process:
+        leave_with_parent()
     row = task.row
     rnn = _network(task.network, row["network"])
     data = _data(json.dumps(dict(task.data), sort_keys=True), _window_seed(row))
@@ -57,16 +65,39 @@ def finish(task: Task) -> tuple[str, dict[str, Any], float]:
     # A network that was pruned badly may overflow; its accuracy says enough.
     with np.errstate(all="ignore"):
         result = bench.bounds() if row["what"] == "bound" else bench.score()
-    return task.key, result, time.monotonic() - begin
+    return task.key, result, time.process_time() - begin
 
 
 def warm(task: Task) -> None:
     """Put the covariance that the row needs on disk."""
+    if task.own_process:
+        leave_with_parent()
     row = task.row
     rnn = _network(task.network, row["network"])
     data = _data(json.dumps(dict(task.data), sort_keys=True), _window_seed(row))
     check_fit(rnn, data)
     _covariance(rnn, data, row)
+
+
+def leave_with_parent() -> None:
+    """End this worker process, from now on, within a second of its parent.
+
+    An idle worker of joblib waits five minutes for work before it looks whether anybody is left.
+    """
+    if _WATCHING.is_set():
+        return
+    _WATCHING.set()
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+_WATCHING = threading.Event()
 
 
 def check_fit(rnn: RNN, data: Dataset) -> None:
