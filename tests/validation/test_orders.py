@@ -59,6 +59,8 @@ def test_a_ladder_may_go_down():
     verdict = orders(growing, seconds=5, seed=0)
     assert verdict.conclusion is Conclusion.UNDECIDED
     assert "as x^-1 " in verdict.message
+    # 1e-9 to 1 in 12 rungs: left/right grows by 5 or 6 of the 11 steps over the last half.
+    assert 1e-9 ** (-5 / 11) * 0.9 < verdict.ratio < 1e-9 ** (-6 / 11) * 1.1
 
 
 def test_one_bad_instance_is_enough_to_leave_it_undecided():

@@ -98,7 +98,7 @@ def orders(claim: Claim, *, seconds: float, seed: int) -> Verdict:
     -------
     Verdict
         *not refuted* where the ratio looks bounded on every instance, else *undecided*; its
-        `log_ratio` is the largest log(left/right) seen.
+        `log_ratio` is the logarithm of the factor by which left/right grows over the last half.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def _verdict(climbs: list[Climb], coverage: Coverage, x: np.ndarray) -> Verdict:
             "half; a finite ladder refutes no order"
         )
         conclusion = Conclusion.UNDECIDED
-    return Verdict(conclusion, Evidence.SAMPLED, coverage, largest, (worst.instance,), message)
+    return Verdict(conclusion, Evidence.SAMPLED, coverage, worst.growth, (worst.instance,), message)
 
 
 def _climb(claim: Claim, instance: Instance, x: np.ndarray) -> Climb | None:

@@ -136,7 +136,7 @@ def statistical(
             found = run.certify(certified_until)
             if found is not None:
                 return run.refuted() if found else run.unfinished()
-    check_acceptance(claim, run.coverage)
+    run.check_acceptance()
     return run.not_refuted()
 
 
@@ -146,7 +146,8 @@ class _Run:
         self.given = list(instances)
         self.source = np.random.default_rng([seed, 2**32])
         self.streams: list[Stream] = []
-        self.rejected = 0
+        self.known: dict[Instance, Stream] = {}
+        self.rejected = self.repeats = 0
         self.exhausted = False
 
     @property
@@ -203,15 +204,24 @@ class _Run:
                 self.exhausted = not self.given
             else:
                 instance = drawn(self.claim, self.source)
+            if instance in self.known:  # few instances to draw from
+                self.repeats += 1
+                return self.known[instance]
             stream = self._admit(instance)
             if stream is not None:
+                self.known[instance] = stream
                 self.streams.append(stream)
                 return stream
             self.rejected += 1
             if self.exhausted:
                 return None
-        check_acceptance(self.claim, self.coverage)
+        self.check_acceptance()
         return None
+
+    def check_acceptance(self) -> None:
+        """Raise where nearly all instances drawn, repeated ones included, were rejected."""
+        drawn = len(self.streams) + self.repeats + self.rejected
+        check_acceptance(self.claim, Coverage(drawn, self.rejected))
 
     def _admit(self, instance: Instance) -> Stream | None:
         claim = self.claim
