@@ -8,7 +8,8 @@ import pytest
 
 from validation import ClaimError, Conclusion, Evidence, claim, draw, load_claim, verify
 from validation.checking.evalues import log_e_value, refutes
-from validation.checking.statistical import _Run, permitted, statistical
+from validation.checking.statistical import _Run, statistical
+from validation.checking.streams import permitted
 
 
 def uniform(xp, rng):

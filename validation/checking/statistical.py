@@ -20,65 +20,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, RATIONALS, Relation, Unsupported, balls
+from ..arithmetic import FLOAT64, Unsupported
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
 from .certified import check_hypotheses
-from .evaluation import NUMERICAL, accepts, pair, sides
+from .evaluation import NUMERICAL, accepts, pair
 from .evalues import ALPHA, log_e_value, rate_bound, refutes, rounded_up
 from .sampled import check_acceptance, drawn
+from .streams import Stream, certainly_fails, permitted
 
 NEAR = 2.0**-20
 BLOCK = 8  # draws between two looks at the evidence
 _PATIENCE = 200  # draws in search of an instance that meets the hypotheses
-
-
-@dataclass
-class Stream:
-    """The draws of one instance.
-
-    Attributes
-    ----------
-    instance : Instance
-    number : int
-        Its place in the run, which seeds its draws.
-    delta : float
-        The permitted failure probability, rounded up.
-    values : dict
-        The instance in float64.
-    draws, possible : int
-        Draws made; those that cannot be called successes.
-    suspects : list of int
-        Draws that failed in float64 and were not looked at in balls yet.
-    certain : int
-        Draws that certainly failed.
-    """
-
-    instance: Instance
-    number: int
-    delta: float
-    values: dict[str, Any]
-    draws: int = 0
-    possible: int = 0
-    undecided: int = 0
-    suspects: list[int] = field(default_factory=list)
-    certain: int = 0
-
-    @property
-    def failures(self) -> int:
-        """Failures unless balls say otherwise."""
-        return self.certain + len(self.suspects)
-
-    def generator(self, seed: int, draw: int) -> np.random.Generator:
-        """The randomness of one draw, the same in every arithmetic."""
-        return np.random.default_rng([seed, self.number, draw])
 
 
 def statistical(
@@ -320,47 +278,6 @@ class _Run:
         return Verdict(
             conclusion, Evidence.STATISTICAL, self.coverage, log_ratio, (first.instance,), message
         )
-
-
-def permitted(claim: Claim, instance: Instance) -> Fraction:
-    """The failure probability that the claim permits on an instance, exactly.
-
-    Raises
-    ------
-    ClaimError
-        If it is not a number in [0, 1].
-    """
-    name = claim.failure
-    value: Any = name
-    if isinstance(name, str):
-        value = instance.raw[name] if name in instance.raw else claim.constants[name]
-    try:
-        exact = Fraction(value)
-    except (TypeError, ValueError, OverflowError):
-        exact = Fraction(-1)
-    if not 0 <= exact <= 1:
-        raise ClaimError(
-            f"{claim.id} ({claim.location}): the permitted failure probability must lie in [0, 1], "
-            f"got {value!r}"
-        )
-    return exact
-
-
-def certainly_fails(claim: Claim, stream: Stream, seed: int, number: int) -> bool:
-    """Repeat a draw in balls (rationals where the body needs them): is left > right for certain."""
-    for arithmetic in (balls(128), balls(256), RATIONALS):
-        try:
-            with arithmetic.active():
-                rng = stream.generator(seed, number)
-                left, right = sides(claim, stream.instance, arithmetic, rng=rng)
-                relation = arithmetic.compare(left, right).relation
-        except (*NUMERICAL, Unsupported):
-            continue
-        if relation is Relation.ABOVE:
-            return True
-        if relation in (Relation.BELOW, Relation.EQUAL):
-            return False
-    return False
 
 
 def _power(log_e: float) -> str:

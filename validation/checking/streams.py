@@ -1,0 +1,96 @@
+"""The draws of a probabilistic claim on one instance, and what is certain of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic import RATIONALS, Relation, Unsupported, balls
+from ..claims import Claim, ClaimError
+from ..instances import Instance
+from .evaluation import NUMERICAL, sides
+
+
+@dataclass
+class Stream:
+    """The draws of one instance.
+
+    Attributes
+    ----------
+    instance : Instance
+    number : int
+        Its place in the run, which seeds its draws.
+    delta : float
+        The permitted failure probability, rounded up.
+    values : dict
+        The instance in float64.
+    draws, possible : int
+        Draws made; those that cannot be called successes.
+    suspects : list of int
+        Draws that failed in float64 and were not looked at in balls yet.
+    certain : int
+        Draws that certainly failed.
+    """
+
+    instance: Instance
+    number: int
+    delta: float
+    values: dict[str, Any]
+    draws: int = 0
+    possible: int = 0
+    undecided: int = 0
+    suspects: list[int] = field(default_factory=list)
+    certain: int = 0
+
+    @property
+    def failures(self) -> int:
+        """Failures unless balls say otherwise."""
+        return self.certain + len(self.suspects)
+
+    def generator(self, seed: int, draw: int) -> np.random.Generator:
+        """The randomness of one draw, the same in every arithmetic."""
+        return np.random.default_rng([seed, self.number, draw])
+
+
+def permitted(claim: Claim, instance: Instance) -> Fraction:
+    """The failure probability that the claim permits on an instance, exactly.
+
+    Raises
+    ------
+    ClaimError
+        If it is not a number in [0, 1].
+    """
+    name = claim.failure
+    value: Any = name
+    if isinstance(name, str):
+        value = instance.raw[name] if name in instance.raw else claim.constants[name]
+    try:
+        exact = Fraction(value)
+    except (TypeError, ValueError, OverflowError):
+        exact = Fraction(-1)
+    if not 0 <= exact <= 1:
+        raise ClaimError(
+            f"{claim.id} ({claim.location}): the permitted failure probability must lie in [0, 1], "
+            f"got {value!r}"
+        )
+    return exact
+
+
+def certainly_fails(claim: Claim, stream: Stream, seed: int, number: int) -> bool:
+    """Repeat a draw in balls (rationals where the body needs them): is left > right for certain."""
+    for arithmetic in (balls(128), balls(256), RATIONALS):
+        try:
+            with arithmetic.active():
+                rng = stream.generator(seed, number)
+                left, right = sides(claim, stream.instance, arithmetic, rng=rng)
+                relation = arithmetic.compare(left, right).relation
+        except (*NUMERICAL, Unsupported):
+            continue
+        if relation is Relation.ABOVE:
+            return True
+        if relation in (Relation.BELOW, Relation.EQUAL):
+            return False
+    return False
