@@ -30,7 +30,8 @@ from .trials import Trials, kind_of
 Array = NDArray[np.float64]
 Climb = Callable[[Trials, Space, float, np.random.Generator, int], None]
 SMALLEST_STEP = 1e-10
-BISECTIONS = 30
+ITERATIONS = 30
+NEAR = 1e-9  # this near to the boundary of the hypotheses is on it
 WORST = 1e9  # stands for -inf where a method needs numbers
 
 
@@ -90,6 +91,7 @@ def evolution(
             w = _solved(A, fading)
             A = A - shrink * np.outer(fading, w) / max(float(w @ w), 1e-300)
             if not found.value > value:
+                sigma *= math.exp(-1 / (4 * (n + 1)))
                 continue
         success = found.value > value
         rate = (1 - 1 / 12) * rate + float(success) / 12
@@ -186,15 +188,30 @@ def _inside(trials: Trials, space: Space, point: Array) -> float:
     if known is None:
         return found.value
     inside = space.point_of(known)
-    low, high = 0.0, 1.0
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        trials.tick()
-        if trials.excess(space.at(inside + middle * (point - inside))) == 0:
-            low = middle
+
+    def between(share: float) -> Instance:
+        return space.at(inside + share * (point - inside))
+
+    return trials.attempt(between(_crossing(trials, between, found.excess))).value
+
+
+def _crossing(trials: Trials, between: Callable[[float], Instance], outside: float) -> float:
+    """Just before the share of the way at which the hypotheses cease to be met: Illinois."""
+    trials.look()
+    met = trials.margin(between(0.0))
+    low, high, below, above = 0.0, 1.0, met, outside
+    for _ in range(ITERATIONS):
+        if met > -NEAR or high - low < SMALLEST_STEP:
+            break
+        part = below / (below - above) if math.isfinite(below - above) else 0.5
+        share = low + (high - low) * part
+        trials.look()
+        margin = trials.margin(between(share))
+        if margin > 0:
+            high, above, below = share, margin, below / 2
         else:
-            high = middle
-    return trials.attempt(space.at(inside + low * (point - inside))).value
+            low, below, above, met = share, margin, above / 2, margin
+    return low
 
 
 def smoothed(claim: Claim, instance: Instance, sharpness: float) -> float:

@@ -19,6 +19,9 @@ from ..instances.sources import NumpySource
 
 Array = NDArray[np.float64]
 
+KINDS = ("entry", "array", "tie", "factor", "other", "smaller")
+_UP_TO = (0.3, 0.55, 0.7, 0.85, 0.95)  # shares of the kinds, added up
+
 
 class Leaf(NamedTuple):
     """A part of the numbers that belongs together, with its shape."""
@@ -58,7 +61,7 @@ def moved(
     claim: Claim, instance: Instance, rng: np.random.Generator, others: list[Instance] | None = None
 ) -> Instance:
     """One structured move away, at random; `others` are instances to take parts of."""
-    kind = rng.choice(["entry", "array", "tie", "factor", "other", "smaller"], p=_SHARES)
+    kind = KINDS[int(np.searchsorted(_UP_TO, rng.random(), side="right"))]
     if kind == "factor":
         return _redrawn(claim, instance, rng)
     if kind == "other":
@@ -81,9 +84,6 @@ def moved(
         values = _tie(values, parts, rng)
     values = np.clip(np.nan_to_num(values), numbers.low, numbers.high)
     return claim.instances.with_parameters(instance, values)
-
-
-_SHARES = [0.3, 0.25, 0.15, 0.15, 0.1, 0.05]
 
 
 def snaps(claim: Claim, instance: Instance) -> Iterator[Instance]:

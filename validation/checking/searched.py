@@ -27,8 +27,8 @@ from .targeted import targeted
 from .trials import Progress, SpentError, Trials
 
 ROUNDS = (
-    "moves", "coordinates", "hypothesis", "smaller", "evolution", "fresh", "gradient", "moves",
-    "simplex", "snaps", "smaller", "coordinates", "moves", "evolution", "fresh",
+    "moves", "coordinates", "smaller", "evolution", "moves", "gradient", "hypothesis", "snaps",
+    "simplex", "fresh", "smaller", "coordinates", "moves", "evolution", "fresh",
 )  # fmt: skip
 FRESH = 40
 TOO_MANY = 24  # numbers beyond which a simplex is no use
@@ -94,7 +94,7 @@ def run(trials: Trials, start: list[Instance], rng: np.random.Generator, seed: i
         if method == "fresh" or not trials.elite:
             _fresh(trials, rng, FRESH)
         elif method == "hypothesis":
-            examples = 60 * min(i // len(ROUNDS) + 1, 10)
+            examples = 40 * min(i // len(ROUNDS) + 1, 10)
             targeted(trials, seed + i, examples, lambda instance, v: _keep(trials, v, instance))
         else:
             value, instance = _chosen(trials, visits, rng)
@@ -191,7 +191,7 @@ def _climb(
     rng: np.random.Generator,
     allowed: int,
 ) -> None:
-    logarithmic, projecting = (bool(coin) for coin in rng.integers(2, size=2))
+    logarithmic, projecting = bool(rng.integers(2)), bool(rng.integers(8))
     space = Space(trials.claim, instance, logarithmic, projecting)
     count = space.free.size
     if method == "simplex" and count > TOO_MANY:

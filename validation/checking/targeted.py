@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ..instances import Instance
 from .trials import NEGATIVE, Trials
@@ -49,6 +50,31 @@ def targeted(
 
     before = trials.best
     try:
-        body()
+        with _seed_alone():
+            body()
     finally:
         trials.best = before
+
+
+@contextlib.contextmanager
+def _seed_alone() -> Iterator[None]:
+    """Let nothing but the seed decide what Hypothesis tries.
+
+    It also draws constants that it finds in the modules that happen to be loaded. No setting turns
+    that off; where a version has other names for it, the constants stay.
+    """
+    from hypothesis.internal.conjecture import providers
+
+    cache = getattr(getattr(providers, "CONSTANTS_CACHE", None), "cache", None)
+    collect = getattr(providers, "_get_local_constants", None)
+    if cache is None or collect is None:
+        yield
+        return
+    nothing = type(collect())()
+    cache.clear()
+    providers._get_local_constants = lambda: nothing
+    try:
+        yield
+    finally:
+        providers._get_local_constants = collect
+        cache.clear()

@@ -102,7 +102,7 @@ class Trials:
         self._level = -math.inf
 
     def tick(self) -> None:
-        """Count an evaluation.
+        """Count an evaluation of the body.
 
         Raises
         ------
@@ -111,12 +111,17 @@ class Trials:
         """
         if self.most is not None and self.count >= self.most:
             raise SpentError
-        now = time.monotonic()
-        if now > self.end:
-            raise SpentError
+        now = self.look()
         self.count += 1
         if self.progress is not None and self.count % 64 == 0:
             self.progress(self._spent(now), self.elite[0][0] if self.elite else -math.inf)
+
+    def look(self) -> float:
+        """The time; raises `SpentError` where it is up."""
+        now = time.monotonic()
+        if now > self.end:
+            raise SpentError
+        return now
 
     def _spent(self, now: float) -> float:
         shares = [self.count / self.most] if self.most else []
@@ -176,7 +181,9 @@ class Trials:
             return self._lost(instance)
         self.evaluated += 1
         value = certificate.log_ratio
-        if certificate.conclusion is Conclusion.VIOLATED and value > self.certified:
+        if certificate.conclusion is not Conclusion.VIOLATED:
+            return Trial(min(value, 0.0))
+        if value > self.certified:
             if not self.violations:
                 self._shorten()
             self.certified = value
@@ -208,14 +215,18 @@ class Trials:
 
     def excess(self, instance: Instance) -> float:
         """By how much the worst hypothesis is missed; 0 where all look met, without tolerance."""
-        worst = 0.0
+        return max(self.margin(instance), 0.0)
+
+    def margin(self, instance: Instance) -> float:
+        """The same with a sign: below 0 by how much the tightest hypothesis is met."""
+        tightest = -math.inf
         for name in self.claim.hypotheses:
             try:
                 pair = hypothesis(self.claim, name, instance, FLOAT64)
             except (*NUMERICAL, Unsupported):
                 return math.inf
-            worst = max(worst, missed(*pair))
-        return worst
+            tightest = max(tightest, missed(*pair))
+        return tightest
 
     def demand_hypotheses(self, instances: list[Instance]) -> None:
         """From now on a hypothesis missed by rounding counts as missed, where any start meets all.
@@ -283,16 +294,16 @@ class Trials:
 
 
 def missed(left: Any, right: Any) -> float:
-    """By how much left <= right is missed: 0 where it is met, inf where it is not finite."""
+    """By how much left <= right is missed, or below 0 met; inf where it is not finite."""
     left, right = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
     if not (np.isfinite(left).all() and np.isfinite(right).all()):
         return math.inf
-    gap = float(np.max(left - right, initial=0.0))
-    if gap <= 0:
-        return 0.0
+    if not left.size or not right.size:
+        return -math.inf
+    gap = float(np.max(left - right))
     ratio = log_ratio("inequality", left, right)
-    # Against a right side at or below 0 no ratio tells near from far.
-    return ratio if 0 < ratio < math.inf else float(np.arcsinh(gap))
+    # Against a right side at or below 0 no ratio tells near from far, nor does a left side of 0.
+    return ratio if math.isfinite(ratio) and ratio * gap > 0 else float(np.arcsinh(gap))
 
 
 def kind_of(instance: Instance) -> tuple[Any, ...]:
