@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,9 +16,24 @@ from pruning.selection.exhaustive import exhaustive_nodes
 from pruning.selection.greedy import greedy_order
 from pruning.selection.leverage import sample_leverage
 
-Method = Callable[
-    [Array, int | None, Array | None, Array, float | None, np.random.Generator | None], Nodes
-]
+
+@dataclass(frozen=True)
+class Request:
+    """The checked arguments of `select_nodes`."""
+
+    method: str
+    S: Array
+    k: int | None
+    weight: Array | None
+    tau: Array
+    lam: float | None
+    rng: np.random.Generator | None
+
+    def size(self) -> int:
+        """Return k, which this method needs."""
+        if self.k is None:
+            raise ValueError(f"k must be given for the method {self.method!r}, got None")
+        return self.k
 
 
 def select_nodes(
@@ -72,79 +88,41 @@ def select_nodes(
         k = integer("k", k, low=0, high=m)
     generator = None if rng is None else np.random.default_rng(rng)
     M = None if weight is None else weight_matrix(weight, m)
-    nodes = METHODS[name](S, k, M, ridge("tau", tau, m, S), lam, generator)
-    return np.sort(nodes)
+    asked = Request(name, S, k, M, ridge("tau", tau, m, S), lam, generator)
+    return np.sort(METHODS[name](asked))
 
 
-def _greedy(
-    S: Array,
-    k: int | None,
-    weight: Array | None,
-    tau: Array,
-    lam: float | None,
-    rng: np.random.Generator | None,
-) -> Nodes:
-    return greedy_order(S, _given(k, "greedy"), weight, tau)
+def _greedy(asked: Request) -> Nodes:
+    return greedy_order(asked.S, asked.size(), asked.weight, asked.tau)
 
 
-def _exhaustive(
-    S: Array,
-    k: int | None,
-    weight: Array | None,
-    tau: Array,
-    lam: float | None,
-    rng: np.random.Generator | None,
-) -> Nodes:
-    return exhaustive_nodes(S, _given(k, "exhaustive"), weight, tau)
+def _exhaustive(asked: Request) -> Nodes:
+    return exhaustive_nodes(asked.S, asked.size(), asked.weight, asked.tau)
 
 
-def _leverage(
-    S: Array,
-    k: int | None,
-    weight: Array | None,
-    tau: Array,
-    lam: float | None,
-    rng: np.random.Generator | None,
-) -> Nodes:
-    if lam is None:
+def _leverage(asked: Request) -> Nodes:
+    if asked.lam is None:
         raise ValueError("lam must be given for the method 'leverage', got None")
-    return sample_leverage(S, lam, _given(k, "leverage"), rng)[0]
+    return sample_leverage(asked.S, asked.lam, asked.size(), asked.rng)[0]
 
 
-def _determinantal(
-    S: Array,
-    k: int | None,
-    weight: Array | None,
-    tau: Array,
-    lam: float | None,
-    rng: np.random.Generator | None,
-) -> Nodes:
-    if k is not None:
-        return _volume(S, k, weight, tau, lam, rng)
-    if lam is None:
+def _determinantal(asked: Request) -> Nodes:
+    if asked.k is not None:
+        return _volume(asked)
+    if asked.lam is None:
         raise ValueError("lam must be given for the method 'determinantal' without k, got None")
-    return certified_nodes(S, lam).nodes if rng is None else sample_determinantal(S, lam, rng)
+    if asked.rng is None:
+        return certified_nodes(asked.S, asked.lam).nodes
+    return sample_determinantal(asked.S, asked.lam, asked.rng)
 
 
-def _volume(
-    S: Array,
-    k: int | None,
-    weight: Array | None,
-    tau: Array,
-    lam: float | None,
-    rng: np.random.Generator | None,
-) -> Nodes:
-    size = _given(k, "volume")
-    return volume_nodes(S, size) if rng is None else sample_volume(S, size, rng)
+def _volume(asked: Request) -> Nodes:
+    if asked.rng is None:
+        return volume_nodes(asked.S, asked.size())
+    return sample_volume(asked.S, asked.size(), asked.rng)
 
 
-def _given(k: int | None, method: str) -> int:
-    if k is None:
-        raise ValueError(f"k must be given for the method {method!r}, got None")
-    return k
-
-
-METHODS: dict[str, Method] = {
+METHODS: dict[str, Callable[[Request], Nodes]] = {
     "greedy": _greedy,
     "exhaustive": _exhaustive,
     "leverage": _leverage,

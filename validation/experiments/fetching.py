@@ -17,46 +17,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from pruning.checks import choice
-from validation.experiments.archives import Member, members
+from validation.experiments.archives import members
 from validation.experiments.atomic import write_atomically
+from validation.experiments.sources import SOURCES, FetchError, Source
 
 CLIENT_SECONDS = 600
 """After this long a package manager is given up."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set: what its files are, and which clients bring them.
-
-    Attributes
-    ----------
-    title, licence : str
-        For `rnnbounds data list`.
-    files : mapping
-        Name in the cache to sha256.
-    recognise : callable
-        ``recognise(members)`` finds the files among the (name, content) of a folder or archive;
-        what is not there is not in the dict that it returns.
-    clients : tuple of tuples
-        Command lines that download a package into the working directory, in the order of trial.
-    openml : str, optional
-        The name at OpenML, tried first.
-    """
-
-    title: str
-    licence: str
-    files: Mapping[str, str]
-    recognise: Callable[[list[Member]], dict[str, bytes]]
-    clients: tuple[tuple[str, ...], ...] = ()
-    openml: str | None = None
-
-
-class FetchError(ValueError):
-    """No source had the files; the message says what each of them answered."""
 
 
 def cache_folder() -> Path:
@@ -71,8 +40,6 @@ def cache_folder() -> Path:
 
 def held_files(name: str) -> dict[str, Path]:
     """Return the files of a data set that the cache holds whole, by name, without reading them."""
-    from validation.experiments.sources import SOURCES
-
     folder = cache_folder() / name
     return {file: folder / file for file in SOURCES[name].files if (folder / file).is_file()}
 
@@ -85,8 +52,6 @@ def read(name: str, file: str) -> bytes:
     ValueError
         If it was not fetched yet, or is not what was fetched.
     """
-    from validation.experiments.sources import SOURCES
-
     path = cache_folder() / name / file
     try:
         data = path.read_bytes()
@@ -116,8 +81,6 @@ def fetch(name: str, path: str | Path | None = None, say: Callable[[str], None] 
         If the name is unknown, a checksum differs, the disk is full, or (`FetchError`) no source
         has the files.
     """
-    from validation.experiments.sources import SOURCES
-
     source = SOURCES[choice("the data set", name, SOURCES)]
     folder = cache_folder() / name
     if path is not None:

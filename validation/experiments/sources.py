@@ -8,10 +8,42 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from validation.experiments.archives import Member
-from validation.experiments.fetching import Source
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set: what its files are, and which clients bring them.
+
+    Attributes
+    ----------
+    title, licence : str
+        For `rnnbounds data list`.
+    files : mapping
+        Name in the cache to sha256.
+    recognise : callable
+        ``recognise(members)`` finds the files among the (name, content) of a folder or archive;
+        what is not there is not in the dict that it returns.
+    clients : tuple of tuples
+        Command lines that download a package into the working directory, in the order of trial.
+    openml : str, optional
+        The name at OpenML, tried first.
+    """
+
+    title: str
+    licence: str
+    files: Mapping[str, str]
+    recognise: Callable[[list[Member]], dict[str, bytes]]
+    clients: tuple[tuple[str, ...], ...] = ()
+    openml: str | None = None
+
+
+class FetchError(ValueError):
+    """No source had the files; the message says what each of them answered."""
+
 
 IDX_FILES = (
     "train-images-idx3-ubyte",
