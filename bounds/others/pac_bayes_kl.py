@@ -44,7 +44,7 @@ def pac_bayes_kl(
     pruned_from: int | None = None,
     chosen_nodes: bool = False,
     draws: int = 2000,
-    group: int = 32,
+    group: int = 8,
     rng: np.random.Generator | int | None = 0,
 ) -> Bound:
     """The bound on the error of a network that is drawn from Q anew for every sequence.
@@ -79,7 +79,7 @@ def pac_bayes_kl(
         nodes = math.log(m + 1) + (math.log(math.comb(m, rnn.m)) if chosen_nodes else 0.0)
 
     # sigma may depend on the sample, so pilot draws choose it; fresh draws then measure.
-    pilot = max(50, draws // 10)
+    pilot = max(50, draws // 20)
     best: tuple[float, _Posterior] | None = None
     for noise in NOISES:
         posterior = _posterior(rnn, centre, noise)
