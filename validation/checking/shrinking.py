@@ -90,6 +90,8 @@ class _Shrinker:
         found = score(self.claim, candidate)
         # Floats sort out the hopeless, where they can tell; certificates decide.
         hopeless = min(self.least, 30.0) * (1 - 1e-6)
+        if self.claim.kind == "identity":  # measured otherwise in float64
+            hopeless = VISIBLE
         if not found.met or (self.least > VISIBLE and found.log_ratio < hopeless):
             return False
         certificate = certify(self.claim, candidate)

@@ -183,6 +183,8 @@ class Trials:
         value = certificate.log_ratio
         if certificate.conclusion is not Conclusion.VIOLATED:
             return Trial(min(value, 0.0))
+        if self.claim.kind == "identity":  # from larger over smaller to what float64 measures
+            value = math.log1p(-math.expm1(-value))
         if value > self.certified:
             if not self.violations:
                 self._shorten()
