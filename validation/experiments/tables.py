@@ -56,9 +56,8 @@ def over_nodes(results: Results) -> Table | None:
     if whole is not None:
         lines.append((WHOLE, "", *[show(whole, results)] * len(results.nodes)))
     for method in results.methods:
-        cells = [results.scores(method, k) for k in results.nodes]
-        if any(cells):
-            texts = [show(cell, results) for cell in cells]
+        if any(results.score_rows(method, k) for k in results.nodes):
+            texts = [show(results.scores(method, k), results) for k in results.nodes]
             lines.append((method, matched_by(method), *texts))
     header = ("method", "matched by", *(f"k = {k}" for k in results.nodes))
     return Table(f"{_score(results)} before fine-tuning", header, lines) if lines else None

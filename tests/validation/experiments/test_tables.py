@@ -1,0 +1,203 @@
+"""Tables and figures from known rows."""
+
+import csv
+import io
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from validation.experiments.grids import DECLARED, Grid, grid_named, row_key
+from validation.experiments.plots import bound_curves, figures_of
+from validation.experiments.store import Store
+from validation.experiments.summaries import Results, findings
+from validation.experiments.tables import over_nodes, sensitivity, tables_of, written
+
+BLOCKS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
+
+
+def score(method, k, seed, value, size=10, theta=None, tau=None, **others):
+    return {
+        "what": "score", "method": method, "k": k, "theta": theta, "tau": tau, "seed": seed,
+        "score": value, "nodes": k or 20, "parameters": dict.fromkeys(BLOCKS, size), **others,
+    }  # fmt: skip
+
+
+def bound(k, T, seed, error, log):
+    logs = {f"log10_{name}": log for name in ("best", "toeplitz", "global", "theorem")}
+    return {
+        "what": "bound", "method": "spectral", "k": k, "theta": 0.5, "tau": 1e-8, "seed": seed,
+        "T": T, "steps": T or 8, "n": 50, "error": error, "label": "valid", **logs,
+    }  # fmt: skip
+
+
+def rows_of(spectral, rival, rival_size=10):
+    rows = []
+    for seed, (one, two) in enumerate(zip(spectral, rival)):
+        rows += [
+            score("whole network", None, seed, 0.97, 40),
+            score("spectral", 8, seed, one, theta=0.5, tau=1e-8),
+            score("spectral", 8, seed, one / 2, theta=1.0, tau=1e-8),
+            score("pivoted QR", 8, seed, two, rival_size, tau=1e-8),
+            bound(8, None, seed, 0.5, 400.0),
+            bound(8, 4, seed, 0.25, 1.0),
+        ]
+    return rows
+
+
+def results(rows, missing=0, **facts):
+    given = {
+        "name": "x", "title": "A title & more", "score": "accuracy", "focus": 8,
+        "theta": [0.5, 1.0], "tau": [1e-8], "seeds": 3, "seed_is_a_network": True, "sample": None,
+        "fine_tuning": {}, "training": {}, "keys": ["key"] * (len(rows) + missing),
+    }  # fmt: skip
+    return Results(given | facts, rows)
+
+
+SPECTRAL, RIVAL = (0.90, 0.91, 0.92), (0.80, 0.85, 0.84)
+
+
+def test_a_cell_is_mean_and_deviation_over_the_seeds():
+    table = over_nodes(results(rows_of(SPECTRAL, RIVAL)))
+    assert table.header == ("method", "matched by", "k = 8")
+    assert table.lines == [
+        ("whole network", "", "97.0 ± 0.0"),
+        ("spectral", "nodes", "91.0 ± 1.0"),
+        ("pivoted QR", "nodes", f"83.0 ± {100 * statistics.stdev(RIVAL):.1f}"),
+    ]
+
+
+def test_theta_and_tau_do_not_mix_with_the_main_table():
+    assert sensitivity(results(rows_of(SPECTRAL, RIVAL))).lines == [
+        ("spectral", "0.5", "91.0 ± 1.0"),
+        ("spectral", "1", "45.5 ± 0.5"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spectral", "rival", "verdict"),
+    [
+        (SPECTRAL, (0.80, 0.80, 0.81), "is best by more than two standard deviations"),
+        (SPECTRAL, RIVAL, "is best by more than two standard deviations"),
+        (SPECTRAL, (0.88, 0.90, 0.92), "is best by 0.5 standard deviations, not by two"),
+        (SPECTRAL, (0.90, 0.91, 0.92), "is not the best"),
+        (SPECTRAL, (0.95, 0.95, 0.95), "is not the best"),
+        ((0.9, 0.9), (0.8, 0.8), "with nothing to say about the deviation"),
+    ],
+)
+def test_the_finding_says_what_was_measured(spectral, rival, verdict):
+    [sentence] = findings(results(rows_of(spectral, rival)))
+    assert verdict in sentence
+
+
+def test_a_rival_with_more_parameters_does_not_count():
+    assert findings(results(rows_of(SPECTRAL, (0.99, 0.99, 0.99), rival_size=11))) == []
+
+
+def test_of_perplexities_the_smaller_is_better():
+    rows = rows_of((130.0, 131.0, 132.0), (150.0, 151.0, 152.0))
+    [sentence] = findings(results(rows, score="perplexity", seed_is_a_network=False))
+    assert "spectral 131.0 ± 1.0" in sentence
+    assert "best by more than two" in sentence
+
+
+def test_after_fine_tuning_spectral_is_held_against_the_network_from_scratch():
+    rows = rows_of(SPECTRAL, RIVAL)
+    for seed in range(3):
+        tuned = {"theta": 0.5, "tau": 1e-8, "fine_tuning": {"epochs": 1}}
+        rows.append(score("spectral", 8, seed, 0.94, **tuned))
+        rows.append(score("small network from scratch", 8, seed, 0.95, training={"epochs": 1}))
+    found = results(rows)
+    assert "spectral is worse" in findings(found)[-1]
+    text = written(found, "md")
+    assert "| spectral | 8 | 10 | 10 | 10 | 20 | 50 | 91.0 ± 1.0 | 94.0 ± 0.0 |" in text
+    assert "| small network from scratch | 8 | 10 | 10 | 10 | 20 | 50 | - | 95.0 ± 0.0 |" in text
+
+
+def test_a_score_beyond_floats_is_a_dash_and_not_a_mean():
+    rows = rows_of(SPECTRAL, (0.8, None, 0.8))
+    assert ("pivoted QR", "nodes", "-") in over_nodes(results(rows)).lines
+
+
+def test_bounds_beyond_floats_are_written_as_powers_of_ten():
+    text = written(results(rows_of(SPECTRAL, RIVAL)), "md")
+    assert "| 8 | 0.5 | 1.00e400 | 1.00e400 | 1.00e400 | 1.00e400 |" in text
+    assert "| 4 | 0.25 | 10 | 10 | 10 | 10 |" in text
+
+
+def test_what_is_missing_is_said():
+    assert "2 of 20 rows are not finished" in written(results(rows_of(SPECTRAL, RIVAL), 2), "md")
+
+
+def test_latex_escapes_what_it_must():
+    text = written(results(rows_of(SPECTRAL, RIVAL)), "latex")
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 5
+    assert r"Test accuracy (\%)" in text
+    assert "W\\_h" in text
+    body = [line for line in text.splitlines() if not line.startswith("%")]
+    assert not any("_" in line.replace(r"\_", "") for line in body)
+
+
+def test_csv_has_a_line_for_every_row_and_every_digit():
+    rows = rows_of((1 / 3, 0.5, 0.5), RIVAL)
+    lines = list(csv.DictReader(io.StringIO(written(results(rows), "csv"))))
+    assert len(lines) == len(rows)
+    assert float(lines[1]["score"]) == 1 / 3
+    assert lines[1]["k"] == "8"
+    assert lines[0]["k"] == ""
+    assert {line["what"] for line in lines} == {"score", "bound"}
+
+
+def test_an_unknown_format_is_refused():
+    with pytest.raises(ValueError, match="format must be one of md, latex, csv, got 'xls'"):
+        written(results(rows_of(SPECTRAL, RIVAL)), "xls")
+
+
+def test_an_empty_store_is_said_to_be_empty(tmp_path):
+    with Store(tmp_path / "x.sqlite") as store, pytest.raises(ValueError, match="no finished row"):
+        Results.read(store)
+
+
+def test_the_figures_are_drawn_from_logarithms():
+    found = results(rows_of(SPECTRAL, RIVAL))
+    curves = {curve.name: curve.y for curve in bound_curves(found)}
+    assert curves["published bound"] == [400.0]
+    assert curves["measured"] == [pytest.approx(-0.30103, abs=1e-5)]
+    drawings = figures_of(found)
+    assert set(drawings) == {"over-nodes", "sensitivity", "bounds", "bounds-over-steps"}
+    assert all(drawing.png.startswith(b"\x89PNG") for drawing in drawings.values())
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_a_declared_grid_is_whole(name, tmp_path):
+    for seed in range(5):
+        for recipe in (name, "digits"):
+            (tmp_path / f"{recipe}-{seed}.safetensors").write_bytes(b"%d" % seed)
+    grid = grid_named(name, tmp_path)
+    rows = grid.rows(fine_tune=True)
+    assert len({row_key(row) for row in rows}) == len(rows)
+    assert grid.focus in grid.nodes
+    per_seed = len(rows) / grid.seeds
+    assert per_seed == int(per_seed)
+    assert grid.seeds == 5
+    from_scratch = [row for row in rows if "training" in row]
+    assert bool(from_scratch) == grid.seed_is_a_network
+    assert len(grid.with_seeds(2).rows(fine_tune=True)) == 2 * per_seed
+
+
+@given(st.sampled_from(["k", "theta", "seed", "method", "network"]))
+def test_every_setting_is_in_the_key(name):
+    row = score("spectral", 8, 0, 0.5, network="a")
+    assert row_key(row) == row_key(dict(reversed(row.items())))
+    assert row_key(row) != row_key(row | {name: "other"})
+
+
+def test_a_grid_with_one_network_resamples(tmp_path):
+    path = tmp_path / "net.npz"
+    path.write_bytes(b"x")
+    grid = Grid("x", "x", (str(path),), {"loader": "digits"}, ("spectral",), (2,), 2, seeds=3)
+    assert not grid.seed_is_a_network
+    assert {row["network"] for row in grid.rows()} == {grid.digests[0]}
+    assert all(row["sample"] == {"sequences": None} for row in grid.rows())
+    assert tables_of(results([])) == []
