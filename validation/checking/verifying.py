@@ -68,7 +68,7 @@ def verify(
         if claim.deterministic:
             outcome = _deterministic(claim, quick, seconds, seed, instances)
         else:
-            outcome = _by_plugin(claim, seconds, seed)
+            outcome = _by_plugin(claim, seconds, seed, instances)
     except ClaimError as error:
         outcome = failed(claim, str(error))
     steps = tuple(verify(step, quick=quick, budget=seconds, seed=seed) for step in claim.steps)
@@ -251,13 +251,14 @@ def searched_verdict(found: Sample) -> Verdict:
     )
 
 
-def _by_plugin(claim: Claim, seconds: float, seed: int) -> Outcome:
+def _by_plugin(claim: Claim, seconds: float, seed: int, instances: tuple[Instance, ...]) -> Outcome:
     rungs: dict[str, Verdict] = {}
     name = "statistical" if claim.kind == "probabilistic" else "orders"
     module = plugin(name)
     if module is None:
         raise ClaimError(f"{claim.id}: the rung for {claim.kind} claims is not installed")
-    verdict: Verdict = getattr(module, name)(claim, seconds=seconds, seed=seed)
+    options = {"instances": instances} if name == "statistical" else {}
+    verdict: Verdict = getattr(module, name)(claim, seconds=seconds, seed=seed, **options)
     text, described = "", cast(tuple[str, ...], ())
     if verdict.conclusion is Conclusion.REFUTED:
         from .refuted import simplest

@@ -163,6 +163,8 @@ def rung_word(outcome: Outcome, name: str) -> str:
     rung = outcome.rungs.get(name)
     if rung is None:
         return ""
+    if outcome.kind == "order":
+        return rung.conclusion.value
     if name in ("sampled", "searched") and rung.conclusion is Conclusion.UNDECIDED:
         if not rung.coverage.evaluated:
             return "nothing"
@@ -192,6 +194,8 @@ def details(outcome: Outcome) -> list[str]:
             lines += [f"  {fact}" for fact in outcome.facts]
         if outcome.reproducer:
             lines += ["  to see it again, as a test:", "", outcome.reproducer]
+    elif outcome.conclusion is Conclusion.NOT_REFUTED:
+        lines.append(f"{outcome.id} is not refuted: {outcome.verdict.message}")
     elif outcome.conclusion is Conclusion.UNDECIDED:
         lines.append(f"{outcome.id} is undecided: {outcome.verdict.message}")
     return lines
