@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from bounds.binomial import clopper_pearson
-from bounds.comparison import Comparison
+from bounds.comparison import Comparison, comparison
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
 from bounds.node_counts import THEOREMS, node_count
 from bounds.others.problem import Problem
@@ -36,6 +36,10 @@ from validation.report.figures import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from pruning.spectral import PrunedRNN
+    from validation.experiments.dataset import Dataset
+    from validation.report.settings import Settings
 
 LEVEL = 0.95
 """Confidence of the interval around the test error."""
@@ -96,23 +100,81 @@ class Sweep:
         return {"axis": self.axis, "x": self.x, "log10_total": self.log10, "label": self.labels}
 
 
+@dataclass(frozen=True)
+class SideBySide:
+    """The comparison as a report shows it.
+
+    Attributes
+    ----------
+    bounds : list of Bound
+        Every bound.
+    over_n : Sweep
+        Totals as if the sample had other sizes.
+    needed : NodesForLoss
+        Nodes for L_A <= 4 lam N(lam).
+    error : tuple or None
+        Errors on the test set, its size, and the interval; None without a test set.
+    """
+
+    bounds: list[Bound]
+    over_n: Sweep
+    needed: NodesForLoss
+    error: tuple[int, int, tuple[float, float]] | None
+
+    def groups(self) -> list[tuple[str, list[Bound]]]:
+        """The bounds by label, smallest first; those with a violated hypothesis together."""
+        groups = []
+        for group in _groups(self.bounds):
+            alike = group[0].label in (VALID, FIXED_RADII, ORDER_ONLY)
+            groups.append((group[0].label if alike else "hypothesis violated", group))
+        return groups
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "bounds": [bound.to_json() for bound in self.bounds],
+            "over_n": self.over_n.to_json(),
+            "nodes_for_4_lam_N": self.needed.to_json(),
+        }
+
+
+def side_by_side(settings: Settings, data: Dataset, pruned: PrunedRNN) -> SideBySide:
+    """Compare every bound on one pruned network of a report."""
+    found = comparison(
+        pruned,
+        data.x,
+        data.y,
+        data.x_test,
+        data.y_test,
+        gamma=settings.gamma,
+        delta=settings.delta,
+        input_bound=data.x_bound,
+    )
+    return SideBySide(
+        found.bounds(),
+        over_sample_size(found, range(2, 13)),
+        nodes_for_loss(pruned.covariance),
+        None if data.x_test is None else test_error(found.problem),
+    )
+
+
 def over_nodes(comparisons: Mapping[int, Comparison]) -> Sweep:
     """Totals over the nodes kept."""
     return _sweep("k", sorted(comparisons), lambda id, k: comparisons[k].bound(id))
 
 
-def over_sample_size(comparison: Comparison, decades: Iterable[float] | None = None) -> Sweep:
+def over_sample_size(found: Comparison, decades: Iterable[float] | None = None) -> Sweep:
     """Totals as if the sample had 10^2 to 10^12 sequences and were the same otherwise."""
     exponents = np.arange(2, 12.01, 0.5) if decades is None else np.asarray(list(decades))
     sizes = [round(10.0**x) for x in exponents]
-    return _sweep("n", sizes, lambda id, n: comparison.bound(id, n))
+    return _sweep("n", sizes, lambda id, n: found.bound(id, n))
 
 
-def over_length(comparison: Comparison, longest: int = 512) -> Sweep:
+def over_length(found: Comparison, longest: int = 512) -> Sweep:
     """Totals as if sequences had 1, 2, 4, ... steps and everything measured were the same."""
-    own = comparison.problem.T
+    own = found.problem.T
     lengths = {2**j for j in range(longest.bit_length()) if 2**j <= longest} | {own}
-    return _sweep("T", sorted(lengths), lambda id, T: comparison.bound(id, T=T))
+    return _sweep("T", sorted(lengths), lambda id, T: found.bound(id, T=T))
 
 
 def tables(bounds: Sequence[Bound], problem: Problem) -> list[Table]:

@@ -41,6 +41,9 @@ def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
                 "nodes_published": reference.need.published,
                 "nodes_determinantal": reference.need.sharper,
             },
+            "comparison": None
+            if reference.side_by_side is None
+            else reference.side_by_side.to_json(),
             "tradeoff": {name: tradeoff(t) for name, t in reference.tradeoffs.items()},
             "settings": settings(study),
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bounds.terms import Bound
 from validation.report import figures
+from validation.report.comparison import nodes_figure, sweep
 from validation.report.figures import Drawing, Series
 from validation.report.findings import short_name
 from validation.report.reference import Chains, Reference
@@ -51,6 +52,12 @@ def gallery(study: Study) -> dict[str, Drawing]:
         fill["error_read"] = lambda ax: _errors(ax, reference, lambda chains: chains.read)
     if any(mu > 0 for mu in reference.eigenvalues):
         fill["spectrum"] = lambda ax: figures.spectrum(ax, reference.eigenvalues)
+    sides = reference.side_by_side
+    if sides is not None:
+        error = None if sides.error is None else sides.error[0] / sides.error[1]
+        fill["comparison"] = lambda ax: sweep(ax, sides.over_n, error)
+        if any(mu > 0 for mu in reference.eigenvalues):
+            fill["nodes_for_loss"] = lambda ax: nodes_figure(ax, sides.needed)
     drawn = {name: figures.draw(body) for name, body in fill.items()}
     drawn["overview"] = figures.draw(fill["accuracy"], fill["error_mean"], fill["chain"])
     return drawn

@@ -14,6 +14,7 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from bounds.terms import Bound, show
+from validation.report.comparison import total_shown
 from validation.report.document import clopper_pearson, settings
 from validation.report.figures import Drawing, inline
 from validation.report.findings import percent, short_name, times
@@ -50,6 +51,15 @@ CAPTIONS = {
         "The bound over λ, each with the fewest nodes that its theorem asks for there; a line ends "
         "where that is more than m."
     ),
+    "comparison": (
+        "Every kind of bound as if the sample had n sequences and everything measured on it were "
+        "the same; solid: valid, dashed: valid if the radii were fixed in advance, dotted: a "
+        "hypothesis is violated. Linear up to 1, logarithmic above."
+    ),
+    "nodes_for_loss": (
+        "Nodes for a residual of at most 4 λN(λ): what each theorem asks for, what greedy "
+        "selection needs, and a set that is certified for 2 λN(λ)."
+    ),
 }
 
 
@@ -71,7 +81,7 @@ def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]
         lstrip_blocks=True,
         loader=FunctionLoader(_template),
     )
-    environment.filters |= {"math": mathml, "shown": show, "percent": percent}
+    environment.filters |= {"math": mathml, "shown": show, "percent": percent, "total": total_shown}
     reference = study.reference
     return environment.get_template("template.html").render(
         study=study,
@@ -95,6 +105,7 @@ def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]
             )
             if steps
         ],
+        sides=reference.side_by_side,
         losses=_losses(study),
         accuracies=[(name, _accuracies(study, name)) for name in study.activations],
         methods=METHODS,

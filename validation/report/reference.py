@@ -34,6 +34,7 @@ from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
 from validation.experiments.dataset import Dataset
+from validation.report.comparison import SideBySide, side_by_side
 from validation.report.settings import Settings, reference_size
 from validation.report.trials import Measured, measure
 
@@ -106,6 +107,8 @@ class Reference:
         About the smallest lam at which the event of section 2a was verified for these nodes.
     tradeoffs : dict
         The bounds over lam, by id, and their ``order``.
+    side_by_side : SideBySide or None
+        Every bound on this network; None where it is read out at every step.
     """
 
     rnn: RNN
@@ -120,6 +123,7 @@ class Reference:
     largest_freedom: float
     lam_of_event: float
     tradeoffs: dict[str, Tradeoff]
+    side_by_side: SideBySide | None
 
     @property
     def k(self) -> int:
@@ -188,6 +192,7 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
         largest_freedom=largest_degrees_of_freedom(max(k, 1), EXISTENCE, rnn.m),
         lam_of_event=smallest_lam(pruned[k]),
         tradeoffs=_tradeoffs(rnn, S, setting, radii_of(rnn, data)),
+        side_by_side=None if data.every_step else side_by_side(settings, data, pruned[k]),
     )
 
 
