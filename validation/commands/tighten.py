@@ -89,6 +89,9 @@ def text_of(claim: Claim, found: Tightened) -> str:
         f"  {coverage.drawn} instances tried, {coverage.rejected} of them outside the hypotheses, "
         f"{found.seconds:.1f} s",
     ]
+    if claim.instances.sizes:
+        ranges = ", ".join(f"{n} {a}..{b}" for n, (a, b) in claim.instances.sizes.items())
+        lines.append(f"  sizes drawn: {ranges}")
     if found.instance is not None and found.fails_at is not None:
         how = "certified to fail" if found.certified else "fails"
         lines.append(f"  the instance that stops it, {how} at {name} = {found.fails_at!r}:")
