@@ -72,10 +72,11 @@ def _constrained(
     from dataclasses import replace
 
     from validation.experiments import constrained
+    from validation.experiments.constrained_training import ConstrainedRecipe
 
     if device or snapshot:
         raise ValueError(f"{constrained.NAME} is trained with NumPy in one go: no device, snapshot")
-    recipe = constrained.ConstrainedRecipe()
+    recipe = ConstrainedRecipe()
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
 

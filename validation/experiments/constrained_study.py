@@ -28,15 +28,13 @@ from pruning.rnn import RNN
 from validation.experiments.atomic import write_atomically
 from validation.experiments.constrained import (
     SEED,
-    ConstrainedRecipe,
-    Preprocessing,
     best_margin,
     best_ramp,
     data_set,
-    fit,
     last_predictions,
     measured,
 )
+from validation.experiments.constrained_training import ConstrainedRecipe, Preprocessing, fit
 from validation.experiments.dataset import Dataset
 
 if TYPE_CHECKING:

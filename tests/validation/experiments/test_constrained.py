@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bounds.terms import VALID
+from validation.commands import main
 from validation.experiments.constrained import (
-    GRID,
     NAME,
-    ConstrainedRecipe,
-    Preprocessing,
     constrained_bound_on,
     data_set,
-    fit,
     last_predictions,
     load_constrained,
     measured,
@@ -28,6 +25,12 @@ from validation.experiments.constrained import (
     read,
 )
 from validation.experiments.constrained_study import recipes, text, write
+from validation.experiments.constrained_training import (
+    GRID,
+    ConstrainedRecipe,
+    Preprocessing,
+    fit,
+)
 from validation.experiments.dataset import Dataset
 from validation.experiments.fetching import held_files
 from validation.experiments.sources import SOURCES
@@ -226,3 +229,26 @@ def test_the_stored_network_is_the_one_of_the_study(held):
     row = json.loads((RESULTS / "constrained.json").read_text())["blocks"]
     assert row["total"] == pytest.approx(held.facts["total"], rel=1e-9)
     assert row["recipe"]["k"] == held.rnn.m
+
+
+@pytest.mark.parametrize(
+    "change", [{"data": 2.0}, {"pairs": False}], ids=["rows too long", "outside the subspace"]
+)
+def test_a_class_that_the_preprocessing_leaves_is_refused(tmp_path, change):
+    facts = json.loads(MODEL.with_suffix(".json").read_text())
+    facts["bound"]["preprocessing"].update(change)
+    (tmp_path / "net.json").write_text(json.dumps(facts))
+    (tmp_path / "net.safetensors").write_bytes(MODEL.read_bytes())
+    with pytest.raises(ValueError, match="does not keep to"):
+        read(tmp_path / "net.safetensors")
+
+
+def test_the_command_lists_the_network_and_refuses_a_device(capsys):
+    with pytest.raises(SystemExit) as listed:
+        main(["train"])
+    assert listed.value.code == 0
+    assert NAME in capsys.readouterr().out
+    with pytest.raises(SystemExit) as refused:
+        main(["train", NAME, "--device", "cuda"])
+    assert refused.value.code != 0
+    assert "no device" in capsys.readouterr().err
