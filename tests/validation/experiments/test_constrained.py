@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from bounds.assembly import Setting
 from bounds.terms import VALID
+from pruning.losses import margins
+from pruning.rnn import RNN
 from validation.commands import main
 from validation.experiments.constrained import (
     NAME,
@@ -252,3 +255,27 @@ def test_the_command_lists_the_network_and_refuses_a_device(capsys):
         main(["train", NAME, "--device", "cuda"])
     assert refused.value.code != 0
     assert "no device" in capsys.readouterr().err
+
+
+@given(st.integers(0, 2**32), st.booleans())
+def test_no_network_within_the_radii_of_the_cover_has_a_loss_that_far_away(seed, aligned):
+    rng, held = np.random.default_rng(seed), read(MODEL)
+    c, rnn = held.members, held.rnn
+    setting = Setting(
+        held.facts["n"], c.T, 0.1, gamma=c.gamma, complexity="net_kl", split="minimising"
+    )
+    cover = c.members(setting).cover
+    weights = dict(rnn.weights)
+    for name, reach, share in zip(cover.names, cover.log_reach, cover.shares(math.log(c.eps))):
+        # A step of a eps/L in the spectral norm; reach is L times the radius.
+        w = weights[f"w_{name}"]
+        step = rng.choice([-1.0, 1.0]) * w if aligned else rng.normal(size=w.shape) * (w != 0)
+        size = share * c.eps * getattr(c, name) / math.exp(reach)
+        weights[f"w_{name}"] = w + step * (size / np.linalg.norm(step, 2))
+    x = np.repeat(np.abs(rng.normal(size=(200, c.T, c.input_rank))), 2, axis=2)
+    x *= c.data / np.linalg.norm(x, axis=2, keepdims=True)
+    y = rnn.predictions(x)[:, -1].argmax(axis=1)
+    near = RNN(**weights, activation="relu")
+    # All margins over gamma, not only those on the slope of the ramp, which are few here.
+    mu = [margins(net.predictions(x)[:, -1], y) / c.gamma for net in (rnn, near)]
+    assert 1e-4 * c.eps < np.abs(mu[0] - mu[1]).max() <= c.eps
