@@ -1,0 +1,128 @@
+"""What a worker does with one row."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from pruning import RNN, save_network
+from validation.experiments import workbench
+from validation.experiments.grids import Grid, row_key
+from validation.experiments.workbench import Task, finish, warm
+
+
+@pytest.fixture
+def grid(tmp_path, monkeypatch):
+    """A grid over a network and data of one's own, with one network and so resampled sequences."""
+    monkeypatch.setenv("RNNBOUNDS_DATA", str(tmp_path / "cache"))
+    monkeypatch.setattr(workbench, "_HELD", {})
+    rng = np.random.default_rng(0)
+    net = RNN(
+        rng.normal(size=(5, 5)) / 2, rng.normal(size=(5, 2)), rng.normal(size=5),
+        rng.normal(size=(3, 5)), rng.normal(size=3), "tanh",
+    )  # fmt: skip
+    save_network(tmp_path / "net.npz", net)
+    x, x_test = rng.normal(size=(40, 4, 2)), rng.normal(size=(30, 4, 2))
+    y, y_test = rng.integers(3, size=(40, 4)), rng.integers(3, size=(30, 4))
+    np.savez(tmp_path / "data.npz", x=x, y=y, x_test=x_test, y_test=y_test)
+    data = {"loader": "file", "path": str(tmp_path / "data.npz")}
+    return Grid(
+        "x", "x", (str(tmp_path / "net.npz"),), data, ("spectral", "Taylor nodes"), (2, 3), 2,
+        seeds=2, bound_sequences=20, lengths=(2,), fine_tuning={"epochs": 1, "batch_size": 8},
+    )  # fmt: skip
+
+
+def tasks_of(grid, **wanted):
+    rows = [
+        row
+        for row in grid.rows(fine_tune=True)
+        if all(row.get(name) == value for name, value in wanted.items())
+    ]
+    assert rows
+    return [Task(row_key(row), row, grid.network(0)[0], grid.data) for row in rows]
+
+
+def covariance_files(tmp_path):
+    return sorted((tmp_path / "cache" / "covariances").glob("*.npy"))
+
+
+def test_the_covariance_is_that_of_the_sequences_that_the_seed_draws(grid, tmp_path):
+    held = np.load(tmp_path / "data.npz")
+    rnn = workbench.load_network(tmp_path / "net.npz")
+    found = []
+    for seed in range(2):
+        [task, *_] = tasks_of(grid, seed=seed, method="spectral", k=2)
+        warm(task)
+        drawn = np.random.default_rng([seed, 0x5EED]).integers(40, size=40)
+        h = rnn.states(held["x"][drawn]).reshape(-1, 5)
+        S = workbench._covariance(rnn, None, task.row)
+        np.testing.assert_allclose(S, h.T @ h / len(h), rtol=1e-12)
+        found.append(S)
+    assert not np.array_equal(*found)
+    assert len(covariance_files(tmp_path)) == 2
+
+
+def test_a_covariance_is_formed_once_and_again_if_its_file_is_damaged(grid, tmp_path, monkeypatch):
+    [task, *_] = tasks_of(grid, seed=0, method="spectral", k=2)
+    first = finish(task)[1]
+    [path] = covariance_files(tmp_path)
+    whole = path.read_bytes()
+
+    formed = workbench._formed
+    monkeypatch.setattr(workbench, "_formed", None)  # whoever calls it now fails
+    workbench._HELD.clear()
+    assert finish(task)[1] == first
+
+    monkeypatch.setattr(workbench, "_formed", formed)
+    for damaged in (whole[:100], b"", b"no array"):
+        path.write_bytes(damaged)
+        workbench._HELD.clear()
+        assert finish(task)[1] == first
+        assert path.read_bytes() == whole
+
+
+def test_a_row_is_the_same_whatever_ran_before_it(grid):
+    tasks = tasks_of(grid)
+    forwards = {task.key: finish(task)[1] for task in tasks}
+    workbench._HELD.clear()
+    backwards = {task.key: finish(task)[1] for task in reversed(tasks)}
+    assert forwards == backwards
+    assert len(forwards) == len(tasks)
+
+
+def test_the_score_of_the_whole_network_is_the_share_of_right_predictions(grid, tmp_path):
+    [task, *_] = tasks_of(grid, seed=0, method="whole network")
+    held = np.load(tmp_path / "data.npz")
+    rnn = workbench.load_network(tmp_path / "net.npz")
+    right = rnn.predictions(held["x_test"]).argmax(axis=-1) == held["y_test"]
+    assert finish(task)[1]["score"] == right.mean()
+
+
+def test_the_bounds_lie_above_the_error_that_they_bound(grid):
+    tasks = tasks_of(grid, what="bound")
+    assert {task.row["T"] for task in tasks} == {None, 2}
+    for task in tasks:
+        result = finish(task)[1]
+        assert result["n"] == 20
+        assert result["steps"] == (task.row["T"] or 4)
+        log_error = np.log10(result["error"])
+        assert log_error <= result["log10_best"] <= result["log10_toeplitz"] + 1e-12
+        assert result["log10_toeplitz"] <= result["log10_global"] + 1e-12
+
+
+def test_a_training_that_diverges_is_recorded(grid):
+    [task, *_] = tasks_of(grid, seed=0, method="spectral", fine_tuning=dict(grid.fine_tuning))
+    wild = {"epochs": 9, "learning_rate": 1e308, "optimizer": "sgd", "schedule": "constant"}
+    result = finish(Task(task.key, {**task.row, "fine_tuning": wild}, task.network, task.data))[1]
+    assert result["diverged"] >= 1
+    assert 0 <= result["score"] <= 1
+
+
+def test_a_network_that_changed_on_disk_is_refused(grid, tmp_path):
+    [task, *_] = tasks_of(grid, seed=0, method="whole network")
+    workbench._network.cache_clear()
+    path = tmp_path / "net.npz"
+    path.write_bytes(path.read_bytes() + b" ")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() != task.row["network"]
+    with pytest.raises(ValueError, match=r"net\.npz has changed while the experiment ran"):
+        finish(task)
