@@ -84,15 +84,10 @@ class Comparison:
     def bounds(self) -> list[Bound]:
         """Every bound, at the sample at hand."""
         own = [*self.theorems(), *self.others(), *self.occam()]
-        chosen = self.prior is not None and self.was_pruned
+        # A prior on the nodes that were kept depends on the sample through J.
+        chosen = self.pruned.original.m if self.prior is not None and self.was_pruned else None
         own.append(
-            others.pac_bayes_kl(
-                self.problem,
-                prior=self.prior,
-                pruned_from=self.pruned.original.m if self.was_pruned else None,
-                chosen_nodes=chosen,
-                rng=self.seed,
-            )
+            others.pac_bayes_kl(self.problem, prior=self.prior, chosen_from=chosen, rng=self.seed)
         )
         if self.problem.x_test is not None:
             own += [others.maurer_pontil(self.problem), others.test_set_binomial(self.problem)]

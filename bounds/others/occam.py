@@ -71,10 +71,9 @@ def occam(
     shown = describe(problem) if description is None else description
     own, n = shown.problem, shown.problem.n
     price = shown.bits * math.log(2)
-    log_inv = -math.log(problem.delta)
+    log_inv = -math.log(problem.delta) + problem.log_price
     if form == "hoeffding":
         empirical = own.ramp
-        log_inv += problem.log_price  # gamma is among what may have been chosen
         without, reached = (
             empirical + math.sqrt((price + extra) / (2 * n)) * (1 + 4 * EPS)
             for extra in (0.0, log_inv)
@@ -86,7 +85,12 @@ def occam(
         first = own.empirical_term(zero_one=True)
     size = max(without - empirical, 0.0)
     rest = max(reached - empirical - size, 0.0)
-    inputs = {"|c|": shown.bits, "n": n, "delta": problem.delta}
+    inputs = {
+        "|c|": shown.bits,
+        "n": n,
+        "delta": problem.delta,
+        "log price": problem.log_price,
+    }
     source = "Langford, JMLR 2005; theory, section 8"
     steps = [shown.quantised.exponents[block] for block in BLOCKS]
     return Bound(
@@ -134,7 +138,8 @@ def describe(problem: Problem, precisions: Sequence[int] = PRECISIONS) -> Descri
     def value(bits: tuple[int, ...]) -> float:
         if bits not in values:
             quantised = quantise(problem.rnn, dict(zip(BLOCKS, bits)))
-            price = estimated_bits(quantised) * math.log(2) - math.log(problem.delta)
+            bits_paid = estimated_bits(quantised) * math.log(2)
+            price = bits_paid - math.log(problem.delta) + problem.log_price
             least = _risk("kl", 0, problem.n, price)
             if values and least >= min(values.values()):
                 values[bits] = least  # too long even without an error; no need to run it

@@ -41,8 +41,7 @@ def pac_bayes_kl(
     problem: Problem,
     *,
     prior: RNN | None = None,
-    pruned_from: int | None = None,
-    chosen_nodes: bool = False,
+    chosen_from: int | None = None,
     draws: int = 2000,
     group: int = 8,
     rng: np.random.Generator | int | None = 0,
@@ -54,10 +53,8 @@ def pac_bayes_kl(
     problem : Problem
     prior : RNN, optional
         w_0, with the shapes of the network: its initialisation. Zero where not given.
-    pruned_from : int, optional
-        m, where k <= m was chosen on the sample: ln(m + 1) is paid.
-    chosen_nodes : bool
-        Whether `prior` lives on nodes J that were chosen on the sample: ln C(m, k) is paid too.
+    chosen_from : int, optional
+        m, where `prior` lives on k of m nodes that were chosen on the sample: ln C(m, k) is paid.
     draws : int
         Independent draws of a network, each with `group` random training sequences; their means are
         independent, lie in [0, 1] and have the mean Psi^(Q).
@@ -73,10 +70,10 @@ def pac_bayes_kl(
         if any(getattr(prior, b).shape != getattr(rnn, b).shape for b in BLOCKS):
             raise ValueError("prior must have the shapes of the network")
         centre = {b: getattr(prior, b) for b in BLOCKS}
-    nodes = 0.0
-    if pruned_from is not None:
-        m = integer("pruned_from", pruned_from, rnn.m)
-        nodes = math.log(m + 1) + (math.log(math.comb(m, rnn.m)) if chosen_nodes else 0.0)
+    # The size k is paid for with the weights 1/((k + 1)(k + 2)), which sum to 1.
+    nodes = math.log((rnn.m + 1) * (rnn.m + 2)) + problem.log_price
+    if chosen_from is not None:
+        nodes += math.log(math.comb(integer("chosen_from", chosen_from, rnn.m), rnn.m))
 
     # sigma may depend on the sample, so pilot draws choose it; fresh draws then measure.
     pilot = max(50, draws // 20)
@@ -137,9 +134,9 @@ def pac_bayes_kl(
                 "w_0 = 0." if prior is None else "w_0 was given; it must not depend on the sample.",
             ),
             Condition(
-                "k fixed in advance",
-                True if pruned_from is not None else None,
-                "paid for." if pruned_from is not None else f"k = {rnn.m} was not paid for.",
+                "k fixed in advance, or paid for",
+                True,
+                f"k = {rnn.m} and what else was chosen were paid for with {nodes:.4g} nats.",
             ),
         ),
         (gibbs, f"sigma by block: {', '.join(f'{s:.3g}' for s in chosen.sigma.values())}."),

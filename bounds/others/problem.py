@@ -44,7 +44,9 @@ class Problem:
     size : (n, T) or None
         As if the sample had n sequences of T steps, everything measured being the same.
     log_price : float
-        Added to log(1/delta) for what was chosen on the sample, gamma among it.
+        Added to log(1/delta) for what was chosen on the sample: a preprocessing, gamma, eps. All
+        training-set bounds for a fixed margin pay it; those with measured norms are not valid
+        anyway.
     """
 
     rnn: RNN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -243,6 +244,17 @@ def test_the_label_is_valid_only_for_radii_that_were_fixed(rng):
     assert found.label.startswith("hypothesis violated")
 
 
+def test_what_was_chosen_on_the_sample_is_paid_for(rng):
+    own = problem(rng, n=300)
+    paid = replace(own, log_price=10.0)
+    for bound in (others.occam, others.pac_bayes_kl):
+        assert bound(paid).log_total > bound(own).log_total
+    hoeffding = others.occam(paid, "hoeffding", description=describe(own))
+    bits = describe(own).bits * math.log(2) + math.log(20) + 10
+    ramp = describe(own).problem.ramp
+    assert hoeffding.total == pytest.approx(ramp + math.sqrt(bits / 600), rel=1e-9)
+
+
 def test_the_occam_bounds_count_the_errors_of_the_decoded_network(rng):
     own = problem(rng, n=300)
     shown = describe(own)
@@ -307,15 +319,14 @@ def test_the_pac_bayes_bound_holds_the_exact_gibbs_error_between_its_terms(rng):
     assert abs(gibbs - found["empirical loss"].value) < 0.02
 
 
-def test_the_pac_bayes_bound_pays_for_nodes_chosen_on_the_sample(rng):
+def test_the_pac_bayes_bound_pays_for_size_and_nodes_chosen_on_the_sample(rng):
     own = problem(rng, n=500)
     free = others.pac_bayes_kl(own, rng=0)
-    paid = others.pac_bayes_kl(own, rng=0, pruned_from=60)
-    nodes = others.pac_bayes_kl(own, rng=0, pruned_from=60, chosen_nodes=True)
-    prices = [b["complexity"].inputs["price of the nodes"] for b in (free, paid, nodes)]
-    assert prices[0] == 0
-    assert prices[1] == pytest.approx(math.log(61))
-    assert prices[2] == pytest.approx(math.log(61) + math.log(math.comb(60, 3)))
+    nodes = others.pac_bayes_kl(own, rng=0, chosen_from=60)
+    prices = [b["complexity"].inputs["price of the nodes"] for b in (free, nodes)]
+    assert prices[0] == pytest.approx(math.log(4 * 5))
+    assert prices[1] == pytest.approx(math.log(4 * 5) + math.log(math.comb(60, 3)))
+    assert sum(1 / ((k + 1) * (k + 2)) for k in range(10**6)) < 1
     with pytest.raises(ValueError, match="shapes of the network"):
         others.pac_bayes_kl(own, prior=network(rng, m=2))
 

@@ -54,7 +54,7 @@ CAPTIONS = {
     "comparison": (
         "Every kind of bound as if the sample had n sequences and everything measured on it were "
         "the same; solid: valid, dashed: valid if the radii were fixed in advance, dotted: a "
-        "hypothesis is violated. Linear up to 1, logarithmic above."
+        "hypothesis is violated. Linear up to 1, logarithmic above, and cut at 10⁸."
     ),
     "nodes_for_loss": (
         "Nodes for a residual of at most 4 λN(λ): what each theorem asks for, what greedy "
