@@ -2,6 +2,9 @@ from .approximation import approximation_bound as approximation_bound
 from .approximation import approximation_error as approximation_error
 from .approximation import slack_chain as slack_chain
 from .assembly import Setting as Setting
+from .binomial import clopper_pearson as clopper_pearson
+from .binomial import upper_risk as upper_risk
+from .comparison import compare as compare
 from .complexity import chain as chain
 from .complexity import dudley as dudley
 from .complexity import massart as massart
@@ -63,6 +66,8 @@ __all__ = [
     "ball_covering",
     "chain",
     "class_cover",
+    "clopper_pearson",
+    "compare",
     "constrained_bound",
     "degrees_of_freedom",
     "degrees_of_freedom_bound",
@@ -95,5 +100,6 @@ __all__ = [
     "stratified_bound",
     "tradeoff",
     "tradeoff_order",
+    "upper_risk",
     "violated",
 ]

@@ -162,3 +162,40 @@ def test_as_a_user_runs_it(rnnbounds, tmp_path):
     assert done.stderr == ""
     assert "others.test_set_binomial" in done.stdout
     assert len(strict(tmp_path / "out.json")) > 30
+
+
+CONSTRAINED = Path(__file__).parents[2] / "models" / "row-mnist-14-constrained.safetensors"
+
+
+def test_a_class_fixed_in_advance_makes_a_bound_valid(tmp_path, monkeypatch):
+    """The committed network on images that only look like its data; nothing is fetched."""
+    from validation.experiments import images
+    from validation.experiments.constrained import constrained_bound_on
+    from validation.experiments.dataset import Dataset
+
+    rng = np.random.default_rng(1)
+    x = rng.random((300, 14, 14)).astype(np.float32)
+    y = rng.integers(0, 10, size=300)
+    asked = []
+
+    def pictures(*words: object, **options: object) -> Dataset:
+        asked.append((words, options))
+        return Dataset("pictures", x[:200], y[:200], x[200:], y[200:])
+
+    monkeypatch.setattr(images, "images", pictures)
+    run("--model", CONSTRAINED, "--data", "row-mnist-14", "--json", "out.json")
+
+    assert asked == [(("mnist", "rows"), {"halvings": 1})]
+    rows = strict(tmp_path / "out.json")
+    own = rows[0]
+    assert (own["id"], own["label"]) == ("theorem.fixed_nodes", VALID)
+    expected = constrained_bound_on(CONSTRAINED, x[:200], y[:200])
+    assert own["total"] == pytest.approx(expected.total, rel=1e-12)
+    assert {row["id"]: row["label"] for row in rows}["theorem.fixed_nodes.net_kl"] == VALID
+
+
+def test_a_class_fixed_in_advance_is_not_pruned(capsys):
+    with pytest.raises(SystemExit) as stop:
+        run("--model", CONSTRAINED, *DATA, "--nodes", "4")
+    assert stop.value.code == 2
+    assert "nodes does not go with" in capsys.readouterr().err
