@@ -1,11 +1,13 @@
 """Experiments that are killed, run on other workers, or told what does not exist."""
 
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ import pytest
 
 from pruning import RNN, save_network
 from validation.commands import main
+from validation.experiments.grid_files import EXAMPLE, KEYS
+from validation.experiments.grids import DECLARED
 from validation.experiments.store import Store
 
 ROOT = Path(__file__).parents[3]
@@ -72,6 +76,8 @@ def table(out, form="csv"):
 DYING = """
 import os, signal, sys, threading
 from validation.commands import main
+from validation.experiments.grid_files import EXAMPLE, KEYS
+from validation.experiments.grids import DECLARED
 from validation.experiments.store import Store
 
 rows, seconds = int(sys.argv[1]), float(sys.argv[2])
@@ -266,6 +272,24 @@ def test_a_network_and_data_of_ones_own_with_resampled_sequences(folder, capsys)
     assert "a seed draws 10 sequences, with replacement, to form S" in text
     main_ends("plot", "own.toml", "--format", "svg")
     assert (folder / "results" / "own-over-nodes.svg").read_text().startswith("<?xml")
+
+
+def test_the_example_of_a_method_of_ones_own_runs_as_it_is_printed(folder, capsys):
+    text = (ROOT / "results" / "README.md").read_text()
+    for name, kind in (("mine.py", "python"), ("mine.toml", "toml")):
+        [block] = re.findall(rf"```{kind}\n(# {name}\n.*?)```", text, re.DOTALL)
+        (folder / name).write_text(block)
+    (folder / "models").mkdir()
+    shutil.copy(folder / "digits-0.safetensors", folder / "models")
+    main_ends("experiment", "mine.toml", "--seeds", "1", "--workers", "1")
+    main_ends("table", "mine.toml")
+    assert "| mine.py:loudest | own | " in capsys.readouterr().out
+
+
+def test_the_experiments_are_listed_and_the_example_of_a_grid_is_complete(capsys):
+    main_ends("experiment")
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(DECLARED)
+    assert set(tomllib.loads(EXAMPLE)) | {"name", "start"} == set(KEYS)
 
 
 def main_ends(*words):
