@@ -15,13 +15,18 @@ FILES = (
     "nodes.png",
     "curves.json",
 )
-ROW_MNIST = "row-mnist-14"
+IMAGES = {
+    "row-mnist": ("mnist", "rows", 0),
+    "row-mnist-14": ("mnist", "rows", 1),
+    "pixel-mnist-14": ("mnist", "pixels", 1),
+    "row-fashion-mnist": ("fashion-mnist", "rows", 0),
+}
 
 
 def compare(
     data: Annotated[
         str,
-        typer.Option(help="digits, row-mnist-14 (fetch mnist first), or an npz file with x, y."),
+        typer.Option(help="digits, row-mnist-14 or another set of images, or an npz file."),
     ] = "digits",
     model: Annotated[
         Path | None,
@@ -174,16 +179,17 @@ def _network(dataset: Any, model: Path | None, activation: str | None) -> Any:
 
 
 def _dataset(data: str, pixels: bool, split: int) -> Any:
-    if data == ROW_MNIST:
+    if data in IMAGES:
         from validation.experiments.images import images
 
         if pixels:
-            raise ValueError("pixels is a form of the digits, it does not go with row-mnist-14")
-        return images("mnist", "rows", halvings=1)
+            raise ValueError(f"pixels is a form of the digits, it does not go with {data}")
+        name, form, halvings = IMAGES[data]
+        return images(name, form, halvings=halvings)
     from validation.commands.report import _dataset as of_report
 
     if data != "digits" and not data.endswith(".npz") and not Path(data).exists():
-        raise ValueError(f"data must be digits, {ROW_MNIST} or an npz file, got {data!r}")
+        raise ValueError(f"data must be digits, {', '.join(IMAGES)} or an npz file, got {data!r}")
     return of_report(data, pixels, split)
 
 
