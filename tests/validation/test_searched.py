@@ -102,12 +102,12 @@ def test_a_climb_goes_along_the_boundary_of_the_hypotheses(method):
     trials.begin(value, start)
     space = Space(boundary, start, projecting=True)
     with contextlib.suppress(SpentError):
-        METHODS[method](trials, space, value, np.random.default_rng(0), 3000)
+        METHODS[method](trials, space, value, np.random.default_rng(0), 300)
 
     assert trials.best is not None
     x, y = trials.best[1].raw["x"], trials.best[1].raw["y"]
     assert x * x + y * y <= 1
-    assert x + 2 * y == pytest.approx(math.sqrt(5), rel=1e-4)
+    assert x + 2 * y == pytest.approx(math.sqrt(5), rel=2e-3)
 
 
 def test_one_seed_and_a_number_of_trials_give_one_result():

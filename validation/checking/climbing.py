@@ -199,18 +199,21 @@ def _crossing(trials: Trials, between: Callable[[float], Instance], outside: flo
     """Just before the share of the way at which the hypotheses cease to be met: Illinois."""
     trials.look()
     met = trials.margin(between(0.0))
-    low, high, below, above = 0.0, 1.0, met, outside
+    # tanh: a logarithm that is very negative well inside would pull every step outwards.
+    low, high, below, above = 0.0, 1.0, math.tanh(met), math.tanh(outside)
+    side = 0
     for _ in range(ITERATIONS):
         if met > -NEAR or high - low < SMALLEST_STEP:
             break
-        part = below / (below - above) if math.isfinite(below - above) else 0.5
-        share = low + (high - low) * part
+        share = low + (high - low) * below / (below - above)
         trials.look()
         margin = trials.margin(between(share))
         if margin > 0:
-            high, above, below = share, margin, below / 2
+            high, above, below = share, math.tanh(margin), below / 2 if side > 0 else below
+            side = 1
         else:
-            low, below, above, met = share, margin, above / 2, margin
+            low, below, above = share, math.tanh(margin), above / 2 if side < 0 else above
+            met, side = margin, -1
     return low
 
 
