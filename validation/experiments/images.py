@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any
 
@@ -58,7 +59,15 @@ def images(
         title += f" at {28 >> halvings} x {28 >> halvings}"
     if permutation is not None:
         title += ", permuted"
-    return Dataset(title, x, train_y.astype(np.int64), x_test, test_y.astype(np.int64), settings)
+    return Dataset(
+        title,
+        x,
+        train_y.astype(np.int64),
+        x_test,
+        test_y.astype(np.int64),
+        settings,
+        x_bound=math.sqrt(x.shape[2]),  # pixels lie in [0, 1]
+    )
 
 
 def halve(pixels: Any) -> Any:
