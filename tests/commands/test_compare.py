@@ -125,7 +125,7 @@ def test_without_test_data_there_is_no_bound_on_them(tmp_path):
 MISTAKES = {
     "unknown data": (
         (*MODEL, "--data", "mnist"),
-        "pixel-mnist-14, row-fashion-mnist or an npz file",
+        "row-fashion-mnist or an npz file",
     ),
     "missing model": (("--model", "nothing.npz", *DATA), "nothing.npz"),
     "model is data": (("--model", "good.npz", *DATA), "good.npz"),
