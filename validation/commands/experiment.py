@@ -47,8 +47,8 @@ def experiment(
     # in the same order.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
+    from validation.experiments.declared import DECLARED, grid_named
     from validation.experiments.grid_files import read_grid
-    from validation.experiments.grids import DECLARED, grid_named
     from validation.experiments.runner import run
     from validation.experiments.store import Store
 

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pruning.baselines import METHODS
 from pruning.checks import integer
 from validation.experiments.methods import WHOLE, file_of, method_named
 from validation.experiments.networks_to_train import RECIPES
@@ -196,33 +195,6 @@ def row_key(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def grid_named(name: str, models: Path) -> Grid:
-    """Return a declared grid, its networks in the folder `models`; the error lists the known."""
-    if name not in DECLARED:
-        raise ValueError(
-            f"the experiment must be one of {', '.join(DECLARED)} or a grid file that ends in "
-            f".toml, got {name!r}"
-        )
-    declared = dict(DECLARED[name])
-    recipe = RECIPES[declared.pop("recipe")]
-    files = tuple(str(models / f"{recipe.name}-{seed}.safetensors") for seed in range(recipe.seeds))
-    training = dict(recipe.training) if recipe.start is not None and recipe.seeds > 1 else {}
-    start = {}
-    if training and recipe.start is not None:
-        start = {
-            "scale": recipe.start.scale,
-            "input_scale": recipe.start.input_scale,
-            "bias_scale": recipe.start.bias_scale,
-        }
-    return Grid(
-        name=name,
-        networks=files,
-        training=training,
-        start=start,
-        **{"data": recipe.data, "methods": tuple(METHODS), **declared},
-    )
-
-
 def _digest(path: Path) -> str:
     if not path.is_file():
         hint = ""
@@ -231,88 +203,3 @@ def _digest(path: Path) -> str:
             hint = f": run `rnnbounds train {recipe} --seed {seed}` first"
         raise ValueError(f"there is no file {path}{hint}")
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-_SMALL, _LARGE = (8, 16, 21, 32, 48), (16, 24, 32, 42, 64, 96)
-_DIGITS = {
-    "nodes": _SMALL,
-    "focus": 21,
-    "bound_sequences": 1437,
-    "lengths": (2, 4, 6),
-    "fine_tuning": {
-        "learning_rate": 1e-3, "weight_decay": 0.3, "epochs": 20, "batch_size": 32,
-    },
-}  # fmt: skip
-_ROWS = {
-    "nodes": _LARGE,
-    "focus": 42,
-    "bound_sequences": 5000,
-    "lengths": (7, 14, 21),
-    "fine_tuning": {
-        "learning_rate": 1e-3, "weight_decay": 0.01, "epochs": 3, "batch_size": 64,
-        "clip_norm": 1.0, "dtype": "float32",
-    },
-}  # fmt: skip
-_PIXELS = {
-    "nodes": (16, 32, 42, 64, 96),
-    "focus": 42,
-    "bound_sequences": 500,
-    "fine_tuning": {
-        "learning_rate": 2e-4, "epochs": 1, "batch_size": 32, "clip_norm": 1.0, "dtype": "float32",
-    },
-}  # fmt: skip
-_TEXT = {
-    "nodes": (21, 42, 64),
-    "focus": 42,
-    "fine_tuning": {
-        "learning_rate": 1e-3, "epochs": 3, "batch_size": 32, "clip_norm": 1.0, "dtype": "float32",
-    },
-}  # fmt: skip
-
-
-def _text(name: str) -> dict[str, Any]:
-    return {"loader": "windows", "name": name, "T": 35, "n": 2000}
-
-
-DECLARED: dict[str, dict[str, Any]] = {
-    "digits": {"title": "8 x 8 digits by row, tanh, 64 nodes", "recipe": "digits", **_DIGITS},
-    "digits-relu": {
-        "title": "8 x 8 digits by row, ReLU, 64 nodes",
-        "recipe": "digits-relu",
-        **_DIGITS,
-    },
-    "row-mnist": {
-        "title": "MNIST by row, ReLU, 128 nodes",
-        "recipe": "row-mnist",
-        **_ROWS,
-    },
-    "fashion-rows": {
-        "title": "Fashion-MNIST by row, ReLU, 128 nodes",
-        "recipe": "fashion-rows",
-        **_ROWS,
-    },
-    "pixel-mnist-14": {
-        "title": "MNIST by pixel at 14 x 14, ReLU from the identity, 128 nodes",
-        "recipe": "pixel-mnist-14",
-        "lengths": (49, 98, 147),
-        **_PIXELS,
-    },
-    "pixel-mnist": {
-        "title": "MNIST by pixel, ReLU from the identity, 128 nodes",
-        "recipe": "pixel-mnist",
-        "lengths": (98, 196, 392),
-        **_PIXELS,
-    },
-    "ptb": {
-        "title": "Penn Treebank by word, tanh, 128 nodes",
-        "recipe": "ptb",
-        "data": _text("ptb"),
-        **_TEXT,
-    },
-    "sotu": {
-        "title": "State of the Union addresses by word, tanh, 128 nodes",
-        "recipe": "sotu",
-        "data": _text("sotu"),
-        **_TEXT,
-    },
-}

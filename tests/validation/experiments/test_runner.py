@@ -15,8 +15,8 @@ import pytest
 
 from pruning import RNN, save_network
 from validation.commands import main
+from validation.experiments.declared import DECLARED
 from validation.experiments.grid_files import EXAMPLE, KEYS
-from validation.experiments.grids import DECLARED
 from validation.experiments.store import Store
 
 ROOT = Path(__file__).parents[3]
@@ -77,7 +77,7 @@ DYING = """
 import os, signal, sys, threading
 from validation.commands import main
 from validation.experiments.grid_files import EXAMPLE, KEYS
-from validation.experiments.grids import DECLARED
+from validation.experiments.declared import DECLARED
 from validation.experiments.store import Store
 
 rows, seconds = int(sys.argv[1]), float(sys.argv[2])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validation.experiments.grids import DECLARED, Grid, grid_named, row_key
+from validation.experiments.declared import DECLARED, grid_named
+from validation.experiments.grids import Grid, row_key
 from validation.experiments.plots import bound_curves, figures_of
 from validation.experiments.store import Store
 from validation.experiments.summaries import Results, findings
