@@ -15,13 +15,17 @@ the number of parameters that a cover pays for, and all but the count is as in s
   margins of P W_o h are those of W_o h, so that the (d_y - 1) k coordinates of P W_o, of norm at
   most R_o, name every loss.
 
-What was chosen on the data is paid for: every field that may have been, with the margin gamma and
-eps, comes with the grid that it was chosen from, and the logarithm of the product of the grids'
-sizes is added to log(1/delta).
+What was chosen on the data is paid for, and log(1/delta) grows by the price. Either every field
+that may have been chosen comes with the grid that it was chosen from, at the logarithm of the
+product of the grids' sizes: this asks for grids that were fixed before the data were seen. Or all
+settings are written out as a text, at log 96 a character (95 printable ones and an end): a
+prefix-free code over all settings whatever, which no look at the data can have influenced. What
+stays unpaid is the form of the class, that is, which settings there are.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -36,8 +40,22 @@ from bounds.relative_entropy import inverse_kl
 from bounds.terms import VALID, Bound, Condition, Term, safe_log, violated
 from bounds.upward import EPS, log_up
 from pruning.activations import activation
-from pruning.checks import fraction, integer, nonnegative, positive, probability
+from pruning.checks import choice, fraction, integer, nonnegative, positive, probability
 from pruning.rnn import RNN
+
+SETTINGS = (
+    "k",
+    "hidden",
+    "input",
+    "output",
+    "bias",
+    "data",
+    "input_rank",
+    "blocks",
+    "gamma",
+    "eps",
+    "activation",
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,10 @@ class ConstrainedClass:
         The values that a field was chosen from, fixed in advance; a field that is not named was
         fixed itself. Names that are no field of this class (``energy``, say, of a preprocessing)
         are paid for, too.
+    paid_by : str
+        ``grid``, or ``text`` for the text of all settings instead.
+    preparation : mapping
+        Settings of what is done to the inputs, which the text includes.
     """
 
     k: int
@@ -88,6 +110,8 @@ class ConstrainedClass:
     delta: float = 0.05
     activation: str = "relu"
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    paid_by: str = "grid"
+    preparation: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("k", "d_x", "T", "blocks"):
@@ -99,6 +123,7 @@ class ConstrainedClass:
         positive("gamma", self.gamma)
         positive("eps", self.eps)
         probability("delta", self.delta)
+        choice("paid_by", self.paid_by, ("grid", "text"))
         if self.k % self.blocks:
             raise ValueError(f"blocks must divide k = {self.k}, got {self.blocks}")
         for name, values in self.grid.items():
@@ -119,11 +144,20 @@ class ConstrainedClass:
     def to_json(self) -> dict[str, Any]:
         """Every field, for JSON."""
         facts = asdict(self)
-        return {**facts, "grid": {name: list(values) for name, values in self.grid.items()}}
+        facts["grid"] = {name: list(values) for name, values in self.grid.items()}
+        return {**facts, "preparation": dict(self.preparation)}
+
+    @property
+    def text(self) -> str:
+        """All settings but the task's own d_x, d_y, T and delta, in printable characters."""
+        values = [getattr(self, name) for name in SETTINGS]
+        return json.dumps([*values, self.preparation], separators=(",", ":"))
 
     @property
     def log_price(self) -> float:
-        """Logarithm of the number of settings that might have been chosen, rounded up."""
+        """What the choice of the settings adds to log(1/delta), rounded up."""
+        if self.paid_by == "text":
+            return (len(self.text) + 1) * math.log(96) * (1 + 8 * EPS)
         return math.fsum(math.log(len(values)) for values in self.grid.values()) * (1 + 8 * EPS)
 
     @property
@@ -267,9 +301,7 @@ def _standing(
 ) -> tuple[list[Condition], tuple[str, ...], str]:
     """Conditions, notes and the label."""
     inside = members.contains(rnn)
-    axes = ", ".join(f"{name} ({len(values)})" for name, values in members.grid.items())
-    paid = f"Chosen from grids fixed in advance, paid for with {members.log_price:.4g} nats"
-    paid += f": {axes}." if axes else "."
+    paid = _payment(members)
     conditions = [
         Condition(c.name, True, paid) if c.name == "gamma fixed in advance" else c
         for c in common_conditions(setting, losses, rnn.activation, paid)
@@ -281,3 +313,13 @@ def _standing(
         conditions.append(Condition("inputs in the subspace", True, detail))
     label = VALID if inside else violated("f' in the class")
     return conditions, (paid,), label
+
+
+def _payment(members: ConstrainedClass) -> str:
+    price = f"{members.log_price:.4g} nats"
+    if members.paid_by == "text":
+        return f"All settings are paid for by their text, {len(members.text)} characters: {price}."
+    axes = ", ".join(f"{name} ({len(values)})" for name, values in members.grid.items())
+    if not axes:
+        return "Nothing was chosen on the sample."
+    return f"Chosen from grids that must have been fixed in advance, paid for with {price}: {axes}."

@@ -1,5 +1,6 @@
 """Classes fixed in advance: what a cover pays for, and what the label says."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounds.constrained import ConstrainedClass, constrained_bound, margin_bound
+from bounds.constrained import SETTINGS, ConstrainedClass, constrained_bound, margin_bound
 from bounds.covering import ClassCover
 from bounds.enlarged import MARGIN, EnlargedCover, enlarged
 from bounds.lipschitz import Radii, parameter_lipschitz
@@ -176,6 +177,20 @@ def test_the_grid_is_paid_for_and_must_hold_what_was_chosen():
         replace(SMALL, grid={"gamma": ()})
     with pytest.raises(ValueError, match="blocks must divide k = 4, got 3"):
         replace(SMALL, blocks=3)
+
+
+def test_settings_that_are_written_out_cost_their_text_and_need_no_grid():
+    text = replace(SMALL, paid_by="text", preparation={"energy": 4.0})
+    # Read back, the text gives the settings: no two settings share one.
+    values = json.loads(text.text)
+    assert values[-1] == {"energy": 4.0}
+    assert [getattr(text, name) for name in SETTINGS] == values[:-1]
+    assert all(" " <= character <= "~" for character in text.text)
+    assert text.log_price >= (len(text.text) + 1) * math.log(96)
+    assert replace(text, grid={}).log_price == text.log_price
+    assert ConstrainedClass.from_json(json.loads(json.dumps(text.to_json()))).text == text.text
+    with pytest.raises(ValueError, match="paid_by must be one of grid, text, got 'hope'"):
+        replace(SMALL, paid_by="hope")
 
 
 @given(st.integers(0, 2**32), st.floats(0, 1), st.sampled_from([10**3, 10**5, 10**7]))

@@ -79,14 +79,16 @@ def compare(
         )
     comparisons, first = _comparisons(dataset, model, activation, nodes, gamma, delta)
     console = Console()
+    found = {k: [*first, *comparison.bounds()] for k, comparison in comparisons.items()}
     rows: list[dict[str, Any]] = []
-    for k, comparison in comparisons.items():
-        bounds = [*first, *comparison.bounds()]
-        for table in tables(bounds, comparison.problem):
-            console.print(table)
-        rows += to_json(bounds, comparison.problem, k)
+    for k, bounds in found.items():
+        rows += to_json(bounds, comparisons[k].problem, k)
+    # Before anything is printed: the reader of a pipe may go away.
     if json is not None:
         json.write_text(to_text(rows), "utf-8")
+    for k, bounds in found.items():
+        for table in tables(bounds, comparisons[k].problem):
+            console.print(table)
     if out is not None:
         with replaced_folder(out, FILES) as folder:
             _fill(folder, comparisons, dataset, gamma, delta)

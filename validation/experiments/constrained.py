@@ -3,8 +3,8 @@ r"""A network whose valid total is far below 1: spectral pruning, then training 
 A large network is trained without constraints, pruned spectrally in stages, and the small one is
 trained on with every weight projected back into the class of `bounds.constrained` after every few
 updates: first by the cross-entropy of its scaled outputs, then by the ramp itself. The class, the
-margin and eps come from `GRID` in `validation.experiments.constrained_training`, whose size is paid
-for. How the network was trained needs no payment: the bound holds for the whole class.
+margin and eps are paid for by their text. How the network was trained needs no payment: the bound
+holds for the whole class.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def make(
     data = data_set()
     rnn = fit(recipe, data, seed, say)
     x = recipe.preprocessing(data.x)
-    members = best_ramp(rnn, recipe.members(data.d_x, data.classes, data.T), x, data.y)
+    members = recipe.members(data.d_x, data.classes, data.T, paid_by="text")
+    members = best_ramp(rnn, members, x, data.y)
     facts = measured(rnn, members, x, data.y)
     bound = constrained_bound(rnn, members, facts["empirical_loss"], facts["n"])
     error = margins(last_predictions(rnn, recipe.preprocessing(data.x_test)), data.y_test) <= 0

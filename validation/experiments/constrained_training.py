@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -44,7 +44,8 @@ GRID: dict[str, tuple[Any, ...]] = {
     "gamma": _DECIMALS,
     "eps": _DECIMALS,
 }
-"""All settings that were tried or might have been: what was chosen among them is paid for."""
+"""All settings that were tried. The list grew while they were, so its size is no strict price: the
+committed network pays for the text of its settings instead."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,13 @@ class ConstrainedRecipe:
     preprocessing: Preprocessing = Preprocessing(4.0, True, 1.7)
 
     def members(
-        self, d_x: int, d_y: int, T: int, gamma: float = 0.01, eps: float = 0.002
+        self,
+        d_x: int,
+        d_y: int,
+        T: int,
+        gamma: float = 0.01,
+        eps: float = 0.002,
+        paid_by: str = "grid",
     ) -> ConstrainedClass:
         """The class of the bound, with a margin and an eps of the grid."""
         rank = d_x // 2 if self.preprocessing.pairs else d_x
@@ -136,6 +143,8 @@ class ConstrainedRecipe:
             eps,
             self.delta,
             grid=GRID,
+            paid_by=paid_by,
+            preparation=asdict(self.preprocessing),
         )
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bounds.assembly import Setting
+from bounds.constrained import constrained_bound
 from bounds.terms import VALID
 from pruning.losses import margins
 from pruning.rnn import RNN
@@ -121,7 +122,7 @@ def test_the_total_agrees_with_one_written_out_from_the_theory(held):
     for name, L in reach.items():
         log_number += p[name] * math.log(1 + scale * L / share[name]) + 1
         log_number += math.log(p[name] * math.log(1 + 2 * (p[name] + 1) * scale * L / share[name]))
-    price = math.log(1 / c.delta) + sum(math.log(len(values)) for values in GRID.values())
+    price = math.log(1 / c.delta) + 86 * math.log(96)
     q, target = held.facts["empirical_loss"] + c.eps, (log_number + price) / n
     low, high = q, 1.0
     for _ in range(60):
@@ -132,10 +133,13 @@ def test_the_total_agrees_with_one_written_out_from_the_theory(held):
     assert held.bound().total == pytest.approx(low + c.eps, rel=2e-3)
 
 
-def test_the_sidecar_pays_for_the_whole_grid(held):
-    stated = held.facts["class"]["grid"]
-    assert {name: tuple(values) for name, values in stated.items()} == GRID
-    assert held.members.log_price >= math.log(math.prod(len(values) for values in GRID.values()))
+def test_the_sidecar_pays_for_the_text_of_everything_that_was_chosen(held):
+    stated = held.facts["class"]
+    assert stated["paid_by"] == "text"
+    text = '[16,1.1,1.0,1.0,0.1,1.7,7,4,0.01,0.002,"relu",{"energy":4.0,"pairs":true,"data":1.7}]'
+    assert held.members.text == text
+    assert held.members.log_price >= (len(text) + 1) * math.log(96)
+    assert stated["preparation"] == held.facts["preprocessing"]
     for name in ("k", "hidden", "bias", "data", "input_rank", "blocks", "gamma", "eps"):
         assert getattr(held.members, name) in GRID[name]
     assert held.preprocessing.energy in GRID["energy"]
@@ -230,7 +234,10 @@ def test_the_page_of_results_is_what_its_numbers_say(tmp_path):
 
 def test_the_stored_network_is_the_one_of_the_study(held):
     row = json.loads((RESULTS / "constrained.json").read_text())["blocks"]
-    assert row["total"] == pytest.approx(held.facts["total"], rel=1e-9)
+    by_grid = replace(held.members, paid_by="grid")
+    bound = constrained_bound(held.rnn, by_grid, held.facts["empirical_loss"], held.facts["n"])
+    assert row["total"] == pytest.approx(bound.total, rel=1e-9)
+    assert row["total"] < held.facts["total"] < 0.25
     assert row["recipe"]["k"] == held.rnn.m
 
 
