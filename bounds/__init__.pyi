@@ -1,5 +1,6 @@
 from .approximation import approximation_bound as approximation_bound
 from .approximation import approximation_error as approximation_error
+from .approximation import local_bound as local_bound
 from .approximation import slack_chain as slack_chain
 from .assembly import Setting as Setting
 from .binomial import clopper_pearson as clopper_pearson
@@ -84,6 +85,7 @@ __all__ = [
     "largest_degrees_of_freedom",
     "leverage_scores",
     "loss_constants",
+    "local_bound",
     "margin_bound",
     "massart",
     "maurey",

@@ -2,6 +2,7 @@ from .a_priori import a_priori_bound as a_priori_bound
 from .chain import slack_chain as slack_chain
 from .choose import approximation_bound as approximation_bound
 from .global_ import global_bound as global_bound
+from .local import local_bound as local_bound
 from .measured import approximation_error as approximation_error
 from .power import power_bound as power_bound
 from .recursion import recursion_bound as recursion_bound
@@ -18,6 +19,7 @@ __all__ = [
     "approximation_bound",
     "approximation_error",
     "global_bound",
+    "local_bound",
     "power_bound",
     "recursion_bound",
     "scaled_bound",

@@ -21,6 +21,7 @@ from bounds.approximation import (
     approximation_bound,
     approximation_error,
     global_bound,
+    local_bound,
     power_bound,
     recursion_bound,
     scaled_bound,
@@ -67,6 +68,7 @@ BOUNDS = {
         ),
     ),
     "recursion": (EVERY, lambda p, x, S, w: recursion_bound(p, x, w)),
+    "local": (EVERY, lambda p, x, S, w: local_bound(p, x, w)),
     "best": (EVERY, lambda p, x, S, w: approximation_bound(p, len(w), "best", w, S)),
 }
 
