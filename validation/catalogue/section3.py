@@ -644,3 +644,66 @@ def sector(xp: Any, net: Network, x: Any, J: Any, A: Any, d: Any, *, c: Any = 1)
         M = W.T @ P @ W
     left = both.output_error[-1] - both.readout[-1]
     return xp.sqrt(mean_square(xp, left)), c * total
+
+
+def largest_slopes(xp: Any, activation: str, a: Any, b: Any) -> Any:
+    """The largest slope of s between a and b, elementwise."""
+    if activation == "tanh":
+        nearest = xp.maximum(xp.maximum(xp.minimum(a, b), -xp.maximum(a, b)), 0 * a)
+        return 1 - xp.tanh(nearest) ** 2
+    off = {"identity": 1, "relu": 0, "leaky_relu": xp.asarray(0.25)}[activation]
+    n, k = a.shape
+    rows = [
+        xp.stack(
+            [
+                xp.asarray(1.0) * (1 if bool(a[i, j] > 0) or bool(b[i, j] > 0) else off)
+                for j in range(k)
+            ]
+        )
+        for i in range(n)
+    ]
+    return xp.stack(rows)
+
+
+def local_recursion(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, slopes: Any) -> Any:
+    """Norms of e_t, and the recursion with rows scaled by slopes(xp, activation, a, b)."""
+    both = run(xp, net, x, J, A)
+    small, n, k = both.small, x.shape[0], A.shape[1]
+    states, small_states = net.states(xp, x), both.small.states(xp, x)
+    v = [xp.asarray(0.0)] * n
+    left, right = [], []
+    for t in range(1, both.T):
+        fixed = x[:, t, :] @ small.w_input.T + small.b_hidden
+        a = states[t - 1] @ both.w_rows.T + fixed
+        b = small_states[t - 1] @ small.w_hidden.T + fixed
+        delta = slopes(xp, net.activation, a, b)
+        drive = xp.linalg.vector_norm(delta * both.recurrent[t - 1], axis=1)
+        for i in range(n):
+            scaled = xp.reshape(delta[i, :], (k, 1)) * small.w_hidden
+            v[i] = spectral(xp, scaled) * v[i] + c * drive[i]
+        left.append(xp.linalg.vector_norm(both.error[t], axis=1))
+        right.append(xp.stack(v))
+    return xp.stack(left), xp.stack(right)
+
+
+@claim(
+    "approximation.local",
+    r"\|e_t\| \le v_t = \|\delta_t W_h'\|_2 v_{t-1} + \|\delta_t W_h[J,:] r_{t-1}\|, \; v_1 = 0,"
+    r"\; \delta_t = \operatorname{diag} \max s' \text{ between the pre-activations of both runs}",
+    draw(
+        net=draw.networks(),
+        x=draw.sequences(),
+        J=draw.node_sets(),
+        A=draw.matrices("m", "k"),
+        sizes={**SIZES, "m": (1, 3), "T": (2, 4), "n": (1, 2)},
+    ),
+    source=SHARPER,
+    section=SECTION,
+    label="sharper",
+    steps=(recursion,),
+    code="bounds.approximation.local_bound",
+    proof="e_t = Delta_t (W_h' e_{t-1} - W_h[J,:] r_{t-1}), Delta_t diagonal, its entries secant "
+    "slopes of s between the two pre-activations: 0 <= Delta_t <= delta_t.",
+)
+def local(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
+    return local_recursion(xp, net, x, J, A, c, largest_slopes)

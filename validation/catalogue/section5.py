@@ -99,6 +99,43 @@ def maurey(xp: Any, V: Any, p: Any, k: int, *, c: Any = 1) -> Any:
     return xp.min(xp.stack(squares)), c * (b_squared - xp.sum(x**2)) / k
 
 
+def enlarged_count(xp: Any, p: int, eps: Any, eta: Any) -> tuple[Any, Any]:
+    """Log of M = (1 + 2/(eta eps))^p, and q = (r/(1 + r))^p with r = (1 - eta) eps."""
+    r = (1 - eta) * eps
+    return p * xp.log1p(2 / (eta * eps)), (r / (1 + r)) ** p
+
+
+@claim(
+    "covering.enlarged",
+    r"\log M + N \log(1 - q) \le 0, \quad N_{\mathrm{cube}}(\epsilon) \le N \le 1 + \log(M)/q,"
+    r"\quad 1 + \log(M)/q \le e \, (1 + 1/\epsilon)^p (1 + p \log(1 + 2 (p + 1)/\epsilon))"
+    r"\text{ at } \eta = 1/(p + 1)",
+    draw(
+        p=draw.integers(1, 6),
+        eps=draw.positive(above=1e-3, below=1),
+        eta=draw.reals(2.0**-10, 1 - 2.0**-10),
+    ),
+    source="bounds.enlarged",
+    section=SECTION,
+    label="sharper",
+    steps=(ball,),
+    code="bounds.enlarged",
+    proof="N = ceil(log(M)/q) centres drawn uniformly from (1 + r) K, r = (1 - eta) eps: each of "
+    "the at most M points of an (eta eps)-net of K has its ball of radius r inside, and is missed "
+    "with probability (1 - q)^N. Fewer than one is missed on average, so some draw misses none. "
+    "The cube has no smaller cover than ceil(1/eps)^p, wherever the centres lie. Lastly "
+    "(1 + 1/p)^p <= e.",
+)
+def enlarged(xp: Any, p: int, eps: Any, eta: Any, *, c: Any = 1) -> Any:
+    log_M, q = enlarged_count(xp, p, eps, eta)
+    N = xp.ceil(c * log_M / q)
+    at, share = enlarged_count(xp, p, eps, xp.asarray(1.0) / (p + 1))
+    closed = xp.exp(xp.asarray(1.0)) * (1 + 1 / eps) ** p
+    left = [log_M + N * xp.log1p(-q), xp.ceil(1 / eps) ** p, N, 1 + at / share]
+    right = [0 * q, N, 1 + c * log_M / q, closed * (1 + at)]
+    return xp.stack(left), xp.stack(right)
+
+
 @claim(
     "covering.class_mean_square",
     r"\|f - f'\|_{n,w} \le \textstyle\sum_\theta"

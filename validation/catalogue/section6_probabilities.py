@@ -13,7 +13,7 @@ import numpy as np
 
 from ..claims import claim
 from ..instances import draw
-from .finite_classes import Classes, FiniteClass
+from .finite_classes import GRID, TOTAL, Classes, FiniteClass
 
 SECTION = "6"
 DELTAS = draw.choices(0.5, 0.5, 0.75, 0.25, 0.0625)
@@ -157,6 +157,70 @@ def net_kl(
         largest = xp.maximum(largest, value)
     right = union * log_of(xp, size) + xp.log(inner / xp.asarray(delta))
     return largest, right / n
+
+
+def at_most(xp: Any, values: Any, level: Any) -> Any:
+    """1[values <= level], elementwise."""
+    return xp.stack([xp.asarray(1.0 if bool(v <= level) else 0.0) for v in values])
+
+
+@claim(
+    "uniform.net_margin_step",
+    r"1[\mu_f \le 0] \le 1[\mu_c \le \gamma/2] \le 1[\mu_f \le \gamma]"
+    r"\text{ where } |\mu_f - \mu_c| \le \gamma/2",
+    draw(
+        f=draw.vectors("points"),
+        u=draw.vectors("points", low=-1, high=1),
+        gamma=draw.positive(),
+        sizes={"points": (1, 4)},
+    ),
+    source="bounds.constrained.margin_bound",
+    section=SECTION,
+    label="sharper",
+    code="bounds.margin_bound",
+    proof="mu_c = mu_f + u gamma/2 with |u| <= 1.",
+)
+def net_margin_step(xp: Any, f: Any, u: Any, gamma: Any, *, level: Any = 1) -> Any:
+    errs, close = at_most(xp, f, 0 * gamma), at_most(xp, f + u * gamma / 2, gamma / 2)
+    return xp.stack([errs, close]), xp.stack([close, at_most(xp, f, level * gamma)])
+
+
+@claim(
+    "uniform.net_margin",
+    r"P\bigl(P(\mu_f \le 0) > \mathrm{kl}^{-1}(P_n(\mu_f \le \gamma); (\log N(\gamma/2) +"
+    r"\log(1/\delta))/n) \text{ for some } f\bigr) \le \delta, \; \gamma = g/64 \text{ fixed}",
+    draw(
+        G=Classes("M", "points"),
+        n=draw.choices(1, 1, 1, 2, 3, 8, 32),
+        delta=DELTAS,
+        g=draw.choices(16, 2, 24),
+        sizes={"M": (1, 4), "points": (2, 4)},
+    ),
+    kind="probabilistic",
+    failure="delta",
+    source="bounds.constrained.margin_bound",
+    section=SECTION,
+    label="sharper",
+    code="bounds.margin_bound",
+    steps=(net_margin_step,),
+    proof="Chernoff for 1[mu_c <= gamma/2] at each centre, the union, and uniform.net_margin_step. "
+    "Margins are 1/2 less the values drawn. Sides: the largest one-sided "
+    "kl(P_n(mu <= gamma) || P(mu <= 0)), and (log N + log(1/delta))/n.",
+)
+def net_margin(
+    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, g: int,
+    *, union: Any = 1, level: Any = 1,
+) -> Any:  # fmt: skip
+    counts, margins, gamma = G.sample(rng, n), 0.5 - G.table, g / GRID
+    size = min(number for eps, number in G.covers if eps <= gamma / 2)
+    largest = xp.asarray(0.0)
+    for row in margins:
+        close = np.array([bool(xp.asarray(v) <= level * gamma) for v in row.tolist()])
+        seen = int(counts[close].sum())
+        true = xp.asarray(float(G.weights[row <= 0].sum() / TOTAL))
+        value = positive_kl(xp, xp.asarray(float(seen)) / n, true, seen == 0)
+        largest = xp.maximum(largest, value)
+    return largest, (union * log_of(xp, size) + confidence(xp, delta)) / n
 
 
 @claim(
