@@ -115,7 +115,10 @@ def _decided(claim: Claim, instance: Instance, arithmetic: Any, compared: Any) -
                 Conclusion.HOLDS, name, 0.0, message="the two sides are exactly equal"
             )
         return Certificate(
-            Conclusion.TIGHT, name, log_ratio, message="the two sides are exactly equal somewhere"
+            Conclusion.TIGHT,
+            name,
+            0.0 if log_ratio > 0 else log_ratio,  # the ratio's upper end; nothing is above 1 here
+            message="the two sides are exactly equal somewhere",
         )
     if relation is Relation.BELOW and claim.kind != "identity":
         return Certificate(Conclusion.HOLDS, name, log_ratio)

@@ -24,7 +24,7 @@ from .reproducer import reproducer
 from .sampled import Sample, check_acceptance, draw_sample, drawn, sampled
 
 QUICK_SECONDS = 1.0
-FULL_SECONDS = 15.0
+FULL_SECONDS = 10.0
 QUICK_DRAWS = 300
 FULL_DRAWS = 5000
 CERTIFIED = 6
@@ -49,7 +49,7 @@ def verify(
     quick : bool
         Fewer draws and a budget of 1 second.
     budget : float
-        Seconds to spend on the search (15 by default). The certificates come on top.
+        Seconds to spend on the search (10 by default). The certificates come on top.
     seed : int
         The same seed draws the same instances, as many of them as there is time for.
     instances : tuple of Instance
