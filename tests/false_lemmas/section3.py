@@ -341,3 +341,24 @@ def readout_alone(xp: Any, net: Network, x: Any, J: Any) -> Any:
     )
     both = run(xp, severed, x, J, kept)
     return norm(xp, both.output_error), norm(xp, both.readout)
+
+
+local_constant = lemmas.mutated(
+    true.local,
+    "local_constant",
+    "Equality at t = 2 where every kept node is on, or s = id.",
+    c=Fraction(49, 50),
+)
+
+
+@lemmas.claim(
+    "local_by_the_large_run",
+    true.local.statement.replace("both runs", "the large run and itself"),
+    true.local.instances,
+    why="The small run may be where s is steeper: on where the large one is off, or nearer 0.",
+)
+def local_by_the_large_run(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+    def slopes(xp: Any, activation: str, a: Any, b: Any) -> Any:
+        return true.largest_slopes(xp, activation, a, a)
+
+    return true.local_recursion(xp, net, x, J, A, 1, slopes)

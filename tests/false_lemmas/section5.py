@@ -154,3 +154,28 @@ def two_one_norm_by_spectral(xp: Any, W: Any) -> Any:
 def internal_cover_of_the_same_radius(xp: Any, X: Any, c: Any) -> Any:
     radii_of = [xp.max(xp.linalg.vector_norm(X - X[i, :], axis=1)) for i in range(X.shape[0])]
     return xp.min(xp.stack(radii_of)), xp.max(xp.linalg.vector_norm(X - c, axis=1))
+
+
+enlarged_by_fewer_draws = lemmas.mutated(
+    true.enlarged,
+    "enlarged_by_fewer_draws",
+    "Half the draws leave the root of M points of the net uncovered on average.",
+    c=Fraction(1, 2),
+)
+
+
+@lemmas.claim(
+    "enlarged_with_centres_inside",
+    r"\operatorname{vol}(K \cap (y + r K)) \ge r^p \operatorname{vol}(K), \; K = [-1, 1]^p,"
+    r"\; y \in K",
+    draw(
+        y=draw.vectors("p", low=-1, high=1),
+        r=draw.positive(above=2.0**-10, below=1),
+        sizes={"p": (1, 3)},
+    ),
+    why="At a corner of the cube only the share 2^-p of a small ball is inside.",
+)
+def enlarged_with_centres_inside(xp: Any, y: Any, r: Any) -> Any:
+    one = 0 * y + xp.asarray(1.0)
+    overlap = (xp.minimum(y + r, one) - xp.maximum(y - r, -one)) / 2
+    return r ** y.shape[0], xp.prod(overlap)

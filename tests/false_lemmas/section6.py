@@ -9,6 +9,7 @@ from planted import Lemmas
 
 from validation import draw
 from validation.catalogue import section6 as true
+from validation.catalogue import section6_probabilities as deviations
 from validation.catalogue.section6 import (
     CLASS,
     greedy_cover,
@@ -280,3 +281,28 @@ def kl_two_sided(xp: Any, rng: Any, p: Any, n: int, delta: Any) -> Any:
 def steps_are_independent(xp: Any, rng: Any, f: Any, p: Any, n: int, T: int, delta: Any) -> Any:
     values = xp.take(f, sample(xp, rng, p, n), axis=0)  # the same value at all T steps
     return f @ p - xp.sum(values) / n, hoeffding(xp, n * T, delta)
+
+
+margin_step_at_half = lemmas.mutated(
+    deviations.net_margin_step,
+    "margin_step_at_half",
+    "mu_f may be gamma and mu_c half of that.",
+    statement=r"1[\mu_c \le \gamma/2] \le 1[\mu_f \le \gamma/2]"
+    r"\text{ where } |\mu_f - \mu_c| \le \gamma/2",
+    level=Fraction(1, 2),
+)
+net_margin_without_union = lemmas.mutated(
+    deviations.net_margin,
+    "net_margin_without_union",
+    "M = 2 classifiers with one right point each: at n = 1 some one is right for certain.",
+    union=0,
+)
+net_margin_at_no_margin = lemmas.mutated(
+    deviations.net_margin,
+    "net_margin_at_no_margin",
+    "Margins near 0 are one centre, and their signs are many classifiers.",
+    statement=deviations.net_margin.statement.replace(
+        r"P_n(\mu_f \le \gamma)", r"P_n(\mu_f \le 0)"
+    ),
+    level=0,
+)

@@ -287,6 +287,8 @@ WRONG = [
     ("uniform.rademacher", {"b": Fraction(1, 2), "c": 1}),
     ("uniform.net", {"union": 0}),
     ("uniform.net_kl", {"inner": Fraction(1, 2)}),
+    ("uniform.net_margin", {"union": 0}),
+    ("uniform.net_margin", {"level": 0}),
     ("uniform.net_chain", {"union": 0}),
     ("uniform.net_chain", {"c": 1}),
     ("theorem.fixed_nodes", {"distance": 0}),

@@ -193,7 +193,7 @@ def net_margin_step(xp: Any, f: Any, u: Any, gamma: Any, *, level: Any = 1) -> A
         G=Classes("M", "points"),
         n=draw.choices(1, 1, 1, 2, 3, 8, 32),
         delta=DELTAS,
-        g=draw.choices(16, 2, 24),
+        g=draw.choices(16, 2, 128),  # at 128 one centre covers any class
         sizes={"M": (1, 4), "points": (2, 4)},
     ),
     kind="probabilistic",
