@@ -3,6 +3,15 @@ r"""Covering numbers (theory, section 5).
 All covers here are internal: their centres lie in the class, as `lipschitz.parameters` needs both
 networks in it. Radii eps are passed as logarithms, since they are compared with Lipschitz constants
 that may be 10^373; covering numbers are returned as logarithms and rounded up.
+
+`covering.maurey` is not used for classes: in the norm of its own ball it never beats the volume.
+Let W be d_out x d_in with p entries, in a Frobenius or spectral ball of radius R, and eps < R.
+||X W^T||_F is at least the norm of W for every W only where X^T X >= I (take W of rank one), so
+b^2 >= d_in; and W with d_out equal rows of norm R/sqrt(d_out) has a = sqrt(d_out) R. With x = R/eps
+> 1 Maurey's logarithm is thus at least ceil(p x^2) log(2 p), which exceeds p log(1 + 2 x). For
+p >= 2 since x^2 log 4 > log(1 + 2 x) at x = 1, and it grows faster. For p = 1 since, with j the
+integer in j - 1 < x^2 <= j, j >= 2, 2^j > 1 + 2 sqrt(j). On the inputs of a sample, with
+||X||_F far below sqrt(d_in) ||X||_2, it can be smaller.
 """
 
 from __future__ import annotations

@@ -294,6 +294,32 @@ def test_a_greedy_net_of_linear_maps_is_within_maurey(d_in, d_out, eps, seed):
     assert math.log(len(net)) <= maurey(1.0, float(np.linalg.norm(X)), eps, d_in, d_out)
 
 
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.floats(1e-3, 1e3),
+    st.one_of(st.floats(1e-6, 1 - 1e-9), st.sampled_from([1 - 1e-9, 0.5**0.5, 0.70711, 3**-0.5])),
+)
+def test_maurey_is_never_below_the_volume_in_the_norm_of_the_ball(d_in, d_out, R, share):
+    # X = I is the smallest X that keeps the norm of every W; equal rows have ||W^T||_{2,1} = a.
+    eps = share * R
+    W = np.full((d_out, d_in), R / math.sqrt(d_in * d_out))
+    a = float(np.linalg.norm(W, axis=1).sum())
+    assert np.linalg.norm(W, 2) == pytest.approx(R)
+    assert a == pytest.approx(math.sqrt(d_out) * R)
+    volume = ball_covering(d_in * d_out, eps / R)[1]
+    assert maurey(a, math.sqrt(d_in), eps, d_in, d_out) > volume
+
+
+def test_maurey_is_below_the_volume_on_a_sample_of_rank_one():
+    # In ||W X^T||_F/||X||_2 <= ||W||_F at the same eps: the rank of the inputs counts, not d_in.
+    d_in, d_out, eps = 400, 20, 0.5
+    X = np.ones((5, d_in)) / math.sqrt(5 * d_in)
+    assert np.linalg.norm(X, 2) == pytest.approx(np.linalg.norm(X))
+    on_sample = maurey(math.sqrt(d_out), float(np.linalg.norm(X)), eps, d_in, d_out)
+    assert on_sample < ball_covering(d_in * d_out, eps)[1]
+
+
 def test_maurey_beyond_floats_is_infinite():
     assert maurey(1e200, 1e200, 1e-200, 2, 2) == math.inf
 
