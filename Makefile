@@ -41,7 +41,9 @@ lint: $(VENV)/lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# One thread each, peers included: what is compared is work, not how libraries share two cores.
 bench: $(VENV)/peers
+	export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; \
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean:

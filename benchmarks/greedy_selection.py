@@ -2,7 +2,9 @@
 
 Three matrices a size: a power-law spectrum; the covariance of a random ReLU network; and one of
 half rank, where the later gains have to be told from rounding. With the identity as weight, and
-with that of a read-out. Times include the checks of the arguments.
+with that of a read-out. Times include the checks of the arguments. The limit is for one BLAS thread
+each (`make bench`): a second one makes eigh up to 1.6 times as fast and the selection hardly, and
+weighted rows at m = 1024 then come to 1.3 to 1.7 times.
 
     python benchmarks/greedy_selection.py [--repeats 5] [--sizes 256,64 1024,256 2048,512]
 """

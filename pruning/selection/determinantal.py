@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
 
-from pruning.checks import Array, Nodes, covariance, integer, positive
+from pruning.checks import Array, Nodes, integer, positive
 from pruning.selection.leverage import spectrum
 
 
@@ -40,7 +40,6 @@ def sample_determinantal(
         In increasing order; k is random.
     """
     lam = positive("lam", lam)
-    S = covariance("S", S)
     rng = np.random.default_rng(rng)
     mu, U = spectrum(S)
     chosen = rng.random(len(mu)) * (1 + lam / mu) < 1
@@ -61,13 +60,12 @@ def sample_volume(S: ArrayLike, k: int, rng: np.random.Generator | int | None = 
         0..m.
     rng : numpy Generator or seed
     """
-    S = covariance("S", S)
-    k = integer("k", k, low=0, high=len(S))
     rng = np.random.default_rng(rng)
     mu, U = spectrum(S)
+    k = integer("k", k, low=0, high=len(U))
     chosen = _choose_by_product(np.log(mu), min(k, len(mu)), rng)
     nodes = sample_projection(U, chosen, rng)
-    return fill_up(nodes, k, len(S))
+    return fill_up(nodes, k, len(U))
 
 
 def sample_projection(U: Array, chosen: NDArray[np.bool_], rng: np.random.Generator) -> Nodes:
@@ -80,7 +78,8 @@ def sample_projection(U: Array, chosen: NDArray[np.bool_], rng: np.random.Genera
     m = len(U)
     count = int(chosen.sum())
     if 2 * count > m:
-        complement = qr(U[:, chosen])[0][:, count:]
+        full = U.shape[1] == m
+        complement = U[:, ~chosen] if full else qr(U[:, chosen])[0][:, count:]
         left_out = _project(complement, rng)
         return np.setdiff1d(np.arange(m), left_out, assume_unique=True)
     return _project(U[:, chosen], rng)

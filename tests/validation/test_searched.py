@@ -18,7 +18,7 @@ from validation.checking.families import leaves, moved, snaps
 from validation.checking.sampled import draw_sample
 from validation.checking.searched import search
 from validation.checking.space import Space
-from validation.checking.trials import SpentError, Trials
+from validation.checking.trials import REACH, SpentError, Trials
 
 LONG = 1000.0  # seconds that no run here takes
 ALWAYS = {"convex", "equal_entries", "equal_rows", "period_two"}
@@ -336,3 +336,11 @@ def test_the_start_of_a_space_is_the_instance_itself(name, logarithmic):
     moved_point = space.start + 0.1
     other = space.at(moved_point)
     np.testing.assert_allclose(space.point_of(other), moved_point, atol=0.11)
+
+
+def test_a_search_does_not_climb_out_of_the_range_of_floats():
+    found = search(load_claim("covering.frobenius_in_spectral"), seconds=30, max_evaluations=1500)
+    numbers = [abs(n) for _, instance in found.worst for n in instance.numbers() if n]
+    assert numbers
+    assert max(numbers) <= REACH
+    assert min(numbers) >= 1 / REACH

@@ -28,6 +28,8 @@ CERTIFICATES = 200
 FAINT = 1e-12  # below it float64 sees nothing
 FAINT_CERTIFICATES = 40
 KEPT = 12
+# Beyond it products leave the range of floats, and a climb finds rounding and no counterexample.
+REACH = 2.0**200
 LONGEST = 10  # shares that a climb may take while it gains
 A_KIND = 3  # kept of the same sizes and discrete parts
 Progress = Callable[[float, float], None]
@@ -132,6 +134,8 @@ class Trials:
     def attempt(self, instance: Instance) -> Trial:
         """Evaluate one instance and keep it if it is good; raises as `tick`."""
         self.tick()
+        if any(n != 0 and not 1 / REACH <= abs(n) <= REACH for n in instance.numbers()):
+            return Trial(-math.inf)
         self.drawn += 1
         trial = self._measured(instance)
         if trial.value > (self.best[0] if self.best else -math.inf):

@@ -61,6 +61,10 @@ class Instance:
             {name: _decode(value) for name, value in data["raw"].items()},
         )
 
+    def numbers(self) -> list[float]:
+        """All real numbers in it."""
+        return [n for value in self.raw.values() for n in _numbers(value)]
+
     def __repr__(self) -> str:
         return f"Instance.from_json({self.to_json()!r})"
 
@@ -217,7 +221,7 @@ class Product:
 
 def complexity(instance: Instance) -> tuple[int, ...]:
     """What shrinking makes smaller, first things first: sizes, zeros, digits."""
-    numbers = [n for value in instance.raw.values() for n in _numbers(value)]
+    numbers = instance.numbers()
     return (
         sum(instance.sizes.values()),
         sum(n != 0 for n in numbers),
