@@ -15,7 +15,7 @@ $(VENV)/test: $(VENV)/core
 	$(PIP) -e '.[test,dask]'
 	touch $@
 
-$(VENV)/lint: $(VENV)/core
+$(VENV)/lint: $(VENV)/test
 	$(PIP) -e '.[lint]'
 	touch $@
 
