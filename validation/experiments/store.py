@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# One transaction: who reads, or was killed, in between must not find one table without the other.
 _SCHEMA = """
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS rows (
     key TEXT PRIMARY KEY, settings TEXT NOT NULL, result TEXT NOT NULL, seconds REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+COMMIT;
 """
 
 
@@ -57,6 +60,8 @@ class Store:
                     # A commit returns when the row is on the disk.
                     self._db.execute("PRAGMA synchronous = FULL")
                     self._db.executescript(_SCHEMA)
+                elif not self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                    raise ValueError("it holds nothing yet, run the experiment first")
                 self._db.execute("SELECT key, settings, result, seconds FROM rows LIMIT 1")
                 self._db.execute("SELECT name, value FROM facts LIMIT 1")
         except ValueError:

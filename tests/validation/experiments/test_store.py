@@ -3,9 +3,11 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from validation.experiments import store as store_module
 from validation.experiments.store import Store
 
 WRITER = """
@@ -107,3 +109,32 @@ def test_other_files_are_not_taken_for_a_store(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="cannot be written"):
         Store(tmp_path / "file" / "rows.sqlite")
+
+
+def test_a_store_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "rows.sqlite"
+    whole = store_module._SCHEMA
+    monkeypatch.setattr(store_module, "_SCHEMA", whole.replace("facts (name", "facts (,"))
+    with pytest.raises(ValueError, match="cannot be opened as a store of rows"):
+        Store(path)
+    with pytest.raises(ValueError, match="it holds nothing yet, run the experiment first"):
+        Store(path, read_only=True)
+    monkeypatch.setattr(store_module, "_SCHEMA", whole)
+    with Store(path) as store:
+        assert store.keys() == set()
+
+
+def test_a_reader_never_meets_half_a_store(tmp_path):
+    for i in range(30):
+        path = tmp_path / f"{i}.sqlite"
+        maker = threading.Thread(target=lambda path=path: Store(path).__exit__())
+        maker.start()
+        while True:
+            try:
+                with Store(path, read_only=True) as store:
+                    assert store.fact("grid") is None
+                    break
+            except ValueError as error:
+                if "run the experiment first" not in str(error):
+                    raise
+        maker.join()
