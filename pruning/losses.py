@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from pruning.checks import Array, choice, positive, real_array
 
 LOSSES = ("squared", "cross_entropy", "margin_ramp")
-LABEL_LOSSES = ("cross_entropy", "margin_ramp", "zero_one")
 
 
 def loss_values(name: str, predictions: ArrayLike, y: ArrayLike, gamma: float = 1.0) -> Array:

@@ -13,7 +13,6 @@ from .sampled_nodes import volume_nodes as volume_nodes
 from .single_weights import magnitude_weights as magnitude_weights
 from .single_weights import random_weights as random_weights
 from .spectral import spectral as spectral
-from .table import BASELINES as BASELINES
 from .table import METHODS as METHODS
 from .table import Method as Method
 from .table import prune_by as prune_by
@@ -21,7 +20,6 @@ from .taylor_nodes import taylor_nodes as taylor_nodes
 from .taylor_nodes import taylor_scores as taylor_scores
 
 __all__ = [
-    "BASELINES",
     "METHODS",
     "Method",
     "PrunedWeights",

@@ -78,10 +78,6 @@ METHODS: dict[str, Method] = {
     "small network from scratch": Method(from_scratch, takes=("data", "training"), draws="scratch"),
 }
 
-BASELINES: dict[str, Callable[..., PrunedRNN | PrunedWeights]] = {
-    name: method.call for name, method in METHODS.items()
-}
-
 
 def prune_by(
     name: str,

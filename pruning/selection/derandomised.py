@@ -70,8 +70,8 @@ def certified_nodes(S: ArrayLike, lam: float) -> NodeCertificate:
     """
     lam = positive("lam", lam)
     S = covariance("S", S)
-    mu, _ = spectrum(S)
-    nodes = determinantal_nodes(S, lam)
+    mu, U = spectrum(S)
+    nodes = determinantal_nodes(mu, U, lam)
     A = reconstruction_matrix(S, nodes, 0.0)
     return NodeCertificate(
         nodes=nodes,
@@ -82,10 +82,12 @@ def certified_nodes(S: ArrayLike, lam: float) -> NodeCertificate:
     )
 
 
-def determinantal_nodes(S: Array, lam: float) -> Nodes:
-    """Decide one node after the other so that lam |J| + L_A never grows in expectation."""
-    m = len(S)
-    mu, U = spectrum(S)
+def determinantal_nodes(mu: Array, U: Array, lam: float) -> Nodes:
+    """Decide one node after the other so that lam |J| + L_A never grows in expectation.
+
+    mu and U are those of `pruning.selection.leverage.spectrum`.
+    """
+    m = len(U)
     # T = lam S (S + lam)^{-1}: everything is undecided.
     T = np.asfortranarray((U * (lam / (1 + lam / mu))) @ U.T)
     undecided, kept = np.ones(m, dtype=bool), np.zeros(m, dtype=bool)

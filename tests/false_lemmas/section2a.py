@@ -146,7 +146,7 @@ def loss_bound_unmerged(xp: Any, F: Any, J: Any, lam: Any) -> Any:
 )
 def norm_largest_term(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     S = F @ F.T
-    nodes, tau = merged(xp, F, J, lam)
+    nodes, tau = merged(xp, F @ F.T, J, lam)
     left = xp.sum(xp.linalg.vector_norm(reconstruction(xp, S, nodes, tau), axis=0))
     return left, xp.sqrt(lam * degrees_of_freedom(xp, S, lam) * xp.max(1 / tau))
 
@@ -194,7 +194,7 @@ def reconstruction_norm_for_every_set(
     xp: Any, F: Any, J: Any, lam: Any, *, c: Any = Fraction(20, 3)
 ) -> Any:
     S = F @ F.T
-    nodes, tau = merged(xp, F, J, lam)
+    nodes, tau = merged(xp, F @ F.T, J, lam)
     left = xp.sum(reconstruction(xp, S, nodes, tau) ** 2)
     return left, c * F.shape[0] * degrees_of_freedom(xp, S, lam)
 
@@ -214,7 +214,7 @@ def reconstruction_norm_for_every_set(
 )
 def loss_without_ridge_gap(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     S = F @ F.T + lam / 4 * xp.eye(F.shape[0])
-    nodes, tau = merged(xp, F, J, lam)
+    nodes, tau = merged(xp, F @ F.T, J, lam)
     without = xp.linalg.trace(ridge_schur_complement(xp, S, nodes, 0 * tau))
     left = xp.linalg.trace(ridge_schur_complement(xp, S, nodes, tau))
     return left, without + lam * degrees_of_freedom(xp, S, lam) / 2

@@ -15,7 +15,7 @@ from typing import Any
 
 import flint
 import numpy as np
-from flint import arb, arb_mat, fmpq, fmpz
+from flint import arb, arb_mat, fmpq
 
 from .errors import Undecided, Undefined, Unsupported
 from .objects import ObjectArray
@@ -196,11 +196,6 @@ def upper(x: Any) -> float:
     return value if arb(value) >= end else math.nextafter(value, math.inf)
 
 
-def is_exactly(x: Any, y: Any) -> bool:
-    """Whether two balls are certainly the same number."""
-    return bool(x == y)
-
-
 def elementwise(name: str) -> Callable[[Any], Any]:
     """Return the method of one ball with this name, as a function."""
     method = getattr(arb, name)
@@ -210,14 +205,3 @@ def elementwise(name: str) -> Callable[[Any], Any]:
 def constant(name: str) -> Any:
     """Return pi or e to the present precision."""
     return arb.pi() if name == "pi" else arb.const_e()
-
-
-def exact_eye(rows: int, columns: int, offset: int) -> Any:
-    """Return a matrix with ones on one diagonal."""
-    entries = [int(j - i == offset) for i in range(rows) for j in range(columns)]
-    return arb_mat(rows, columns, entries)
-
-
-def as_integer(value: Any) -> Any:
-    """Convert a Python integer of any size exactly."""
-    return arb(fmpz(value))

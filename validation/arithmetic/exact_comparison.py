@@ -15,9 +15,6 @@ from .errors import Undecided, Undefined
 from .objects import ObjectArray
 from .rational import Rationals
 
-# Rational ratios are turned into floats through balls of this precision.
-RATIO_BITS = 128
-
 
 def compare_exact(cls: type[ObjectArray], left: Any, right: Any, order: str) -> Comparison:
     """Compare two arrays of one exact kind."""

@@ -16,6 +16,8 @@ MODULES = (
     "section2b",
     "section2c",
     "section3",
+    "section3_a_priori",
+    "section3_slopes",
     "section4",
     "section5",
     "section6",

@@ -9,6 +9,13 @@ from ..instances import draw
 
 SECTION = "1"
 PAPER = "F22, section 1 of the theory (reconstructed)"
+# Nonsingular, so that the textbook formula with tau = 0 has its inverse.
+SETTING = draw(
+    S=draw.covariances(nonsingular=True),
+    J=draw.node_sets(),
+    tau=draw.ridges(),
+    sizes={"k": (1, "m")},
+)
 
 
 def minor(xp: Any, S: Any, rows: Any, columns: Any) -> Any:
@@ -144,12 +151,7 @@ def output_attained(xp: Any, S: Any, J: Any, tau: Any, Z: Any) -> Any:
 @claim(
     "reconstruction.positive",
     r"0 \preceq C \preceq S",
-    draw(
-        S=draw.covariances(nonsingular=True),
-        J=draw.node_sets(),
-        tau=draw.ridges(),
-        sizes={"k": (1, "m")},
-    ),
+    SETTING,
     kind="loewner",
     source="section 1 of the theory",
     section=SECTION,
@@ -244,12 +246,7 @@ def monotone_in_tau(xp: Any, S: Any, J: Any, tau: Any, sigma: Any) -> Any:
 @claim(
     "selection.eckart_young",
     r"\sum_{j>k} \mu_j \le L_A(J)",
-    draw(
-        S=draw.covariances(nonsingular=True),
-        J=draw.node_sets(),
-        tau=draw.ridges(),
-        sizes={"k": (1, "m")},
-    ),
+    SETTING,
     source="Eckart and Young 1936; section 1 of the theory",
     section=SECTION,
     label="classic",
@@ -265,12 +262,7 @@ def eckart_young(xp: Any, S: Any, J: Any, tau: Any, *, c: Any = 1) -> Any:
 @claim(
     "selection.residual_covariance",
     r"R \preceq C, \quad R = S - A S_{J:} - S_{:J}A^T + A S_J A^T",
-    draw(
-        S=draw.covariances(nonsingular=True),
-        J=draw.node_sets(),
-        tau=draw.ridges(),
-        sizes={"k": (1, "m")},
-    ),
+    SETTING,
     kind="loewner",
     source=PAPER,
     section=SECTION,
@@ -286,12 +278,7 @@ def residual(xp: Any, S: Any, J: Any, tau: Any) -> Any:
 @claim(
     "selection.residual_identity",
     r"C = R + A I_\tau A^T",
-    draw(
-        S=draw.covariances(nonsingular=True),
-        J=draw.node_sets(),
-        tau=draw.ridges(),
-        sizes={"k": (1, "m")},
-    ),
+    SETTING,
     kind="identity",
     source=PAPER,
     section=SECTION,

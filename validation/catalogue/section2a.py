@@ -60,10 +60,10 @@ def sampled_gram(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     return G
 
 
-def merged(xp: Any, F: Any, J: Any, lam: Any) -> tuple[Any, Any]:
-    """The distinct nodes and tau_j = lam k q_j/c_j."""
-    q = leverage_distribution(xp, F @ F.T, lam)
-    counts = multiplicities(J, F.shape[0])
+def merged(xp: Any, S: Any, J: Any, lam: Any) -> tuple[Any, Any]:
+    """The distinct nodes of the multiset J and tau_j = lam k q_j/c_j."""
+    q = leverage_distribution(xp, S, lam)
+    counts = multiplicities(J, S.shape[0])
     tau = xp.stack([lam * J.shape[0] * q[j] / count for j, count in counts.items()])
     return xp.asarray(list(counts)), tau
 
@@ -81,8 +81,9 @@ EVENT = {r"\lambda_{\max}((S+\lambda)^{-1/2}(S-G)(S+\lambda)^{-1/2}) \le 3/4": e
 
 def ridge_loss(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     """C with the merged multiplicities."""
-    nodes, tau = merged(xp, F, J, lam)
-    return ridge_schur_complement(xp, F @ F.T, nodes, tau)
+    S = F @ F.T
+    nodes, tau = merged(xp, S, J, lam)
+    return ridge_schur_complement(xp, S, nodes, tau)
 
 
 @claim(
@@ -155,6 +156,6 @@ def output_loss_bound(xp: Any, F: Any, J: Any, lam: Any, Z: Any, *, c: Any = 4) 
 )
 def norm(xp: Any, F: Any, J: Any, lam: Any, *, c: Any = 2) -> Any:
     S = F @ F.T
-    nodes, tau = merged(xp, F, J, lam)
+    nodes, tau = merged(xp, S, J, lam)
     left = xp.sum(xp.linalg.vector_norm(reconstruction(xp, S, nodes, tau), axis=0))
     return left, c * xp.sqrt(lam * degrees_of_freedom(xp, S, lam) * xp.sum(1 / tau))

@@ -9,14 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ..claims import claim
 from ..instances import Network, draw
 from . import proofs
-from .section1 import reconstruction
-from .section2 import degrees_of_freedom
-from .section2a import leverage_distribution, multiplicities
+from .section1 import residual_covariance
 
 SECTION = "3"
 PAPER = "F22, section 3 of the theory (reconstructed)"
@@ -121,6 +117,12 @@ def spectral(xp: Any, W: Any) -> Any:
     return xp.linalg.matrix_norm(W, ord=2)
 
 
+def by_growth(xp: Any, both: Pair, growth: Any) -> tuple[Any, Any]:
+    """||f^ - f'||_{n,T}, and ||W_o r||_{n,T} + ||W_o'||_2 growth ||W_h[J,:] r||_{n,T}."""
+    carried = spectral(xp, both.small.w_output) * growth * norm(xp, both.recurrent)
+    return norm(xp, both.output_error), norm(xp, both.readout) + carried
+
+
 def toeplitz(xp: Any, coefficients: list[Any]) -> Any:
     """Lower triangular, coefficients[s - t] at (s, t)."""
     size = len(coefficients)
@@ -217,9 +219,7 @@ def young(xp: Any, u: Any, a: Any, w: Any, *, c: Any = 1) -> Any:
 )
 def global_(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
     both = run(xp, net, x, J, A)
-    growth = geometric(xp, spectral(xp, both.small.w_hidden), both.T)
-    carried = spectral(xp, both.small.w_output) * growth * norm(xp, both.recurrent)
-    return norm(xp, both.output_error), norm(xp, both.readout) + c * carried
+    return by_growth(xp, both, c * geometric(xp, spectral(xp, both.small.w_hidden), both.T))
 
 
 @claim(
@@ -235,8 +235,6 @@ def global_(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any
     proof="Second moments are enough: no pass over the data is needed beyond S.",
 )
 def from_covariance(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
-    from .section1 import residual_covariance
-
     both, states = run(xp, net, x, J, A), xp.concat(net.states(xp, x), axis=0)
     S = states.T @ states / states.shape[0]
     R = residual_covariance(xp, S, J, A)
@@ -259,9 +257,7 @@ def from_covariance(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
 def toeplitz_bound(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
     both = run(xp, net, x, J, A)
     kappa = spectral(xp, both.small.w_hidden)
-    growth = spectral(xp, toeplitz(xp, powers(kappa, both.T - 1)))
-    carried = spectral(xp, both.small.w_output) * growth * norm(xp, both.recurrent)
-    return norm(xp, both.output_error), norm(xp, both.readout) + c * carried
+    return by_growth(xp, both, c * spectral(xp, toeplitz(xp, powers(kappa, both.T - 1))))
 
 
 @claim(
@@ -317,9 +313,7 @@ def power_coefficients(xp: Any, W: Any, count: int) -> list[Any]:
 def power_bound(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
     both = run(xp, net, x, J, A)
     coefficients = power_coefficients(xp, both.small.w_hidden, both.T - 1)
-    growth = spectral(xp, toeplitz(xp, coefficients))
-    carried = spectral(xp, both.small.w_output) * growth * norm(xp, both.recurrent)
-    return norm(xp, both.output_error), norm(xp, both.readout) + c * carried
+    return by_growth(xp, both, c * spectral(xp, toeplitz(xp, coefficients)))
 
 
 @claim(
@@ -484,226 +478,3 @@ def trajectory(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
 )
 def lipschitz(xp: Any, net: Network, a: Any, b: Any) -> Any:
     return xp.abs(net.apply(xp, a) - net.apply(xp, b)), xp.abs(a - b)
-
-
-def states_matrix(xp: Any, net: Network, x: Any) -> Any:
-    """All h_t^i as rows, (n T, m)."""
-    return xp.concat(net.states(xp, x), axis=0)
-
-
-def leverage_reconstruction(xp: Any, S: Any, J: Any, lam: Any) -> tuple[Any, Any]:
-    """The distinct nodes of the multiset J and A with the merged tau_j = lam k q_j/c_j."""
-    q, counts = leverage_distribution(xp, S, lam), multiplicities(J, S.shape[0])
-    nodes = xp.asarray(list(counts))
-    tau = xp.stack([lam * J.shape[0] * q[j] / count for j, count in counts.items()])
-    return nodes, reconstruction(xp, S, nodes, tau)
-
-
-def sampling_event(xp: Any, net: Network, x: Any, J: Any, lam: Any) -> Any:
-    """2a's event for the S of the sample, on the side of the sample: an eigenvalue >= 0."""
-    H = states_matrix(xp, net, x)
-    rows, count = H.shape[0], J.shape[0]
-    q = leverage_distribution(xp, H.T @ H / rows, lam)
-    gram = H @ H.T / rows
-    sampled = 0 * gram
-    for j, multiplicity in multiplicities(J, H.shape[1]).items():
-        sampled = sampled + multiplicity / (count * q[j]) * xp.linalg.outer(H[:, j], H[:, j]) / rows
-    gap = 3 * (gram + lam * xp.eye(rows)) / 4 - gram + sampled
-    return xp.zeros(1), xp.linalg.eigvalsh(gap)[:1]
-
-
-def drawn_nodes_live(net: Network, x: Any, J: Any) -> bool:
-    """A node that is dead on the sample has leverage 0 and is never drawn."""
-    with np.errstate(all="ignore"):
-        H = np.concatenate([np.asarray(h) for h in net.states(np, np.asarray(x))])
-    peak = np.abs(H).max(axis=0)
-    return bool(np.isfinite(peak).all() and (peak[np.asarray(J)] > 1e-6 * max(peak.max(), 1)).all())
-
-
-A_PRIORI = draw(
-    net=draw.networks(activations=("identity", "relu", "leaky_relu", "tanh")),
-    x=draw.sequences(),
-    J=draw.multisets("m", "draws"),
-    lam=draw.positive(above=1e-6, below=1e6),
-    sizes={"m": (1, 3), "T": (1, 3), "n": (1, 2), "draws": (1, 6)},
-)
-EVENT = {r"\lambda_{\max}((S+\lambda)^{-1/2}(S-G)(S+\lambda)^{-1/2}) \le 3/4": sampling_event}
-
-
-@claim(
-    "approximation.a_priori",
-    r"\|\hat f - f'\|_{n,T} \le (\|W_o\|_2 + \|W_o'\|_2 \rho \Gamma_T(\rho\kappa)"
-    r"\|W_h[J,:]\|_2) \sqrt{4 \lambda N(\lambda)} \text{ on 2a's event}",
-    A_PRIORI,
-    hypotheses=EVENT,
-    given=drawn_nodes_live,
-    source=PAPER,
-    section=SECTION,
-    label="paper",
-    steps=(global_,),
-    code="bounds.approximation",
-    proof="approximation.global, ||Z r||^2 <= ||Z||_2^2 L_A(J) and leverage.loss_bound.",
-)
-def a_priori(xp: Any, net: Network, x: Any, J: Any, lam: Any, *, c: Any = 4) -> Any:
-    H = states_matrix(xp, net, x)
-    S = H.T @ H / H.shape[0]
-    nodes, A = leverage_reconstruction(xp, S, J, lam)
-    both = run(xp, net, x, nodes, A)
-    growth = geometric(xp, spectral(xp, both.small.w_hidden), both.T)
-    factor = spectral(xp, net.w_output) + spectral(xp, both.small.w_output) * growth * spectral(
-        xp, both.w_rows
-    )
-    return norm(xp, both.output_error), factor * xp.sqrt(c * lam * degrees_of_freedom(xp, S, lam))
-
-
-@claim(
-    "approximation.a_priori_output",
-    r"\|Z r\|_{n,T} \le \sqrt{4 \lambda} \sqrt{\min(\|Z\|_F^2, N(\lambda) \|Z\|_2^2)}"
-    r"\text{ on 2a's event}, \; Z = W_o",
-    A_PRIORI,
-    hypotheses=EVENT,
-    given=drawn_nodes_live,
-    source=PAPER,
-    section=SECTION,
-    label="paper",
-    code="bounds.approximation",
-    proof="L_B(J) <= 4 lam Tr[Z S (S + lam)^{-1} Z^T], and 0 <= S (S + lam)^{-1} <= I.",
-)
-def a_priori_output(xp: Any, net: Network, x: Any, J: Any, lam: Any, *, c: Any = 4) -> Any:
-    H = states_matrix(xp, net, x)
-    S = H.T @ H / H.shape[0]
-    nodes, A = leverage_reconstruction(xp, S, J, lam)
-    both = run(xp, net, x, nodes, A)
-    N = degrees_of_freedom(xp, S, lam)
-    size = xp.minimum(xp.sum(net.w_output**2), N * spectral(xp, net.w_output) ** 2)
-    return norm(xp, both.readout), xp.sqrt(c * lam * size)
-
-
-def sector_form(xp: Any, M: Any, d: Any) -> Any:
-    """P = Lambda (2 Lambda - M)^{-1} Lambda with Lambda = diag(sum_j |M_ij|)/2 + diag(d).
-
-    2 Lambda - M is positive definite since M is at most the diagonal of its absolute row sums.
-    """
-    Lambda = xp.eye(M.shape[0]) * (xp.sum(xp.abs(M), axis=1) / 2 + d)
-    return Lambda @ xp.linalg.solve(2 * Lambda - M, Lambda)
-
-
-@claim(
-    "approximation.sector_step",
-    r"y^T M y \le \rho^2 z^T \Lambda (2\Lambda - M)^{-1} \Lambda z, \quad y = s(a) - s(b),"
-    r"\; z = a - b, \; s \text{ nondecreasing}, \; M \succeq 0, \; 2\Lambda \succ M",
-    draw(
-        net=draw.networks(),
-        a=draw.vectors("m"),
-        b=draw.vectors("m"),
-        B=draw.matrices("q", "m"),
-        d=draw.vectors("m", low=2.0**-20),
-    ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
-    code="bounds.approximation.sector_bound",
-    proof="y_i (rho z_i - y_i) >= 0, so y^T M y <= y^T M y + 2 y^T Lambda (rho z - y); complete "
-    "the square in y.",
-)
-def sector_step(xp: Any, net: Network, a: Any, b: Any, B: Any, d: Any, *, c: Any = 1) -> Any:
-    y, z, M = net.apply(xp, a) - net.apply(xp, b), a - b, B.T @ B
-    return xp.sum(y * (M @ y)), c * xp.sum(z * (sector_form(xp, M, d) @ z))
-
-
-@claim(
-    "approximation.sector",
-    r"\|\hat f_T - f'_T - W_o r_T\|_n \le \textstyle\sum_j \rho"
-    r"\sqrt{\operatorname{Tr}[P_j Q_{T-1-j}]}, \quad M_0 = W_o'^T W_o', \;"
-    r"M_{j+1} = \rho^2 W_h'^T P_j W_h', \; Q_s = \tfrac1n \sum_i u_s u_s^T, \;"
-    r"u_s = W_h[J,:] r_s",
-    draw(
-        net=draw.networks(),
-        x=draw.sequences(),
-        J=draw.node_sets(),
-        A=draw.matrices("m", "k"),
-        d=draw.vectors("k", low=2.0**-20),
-        sizes={**SIZES, "m": (1, 3), "T": (2, 4)},
-    ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
-    steps=(split, sector_step),
-    code="bounds.approximation.sector_bound",
-    proof="Unroll as in approximation.trajectory, pass the quadratic form through every step, then "
-    "Minkowski over the lags. Lambda_j = diag(sum |M_j|)/2 + diag(d); any other is as valid.",
-)
-def sector(xp: Any, net: Network, x: Any, J: Any, A: Any, d: Any, *, c: Any = 1) -> Any:
-    both = run(xp, net, x, J, A)
-    n, W = x.shape[0], both.small.w_hidden
-    M, total = both.small.w_output.T @ both.small.w_output, xp.asarray(0.0)
-    for j in range(both.T - 1):
-        P = sector_form(xp, M, d)
-        u = both.recurrent[both.T - 2 - j]
-        total = total + xp.sqrt(xp.sum((u @ P) * u) / n)
-        M = W.T @ P @ W
-    left = both.output_error[-1] - both.readout[-1]
-    return xp.sqrt(mean_square(xp, left)), c * total
-
-
-def largest_slopes(xp: Any, activation: str, a: Any, b: Any) -> Any:
-    """The largest slope of s between a and b, elementwise."""
-    if activation == "tanh":
-        nearest = xp.maximum(xp.maximum(xp.minimum(a, b), -xp.maximum(a, b)), 0 * a)
-        return 1 - xp.tanh(nearest) ** 2
-    off = {"identity": 1, "relu": 0, "leaky_relu": xp.asarray(0.25)}[activation]
-    n, k = a.shape
-    rows = [
-        xp.stack(
-            [
-                xp.asarray(1.0) * (1 if bool(a[i, j] > 0) or bool(b[i, j] > 0) else off)
-                for j in range(k)
-            ]
-        )
-        for i in range(n)
-    ]
-    return xp.stack(rows)
-
-
-def local_recursion(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, slopes: Any) -> Any:
-    """Norms of e_t, and the recursion with rows scaled by slopes(xp, activation, a, b)."""
-    both = run(xp, net, x, J, A)
-    small, n, k = both.small, x.shape[0], A.shape[1]
-    states, small_states = net.states(xp, x), both.small.states(xp, x)
-    v = [xp.asarray(0.0)] * n
-    left, right = [], []
-    for t in range(1, both.T):
-        fixed = x[:, t, :] @ small.w_input.T + small.b_hidden
-        a = states[t - 1] @ both.w_rows.T + fixed
-        b = small_states[t - 1] @ small.w_hidden.T + fixed
-        delta = slopes(xp, net.activation, a, b)
-        drive = xp.linalg.vector_norm(delta * both.recurrent[t - 1], axis=1)
-        for i in range(n):
-            scaled = xp.reshape(delta[i, :], (k, 1)) * small.w_hidden
-            v[i] = spectral(xp, scaled) * v[i] + c * drive[i]
-        left.append(xp.linalg.vector_norm(both.error[t], axis=1))
-        right.append(xp.stack(v))
-    return xp.stack(left), xp.stack(right)
-
-
-@claim(
-    "approximation.local",
-    r"\|e_t\| \le v_t = \|\delta_t W_h'\|_2 v_{t-1} + \|\delta_t W_h[J,:] r_{t-1}\|, \; v_1 = 0,"
-    r"\; \delta_t = \operatorname{diag} \max s' \text{ between the pre-activations of both runs}",
-    draw(
-        net=draw.networks(),
-        x=draw.sequences(),
-        J=draw.node_sets(),
-        A=draw.matrices("m", "k"),
-        sizes={**SIZES, "m": (1, 3), "T": (2, 4), "n": (1, 2)},
-    ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
-    steps=(recursion,),
-    code="bounds.approximation.local_bound",
-    proof="e_t = Delta_t (W_h' e_{t-1} - W_h[J,:] r_{t-1}), Delta_t diagonal, its entries secant "
-    "slopes of s between the two pre-activations: 0 <= Delta_t <= delta_t.",
-)
-def local(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
-    return local_recursion(xp, net, x, J, A, c, largest_slopes)

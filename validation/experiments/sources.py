@@ -79,7 +79,6 @@ PTB = {
     "ptb.test.txt": "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0",
 }
 SOTU = {"sotu.txt": "75dd468d2cee720e0d28bb0907fdeabf534195c7c9465bf6663b257059a3360c"}
-SOTU_SPEECHES = 249
 
 
 def by_name(files: Mapping[str, str]) -> Callable[[list[Member]], dict[str, bytes]]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import beta
 
+from bounds.binomial import clopper_pearson
 from bounds.terms import Bound
 from bounds.tradeoffs import Tradeoff
 from validation.report.reference import Chains, factors, norms
@@ -143,20 +143,10 @@ def tradeoff(curve: Tradeoff) -> dict[str, Any]:
     }
 
 
-def clopper_pearson(successes: int, trials: int, level: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the exact two-sided interval for a probability (`others.test_set_binomial`)."""
-    tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, trials - successes + 1))
-    high = 1.0
-    if successes < trials:
-        high = float(beta.ppf(1 - tail, successes + 1, trials - successes))
-    return low, high
-
-
 def _measured(values: Measured, tests: int | None) -> dict[str, Any]:
     interval = None
     if values.accuracy is not None and tests is not None:
-        interval = list(clopper_pearson(round(values.accuracy * tests), tests))
+        interval = list(clopper_pearson(round(values.accuracy * tests), tests, 1 - CONFIDENCE))
     return {
         "test_accuracy": values.accuracy,
         "test_accuracy_interval": interval,

@@ -13,9 +13,10 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
+from bounds.binomial import clopper_pearson
 from bounds.terms import Bound, show
 from validation.report.comparison import total_shown
-from validation.report.document import clopper_pearson, settings
+from validation.report.document import CONFIDENCE, settings
 from validation.report.figures import Drawing, inline
 from validation.report.findings import percent, short_name, times
 from validation.report.reference import norms
@@ -154,7 +155,7 @@ def _losses(study: Study) -> list[dict[str, Any]]:
     def add(name: str, measured: Measured) -> None:
         interval = None
         if measured.accuracy is not None:
-            interval = clopper_pearson(round(measured.accuracy * tests), tests)
+            interval = clopper_pearson(round(measured.accuracy * tests), tests, 1 - CONFIDENCE)
         rows.append({"name": name, "measured": measured, "interval": interval})
 
     add(f"whole network, m = {reference.rnn.m}", reference.whole)

@@ -103,8 +103,6 @@ class Reference:
     need : Need
     largest_freedom : float
         The largest N(lam) that k nodes serve in `leverage.existence`.
-    lam_of_event : float
-        About the smallest lam at which the event of section 2a was verified for these nodes.
     tradeoffs : dict
         The bounds over lam, by id, and their ``order``.
     side_by_side : SideBySide or None
@@ -121,7 +119,6 @@ class Reference:
     eigenvalues: list[float]
     need: Need
     largest_freedom: float
-    lam_of_event: float
     tradeoffs: dict[str, Tradeoff]
     side_by_side: SideBySide | None
 
@@ -190,7 +187,6 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
         eigenvalues=[float(mu) for mu in spectrum(S)],
         need=_need(S),
         largest_freedom=largest_degrees_of_freedom(max(k, 1), EXISTENCE, rnn.m),
-        lam_of_event=smallest_lam(pruned[k]),
         tradeoffs=_tradeoffs(rnn, S, setting, radii_of(rnn, data)),
         side_by_side=None if data.every_step else side_by_side(settings, data, pruned[k]),
     )

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bounds.binomial import clopper_pearson
 from bounds.terms import Bound, Term
-from validation.report.document import clopper_pearson, document, to_text
+from validation.report.document import document, to_text
 from validation.report.findings import findings
 from validation.report.trials import METHODS
 
@@ -25,7 +26,7 @@ def tail(trials: int, p: Fraction, counts: range) -> Fraction:
 @given(st.integers(1, 25).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
 def test_the_interval_ends_where_the_exact_tails_are_two_and_a_half_percent(case):
     trials, successes = case
-    low, high = clopper_pearson(successes, trials)
+    low, high = clopper_pearson(successes, trials, 0.05)
     assert low <= successes / trials <= high
     if successes:
         above = tail(trials, Fraction(low), range(successes, trials + 1))
