@@ -166,13 +166,12 @@ class RNN:
     def _states(self, x: Any, dtype: str) -> Array:
         x = recurrence.time_major(x, dtype)
         h = np.empty((*x.shape[:2], self.m), dtype)
-        recurrence.run(
-            x,
-            self.w_hidden.astype(dtype, copy=False),
-            np.vstack([self.w_input.T, self.b_hidden], dtype=dtype, casting="same_kind"),
-            self.activation,
-            h,
-        )
+        w_drive = np.vstack([self.w_input.T, self.b_hidden], dtype=dtype, casting="same_kind")
+        if x.ndim == 2:
+            # A token selects a row, and take() copies an array whose rows are scattered, each time.
+            w_drive = np.ascontiguousarray(w_drive)
+        w_hidden = self.w_hidden.astype(dtype, copy=False)
+        recurrence.run(x, w_hidden, w_drive, self.activation, h)
         return h.transpose(1, 0, 2)
 
 

@@ -38,8 +38,8 @@ def train(
 
     if not name:
         for known in RECIPES.values():
-            typer.echo(f"{known.name:16} {known.title}")
-        typer.echo(f"{constrained.NAME} {constrained.TITLE}")
+            typer.echo(f"{known.name:24} {known.title}")
+        typer.echo(f"{constrained.NAME:24} {constrained.TITLE}")
         return
     if name == constrained.NAME:
         _constrained(out, seed, epochs, device, snapshot)

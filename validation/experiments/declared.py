@@ -20,6 +20,7 @@ def grid_named(name: str, models: Path) -> Grid:
     declared = dict(DECLARED[name])
     recipe = RECIPES[declared.pop("recipe")]
     files = tuple(str(models / f"{recipe.name}-{seed}.safetensors") for seed in range(recipe.seeds))
+    small = RECIPES.get(f"{recipe.name}-small")
     training = dict(recipe.training) if recipe.start is not None and recipe.seeds > 1 else {}
     start = {}
     if training and recipe.start is not None:
@@ -33,6 +34,7 @@ def grid_named(name: str, models: Path) -> Grid:
         networks=files,
         training=training,
         start=start,
+        small="" if small is None else str(models / f"{small.name}-0.safetensors"),
         **{"data": recipe.data, "methods": tuple(METHODS), **declared},
     )
 
@@ -60,16 +62,24 @@ _ROWS = {
 _PIXELS = {
     "nodes": (16, 32, 42, 64, 96),
     "focus": 42,
+    "theta": (0.5, 0.0, 1.0),
+    "tau": (1e-8, 1e-2),
     "bound_sequences": 500,
     "fine_tuning": {
-        "learning_rate": 2e-4, "epochs": 1, "batch_size": 32, "clip_norm": 1.0, "dtype": "float32",
+        "learning_rate": 2e-4, "epochs": 1, "sequences": 12_000, "batch_size": 32,
+        "clip_norm": 1.0, "dtype": "float32",
     },
 }  # fmt: skip
 _TEXT = {
     "nodes": (21, 42, 64),
     "focus": 42,
+    "theta": (0.5, 0.0, 1.0),
+    "tau": (1e-8, 1e-2),
+    "bound_sequences": 200,
+    "lengths": (9, 18, 27),
     "fine_tuning": {
-        "learning_rate": 1e-3, "epochs": 3, "batch_size": 32, "clip_norm": 1.0, "dtype": "float32",
+        "learning_rate": 1e-3, "epochs": 1, "sequences": 4000, "batch_size": 32,
+        "clip_norm": 1.0, "dtype": "float32",
     },
 }  # fmt: skip
 

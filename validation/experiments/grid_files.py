@@ -28,6 +28,7 @@ bound_sequences = 500          # the bounds beside the error on so many; 0 for n
 lengths = [4, 8]               # and over the number of steps
 fine_tuning = {learning_rate = 1e-3, epochs = 5, batch_size = 32}
 training = {learning_rate = 2e-3, epochs = 60}   # of the small network from scratch
+# small = "small.npz"          # or a file with it: focus nodes, trained already
 """
 
 
@@ -74,6 +75,8 @@ def _grid(path: Path, held: dict[str, Any]) -> Grid:
         raise ValueError(f"focus must be one of the nodes {nodes}, got {values['focus']}")
     values.setdefault("name", path.stem)
     values["data"] = _data(folder, values["data"])
+    if "small" in values:
+        values["small"] = _small(folder / values["small"], values["focus"])
     if len(files) > 1:
         values.setdefault("seeds", len(files))
     return Grid(
@@ -83,6 +86,13 @@ def _grid(path: Path, held: dict[str, Any]) -> Grid:
         nodes=nodes,
         **{"theta": (0.5,), "tau": (1e-8,), **values},
     )
+
+
+def _small(path: Path, focus: int) -> str:
+    m = load_network(path).m
+    if m != focus:
+        raise ValueError(f"small must be a network of focus = {focus} nodes, {path} has {m}")
+    return str(path)
 
 
 def _method(folder: Path, name: str) -> str:
@@ -152,4 +162,5 @@ KEYS: dict[str, Callable[[str, Any], Any]] = {
     "fine_tuning": _table,
     "training": _table,
     "start": _table,
+    "small": _text,
 }

@@ -14,8 +14,10 @@ from pruning.checks import integer
 from validation.experiments.methods import WHOLE, file_of, method_named
 from validation.experiments.networks_to_train import RECIPES
 
-ROW_VERSION = 1
-"""Raised whenever the same settings would give another result."""
+ROW_VERSION, BOUND_VERSION = 1, 2
+"""Raised whenever the same settings would give another result: scores, and bounds."""
+
+SCRATCH = "small network from scratch"
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,12 @@ class Grid:
     lengths : tuple of int
         Steps T at which the bounds are evaluated besides the full length.
     fine_tuning : mapping
-        Arguments of `pruning.train` for fine-tuning.
+        Arguments of `pruning.train` for fine-tuning; and ``sequences``, how many training sequences
+        it sees, drawn by the seed, where they are not to be all.
     training, start : mapping
         Those of the small network from scratch; without `training` it is left out.
+    small : str
+        File of a small network, of `focus` nodes, that was trained from scratch, instead.
     """
 
     name: str
@@ -68,6 +73,7 @@ class Grid:
     fine_tuning: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     start: Mapping[str, Any] = field(default_factory=dict)
+    small: str = ""
 
     @property
     def score(self) -> str:
@@ -96,7 +102,7 @@ class Grid:
                 f"{self.name}, got {self.seeds}"
             )
         used = self.networks[: self.seeds] if self.seed_is_a_network else self.networks
-        return tuple(_digest(Path(path)) for path in used)
+        return tuple(digest(Path(path)) for path in used)
 
     def network(self, seed: int) -> tuple[str, str]:
         """Return the file of a seed's network and its sha256."""
@@ -122,6 +128,10 @@ class Grid:
                     for theta in self.theta:
                         for tau in self.tau:
                             yield self._row(seed, method, self.focus, theta, tau)
+        if self.small:
+            # One training, which no draw of sequences has touched.
+            row = self._row(0, SCRATCH, self.focus) | {"small": digest(Path(self.small))}
+            yield row | {"sample": None}
 
     def _trained(self) -> Iterator[dict[str, Any]]:
         if not self.fine_tuning:
@@ -137,7 +147,7 @@ class Grid:
                     yield row | {"training": dict(self.training), "start": dict(self.start)}
 
     def _bounds(self) -> Iterator[dict[str, Any]]:
-        if not self.bound_sequences or self.score != "accuracy":
+        if not self.bound_sequences:
             return
         for seed in range(self.seeds):
             cells = [(k, None) for k in self.nodes] + [(self.focus, T) for T in self.lengths]
@@ -147,6 +157,7 @@ class Grid:
                     "T": T,
                     "sequences": self.bound_sequences,
                     **self._common(seed, "spectral", k, self.theta[0], self.tau[0]),
+                    "version": BOUND_VERSION,
                 }
 
     def _row(
@@ -178,7 +189,7 @@ class Grid:
         }
         own = file_of(method)
         if own is not None:
-            facts["method_sha256"] = _digest(Path(own))
+            facts["method_sha256"] = digest(Path(own))
         return facts
 
     @cached_property
@@ -186,7 +197,7 @@ class Grid:
         facts = dict(self.data)
         if facts["loader"] == "file":
             path = Path(facts.pop("path"))
-            facts["sha256"] = _digest(path)
+            facts["sha256"] = digest(path)
         return facts
 
 
@@ -195,7 +206,13 @@ def row_key(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _digest(path: Path) -> str:
+def is_trained(row: Mapping[str, Any]) -> bool:
+    """Whether the score of a row is that of a network that was trained at its small size."""
+    return any(word in row for word in ("fine_tuning", "training", "small"))
+
+
+def digest(path: Path) -> str:
+    """Return the sha256 of a file; the error says how a network of the recipes is made."""
     if not path.is_file():
         hint = ""
         recipe, _, seed = path.stem.rpartition("-")

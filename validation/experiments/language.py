@@ -108,7 +108,9 @@ def sampled_windows(
         "seed": seed,
         "sha256": next(iter(SOURCES[name].files.values())),
     }
-    return Dataset(f"{name} in windows of {T}", x, y, x_test, y_test, settings)
+    title = f"{name} in windows of {T}"
+    # A token stands for a one-hot vector.
+    return Dataset(title, x, y, x_test, y_test, settings, x_bound=1.0)
 
 
 def perplexity(rnn: RNN, tokens: Any, window: int | None = None, piece: int = 512) -> float:

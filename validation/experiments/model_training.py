@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import platform
@@ -95,6 +96,7 @@ def make(
         "finished": bool(log) and log[-1]["epoch"] == recipe.training["epochs"],
         "result": evaluate(recipe, rnn),
         "settings": recipe.settings(seed),
+        **_started_from(recipe, out),
         "versions": {"numpy": np.__version__, "python": platform.python_version()},
         "log": log,
     }
@@ -163,13 +165,25 @@ def _start(recipe: Recipe, data: Dataset, seed: int, models: Path) -> RNN:
     start = recipe.start.rnn(recipe.m, data.d_x, data.classes, seed)
     if not recipe.warm:
         return start
-    path = models / f"{recipe.warm}-0.safetensors"
+    path = _warm_network(recipe, models)
     if not path.exists():
         raise ValueError(
             f"{recipe.name} starts from {path}: run `rnnbounds train {recipe.warm}` first"
         )
-    warm = load_network(path)
-    return stretched(warm, recipe.stretch)
+    return stretched(load_network(path), recipe.stretch)
+
+
+def _warm_network(recipe: Recipe, models: Path) -> Path:
+    return models / f"{recipe.warm}-0.safetensors"
+
+
+def _started_from(recipe: Recipe, models: Path) -> dict[str, Any]:
+    """What the log says of the network that a training started from."""
+    path = _warm_network(recipe, models)
+    if not recipe.warm or not path.exists():
+        return {}
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"started_from": {"file": path.name, "sha256": digest}}
 
 
 def stretched(rnn: RNN, times: float) -> RNN:

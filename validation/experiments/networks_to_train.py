@@ -147,82 +147,95 @@ _TEXT = {
     "clip_norm": 1.0,
 }
 
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
-            "digits",
-            "8 x 8 digits by row, tanh, 64 nodes",
-            64,
-            5,
-            {"loader": "digits"},
-            _DIGITS,
-            Start("tanh", input_scale=8**-0.5),
-        ),
-        Recipe(
-            "digits-relu",
-            "8 x 8 digits by row, ReLU, 64 nodes",
-            64,
-            5,
-            {"loader": "digits"},
-            _DIGITS,
-            Start("relu", scale=0.9, input_scale=8**-0.5),
-        ),
-        Recipe(
-            "row-mnist",
-            "MNIST by row, ReLU, 128 nodes",
-            128,
-            5,
-            {"loader": "images", "name": "mnist", "form": "rows"},
-            _ROWS,
-            Start("relu", input_scale=28**-0.5),
-        ),
-        Recipe(
-            "fashion-rows",
-            "Fashion-MNIST by row, ReLU, 128 nodes",
-            128,
-            5,
-            {"loader": "images", "name": "fashion-mnist", "form": "rows"},
-            _ROWS,
-            Start("relu", input_scale=28**-0.5),
-        ),
-        Recipe(
-            "pixel-mnist-14",
-            "MNIST by pixel at 14 x 14, ReLU from the identity, 128 nodes",
-            128,
-            1,
-            {"loader": "images", "name": "mnist", "form": "pixels", "halvings": 1},
-            {**_PIXELS, "learning_rate": 5e-4, "epochs": 30},
-            Start("relu", input_scale=0.5, bias_scale=0.1),
-        ),
-        Recipe(
-            "pixel-mnist",
-            "MNIST by pixel, ReLU from the identity, 128 nodes; started from pixel-mnist-14",
-            128,
-            1,
-            {"loader": "images", "name": "mnist", "form": "pixels"},
-            {**_PIXELS, "learning_rate": 1.5e-4, "epochs": 8},
-            Start("relu"),
-            warm="pixel-mnist-14",
-            stretch=4.0,
-        ),
-        Recipe(
-            "ptb",
-            "Penn Treebank by word, tanh, 128 nodes, embedding tied to the read-out",
-            128,
-            1,
-            {"loader": "text", "name": "ptb"},
-            _TEXT,
-            stored="float16",
-        ),
-        Recipe(
-            "sotu",
-            "State of the Union addresses by word, tanh, 128 nodes, embedding tied to the read-out",
-            128,
-            1,
-            {"loader": "text", "name": "sotu"},
-            _TEXT,
-            stored="float16",
-        ),
+_LARGE = (
+    Recipe(
+        "digits",
+        "8 x 8 digits by row, tanh, 64 nodes",
+        64,
+        5,
+        {"loader": "digits"},
+        _DIGITS,
+        Start("tanh", input_scale=8**-0.5),
+    ),
+    Recipe(
+        "digits-relu",
+        "8 x 8 digits by row, ReLU, 64 nodes",
+        64,
+        5,
+        {"loader": "digits"},
+        _DIGITS,
+        Start("relu", scale=0.9, input_scale=8**-0.5),
+    ),
+    Recipe(
+        "row-mnist",
+        "MNIST by row, ReLU, 128 nodes",
+        128,
+        5,
+        {"loader": "images", "name": "mnist", "form": "rows"},
+        _ROWS,
+        Start("relu", input_scale=28**-0.5),
+    ),
+    Recipe(
+        "fashion-rows",
+        "Fashion-MNIST by row, ReLU, 128 nodes",
+        128,
+        5,
+        {"loader": "images", "name": "fashion-mnist", "form": "rows"},
+        _ROWS,
+        Start("relu", input_scale=28**-0.5),
+    ),
+    Recipe(
+        "pixel-mnist-14",
+        "MNIST by pixel at 14 x 14, ReLU from the identity, 128 nodes",
+        128,
+        1,
+        {"loader": "images", "name": "mnist", "form": "pixels", "halvings": 1},
+        {**_PIXELS, "learning_rate": 5e-4, "epochs": 30},
+        Start("relu", input_scale=0.5, bias_scale=0.1),
+    ),
+    Recipe(
+        "pixel-mnist",
+        "MNIST by pixel, ReLU from the identity, 128 nodes; started from the one at 14 x 14",
+        128,
+        1,
+        {"loader": "images", "name": "mnist", "form": "pixels"},
+        {**_PIXELS, "learning_rate": 1.5e-4, "epochs": 8},
+        Start("relu"),
+        warm="pixel-mnist-14",
+        stretch=4.0,
+    ),
+    Recipe(
+        "ptb",
+        "Penn Treebank by word, tanh, 128 nodes, embedding tied to the read-out",
+        128,
+        1,
+        {"loader": "text", "name": "ptb"},
+        _TEXT,
+        stored="float16",
+    ),
+    Recipe(
+        "sotu",
+        "State of the Union addresses by word, tanh, 128 nodes, embedding tied to the read-out",
+        128,
+        1,
+        {"loader": "text", "name": "sotu"},
+        {**_TEXT, "epochs": 8, "sampled_epochs": 7},
+        stored="float16",
+    ),
+)
+
+
+def small(large: Recipe, k: int) -> Recipe:
+    """Return the recipe of a network of k nodes that is trained just as the large one is."""
+    return replace(
+        large,
+        name=f"{large.name}-small",
+        title=large.title.replace(f"{large.m} nodes", f"{k} nodes, from scratch"),
+        m=k,
+        warm=f"{large.warm}-small" if large.warm else "",
     )
-}
+
+
+_SMALL = tuple(small(large, 42) for large in _LARGE if large.seeds == 1 and large.name != "sotu")
+
+RECIPES = {recipe.name: recipe for recipe in (*_LARGE, *_SMALL)}

@@ -112,7 +112,8 @@ def _task(grid: Grid, key: str, row: dict[str, Any], own_process: bool) -> Task:
     if data["loader"] == "file":
         data["path"] = str(Path(data["path"]).resolve())
     network = str(Path(grid.network(row["seed"])[0]).resolve())
-    return Task(key, row, network, data, own_process)
+    small = str(Path(grid.small).resolve()) if grid.small else ""
+    return Task(key, row, network, data, own_process, small)
 
 
 def _one_of_each_covariance(tasks: Iterable[Task]) -> list[Task]:
@@ -121,7 +122,8 @@ def _one_of_each_covariance(tasks: Iterable[Task]) -> list[Task]:
 
 
 def _needs_one(task: Task) -> bool:
-    return task.row["what"] == "score" and task.row["k"] is not None and "training" not in task.row
+    row = task.row
+    return row["what"] == "score" and row["k"] is not None and not {"training", "small"} & set(row)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from validation.experiments.grids import SCRATCH, is_trained
 from validation.experiments.methods import WHOLE, file_of, method_named
 from validation.experiments.store import Store
 
@@ -95,7 +96,7 @@ class Results:
     @property
     def fine_tuned(self) -> bool:
         """Whether a network was trained after pruning, or from scratch."""
-        return any("fine_tuning" in row or "training" in row for row in self.rows)
+        return any(is_trained(row) for row in self.rows)
 
     def scores(
         self,
@@ -130,7 +131,7 @@ class Results:
             and (row["method"], row["k"]) == (method, k)
             and row["theta"] in (None, theta)  # None for a method that has no theta
             and row["tau"] in (None, tau)
-            and ("fine_tuning" in row or "training" in row) == trained
+            and is_trained(row) == trained
         ]
         return sorted(found, key=lambda row: row["seed"])
 
@@ -210,7 +211,7 @@ def _verdict(margin: float, spread: float) -> str:
 def _after_training(results: Results) -> Iterable[str]:
     k = results.focus
     tuned = results.scores("spectral", k, trained=True)
-    scratch = results.scores("small network from scratch", k, trained=True)
+    scratch = results.scores(SCRATCH, k, trained=True)
     if tuned is None or scratch is None:
         return
     margin = tuned.mean - scratch.mean if results.larger_is_better else scratch.mean - tuned.mean

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pruning.checks import choice
+from validation.experiments.grids import is_trained
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Results, findings, matched_by, show
 
@@ -229,8 +230,7 @@ def _csv(results: Results) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*names, *blocks, "lost", *bounds, "label"])
     for row in results.rows:
-        trained = "fine_tuning" in row or "training" in row
-        cells: dict[str, Any] = {**row, "trained": "yes" if trained else ""}
+        cells: dict[str, Any] = {**row, "trained": "yes" if is_trained(row) else ""}
         cells |= row.get("parameters", {})
         line = [cells.get(name) for name in (*names, *blocks, "lost", *bounds, "label")]
         writer.writerow(["" if value is None else value for value in line])

@@ -31,7 +31,7 @@ from validation.experiments import networks_to_train
 from validation.experiments.atomic import write_atomically
 from validation.experiments.dataset import Dataset, read_file
 from validation.experiments.fetching import cache_folder
-from validation.experiments.language import corpus, perplexity, sampled_windows
+from validation.experiments.language import corpus, perplexity, sampled_windows, windows
 from validation.experiments.methods import WHOLE, method_named
 
 _BATCH_NUMBERS = 1 << 23
@@ -42,7 +42,8 @@ _BATCH_NUMBERS = 1 << 23
 class Task:
     """A row to be finished: its settings, and where what they speak of lies.
 
-    `own_process` says that the worker is a process of this run's own, and ends with it.
+    `own_process` says that the worker is a process of this run's own, and ends with it; `small` is
+    the file of the small network from scratch, if there is one.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Task:
     network: str
     data: Mapping[str, Any]
     own_process: bool = False
+    small: str = ""
 
 
 def finish(task: Task) -> tuple[str, dict[str, Any], float]:
@@ -126,16 +128,20 @@ class _Bench:
     def score(self) -> dict[str, Any]:
         row = self.row
         if row["method"] == WHOLE:
-            sizes = {name: int(w.size) for name, w in self.rnn.weights.items()}
-            return {"score": self._score(self.rnn), "parameters": sizes, "nodes": self.rnn.m}
+            return self._as_it_is(self.rnn)
+        if "small" in row:
+            small = _network(self.task.small, row["small"])
+            check_fit(small, self.data)
+            return self._as_it_is(small)
         pruned = self._pruned()
         rnn = pruned.pruned
         facts: dict[str, Any] = {}
         if "fine_tuning" in row:
             rng = self._rng("fine-tuning")
             options = {"targets": self.targets, **row["fine_tuning"]}
+            x, y = self._sequences(options.pop("sequences", None), rng)
             try:
-                rnn = fine_tune(pruned, self.data.x, self.data.y, rng, **options)
+                rnn = fine_tune(pruned, x, y, rng, **options)
             except DivergenceError as error:
                 rnn, facts["diverged"] = error.result.rnn, error.epoch
         facts |= {
@@ -147,6 +153,20 @@ class _Bench:
             total = float(np.trace(pruned.covariance))
             facts["lost"] = pruned.losses["hidden"] / total if total else 0.0
         return facts
+
+    def _as_it_is(self, rnn: RNN) -> dict[str, Any]:
+        sizes = {name: int(w.size) for name, w in rnn.weights.items()}
+        return {"score": self._score(rnn), "parameters": sizes, "nodes": rnn.m}
+
+    def _sequences(self, n: int | None, rng: np.random.Generator) -> tuple[Any, Any]:
+        """Training sequences: n of them drawn anew, or all that there are."""
+        data, spec = self.data, self.task.data
+        if n is None:
+            return data.x, data.y
+        if spec["loader"] == "windows":
+            return windows(corpus(spec["name"]).train, data.x.shape[1], n, rng)
+        drawn = np.sort(rng.choice(len(data.x), size=min(n, len(data.x)), replace=False))
+        return data.x[drawn], data.y[drawn]
 
     def bounds(self) -> dict[str, Any]:
         from bounds.approximation import approximation_bound, approximation_error

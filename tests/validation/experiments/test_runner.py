@@ -294,7 +294,7 @@ def test_the_example_of_a_method_of_ones_own_runs_as_it_is_printed(folder, capsy
 def test_the_experiments_are_listed_and_the_example_of_a_grid_is_complete(capsys):
     main_ends("experiment")
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(DECLARED)
-    assert set(tomllib.loads(EXAMPLE)) | {"name", "start"} == set(KEYS)
+    assert set(tomllib.loads(EXAMPLE)) | {"name", "start", "small"} == set(KEYS)
 
 
 def main_ends(*words):
