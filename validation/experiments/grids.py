@@ -18,6 +18,7 @@ ROW_VERSION, BOUND_VERSION = 1, 2
 """Raised whenever the same settings would give another result: scores, and bounds."""
 
 SCRATCH = "small network from scratch"
+READ_OUT = "read-out"
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Grid:
 
     def rows(self, fine_tune: bool = False) -> list[dict[str, Any]]:
         """Return the settings of every row, each once; `fine_tune` adds those after training."""
-        rows = [*self._pruned(), *self._bounds()]
+        rows = [*self._pruned(), *self._read_outs(), *self._bounds()]
         if fine_tune:
             rows += self._trained()
         return list({row_key(row): row for row in rows}.values())
@@ -145,6 +146,14 @@ class Grid:
                 elif self.training:
                     row = self._row(seed, method, self.focus)
                     yield row | {"training": dict(self.training), "start": dict(self.start)}
+
+    def _read_outs(self) -> Iterator[dict[str, Any]]:
+        """Spectral pruning of the read-out alone: the states are those of the whole network."""
+        if "spectral" not in self.methods:
+            return
+        for seed in range(self.seeds):
+            for k in self.nodes:
+                yield self._row(seed, "spectral", k) | {"what": READ_OUT}
 
     def _bounds(self) -> Iterator[dict[str, Any]]:
         if not self.bound_sequences:

@@ -123,7 +123,7 @@ def _one_of_each_covariance(tasks: Iterable[Task]) -> list[Task]:
 
 def _needs_one(task: Task) -> bool:
     row = task.row
-    return row["what"] == "score" and row["k"] is not None and not {"training", "small"} & set(row)
+    return row["what"] != "bound" and row["k"] is not None and not {"training", "small"} & set(row)
 
 
 @contextmanager

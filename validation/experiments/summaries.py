@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from validation.experiments.grids import SCRATCH, is_trained
+from validation.experiments.grids import READ_OUT, SCRATCH, is_trained
 from validation.experiments.methods import WHOLE, file_of, method_named
 from validation.experiments.store import Store
 
@@ -113,6 +113,11 @@ class Results:
         values = [row["score"] for row in self.score_rows(method, k, theta, tau, trained)]
         return None if not values or None in values else Cell(tuple(values))
 
+    def read_out(self, k: int) -> Cell | None:
+        """The score of spectral pruning where the kept nodes hold their true states."""
+        values = [row["score"] for row in self.rows if row["what"] == READ_OUT and row["k"] == k]
+        return None if not values or None in values else Cell(tuple(values))
+
     def score_rows(
         self,
         method: str,
@@ -194,8 +199,19 @@ def findings(results: Results) -> list[str]:
             f"k = {k}, before fine-tuning: spectral {show(own, results)}, the best other with as "
             f"few parameters is {name} with {show(best, results)}: {verdict}."
         )
-    sentences += _after_training(results)
-    return sentences
+    return [*sentences, *_by_the_recursion(results), *_after_training(results)]
+
+
+def _by_the_recursion(results: Results) -> Iterable[str]:
+    k = results.focus
+    whole, true = results.scores(WHOLE, None), results.read_out(k)
+    pruned = results.scores("spectral", k)
+    if whole is not None and true is not None and pruned is not None:
+        yield (
+            f"k = {k}, where it is lost: the whole network {show(whole, results)}; read out from "
+            f"the true states of the nodes that spectral keeps {show(true, results)}; with their "
+            f"own recursion {show(pruned, results)}."
+        )
 
 
 def _verdict(margin: float, spread: float) -> str:

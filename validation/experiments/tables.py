@@ -56,6 +56,10 @@ def over_nodes(results: Results) -> Table | None:
     whole = results.scores(WHOLE, None)
     if whole is not None:
         lines.append((WHOLE, "", *[show(whole, results)] * len(results.nodes)))
+    true = [results.read_out(k) for k in results.nodes]
+    if any(true):
+        name = "spectral, nodes with their true states"
+        lines.append((name, "", *(show(cell, results) for cell in true)))
     for method in results.methods:
         if any(results.score_rows(method, k) for k in results.nodes):
             texts = [show(results.scores(method, k), results) for k in results.nodes]

@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from validation.experiments import networks_to_train
 from validation.experiments.atomic import write_atomically
 from validation.experiments.dataset import Dataset, read_file
 from validation.experiments.fetching import cache_folder
+from validation.experiments.grids import READ_OUT
 from validation.experiments.language import corpus, perplexity, sampled_windows, windows
 from validation.experiments.methods import WHOLE, method_named
 
@@ -66,7 +67,7 @@ def finish(task: Task) -> tuple[str, dict[str, Any], float]:
     bench = _Bench(rnn, data, row, task)
     # A network that was pruned badly may overflow; its accuracy says enough.
     with np.errstate(all="ignore"):
-        result = bench.bounds() if row["what"] == "bound" else bench.score()
+        result = bench.result()
     return task.key, result, time.process_time() - begin
 
 
@@ -124,6 +125,23 @@ class _Bench:
     def __init__(self, rnn: RNN, data: Dataset, row: Mapping[str, Any], task: Task) -> None:
         self.rnn, self.data, self.row, self.task = rnn, data, row, task
         self.targets = "every" if data.every_step else "last"
+
+    def result(self) -> dict[str, Any]:
+        """What the row asks for."""
+        if self.row["what"] == "bound":
+            return self.bounds()
+        return self.read_out() if self.row["what"] == READ_OUT else self.score()
+
+    def read_out(self) -> dict[str, Any]:
+        """The score where the kept nodes hold their true states: the recursion has lost nothing.
+
+        It is that of the whole network with another read-out, 0 on the nodes that are not kept.
+        """
+        pruned = self._pruned()
+        assert isinstance(pruned, PrunedRNN)
+        w_output = np.zeros_like(self.rnn.w_output)
+        w_output[:, pruned.nodes] = pruned.pruned.w_output
+        return {"score": self._score(replace(self.rnn, w_output=w_output))}
 
     def score(self) -> dict[str, Any]:
         row = self.row

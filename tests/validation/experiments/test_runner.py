@@ -229,6 +229,7 @@ MISTAKES = {
     "result of a method": ({"methods": '["own.py:none"]'}, "must return a PrunedRNN"),
     "model that does not fit": ({"data": '"wide.npz"'}, "reads inputs of dimension 2"),
     "classes": ({"data": '"many.npz"'}, "predicts 2 classes, the labels of the data need 6"),
+    "small": ({"small": '"net.npz"'}, "small must be a network of focus = 2 nodes, "),
     "seeds": ({"seeds": "0"}, "seeds must be an integer from 1 to 1000, got 0"),
 }
 
@@ -270,8 +271,8 @@ def test_a_network_and_data_of_ones_own_with_resampled_sequences(folder, capsys)
         bound_sequences="20", fine_tuning="{epochs = 1}",
     )  # fmt: skip
     main_ends("experiment", "own.toml", "--workers", "1", "--finetune")
-    # A seed: whole, two methods at two k, two bounds, two methods after fine-tuning.
-    assert f"{3 * (1 + 4 + 2 + 2)} rows finished now" in capsys.readouterr().out
+    # A seed: whole, two methods at two k, two read-outs and bounds, two methods after fine-tuning.
+    assert f"{3 * (1 + 4 + 2 + 2 + 2)} rows finished now" in capsys.readouterr().out
     main_ends("table", "own.toml")
     text = capsys.readouterr().out
     assert "a seed draws 10 sequences, with replacement, to form S" in text

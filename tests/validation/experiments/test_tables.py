@@ -173,18 +173,21 @@ def test_the_figures_are_drawn_from_logarithms():
 @pytest.mark.parametrize("name", DECLARED)
 def test_a_declared_grid_is_whole(name, tmp_path):
     for seed in range(5):
-        for recipe in (name, "digits"):
+        for recipe in (name, "digits", f"{name}-small"):
             (tmp_path / f"{recipe}-{seed}.safetensors").write_bytes(b"%d" % seed)
     grid = grid_named(name, tmp_path)
     rows = grid.rows(fine_tune=True)
     assert len({row_key(row) for row in rows}) == len(rows)
     assert grid.focus in grid.nodes
+    small = [row for row in rows if "small" in row]
+    assert len(small) == (name in ("pixel-mnist-14", "pixel-mnist", "ptb"))
+    rows = [row for row in rows if "small" not in row]
     per_seed = len(rows) / grid.seeds
     assert per_seed == int(per_seed)
     assert grid.seeds == 5
     from_scratch = [row for row in rows if "training" in row]
     assert bool(from_scratch) == grid.seed_is_a_network
-    assert len(grid.with_seeds(2).rows(fine_tune=True)) == 2 * per_seed
+    assert len(grid.with_seeds(2).rows(fine_tune=True)) == 2 * per_seed + len(small)
 
 
 @given(st.sampled_from(["k", "theta", "seed", "method", "network"]))

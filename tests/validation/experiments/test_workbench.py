@@ -1,11 +1,12 @@
 """What a worker does with one row."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pruning import RNN, save_network
+from pruning import RNN, save_network, spectral_prune
 from validation.experiments import workbench
 from validation.experiments.grids import Grid, row_key
 from validation.experiments.workbench import Task, finish, warm
@@ -96,6 +97,58 @@ def test_the_score_of_the_whole_network_is_the_share_of_right_predictions(grid, 
     rnn = workbench.load_network(tmp_path / "net.npz")
     right = rnn.predictions(held["x_test"]).argmax(axis=-1) == held["y_test"]
     assert finish(task)[1]["score"] == right.mean()
+
+
+def test_with_true_states_only_the_read_out_is_pruned(grid, tmp_path):
+    [task, *_] = tasks_of(grid, seed=0, what="read-out", k=2)
+    [pruning, *_] = tasks_of(grid, seed=0, what="score", method="spectral", k=2)
+    held = np.load(tmp_path / "data.npz")
+    rnn = workbench.load_network(tmp_path / "net.npz")
+    S = workbench._covariance(rnn, workbench.read_file(tmp_path / "data.npz"), pruning.row)
+    pruned = spectral_prune(rnn, S, 2, 0.5, 1e-8 * np.trace(S) / 5)
+    h = rnn.states(held["x_test"])[..., pruned.nodes]
+    f = h @ pruned.pruned.w_output.T + rnn.b_output
+    assert finish(task)[1]["score"] == (f.argmax(axis=-1) == held["y_test"]).mean()
+
+
+def test_fine_tuning_sees_as_many_sequences_as_it_is_told(grid, monkeypatch):
+    seen = []
+
+    def spy(pruned, x, y, rng, **options):
+        seen.append((x, y, options))
+        return pruned.pruned
+
+    monkeypatch.setattr(workbench, "fine_tune", spy)
+    for n in (7, 40, 1000):
+        tuning = {**grid.fine_tuning, "sequences": n}
+        for task in tasks_of(replace(grid, fine_tuning=tuning), method="spectral"):
+            if "fine_tuning" in task.row:
+                finish(task)
+                assert len(seen[-1][0]) == len(seen[-1][1]) == min(n, 40)
+                assert "sequences" not in seen[-1][2]
+    assert len(seen) == 3 * grid.seeds
+    assert not np.array_equal(seen[0][0], seen[1][0])  # every seed draws its own
+
+
+def test_a_small_network_that_was_trained_already_is_scored_as_it_is(grid, tmp_path):
+    rng = np.random.default_rng(1)
+    small = RNN(
+        rng.normal(size=(2, 2)) / 2, rng.normal(size=(2, 2)), rng.normal(size=2),
+        rng.normal(size=(3, 2)), rng.normal(size=3), "tanh",
+    )  # fmt: skip
+    save_network(tmp_path / "small.npz", small)
+    rows = [
+        row for row in replace(grid, small=str(tmp_path / "small.npz")).rows() if "small" in row
+    ]
+    assert len(rows) == 1
+    [row] = rows
+    task = Task("key", row, grid.network(0)[0], grid.data, small=str(tmp_path / "small.npz"))
+    held = np.load(tmp_path / "data.npz")
+    right = small.predictions(held["x_test"]).argmax(axis=-1) == held["y_test"]
+    result = finish(task)[1]
+    assert result["score"] == right.mean()
+    assert result["nodes"] == 2
+    assert sum(result["parameters"].values()) == 4 + 4 + 2 + 6 + 3
 
 
 def test_the_bounds_lie_above_the_error_that_they_bound(grid):
