@@ -59,16 +59,16 @@ _ROWS = {
         "clip_norm": 1.0, "dtype": "float32",
     },
 }  # fmt: skip
-_PIXELS = {
+_PIXELS: dict[str, Any] = {
     "nodes": (16, 32, 42, 64, 96),
     "focus": 42,
     "theta": (0.5, 0.0, 1.0),
     "tau": (1e-8, 1e-2),
     "bound_sequences": 500,
     "fine_tuning": {
-        "learning_rate": 2e-4, "epochs": 1, "sequences": 12_000, "batch_size": 32,
-        "clip_norm": 1.0, "dtype": "float32",
+        "learning_rate": 2e-4, "epochs": 3, "batch_size": 32, "clip_norm": 1.0, "dtype": "float32",
     },
+    "fine_tuning_seeds": 2,
 }  # fmt: skip
 _TEXT = {
     "nodes": (21, 42, 64),
@@ -81,6 +81,7 @@ _TEXT = {
         "learning_rate": 1e-3, "epochs": 1, "sequences": 4000, "batch_size": 32,
         "clip_norm": 1.0, "dtype": "float32",
     },
+    "fine_tuning_seeds": 2,
 }  # fmt: skip
 
 
@@ -116,6 +117,11 @@ DECLARED: dict[str, dict[str, Any]] = {
         "recipe": "pixel-mnist",
         "lengths": (98, 196, 392),
         **_PIXELS,
+        "fine_tuning": {
+            **_PIXELS["fine_tuning"],
+            "learning_rate": 5e-5,
+            "sequences": 15_000,
+        },
     },
     "ptb": {
         "title": "Penn Treebank by word, tanh, 128 nodes",

@@ -26,7 +26,8 @@ seeds = 5
 sample = 1000                  # with one network: the sequences that a seed draws to form S
 bound_sequences = 500          # the bounds beside the error on so many; 0 for none
 lengths = [4, 8]               # and over the number of steps
-fine_tuning = {learning_rate = 1e-3, epochs = 5, batch_size = 32}
+fine_tuning = {learning_rate = 1e-3, epochs = 5, batch_size = 32}   # sequences = 1000: on so many
+fine_tuning_seeds = 2          # fine-tuning only for the first two seeds
 training = {learning_rate = 2e-3, epochs = 60}   # of the small network from scratch
 # small = "small.npz"          # or a file with it: focus nodes, trained already
 """
@@ -160,6 +161,7 @@ KEYS: dict[str, Callable[[str, Any], Any]] = {
     "bound_sequences": lambda key, value: integer(key, value, 0),
     "lengths": lambda key, value: tuple(integer(key, T, 1) for T in _list(key, value)),
     "fine_tuning": _table,
+    "fine_tuning_seeds": lambda key, value: integer(key, value, 1),
     "training": _table,
     "start": _table,
     "small": _text,

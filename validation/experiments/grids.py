@@ -52,6 +52,8 @@ class Grid:
     fine_tuning : mapping
         Arguments of `pruning.train` for fine-tuning; and ``sequences``, how many training sequences
         it sees, drawn by the seed, where they are not to be all.
+    fine_tuning_seeds : int or None
+        Fine-tuning only for the first so many seeds; None for all.
     training, start : mapping
         Those of the small network from scratch; without `training` it is left out.
     small : str
@@ -72,6 +74,7 @@ class Grid:
     bound_sequences: int = 0
     lengths: tuple[int, ...] = ()
     fine_tuning: Mapping[str, Any] = field(default_factory=dict)
+    fine_tuning_seeds: int | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     start: Mapping[str, Any] = field(default_factory=dict)
     small: str = ""
@@ -137,7 +140,7 @@ class Grid:
     def _trained(self) -> Iterator[dict[str, Any]]:
         if not self.fine_tuning:
             raise ValueError(f"{self.name} declares no fine_tuning")
-        for seed in range(self.seeds):
+        for seed in range(self.seeds)[: self.fine_tuning_seeds]:
             for method in self.methods:
                 takes = method_named(method).takes
                 if "training" not in takes:

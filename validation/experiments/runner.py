@@ -100,6 +100,7 @@ def declare(grid: Grid, store: Store, fine_tune: bool = False) -> dict[str, dict
         "seed_is_a_network": grid.seed_is_a_network,
         "sample": grid.sample,
         "fine_tuning": dict(grid.fine_tuning),
+        "fine_tuning_seeds": grid.fine_tuning_seeds,
         "training": dict(grid.training),
         "keys": list(rows),
     }

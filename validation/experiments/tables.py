@@ -182,6 +182,9 @@ def _caption(results: Results) -> str:
         f"{facts['title']}. Mean and standard deviation over {facts['seeds']} seeds: {seed}. "
         f"theta = {facts['theta'][0]:g} and tau = {facts['tau'][0]:g} Tr S/m where not said."
     )
+    few = facts.get("fine_tuning_seeds")
+    if results.fine_tuned and few is not None and few < facts["seeds"]:
+        text += f" After fine-tuning over {few} seeds."
     if results.missing:
         text += f" {results.missing} of {len(facts['keys'])} rows are not finished."
     return text

@@ -182,6 +182,11 @@ def test_a_declared_grid_is_whole(name, tmp_path):
     small = [row for row in rows if "small" in row]
     assert len(small) == (name in ("pixel-mnist-14", "pixel-mnist", "ptb"))
     rows = [row for row in rows if "small" not in row]
+    if grid.fine_tuning_seeds is not None:
+        tuned = [row for row in rows if "fine_tuning" in row]
+        assert {row["seed"] for row in tuned} == set(range(grid.fine_tuning_seeds))
+        rows = [row for row in rows if row not in tuned]
+        small += [row for row in tuned if row["seed"] < 2]
     per_seed = len(rows) / grid.seeds
     assert per_seed == int(per_seed)
     assert grid.seeds == 5
