@@ -46,20 +46,23 @@ class Method:
     draws : str
         Methods with the same word here draw the same nodes from the same rng; empty where nothing
         is drawn.
+    in_paper : bool
+        Whether the paper compares spectral pruning with it.
     """
 
     call: Callable[..., PrunedRNN | PrunedWeights]
     matched: str = BY_NODES
     takes: tuple[str, ...] = ()
     draws: str = ""
+    in_paper: bool = False
 
 
 METHODS: dict[str, Method] = {
     "spectral": Method(spectral, takes=("theta", "tau")),
-    "spectral, no reconstruction": Method(no_reconstruction, takes=("theta", "tau")),
-    "random nodes": Method(random_nodes, takes=("tau",), draws="nodes"),
+    "spectral, no reconstruction": Method(no_reconstruction, takes=("theta", "tau"), in_paper=True),
+    "random nodes": Method(random_nodes, takes=("tau",), draws="nodes", in_paper=True),
     "random nodes, no reconstruction": Method(
-        partial(random_nodes, reconstruct=False), draws="nodes"
+        partial(random_nodes, reconstruct=False), draws="nodes", in_paper=True
     ),
     "magnitude nodes": Method(magnitude_nodes),
     "Taylor nodes": Method(taylor_nodes, takes=("data",), draws="sequences"),
@@ -67,15 +70,17 @@ METHODS: dict[str, Method] = {
     "leverage scores": Method(leverage_nodes, takes=("tau",), draws="leverage"),
     "determinantal": Method(determinantal_nodes, takes=("tau",), draws="determinantal"),
     "volume": Method(volume_nodes, takes=("tau",), draws="volume"),
-    "random weights": Method(random_weights, BY_PARAMETERS, draws="weights"),
-    "magnitude weights": Method(magnitude_weights, BY_PARAMETERS),
+    "random weights": Method(random_weights, BY_PARAMETERS, draws="weights", in_paper=True),
+    "magnitude weights": Method(magnitude_weights, BY_PARAMETERS, in_paper=True),
     "random weights of W_h": Method(
         partial(random_weights, blocks="w_hidden"), BY_W_HIDDEN, draws="weights"
     ),
     "magnitude weights of W_h": Method(partial(magnitude_weights, blocks="w_hidden"), BY_W_HIDDEN),
-    "columns of W_h": Method(columns, BY_W_HIDDEN),
-    "low rank W_h": Method(low_rank, BY_W_HIDDEN),
-    "small network from scratch": Method(from_scratch, takes=("data", "training"), draws="scratch"),
+    "columns of W_h": Method(columns, BY_W_HIDDEN, in_paper=True),
+    "low rank W_h": Method(low_rank, BY_W_HIDDEN, in_paper=True),
+    "small network from scratch": Method(
+        from_scratch, takes=("data", "training"), draws="scratch", in_paper=True
+    ),
 }
 
 

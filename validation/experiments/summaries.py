@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -184,21 +185,87 @@ def matched_by(method: str) -> str:
     return "own" if file_of(method) is not None else method_named(method).matched
 
 
+@dataclass(frozen=True)
+class Lead:
+    """By how much spectral pruning is better than another method; less than 0 where it is worse.
+
+    Attributes
+    ----------
+    rival : str
+    score : Cell
+        That of the rival.
+    seedwise : Cell or None
+        The lead of every seed, where both have the same seeds.
+    margin : float
+        The lead of the means.
+    deviations : float or None
+        The same in the larger of the two standard deviations, infinite where both are 0; None for
+        one seed, which has no deviation.
+    """
+
+    rival: str
+    score: Cell
+    seedwise: Cell | None
+    margin: float
+    deviations: float | None
+
+
+def lead(results: Results, k: int, in_paper: bool = False) -> Lead | None:
+    """Compare spectral pruning with the best other method with as few parameters.
+
+    `in_paper` leaves only the methods that the paper compares with. None without rows.
+    """
+    own = results.scores("spectral", k)
+    rivals = [pair for pair in results.rivals(k) if not in_paper or _in_paper(pair[0])]
+    if own is None or not rivals:
+        return None
+    name, other = rivals[0]
+    sign = 1 if results.larger_is_better else -1
+    margin, spread = sign * (own.mean - other.mean), max(own.deviation, other.deviation)
+    deviations = None
+    if len(own.values) > 1:
+        deviations = margin / spread if spread else math.copysign(math.inf, margin) * (margin != 0)
+    seedwise = None
+    if len(own.values) == len(other.values):
+        seedwise = Cell(tuple(sign * (a - b) for a, b in zip(own.values, other.values)))
+    return Lead(name, other, seedwise, margin, deviations)
+
+
+_LEADS = (
+    "better by more than two standard deviations",
+    "better by less than two standard deviations",
+    "better, by one seed,",
+    "not better",
+)
+
+
+def _how_much(found: Lead) -> str:
+    if found.margin <= 0:
+        return _LEADS[3]
+    if found.deviations is None:
+        return _LEADS[2]
+    return _LEADS[0] if found.deviations > 2 else _LEADS[1]
+
+
+def _in_paper(method: str) -> bool:
+    return file_of(method) is None and method_named(method).in_paper
+
+
 def findings(results: Results) -> list[str]:
     """Return in sentences how spectral pruning compares with the methods of no more parameters."""
     sentences = []
-    for k in results.nodes:
-        own, rivals = results.scores("spectral", k), results.rivals(k)
-        if own is None or not rivals:
-            continue
-        name, best = rivals[0]
-        margin = own.mean - best.mean if results.larger_is_better else best.mean - own.mean
-        spread = max(own.deviation, best.deviation)
-        verdict = _verdict(margin, spread)
-        sentences.append(
-            f"k = {k}, before fine-tuning: spectral {show(own, results)}, the best other with as "
-            f"few parameters is {name} with {show(best, results)}: {verdict}."
-        )
+    for in_paper, others in ((False, "other method"), (True, "of the paper's other methods")):
+        groups: dict[str, list[str]] = {words: [] for words in _LEADS}
+        for k in results.nodes:
+            found = lead(results, k, in_paper)
+            if found is not None:
+                groups.setdefault(_how_much(found), []).append(str(k))
+        said = [f"{words} at k = {', '.join(ks)}" for words, ks in groups.items() if ks]
+        if said:
+            sentences.append(
+                f"Before fine-tuning, spectral against the best {others} with as few parameters: "
+                f"{'; '.join(said)}."
+            )
     return [*sentences, *_by_the_recursion(results), *_after_training(results)]
 
 
@@ -212,16 +279,6 @@ def _by_the_recursion(results: Results) -> Iterable[str]:
             f"the true states of the nodes that spectral keeps {show(true, results)}; with their "
             f"own recursion {show(pruned, results)}."
         )
-
-
-def _verdict(margin: float, spread: float) -> str:
-    if margin <= 0:
-        return "spectral is not the best"
-    if spread == 0:
-        return "spectral is best, with nothing to say about the deviation"
-    if margin > 2 * spread:
-        return "spectral is best by more than two standard deviations"
-    return f"spectral is best by {margin / spread:.1f} standard deviations, not by two"
 
 
 def _after_training(results: Results) -> Iterable[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from pruning.checks import choice
 from validation.experiments.grids import is_trained
 from validation.experiments.methods import WHOLE
-from validation.experiments.summaries import Results, findings, matched_by, show
+from validation.experiments.summaries import Results, findings, lead, matched_by, show
 
 FORMATS = ("md", "latex", "csv")
 
@@ -42,6 +42,7 @@ def tables_of(results: Results) -> list[Table]:
     """Return every table that the finished rows fill."""
     makers: list[Callable[[Results], Table | None]] = [
         over_nodes,
+        leads_over_nodes,
         before_and_after,
         sensitivity,
         bounds_over_nodes,
@@ -66,6 +67,30 @@ def over_nodes(results: Results) -> Table | None:
             lines.append((method, matched_by(method), *texts))
     header = ("method", "matched by", *(f"k = {k}" for k in results.nodes))
     return Table(f"{_score(results)} before fine-tuning", header, lines) if lines else None
+
+
+def leads_over_nodes(results: Results) -> Table | None:
+    """Spectral pruning against the best of the others, by k."""
+    lines = []
+    for k in results.nodes:
+        line = [str(k), show(results.scores("spectral", k), results)]
+        found = [lead(results, k), lead(results, k, in_paper=True)]
+        if not any(found):
+            continue
+        for one in found:
+            if one is None:
+                line += ["-"] * 4
+            else:
+                line += [one.rival, show(one.score, results), show(one.seedwise, results)]
+                line.append("-" if one.deviations is None else f"{one.deviations:.1f}")
+        lines.append(tuple(line))
+    columns = ("its score", "lead, seed by seed", "lead / deviation")
+    header = ("k", "spectral", "best other", *columns, "best of the paper's others", *columns)
+    title = (
+        "Spectral pruning against the best other method with as few parameters, before "
+        "fine-tuning; the lead of the means is divided by the larger of the two deviations"
+    )
+    return Table(title, header, lines) if lines else None
 
 
 def before_and_after(results: Results) -> Table | None:

@@ -12,8 +12,14 @@ from validation.experiments.declared import DECLARED, grid_named
 from validation.experiments.grids import Grid, row_key
 from validation.experiments.plots import bound_curves, figures_of
 from validation.experiments.store import Store
-from validation.experiments.summaries import Results, findings
-from validation.experiments.tables import over_nodes, sensitivity, tables_of, written
+from validation.experiments.summaries import Results, findings, lead
+from validation.experiments.tables import (
+    leads_over_nodes,
+    over_nodes,
+    sensitivity,
+    tables_of,
+    written,
+)
 
 BLOCKS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 
@@ -79,17 +85,40 @@ def test_theta_and_tau_do_not_mix_with_the_main_table():
 @pytest.mark.parametrize(
     ("spectral", "rival", "verdict"),
     [
-        (SPECTRAL, (0.80, 0.80, 0.81), "is best by more than two standard deviations"),
-        (SPECTRAL, RIVAL, "is best by more than two standard deviations"),
-        (SPECTRAL, (0.88, 0.90, 0.92), "is best by 0.5 standard deviations, not by two"),
-        (SPECTRAL, (0.90, 0.91, 0.92), "is not the best"),
-        (SPECTRAL, (0.95, 0.95, 0.95), "is not the best"),
-        ((0.9, 0.9), (0.8, 0.8), "with nothing to say about the deviation"),
+        (SPECTRAL, (0.80, 0.80, 0.81), "better by more than two standard deviations at k = 8"),
+        (SPECTRAL, RIVAL, "better by more than two standard deviations at k = 8"),
+        (SPECTRAL, (0.88, 0.90, 0.92), "better by less than two standard deviations at k = 8"),
+        (SPECTRAL, (0.90, 0.91, 0.92), "not better at k = 8"),
+        (SPECTRAL, (0.95, 0.95, 0.95), "not better at k = 8"),
+        ((0.9, 0.9), (0.8, 0.8), "better by more than two standard deviations at k = 8"),
+        ((0.9,), (0.8,), "better, by one seed, at k = 8"),
     ],
 )
 def test_the_finding_says_what_was_measured(spectral, rival, verdict):
+    # Pivoted QR is not among the methods of the paper, so that there is one sentence.
     [sentence] = findings(results(rows_of(spectral, rival)))
-    assert verdict in sentence
+    assert sentence.endswith(f": {verdict}.")
+
+
+def test_a_lead_is_that_of_the_means_and_of_every_seed():
+    known = results(rows_of((0.90, 0.92, 0.94), (0.70, 0.80, 0.90)))
+    found = lead(known, 8)
+    assert found.rival == "pivoted QR"
+    assert found.seedwise.values == pytest.approx((0.20, 0.12, 0.04))
+    assert found.margin == pytest.approx(0.12)
+    assert found.deviations == pytest.approx(0.12 / 0.1)
+    assert lead(known, 8, in_paper=True) is None
+    [line] = leads_over_nodes(known).lines
+    assert line[:6] == ("8", "92.0 ± 2.0", "pivoted QR", "80.0 ± 10.0", "12.0 ± 8.0", "1.2")
+    assert line[6:] == ("-",) * 4
+
+
+def test_the_methods_of_the_paper_are_compared_on_their_own():
+    rows = rows_of(SPECTRAL, (0.95, 0.95, 0.95))
+    rows += [score("random nodes", 8, seed, 0.5, tau=1e-8) for seed in range(3)]
+    both = findings(results(rows))
+    assert "the best other method with as few parameters: not better" in both[0]
+    assert "the paper's other methods with as few parameters: better by more" in both[1]
 
 
 def test_a_rival_with_more_parameters_does_not_count():
@@ -98,9 +127,10 @@ def test_a_rival_with_more_parameters_does_not_count():
 
 def test_of_perplexities_the_smaller_is_better():
     rows = rows_of((130.0, 131.0, 132.0), (150.0, 151.0, 152.0))
-    [sentence] = findings(results(rows, score="perplexity", seed_is_a_network=False))
-    assert "spectral 131.0 ± 1.0" in sentence
-    assert "best by more than two" in sentence
+    known = results(rows, score="perplexity", seed_is_a_network=False)
+    [sentence] = findings(known)
+    assert "better by more than two standard deviations" in sentence
+    assert "131.0 ± 1.0" in leads_over_nodes(known).lines[0]
 
 
 def test_after_fine_tuning_spectral_is_held_against_the_network_from_scratch():
@@ -133,7 +163,7 @@ def test_what_is_missing_is_said():
 
 def test_latex_escapes_what_it_must():
     text = written(results(rows_of(SPECTRAL, RIVAL)), "latex")
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 5
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 6
     assert r"Test accuracy (\%)" in text
     assert "W\\_h" in text
     body = [line for line in text.splitlines() if not line.startswith("%")]
