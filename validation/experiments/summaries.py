@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from validation.experiments.grids import READ_OUT, SCRATCH, is_trained
+from validation.experiments.grids import READ_OUT, is_trained
 from validation.experiments.methods import WHOLE, file_of, method_named
 from validation.experiments.store import Store
 
@@ -183,116 +182,6 @@ def matched_by(method: str) -> str:
     if method == WHOLE:
         return ""
     return "own" if file_of(method) is not None else method_named(method).matched
-
-
-@dataclass(frozen=True)
-class Lead:
-    """By how much spectral pruning is better than another method; less than 0 where it is worse.
-
-    Attributes
-    ----------
-    rival : str
-    score : Cell
-        That of the rival.
-    seedwise : Cell or None
-        The lead of every seed, where both have the same seeds.
-    margin : float
-        The lead of the means.
-    deviations : float or None
-        The same in the larger of the two standard deviations, infinite where both are 0; None for
-        one seed, which has no deviation.
-    """
-
-    rival: str
-    score: Cell
-    seedwise: Cell | None
-    margin: float
-    deviations: float | None
-
-
-def lead(results: Results, k: int, in_paper: bool = False) -> Lead | None:
-    """Compare spectral pruning with the best other method with as few parameters.
-
-    `in_paper` leaves only the methods that the paper compares with. None without rows.
-    """
-    own = results.scores("spectral", k)
-    rivals = [pair for pair in results.rivals(k) if not in_paper or _in_paper(pair[0])]
-    if own is None or not rivals:
-        return None
-    name, other = rivals[0]
-    sign = 1 if results.larger_is_better else -1
-    margin, spread = sign * (own.mean - other.mean), max(own.deviation, other.deviation)
-    deviations = None
-    if len(own.values) > 1:
-        deviations = margin / spread if spread else math.copysign(math.inf, margin) * (margin != 0)
-    seedwise = None
-    if len(own.values) == len(other.values):
-        seedwise = Cell(tuple(sign * (a - b) for a, b in zip(own.values, other.values)))
-    return Lead(name, other, seedwise, margin, deviations)
-
-
-_LEADS = (
-    "better by more than two standard deviations",
-    "better by less than two standard deviations",
-    "better, by one seed,",
-    "not better",
-)
-
-
-def _how_much(found: Lead) -> str:
-    if found.margin <= 0:
-        return _LEADS[3]
-    if found.deviations is None:
-        return _LEADS[2]
-    return _LEADS[0] if found.deviations > 2 else _LEADS[1]
-
-
-def _in_paper(method: str) -> bool:
-    return file_of(method) is None and method_named(method).in_paper
-
-
-def findings(results: Results) -> list[str]:
-    """Return in sentences how spectral pruning compares with the methods of no more parameters."""
-    sentences = []
-    for in_paper, others in ((False, "other method"), (True, "of the paper's other methods")):
-        groups: dict[str, list[str]] = {words: [] for words in _LEADS}
-        for k in results.nodes:
-            found = lead(results, k, in_paper)
-            if found is not None:
-                groups.setdefault(_how_much(found), []).append(str(k))
-        said = [f"{words} at k = {', '.join(ks)}" for words, ks in groups.items() if ks]
-        if said:
-            sentences.append(
-                f"Before fine-tuning, spectral against the best {others} with as few parameters: "
-                f"{'; '.join(said)}."
-            )
-    return [*sentences, *_by_the_recursion(results), *_after_training(results)]
-
-
-def _by_the_recursion(results: Results) -> Iterable[str]:
-    k = results.focus
-    whole, true = results.scores(WHOLE, None), results.read_out(k)
-    pruned = results.scores("spectral", k)
-    if whole is not None and true is not None and pruned is not None:
-        yield (
-            f"k = {k}, where it is lost: the whole network {show(whole, results)}; read out from "
-            f"the true states of the nodes that spectral keeps {show(true, results)}; with their "
-            f"own recursion {show(pruned, results)}."
-        )
-
-
-def _after_training(results: Results) -> Iterable[str]:
-    k = results.focus
-    tuned = results.scores("spectral", k, trained=True)
-    scratch = results.scores(SCRATCH, k, trained=True)
-    if tuned is None or scratch is None:
-        return
-    margin = tuned.mean - scratch.mean if results.larger_is_better else scratch.mean - tuned.mean
-    yield (
-        f"k = {k}, after fine-tuning: spectral {show(tuned, results)}, the small network from "
-        f"scratch {show(scratch, results)}: "
-        f"spectral is {'at least as good' if margin >= 0 else 'worse'}."
-    )
 
 
 def show(cell: Cell | None, results: Results) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pruning.checks import choice
+from validation.experiments.findings import findings, lead
 from validation.experiments.grids import is_trained
 from validation.experiments.methods import WHOLE
-from validation.experiments.summaries import Results, findings, lead, matched_by, show
+from validation.experiments.summaries import Results, matched_by, show
 
 FORMATS = ("md", "latex", "csv")
 

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from validation.experiments.declared import DECLARED, grid_named
+from validation.experiments.findings import findings, lead
 from validation.experiments.grids import Grid, row_key
 from validation.experiments.plots import bound_curves, figures_of
 from validation.experiments.store import Store
-from validation.experiments.summaries import Results, findings, lead
+from validation.experiments.summaries import Results
 from validation.experiments.tables import (
     leads_over_nodes,
     over_nodes,
