@@ -182,6 +182,8 @@ def empirical_loss(
     positive("gamma", gamma)
     x, y = rnn.check_input(x), np.asarray(y)
     w = np.asarray(weights, dtype=np.float64)
+    if len(w) == 1 and y.ndim == (3 if loss == "squared" else 2):
+        y = y[:, 0]  # of one step every one is the last
     last_only = w[-1] == 1
     total = []
     start = 0

@@ -98,6 +98,19 @@ def test_losses_of_every_step_are_averaged_with_their_weights():
     assert own["empirical loss"].value == pytest.approx((values @ w).mean(), rel=1e-9)
 
 
+@pytest.mark.parametrize("loss", ["margin_ramp", "squared"])
+def test_of_one_step_the_last_is_every_one(loss):
+    x = X[:, :1]
+    y = X[:, 0, :1].repeat(PRUNED.original.d_y, axis=1) if loss == "squared" else Y
+    pruned = spectral_prune(PRUNED.original, x, k=3)
+    options = {"loss": loss, "approximation": None}
+    if loss == "squared":
+        options["label_bound"] = 100.0
+    last = generalization_bound(pruned, x, y, targets="last", **options)
+    every = generalization_bound(pruned, x, y[:, None], targets="every", **options)
+    assert every["empirical loss"].value == last["empirical loss"].value
+
+
 def test_tokens_count_as_one_hot_vectors():
     tokens = np.random.default_rng(0).integers(0, 3, size=(40, 5))
     y = np.zeros(40, dtype=int)

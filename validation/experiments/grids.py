@@ -14,7 +14,7 @@ from pruning.checks import integer
 from validation.experiments.methods import WHOLE, file_of, method_named
 from validation.experiments.networks_to_train import RECIPES
 
-ROW_VERSION, BOUND_VERSION = 1, 2
+ROW_VERSION, BOUND_VERSION = 1, 3
 """Raised whenever the same settings would give another result: scores, and bounds."""
 
 SCRATCH = "small network from scratch"
@@ -46,7 +46,8 @@ class Grid:
         With one network: how many training sequences are drawn, with replacement, to form S.
         None: as many as there are.
     bound_sequences : int
-        The bounds and the measured error are of the first so many training sequences; 0 for none.
+        The bounds and the measured error are of the first so many training sequences, the measured
+        risk of as many test sequences; 0 for none.
     lengths : tuple of int
         Steps T at which the bounds are evaluated besides the full length.
     fine_tuning : mapping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from validation.experiments.methods import WHOLE
@@ -34,11 +35,15 @@ def figures_of(results: Results) -> dict[str, Drawing]:
     drawings = {"over-nodes": draw(lambda ax: scores_over_nodes(ax, results), size=(7.5, 4.6))}
     if "spectral" in results.sensitive:
         drawings["sensitivity"] = draw(lambda ax: scores_over_theta(ax, results), size=(5.6, 3.9))
-    curves = bound_curves(results)
-    if curves:
-        drawings["bounds"] = draw(lambda ax: bounds_over_nodes(ax, curves))
-    if results.lengths and curves:
-        drawings["bounds-over-steps"] = draw(lambda ax: bounds_over_steps(ax, results))
+    if bound_curves(results):
+        drawings["bounds"] = draw(
+            lambda ax: errors_and_bounds(ax, results), lambda ax: risks_and_bounds(ax, results)
+        )
+        if results.lengths:
+            drawings["bounds-over-steps"] = draw(
+                lambda ax: errors_and_bounds(ax, results, over_steps=True),
+                lambda ax: risks_and_bounds(ax, results, over_steps=True),
+            )
     return drawings
 
 
@@ -102,21 +107,39 @@ def scores_over_theta(ax: Axes, results: Results) -> Axes:
     return ax
 
 
-def bounds_over_steps(ax: Axes, results: Results) -> Axes:
-    """Draw measured error and bounds over the number of steps at the focus."""
-    bounds_over_nodes(ax, bound_curves(results, over_steps=True))
-    ax.set(xlabel=f"steps T, at k = {results.focus}")
+ERRORS = {
+    "error": "measured",
+    "log10_best": "sharpest bound",
+    "log10_toeplitz": "Toeplitz bound",
+    "log10_global": "published bound",
+}
+RISKS = {"risk": "measured, on test data", "log10_theorem": "bound of section 7"}
+
+
+def errors_and_bounds(ax: Axes, results: Results, over_steps: bool = False) -> Axes:
+    """Draw the measured error and the bounds of section 3, over k or over the number of steps."""
+    bounds_over_nodes(ax, bound_curves(results, ERRORS, over_steps))
+    return _over(ax, results, over_steps)
+
+
+def risks_and_bounds(ax: Axes, results: Results, over_steps: bool = False) -> Axes:
+    """Draw the measured risk and the bound of section 7, and where it says nothing: above 1."""
+    bounds_over_nodes(ax, bound_curves(results, RISKS, over_steps))
+    ax.set(ylabel="risk (ramp loss)")
+    ax.axhline(0, color=PALE, linewidth=1, linestyle=(0, (4, 3)))
+    return _over(ax, results, over_steps)
+
+
+def _over(ax: Axes, results: Results, over_steps: bool) -> Axes:
+    if over_steps:
+        ax.set(xlabel=f"steps T, at k = {results.focus}")
     return ax
 
 
-def bound_curves(results: Results, over_steps: bool = False) -> list[Series]:
-    """Return decimal logarithms of the measured error and of the bounds, medians over seeds."""
-    names = {
-        "error": "measured",
-        "log10_best": "sharpest bound",
-        "log10_toeplitz": "Toeplitz bound",
-        "log10_global": "published bound",
-    }
+def bound_curves(
+    results: Results, names: Mapping[str, str] = ERRORS, over_steps: bool = False
+) -> list[Series]:
+    """Return decimal logarithms of what was measured and of bounds, medians over the seeds."""
     if over_steps:
         groups = [results.bounds(results.focus, T) for T in (*results.lengths, None)]
     else:
@@ -129,13 +152,11 @@ def bound_curves(results: Results, over_steps: bool = False) -> list[Series]:
     for name, label in names.items():
         y: list[float | None] = []
         for rows in groups:
-            values = [row[name] for row in rows]
-            if None in values or (name == "error" and min(values) == 0):
-                y.append(None)
-            elif name == "error":
-                y.append(math.log10(statistics.median(values)))
-            else:
-                y.append(statistics.median(values))
+            values = [row[name] for row in rows if row.get(name) is not None]
+            middle = statistics.median(values) if len(values) == len(rows) else None
+            if middle is not None and not name.startswith("log10"):
+                middle = math.log10(middle) if middle > 0 else None
+            y.append(middle)
         curves.append(Series(label, x, y))
     return curves
 

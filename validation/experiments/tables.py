@@ -138,6 +138,7 @@ _BOUNDS = {
     "log10_best": "sharpest bound",
     "log10_toeplitz": "Toeplitz bound",
     "log10_global": "published bound",
+    "risk": "measured risk",
     "log10_theorem": "risk bound",
 }
 
@@ -147,8 +148,9 @@ def bounds_over_nodes(results: Results) -> Table | None:
     lines = [line for k in results.nodes if (line := _bound_line(results, k, None))]
     n = _sequences(results)
     title = (
-        f"Error of the output, averaged over time, on n = {n} sequences, the bounds of section 3 "
-        "on it, and the bound of section 7 on the risk (medians over the seeds)"
+        f"Error of the output, averaged over time, on n = {n} training sequences, and the bounds "
+        f"of section 3 on it; the risk (ramp loss) on as many test sequences, and the bound of "
+        "section 7 on it (medians over the seeds)"
     )
     return Table(title, ("k", *_BOUNDS.values()), lines) if lines else None
 
@@ -174,9 +176,9 @@ def _bound_line(
         return None
     texts = [str(k if label is None else label)]
     for name in _BOUNDS:
-        values = [row[name] for row in rows]
-        if None in values:
-            texts.append("0")
+        values = [row[name] for row in rows if row.get(name) is not None]
+        if len(values) < len(rows):
+            texts.append("-" if name == "risk" else "0")
         else:
             middle = statistics.median(values)
             texts.append(_power(middle) if name.startswith("log10") else f"{middle:.3g}")

@@ -191,9 +191,7 @@ class _Bench:
         from bounds.generalization import generalization_bound
 
         row, data = self.row, self.data
-        x, y = data.x[: row["sequences"], : row["T"]], data.y[: row["sequences"]]
-        if y.ndim == 2:
-            y = y[:, : row["T"]]
+        x, y = self._first(data.x, data.y)
         S = StateCovariance.from_network(self.rnn, x, batch=_batch(self.rnn, x.shape[1])).matrix
         tau = row["tau"] * float(np.trace(S)) / self.rnn.m
         pruned = spectral_prune(self.rnn, S, row["k"], row["theta"], tau)
@@ -209,9 +207,26 @@ class _Bench:
             "n": len(x),
             "error": error,
             **logs,
+            "risk": self._risk(pruned.pruned),
             "log10_theorem": _log10(theorem),
             "label": theorem.label,
         }
+
+    def _first(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """The sequences that a bound is about, and their first T steps."""
+        n, T = self.row["sequences"], self.row["T"]
+        return x[:n, :T], y[:n, :T] if y.ndim == 2 else y[:n]
+
+    def _risk(self, rnn: RNN) -> float | None:
+        """The loss that the theorem bounds, on sequences that nothing was made from."""
+        from bounds.generalization import empirical_loss
+        from bounds.lipschitz import time_weights
+
+        if self.data.x_test is None:
+            return None
+        x, y = self._first(self.data.x_test, self.data.y_test)
+        w = time_weights("mean" if self.data.every_step else "last", x.shape[1])
+        return empirical_loss(rnn, x, y, "margin_ramp", w)
 
     def _pruned(self) -> PrunedRNN | PrunedWeights:
         row, rnn = self.row, self.rnn
@@ -333,7 +348,7 @@ def _data(spec: str, seed: int) -> Dataset:
     options = json.loads(spec)
     loader = options.pop("loader")
     if loader == "windows":
-        return sampled_windows(**options, n_test=1, seed=seed)
+        return sampled_windows(**options, seed=seed)
     if loader == "file":
         return read_file(options["path"])
     return networks_to_train.LOADERS[loader](**options)

@@ -36,7 +36,8 @@ def bound(k, T, seed, error, log):
     logs = {f"log10_{name}": log for name in ("best", "toeplitz", "global", "theorem")}
     return {
         "what": "bound", "method": "spectral", "k": k, "theta": 0.5, "tau": 1e-8, "seed": seed,
-        "T": T, "steps": T or 8, "n": 50, "error": error, "label": "valid", **logs,
+        "T": T, "steps": T or 8, "n": 50, "error": error, "risk": error / 2,
+        "label": "valid", **logs,
     }  # fmt: skip
 
 
@@ -154,8 +155,8 @@ def test_a_score_beyond_floats_is_a_dash_and_not_a_mean():
 
 def test_bounds_beyond_floats_are_written_as_powers_of_ten():
     text = written(results(rows_of(SPECTRAL, RIVAL)), "md")
-    assert "| 8 | 0.5 | 1.00e400 | 1.00e400 | 1.00e400 | 1.00e400 |" in text
-    assert "| 4 | 0.25 | 10 | 10 | 10 | 10 |" in text
+    assert "| 8 | 0.5 | 1.00e400 | 1.00e400 | 1.00e400 | 0.25 | 1.00e400 |" in text
+    assert "| 4 | 0.25 | 10 | 10 | 10 | 0.125 | 10 |" in text
 
 
 def test_what_is_missing_is_said():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pruning import RNN, save_network, spectral_prune
+from pruning import RNN, StateCovariance, save_network, spectral_prune
 from validation.experiments import workbench
 from validation.experiments.grids import Grid, row_key
 from validation.experiments.workbench import Task, finish, warm
@@ -161,6 +161,22 @@ def test_the_bounds_lie_above_the_error_that_they_bound(grid):
         log_error = np.log10(result["error"])
         assert log_error <= result["log10_best"] <= result["log10_toeplitz"] + 1e-12
         assert result["log10_toeplitz"] <= result["log10_global"] + 1e-12
+        assert 0 <= result["risk"] <= 1
+        assert np.log10(result["risk"]) <= result["log10_theorem"]
+
+
+def test_the_risk_is_the_ramp_loss_on_test_sequences_of_as_many_steps(grid, tmp_path):
+    held = np.load(tmp_path / "data.npz")
+    rnn = workbench.load_network(tmp_path / "net.npz")
+    for task in tasks_of(grid, what="bound", seed=0, k=2):
+        T = task.row["T"] or 4
+        S = StateCovariance.from_network(rnn, held["x"][:20, :T]).matrix
+        small = spectral_prune(rnn, S, 2, 0.5, 1e-8 * np.trace(S) / 5).pruned
+        f, y = small.predictions(held["x_test"][:20, :T]), held["y_test"][:20, :T]
+        others = np.where(np.eye(3, dtype=bool)[y], -np.inf, f).max(axis=-1)
+        margin = np.take_along_axis(f, y[..., None], axis=-1)[..., 0] - others
+        expected = np.clip(1 - margin, 0, 1).mean()
+        assert finish(task)[1]["risk"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_training_that_diverges_is_recorded(grid):
