@@ -36,13 +36,18 @@ class Lead:
     deviations: float | None
 
 
-def lead(results: Results, k: int, in_paper: bool = False) -> Lead | None:
+def lead(results: Results, k: int, in_paper: bool = False, trained: bool = False) -> Lead | None:
     """Compare spectral pruning with the best other method with as few parameters.
 
-    `in_paper` leaves only the methods that the paper compares with. None without rows.
+    `in_paper` leaves only the methods that the paper compares with; `trained` compares after
+    fine-tuning, and leaves out the small network from scratch. None without rows.
     """
-    own = results.scores("spectral", k)
-    rivals = [pair for pair in results.rivals(k) if not in_paper or _in_paper(pair[0])]
+    own = results.scores("spectral", k, trained=trained)
+    rivals = [
+        pair
+        for pair in results.rivals(k, trained=trained)
+        if pair[0] != SCRATCH and (not in_paper or _in_paper(pair[0]))
+    ]
     if own is None or not rivals:
         return None
     name, other = rivals[0]

@@ -164,12 +164,14 @@ class Results:
         """The shorter lengths at which there are bounds."""
         return sorted({row["T"] for row in self.rows if row["what"] == "bound" and row["T"]})
 
-    def rivals(self, k: int, method: str = "spectral") -> list[tuple[str, Cell]]:
+    def rivals(
+        self, k: int, method: str = "spectral", trained: bool = False
+    ) -> list[tuple[str, Cell]]:
         """The other methods with at most as many parameters as `method` at k, the best first."""
         own = self.parameters(method, k)
         found = []
         for name in self.methods:
-            counts, cell = self.parameters(name, k), self.scores(name, k)
+            counts, cell = self.parameters(name, k), self.scores(name, k, trained=trained)
             if name == method or own is None or counts is None or cell is None:
                 continue
             if counts["total"] <= own["total"]:

@@ -6,7 +6,6 @@ import csv
 import io
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pruning.checks import choice
@@ -14,19 +13,11 @@ from validation.experiments.findings import findings, lead
 from validation.experiments.grids import is_trained
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Results, matched_by, show
+from validation.experiments.table_formats import Table, latex, markdown
 
 FORMATS = ("md", "latex", "csv")
 
 _BLOCKS = {"w_input": "W_i", "w_hidden": "W_h", "w_output": "W_o", "biases": "biases"}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A title, a header, and lines of text."""
-
-    title: str
-    header: tuple[str, ...]
-    lines: list[tuple[str, ...]]
 
 
 def written(results: Results, form: str) -> str:
@@ -36,7 +27,7 @@ def written(results: Results, form: str) -> str:
         return _csv(results)
     sentences = [_caption(results), *findings(results)]
     tables = tables_of(results)
-    return _latex(sentences, tables) if form == "latex" else _markdown(sentences, tables)
+    return latex(sentences, tables) if form == "latex" else markdown(sentences, tables)
 
 
 def tables_of(results: Results) -> list[Table]:
@@ -224,37 +215,6 @@ def _score(results: Results) -> str:
 
 def _count(value: float) -> str:
     return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
-
-
-def _markdown(sentences: list[str], tables: list[Table]) -> str:
-    parts = ["\n".join((sentences[0], "", *(f"- {sentence}" for sentence in sentences[1:])))]
-    for table in tables:
-        rule = ["---"] + ["---:"] * (len(table.header) - 1)
-        lines = [table.header, tuple(rule), *table.lines]
-        body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        parts.append(f"**{table.title}**\n\n{body}")
-    return "\n\n".join(parts) + "\n"
-
-
-def _latex(sentences: list[str], tables: list[Table]) -> str:
-    parts = ["\n".join(f"% {sentence}" for sentence in sentences)]
-    for table in tables:
-        columns = "l" + "r" * (len(table.header) - 1)
-        head = " & ".join(map(_escaped, table.header)) + r" \\"
-        body = "\n".join(" & ".join(map(_escaped, line)) + r" \\" for line in table.lines)
-        parts.append(
-            "\\begin{table}\n\\centering\n"
-            f"\\caption{{{_escaped(table.title)}}}\n"
-            f"\\begin{{tabular}}{{{columns}}}\n\\hline\n{head}\n\\hline\n{body}\n\\hline\n"
-            "\\end{tabular}\n\\end{table}"
-        )
-    return "\n\n".join(parts) + "\n"
-
-
-def _escaped(text: str) -> str:
-    for mark in "%&_#":
-        text = text.replace(mark, f"\\{mark}")
-    return text.replace("±", r"$\pm$")
 
 
 def _csv(results: Results) -> str:

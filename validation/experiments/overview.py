@@ -1,0 +1,68 @@
+"""Several experiments in one table, a line each, at the size that each is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pruning.checks import choice
+from validation.experiments.findings import lead
+from validation.experiments.grids import SCRATCH
+from validation.experiments.methods import WHOLE
+from validation.experiments.summaries import Results, show
+from validation.experiments.table_formats import Table, latex, markdown
+
+HEADER = (
+    "experiment",
+    "nodes",
+    "score",
+    "whole",
+    "spectral",
+    "with true states",
+    "best other",
+    "best of the paper's others",
+    "spectral, fine-tuned",
+    "best other, fine-tuned",
+    "from scratch",
+)
+
+
+def overview(experiments: Sequence[Results], form: str) -> str:
+    """Return the experiments in one table, as Markdown or LaTeX.
+
+    Raises
+    ------
+    ValueError
+        If the format is another.
+    """
+    choice("format of several experiments", form, ("md", "latex"))
+    sentences = [
+        "Mean and standard deviation over the seeds; methods with as few parameters. With true "
+        "states: the read-out of spectral, from the nodes that it keeps in the whole network."
+    ]
+    title = "Test accuracy (%) or perplexity before and after fine-tuning"
+    table = Table(title, HEADER, [_line(results) for results in experiments])
+    return (latex if form == "latex" else markdown)(sentences, [table])
+
+
+def _line(results: Results) -> tuple[str, ...]:
+    k = results.focus
+    size = results.parameters(WHOLE, None)
+    whole = "?" if size is None else f"{size['nodes']:.0f}"
+    return (
+        results.facts["name"],
+        f"{whole} to {k}",
+        results.facts["score"],
+        show(results.scores(WHOLE, None), results),
+        show(results.scores("spectral", k), results),
+        show(results.read_out(k), results),
+        _best(results, k),
+        _best(results, k, in_paper=True),
+        show(results.scores("spectral", k, trained=True), results),
+        _best(results, k, trained=True),
+        show(results.scores(SCRATCH, k, trained=True), results),
+    )
+
+
+def _best(results: Results, k: int, in_paper: bool = False, trained: bool = False) -> str:
+    found = lead(results, k, in_paper, trained)
+    return "-" if found is None else f"{found.rival} {show(found.score, results)}"
