@@ -117,6 +117,7 @@ DECLARED: dict[str, dict[str, Any]] = {
         "recipe": "pixel-mnist",
         "lengths": (98, 196, 392),
         **_PIXELS,
+        "bound_sequences": 100,
         "fine_tuning": {
             **_PIXELS["fine_tuning"],
             "learning_rate": 5e-5,

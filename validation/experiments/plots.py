@@ -109,6 +109,7 @@ def scores_over_theta(ax: Axes, results: Results) -> Axes:
 
 ERRORS = {
     "error": "measured",
+    "log10_trajectory": "bound along both runs",
     "log10_best": "sharpest bound",
     "log10_toeplitz": "Toeplitz bound",
     "log10_global": "published bound",

@@ -126,6 +126,7 @@ def sensitivity(results: Results) -> Table | None:
 
 _BOUNDS = {
     "error": "measured error",
+    "log10_trajectory": "bound along both runs",
     "log10_best": "sharpest bound",
     "log10_toeplitz": "Toeplitz bound",
     "log10_global": "published bound",

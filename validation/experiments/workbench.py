@@ -187,7 +187,11 @@ class _Bench:
         return data.x[drawn], data.y[drawn]
 
     def bounds(self) -> dict[str, Any]:
-        from bounds.approximation import approximation_bound, approximation_error
+        from bounds.approximation import (
+            approximation_bound,
+            approximation_error,
+            trajectory_bound,
+        )
         from bounds.generalization import generalization_bound
 
         row, data = self.row, self.data
@@ -206,6 +210,7 @@ class _Bench:
             "steps": T,
             "n": len(x),
             "error": error,
+            "log10_trajectory": _log10(trajectory_bound(pruned, x)),
             **logs,
             "risk": self._risk(pruned.pruned),
             "log10_theorem": _log10(theorem),

@@ -159,7 +159,8 @@ def test_the_bounds_lie_above_the_error_that_they_bound(grid):
         assert result["n"] == 20
         assert result["steps"] == (task.row["T"] or 4)
         log_error = np.log10(result["error"])
-        assert log_error <= result["log10_best"] <= result["log10_toeplitz"] + 1e-12
+        assert log_error <= result["log10_trajectory"] <= result["log10_best"]
+        assert result["log10_best"] <= result["log10_toeplitz"] + 1e-12
         assert result["log10_toeplitz"] <= result["log10_global"] + 1e-12
         assert 0 <= result["risk"] <= 1
         assert np.log10(result["risk"]) <= result["log10_theorem"]
