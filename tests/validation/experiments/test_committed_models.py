@@ -1,5 +1,6 @@
 """The networks under models/ are what their logs say."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -43,6 +44,10 @@ def test_a_network_is_small_and_made_by_the_recipe_of_its_name(path):
     expected = json.loads(json.dumps(chosen.settings(seed)))
     assert {key: facts["settings"][key] for key in expected} == expected
     assert facts["finished"] == (facts["log"][-1]["epoch"] == chosen.training["epochs"])
+    if chosen.warm:
+        start = path.with_name(f"{chosen.warm}-0.safetensors")
+        digest = hashlib.sha256(start.read_bytes()).hexdigest()
+        assert facts["started_from"] == {"file": start.name, "sha256": digest}
     assert rnn.m == chosen.m
     assert path.stat().st_size < 6_000_000
     for weight in rnn.weights.values():
