@@ -10,7 +10,7 @@ import typer
 
 def table(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="Experiments, or their NAME.sqlite.")
+        list[str], typer.Argument(metavar="NAME", help="Experiments, or their NAME.sqlite.")
     ],
     form: Annotated[str, typer.Option("--format", help="md, latex, or csv of every row.")] = "md",
     out: Annotated[Path, typer.Option(help="Where NAME.sqlite is.")] = Path("results"),

@@ -219,7 +219,7 @@ _LARGE = (
         128,
         1,
         {"loader": "text", "name": "sotu"},
-        {**_TEXT, "epochs": 8, "sampled_epochs": 7},
+        {**_TEXT, "epochs": 5, "sampled_epochs": 4},
         stored="float16",
     ),
 )
