@@ -78,10 +78,10 @@ _TEXT = {
     "bound_sequences": 200,
     "lengths": (9, 18, 27),
     "fine_tuning": {
-        "learning_rate": 1e-3, "epochs": 1, "sequences": 4000, "batch_size": 32,
+        "learning_rate": 1e-3, "epochs": 1, "sequences": 8000, "batch_size": 32,
         "clip_norm": 1.0, "dtype": "float32",
     },
-    "fine_tuning_seeds": 2,
+    "fine_tuning_seeds": 1,
 }  # fmt: skip
 
 
@@ -118,6 +118,7 @@ DECLARED: dict[str, dict[str, Any]] = {
         "lengths": (98, 196, 392),
         **_PIXELS,
         "bound_sequences": 100,
+        "fine_tuning_seeds": 1,
         "fine_tuning": {
             **_PIXELS["fine_tuning"],
             "learning_rate": 5e-5,

@@ -204,7 +204,7 @@ def _caption(results: Results) -> str:
     )
     few = facts.get("fine_tuning_seeds")
     if results.fine_tuned and few is not None and few < facts["seeds"]:
-        text += f" After fine-tuning over {few} seeds."
+        text += f" After fine-tuning over {few} seed{'s' if few > 1 else ''}."
     if results.missing:
         text += f" {results.missing} of {len(facts['keys'])} rows are not finished."
     return text
