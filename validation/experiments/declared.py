@@ -136,5 +136,8 @@ DECLARED: dict[str, dict[str, Any]] = {
         "recipe": "sotu",
         "data": _text("sotu"),
         **_TEXT,
+        "nodes": (42,),
+        "theta": (0.5,),
+        "tau": (1e-8,),
     },
 }

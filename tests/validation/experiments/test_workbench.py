@@ -17,6 +17,7 @@ def grid(tmp_path, monkeypatch):
     """A grid over a network and data of one's own, with one network and so resampled sequences."""
     monkeypatch.setenv("RNNBOUNDS_DATA", str(tmp_path / "cache"))
     monkeypatch.setattr(workbench, "_HELD", {})
+    monkeypatch.setattr(workbench, "_SCORES", {})
     rng = np.random.default_rng(0)
     net = RNN(
         rng.normal(size=(5, 5)) / 2, rng.normal(size=(5, 2)), rng.normal(size=5),
@@ -97,6 +98,20 @@ def test_the_score_of_the_whole_network_is_the_share_of_right_predictions(grid, 
     rnn = workbench.load_network(tmp_path / "net.npz")
     right = rnn.predictions(held["x_test"]).argmax(axis=-1) == held["y_test"]
     assert finish(task)[1]["score"] == right.mean()
+
+
+def test_equal_weights_are_measured_once(grid, monkeypatch):
+    measured = []
+    score = workbench._accuracy
+    monkeypatch.setattr(workbench, "_accuracy", lambda *a: measured.append(a) or score(*a))
+    grid = replace(grid, methods=("magnitude weights", "random weights"), bound_sequences=0)
+    tasks = tasks_of(grid, what="score", k=2)
+    tasks = [task for task in tasks if "fine_tuning" not in task.row]
+    assert len(tasks) == 2 * grid.seeds
+    scores = {(t.row["method"], t.row["seed"]): finish(t)[1]["score"] for t in tasks}
+    # The largest weights are the same for both seeds, the random ones are not.
+    assert len(measured) == 3
+    assert scores["magnitude weights", 0] == scores["magnitude weights", 1]
 
 
 def test_with_true_states_only_the_read_out_is_pruned(grid, tmp_path):
