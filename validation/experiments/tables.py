@@ -198,6 +198,7 @@ def _caption(results: Results) -> str:
         seed = f"there is one network, and a seed draws {drawn}, with replacement, to form S"
         if not results.larger_is_better:
             seed = "there is one network, and a seed draws the windows of text that form S, i.i.d."
+        seed += " (the deviations are those of this draw, not of training)"
     text = (
         f"{facts['title']}. Mean and standard deviation over {facts['seeds']} seeds: {seed}. "
         f"theta = {facts['theta'][0]:g} and tau = {facts['tau'][0]:g} Tr S/m where not said."
