@@ -31,7 +31,7 @@ class Grid:
     networks : tuple of str
         Files. With several a seed is a network; with one it is a draw of the sequences that form S.
     data : mapping
-        ``loader`` and its arguments, see `validation.experiments.workbench`.
+        ``loader`` and its arguments, see `validation.experiments.row_data`.
     methods : tuple of str
         Keys of `pruning.baselines.METHODS`, or ``FILE.py:FUNCTION``.
     nodes : tuple of int

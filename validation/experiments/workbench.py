@@ -1,42 +1,30 @@
-"""What a worker does: one row from its settings, the same on every machine.
-
-Data sets, networks and covariances are kept by the process; covariances are kept on disk, too.
-"""
+"""What a worker does: one row from its settings, the same on every machine."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
-import io
 import json
 import os
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pruning.baselines import PrunedWeights, fine_tune
-from pruning.checks import Array
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
-from pruning.storage import load_network
 from pruning.training import DivergenceError
-from validation.experiments import networks_to_train
-from validation.experiments.atomic import write_atomically
-from validation.experiments.dataset import Dataset, read_file
-from validation.experiments.fetching import cache_folder
+from validation.experiments.dataset import Dataset
 from validation.experiments.grids import READ_OUT
-from validation.experiments.language import corpus, perplexity, sampled_windows, windows
+from validation.experiments.language import corpus, windows
 from validation.experiments.methods import WHOLE, method_named
-
-_BATCH_NUMBERS = 1 << 23
-"""States formed at a time: 64 MB."""
+from validation.experiments.row_data import batch, covariance, data_set, network, window_seed
+from validation.experiments.scores import score
 
 
 @dataclass(frozen=True)
@@ -61,8 +49,8 @@ def finish(task: Task) -> tuple[str, dict[str, Any], float]:
     if task.own_process:
         leave_with_parent()
     row = task.row
-    rnn = _network(task.network, row["network"])
-    data = _data(json.dumps(dict(task.data), sort_keys=True), _window_seed(row))
+    rnn = network(task.network, row["network"])
+    data = data_set(json.dumps(dict(task.data), sort_keys=True), window_seed(row))
     check_fit(rnn, data)
     bench = _Bench(rnn, data, row, task)
     # A network that was pruned badly may overflow; its accuracy says enough.
@@ -76,10 +64,10 @@ def warm(task: Task) -> None:
     if task.own_process:
         leave_with_parent()
     row = task.row
-    rnn = _network(task.network, row["network"])
-    data = _data(json.dumps(dict(task.data), sort_keys=True), _window_seed(row))
+    rnn = network(task.network, row["network"])
+    data = data_set(json.dumps(dict(task.data), sort_keys=True), window_seed(row))
     check_fit(rnn, data)
-    _covariance(rnn, data, row)
+    covariance(rnn, data, row)
 
 
 def leave_with_parent() -> None:
@@ -148,7 +136,7 @@ class _Bench:
         if row["method"] == WHOLE:
             return self._as_it_is(self.rnn)
         if "small" in row:
-            small = _network(self.task.small, row["small"])
+            small = network(self.task.small, row["small"])
             check_fit(small, self.data)
             return self._as_it_is(small)
         pruned = self._pruned()
@@ -196,7 +184,7 @@ class _Bench:
 
         row, data = self.row, self.data
         x, y = self._first(data.x, data.y)
-        S = StateCovariance.from_network(self.rnn, x, batch=_batch(self.rnn, x.shape[1])).matrix
+        S = StateCovariance.from_network(self.rnn, x, batch=batch(self.rnn, x.shape[1])).matrix
         tau = row["tau"] * float(np.trace(S)) / self.rnn.m
         pruned = spectral_prune(self.rnn, S, row["k"], row["theta"], tau)
         T = x.shape[1]
@@ -205,7 +193,7 @@ class _Bench:
             for name in ("global", "toeplitz", "best")
         }
         theorem = generalization_bound(pruned, x, y, targets=self.targets, input_bound=data.x_bound)
-        error = approximation_error(pruned, x, batch=_batch(self.rnn, T))
+        error = approximation_error(pruned, x, batch=batch(self.rnn, T))
         return {
             "steps": T,
             "n": len(x),
@@ -237,7 +225,7 @@ class _Bench:
         row, rnn = self.row, self.rnn
         method = method_named(row["method"])
         options: dict[str, Any] = {}
-        S = None if "training" in row else _covariance(rnn, self.data, row)
+        S = None if "training" in row else covariance(rnn, self.data, row)
         if "theta" in method.takes:
             options["theta"] = row["theta"]
         if "tau" in method.takes and S is not None:
@@ -257,31 +245,7 @@ class _Bench:
         return pruned
 
     def _score(self, rnn: RNN) -> float | None:
-        """The score of a network on the test data, or the one that these very weights had before.
-
-        Where a seed draws the sequences of S, methods without S prune alike for every seed.
-        """
-        weights = hashlib.sha256(rnn.activation.name.encode())
-        for array in rnn.weights.values():
-            weights.update(str(array.shape).encode())
-            weights.update(array.tobytes())
-        key = (json.dumps(self.row["data"], sort_keys=True), weights.hexdigest())
-        if key not in _SCORES:
-            _SCORES[key] = self._measured_score(rnn)
-        return _SCORES[key]
-
-    def _measured_score(self, rnn: RNN) -> float | None:
-        """Accuracy or perplexity; None for a perplexity beyond the range of floats."""
-        data = self.data
-        if self.task.data["loader"] == "windows":
-            try:
-                value = perplexity(rnn, corpus(self.task.data["name"]).test)
-            except OverflowError:
-                return None
-            return value if np.isfinite(value) else None
-        if data.x_test is None:
-            return _accuracy(rnn, data.x, data.y)
-        return _accuracy(rnn, data.x_test, data.y_test)
+        return score(rnn, self.data, self.row["data"])
 
     def _rng(self, what: str) -> np.random.Generator:
         """The draws of a row depend on its settings alone; methods of one word draw alike."""
@@ -289,89 +253,6 @@ class _Bench:
         facts = [what, row["seed"], row["k"], row["network"]]
         digest = hashlib.sha256(json.dumps(facts).encode()).digest()
         return np.random.default_rng(int.from_bytes(digest[:16], "big"))
-
-
-def _accuracy(rnn: RNN, x: Any, y: Any) -> float:
-    """Share of right predictions, at the last step or at every one."""
-    right = 0
-    step = _batch(rnn, x.shape[1])
-    for begin in range(0, len(x), step):
-        h = rnn.states(x[begin : begin + step])
-        h = h if y.ndim == 2 else h[:, -1]
-        best = (h @ rnn.w_output.T + rnn.b_output).argmax(axis=-1)
-        right += int((best == y[begin : begin + step]).sum())
-    return right / y.size
-
-
-def _covariance(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
-    """S of the row's network on its sample, from the disk if it was ever formed."""
-    facts = {name: row[name] for name in ("version", "network", "data", "sample")}
-    if row["sample"] is not None:
-        facts["seed"] = row["seed"]
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    path = cache_folder() / "covariances" / f"{digest}.npy"
-    return _cached_covariance(path, rnn, data, row)
-
-
-_HELD: dict[Path, Array] = {}
-_SCORES: dict[tuple[str, str], float | None] = {}
-
-
-def _cached_covariance(path: Path, rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
-    if path not in _HELD:
-        try:
-            S = np.load(path, allow_pickle=False)
-            if S.shape != (rnn.m, rnn.m) or S.dtype != np.float64:
-                raise ValueError("a covariance of another network")
-        except (OSError, ValueError, EOFError):
-            S = _formed(rnn, data.x, row)
-            buffer = io.BytesIO()
-            np.save(buffer, S)
-            write_atomically(path, buffer.getvalue())
-        _HELD[path] = S
-    return _HELD[path]
-
-
-def _formed(rnn: RNN, x: Any, row: Mapping[str, Any]) -> Array:
-    """S over the sample: all sequences, or those that the seed draws, a batch at a time."""
-    order = np.arange(len(x))
-    if row["sample"] is not None and row["data"]["loader"] != "windows":
-        size = row["sample"]["sequences"] or len(x)
-        rng = np.random.default_rng([row["seed"], 0x5EED])
-        order = np.sort(rng.integers(len(x), size=size))
-    S = StateCovariance(rnn.m, x.shape[1])
-    step = _batch(rnn, x.shape[1])
-    for begin in range(0, len(order), step):
-        S.update(rnn.states(x[order[begin : begin + step]]))
-    return S.matrix
-
-
-def _batch(rnn: RNN, T: int) -> int:
-    return max(1, _BATCH_NUMBERS // (T * max(rnn.m, rnn.d_y)))
-
-
-def _window_seed(row: Mapping[str, Any]) -> int:
-    """The windows of a text are themselves the sample, and a seed draws them."""
-    return int(row["seed"]) if row["data"]["loader"] == "windows" else 0
-
-
-@functools.lru_cache(maxsize=8)
-def _network(path: str, digest: str) -> RNN:
-    held = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    if held != digest:
-        raise ValueError(f"{path} has changed while the experiment ran")
-    return load_network(path)
-
-
-@functools.lru_cache(maxsize=2)
-def _data(spec: str, seed: int) -> Dataset:
-    options = json.loads(spec)
-    loader = options.pop("loader")
-    if loader == "windows":
-        return sampled_windows(**options, seed=seed)
-    if loader == "file":
-        return read_file(options["path"])
-    return networks_to_train.LOADERS[loader](**options)
 
 
 def _log10(bound: Any) -> float | None:

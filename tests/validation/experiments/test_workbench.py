@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pruning import RNN, StateCovariance, save_network, spectral_prune
-from validation.experiments import workbench
+from pruning import RNN, StateCovariance, load_network, save_network, spectral_prune
+from validation.experiments import row_data, scores, workbench
+from validation.experiments.dataset import read_file
 from validation.experiments.grids import Grid, row_key
 from validation.experiments.workbench import Task, finish, warm
 
@@ -16,8 +17,8 @@ from validation.experiments.workbench import Task, finish, warm
 def grid(tmp_path, monkeypatch):
     """A grid over a network and data of one's own, with one network and so resampled sequences."""
     monkeypatch.setenv("RNNBOUNDS_DATA", str(tmp_path / "cache"))
-    monkeypatch.setattr(workbench, "_HELD", {})
-    monkeypatch.setattr(workbench, "_SCORES", {})
+    monkeypatch.setattr(row_data, "_HELD", {})
+    monkeypatch.setattr(scores, "_SCORES", {})
     rng = np.random.default_rng(0)
     net = RNN(
         rng.normal(size=(5, 5)) / 2, rng.normal(size=(5, 2)), rng.normal(size=5),
@@ -50,14 +51,14 @@ def covariance_files(tmp_path):
 
 def test_the_covariance_is_that_of_the_sequences_that_the_seed_draws(grid, tmp_path):
     held = np.load(tmp_path / "data.npz")
-    rnn = workbench.load_network(tmp_path / "net.npz")
+    rnn = load_network(tmp_path / "net.npz")
     found = []
     for seed in range(2):
         [task, *_] = tasks_of(grid, seed=seed, method="spectral", k=2)
         warm(task)
         drawn = np.random.default_rng([seed, 0x5EED]).integers(40, size=40)
         h = rnn.states(held["x"][drawn]).reshape(-1, 5)
-        S = workbench._covariance(rnn, None, task.row)
+        S = row_data.covariance(rnn, None, task.row)
         np.testing.assert_allclose(S, h.T @ h / len(h), rtol=1e-12)
         found.append(S)
     assert not np.array_equal(*found)
@@ -70,15 +71,15 @@ def test_a_covariance_is_formed_once_and_again_if_its_file_is_damaged(grid, tmp_
     [path] = covariance_files(tmp_path)
     whole = path.read_bytes()
 
-    formed = workbench._formed
-    monkeypatch.setattr(workbench, "_formed", None)  # whoever calls it now fails
-    workbench._HELD.clear()
+    formed = row_data._formed
+    monkeypatch.setattr(row_data, "_formed", None)  # whoever calls it now fails
+    row_data._HELD.clear()
     assert finish(task)[1] == first
 
-    monkeypatch.setattr(workbench, "_formed", formed)
+    monkeypatch.setattr(row_data, "_formed", formed)
     for damaged in (whole[:100], b"", b"no array"):
         path.write_bytes(damaged)
-        workbench._HELD.clear()
+        row_data._HELD.clear()
         assert finish(task)[1] == first
         assert path.read_bytes() == whole
 
@@ -86,7 +87,7 @@ def test_a_covariance_is_formed_once_and_again_if_its_file_is_damaged(grid, tmp_
 def test_a_row_is_the_same_whatever_ran_before_it(grid):
     tasks = tasks_of(grid)
     forwards = {task.key: finish(task)[1] for task in tasks}
-    workbench._HELD.clear()
+    row_data._HELD.clear()
     backwards = {task.key: finish(task)[1] for task in reversed(tasks)}
     assert forwards == backwards
     assert len(forwards) == len(tasks)
@@ -95,31 +96,31 @@ def test_a_row_is_the_same_whatever_ran_before_it(grid):
 def test_the_score_of_the_whole_network_is_the_share_of_right_predictions(grid, tmp_path):
     [task, *_] = tasks_of(grid, seed=0, method="whole network")
     held = np.load(tmp_path / "data.npz")
-    rnn = workbench.load_network(tmp_path / "net.npz")
+    rnn = load_network(tmp_path / "net.npz")
     right = rnn.predictions(held["x_test"]).argmax(axis=-1) == held["y_test"]
     assert finish(task)[1]["score"] == right.mean()
 
 
 def test_equal_weights_are_measured_once(grid, monkeypatch):
     measured = []
-    score = workbench._accuracy
-    monkeypatch.setattr(workbench, "_accuracy", lambda *a: measured.append(a) or score(*a))
+    accuracy = scores.accuracy
+    monkeypatch.setattr(scores, "accuracy", lambda *a: measured.append(a) or accuracy(*a))
     grid = replace(grid, methods=("magnitude weights", "random weights"), bound_sequences=0)
     tasks = tasks_of(grid, what="score", k=2)
     tasks = [task for task in tasks if "fine_tuning" not in task.row]
     assert len(tasks) == 2 * grid.seeds
-    scores = {(t.row["method"], t.row["seed"]): finish(t)[1]["score"] for t in tasks}
+    found = {(t.row["method"], t.row["seed"]): finish(t)[1]["score"] for t in tasks}
     # The largest weights are the same for both seeds, the random ones are not.
     assert len(measured) == 3
-    assert scores["magnitude weights", 0] == scores["magnitude weights", 1]
+    assert found["magnitude weights", 0] == found["magnitude weights", 1]
 
 
 def test_with_true_states_only_the_read_out_is_pruned(grid, tmp_path):
     [task, *_] = tasks_of(grid, seed=0, what="read-out", k=2)
     [pruning, *_] = tasks_of(grid, seed=0, what="score", method="spectral", k=2)
     held = np.load(tmp_path / "data.npz")
-    rnn = workbench.load_network(tmp_path / "net.npz")
-    S = workbench._covariance(rnn, workbench.read_file(tmp_path / "data.npz"), pruning.row)
+    rnn = load_network(tmp_path / "net.npz")
+    S = row_data.covariance(rnn, read_file(tmp_path / "data.npz"), pruning.row)
     pruned = spectral_prune(rnn, S, 2, 0.5, 1e-8 * np.trace(S) / 5)
     h = rnn.states(held["x_test"])[..., pruned.nodes]
     f = h @ pruned.pruned.w_output.T + rnn.b_output
@@ -183,7 +184,7 @@ def test_the_bounds_lie_above_the_error_that_they_bound(grid):
 
 def test_the_risk_is_the_ramp_loss_on_test_sequences_of_as_many_steps(grid, tmp_path):
     held = np.load(tmp_path / "data.npz")
-    rnn = workbench.load_network(tmp_path / "net.npz")
+    rnn = load_network(tmp_path / "net.npz")
     for task in tasks_of(grid, what="bound", seed=0, k=2):
         T = task.row["T"] or 4
         S = StateCovariance.from_network(rnn, held["x"][:20, :T]).matrix
@@ -205,7 +206,7 @@ def test_a_training_that_diverges_is_recorded(grid):
 
 def test_a_network_that_changed_on_disk_is_refused(grid, tmp_path):
     [task, *_] = tasks_of(grid, seed=0, method="whole network")
-    workbench._network.cache_clear()
+    row_data.network.cache_clear()
     path = tmp_path / "net.npz"
     path.write_bytes(path.read_bytes() + b" ")
     assert hashlib.sha256(path.read_bytes()).hexdigest() != task.row["network"]

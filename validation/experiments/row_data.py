@@ -1,0 +1,101 @@
+"""What the rows of an experiment are made from: networks, data sets, covariances.
+
+All three are kept by the process; covariances are kept on disk, too.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pruning.checks import Array
+from pruning.covariance import StateCovariance
+from pruning.rnn import RNN
+from pruning.storage import load_network
+from validation.experiments import networks_to_train
+from validation.experiments.atomic import write_atomically
+from validation.experiments.dataset import Dataset, read_file
+from validation.experiments.fetching import cache_folder
+from validation.experiments.language import sampled_windows
+
+_BATCH_NUMBERS = 1 << 23
+"""States formed at a time: 64 MB."""
+
+_HELD: dict[Path, Array] = {}
+
+
+def covariance(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
+    """S of the row's network on its sample, from the disk if it was ever formed."""
+    facts = {name: row[name] for name in ("version", "network", "data", "sample")}
+    if row["sample"] is not None:
+        facts["seed"] = row["seed"]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    path = cache_folder() / "covariances" / f"{digest}.npy"
+    return _cached_covariance(path, rnn, data, row)
+
+
+def _cached_covariance(path: Path, rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
+    if path not in _HELD:
+        try:
+            S = np.load(path, allow_pickle=False)
+            if S.shape != (rnn.m, rnn.m) or S.dtype != np.float64:
+                raise ValueError("a covariance of another network")
+        except (OSError, ValueError, EOFError):
+            S = _formed(rnn, data.x, row)
+            buffer = io.BytesIO()
+            np.save(buffer, S)
+            write_atomically(path, buffer.getvalue())
+        _HELD[path] = S
+    return _HELD[path]
+
+
+def _formed(rnn: RNN, x: Any, row: Mapping[str, Any]) -> Array:
+    """S over the sample: all sequences, or those that the seed draws, a batch at a time."""
+    order = np.arange(len(x))
+    if row["sample"] is not None and row["data"]["loader"] != "windows":
+        size = row["sample"]["sequences"] or len(x)
+        rng = np.random.default_rng([row["seed"], 0x5EED])
+        order = np.sort(rng.integers(len(x), size=size))
+    S = StateCovariance(rnn.m, x.shape[1])
+    step = batch(rnn, x.shape[1])
+    for begin in range(0, len(order), step):
+        S.update(rnn.states(x[order[begin : begin + step]]))
+    return S.matrix
+
+
+def batch(rnn: RNN, T: int) -> int:
+    """How many sequences of T steps are run at a time."""
+    return max(1, _BATCH_NUMBERS // (T * max(rnn.m, rnn.d_y)))
+
+
+def window_seed(row: Mapping[str, Any]) -> int:
+    """The windows of a text are themselves the sample, and a seed draws them."""
+    return int(row["seed"]) if row["data"]["loader"] == "windows" else 0
+
+
+@functools.lru_cache(maxsize=8)
+def network(path: str, digest: str) -> RNN:
+    """Return the network of a file whose sha256 is known."""
+    held = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    if held != digest:
+        raise ValueError(f"{path} has changed while the experiment ran")
+    return load_network(path)
+
+
+@functools.lru_cache(maxsize=2)
+def data_set(spec: str, seed: int) -> Dataset:
+    """Return the data that a JSON text describes."""
+    options = json.loads(spec)
+    loader = options.pop("loader")
+    if loader == "windows":
+        return sampled_windows(**options, seed=seed)
+    if loader == "file":
+        return read_file(options["path"])
+    return networks_to_train.LOADERS[loader](**options)
