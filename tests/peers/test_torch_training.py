@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 from pruning.rnn import RNN
-from validation.experiments.torch_training import (
-    LanguageModel,
-    PixelClassifier,
-    Schedule,
-    _recurrence,
-    run,
-)
+from validation.experiments.torch_models import LanguageModel, PixelClassifier, _recurrence
+from validation.experiments.torch_training import Schedule, run
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.peers

@@ -211,7 +211,7 @@ def _with_torch(
     say: Say,
 ) -> tuple[RNN, list[Any]]:
     """Train with torch; a checkpoint is written every minute and after each epoch."""
-    from validation.experiments import torch_training
+    from validation.experiments import torch_models, torch_training
 
     options = dict(recipe.training)
     options.pop("dtype", None)
@@ -221,7 +221,7 @@ def _with_torch(
         text = corpus(recipe.data["name"])
         lines = options["batch_size"]
         names = ("window", "dropout", "reset", "sampled_epochs")
-        model = torch_training.LanguageModel(
+        model = torch_models.LanguageModel(
             recipe.m,
             len(text.words),
             text.train,
@@ -237,7 +237,7 @@ def _with_torch(
     else:
         data = load(recipe.data)
         start = _start(recipe, data, seed, models)
-        model = torch_training.PixelClassifier(start, data.x, data.y, device)
+        model = torch_models.PixelClassifier(start, data.x, data.y, device)
 
         def measure(rnn: RNN) -> dict[str, float]:
             return {"test_accuracy": accuracy(rnn, data.x_test, data.y_test)}

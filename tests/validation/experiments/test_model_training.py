@@ -184,11 +184,11 @@ def test_the_recipe_of_the_digits_loads_and_starts(name):
 
 
 def test_without_torch_a_language_model_says_what_to_install(tmp_path, monkeypatch):
-    from validation.experiments import torch_training
+    from validation.experiments import torch_models
 
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ValueError, match=r"needs torch.*pip install 'rnnbounds\[peers\]'"):
-        torch_training.import_torch()
+        torch_models.import_torch()
 
 
 @pytest.mark.parametrize(
