@@ -119,8 +119,11 @@ def _after_training(results: Results) -> Iterable[str]:
     if tuned is None or scratch is None:
         return
     margin = tuned.mean - scratch.mean if results.larger_is_better else scratch.mean - tuned.mean
+    spread = max(tuned.deviation, scratch.deviation)
+    verdict = "at least as good" if margin >= 0 else "worse"
+    if margin < 0 and spread:
+        verdict += f" by {-margin / spread:.1f} standard deviations"
     yield (
         f"k = {k}, after fine-tuning: spectral {show(tuned, results)}, the small network from "
-        f"scratch {show(scratch, results)}: "
-        f"spectral is {'at least as good' if margin >= 0 else 'worse'}."
+        f"scratch {show(scratch, results)}: spectral is {verdict}."
     )
