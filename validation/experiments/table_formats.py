@@ -16,7 +16,9 @@ class Table:
 
 def markdown(sentences: list[str], tables: list[Table]) -> str:
     """Return a paragraph, a list of the other sentences, and the tables."""
-    parts = ["\n".join((sentences[0], "", *(f"- {sentence}" for sentence in sentences[1:])))]
+    parts = [sentences[0]]
+    if sentences[1:]:
+        parts.append("\n".join(f"- {sentence}" for sentence in sentences[1:]))
     for table in tables:
         rule = ["---"] + ["---:"] * (len(table.header) - 1)
         lines = [table.header, tuple(rule), *table.lines]
