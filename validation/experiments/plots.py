@@ -32,18 +32,23 @@ _DASHES = ("-", "--", ":")
 
 def figures_of(results: Results) -> dict[str, Drawing]:
     """Return every figure that the finished rows fill, by the end of its file's name."""
-    drawings = {"over-nodes": draw(lambda ax: scores_over_nodes(ax, results), size=(7.5, 4.6))}
+    drawings = {}
+    if len(results.nodes) > 1:
+        drawings["over-nodes"] = draw(lambda ax: scores_over_nodes(ax, results), size=(7.5, 4.6))
+    else:
+        drawings["methods"] = draw(lambda ax: scores_by_method(ax, results), size=(5.6, 4.6))
     if "spectral" in results.sensitive:
         drawings["sensitivity"] = draw(lambda ax: scores_over_theta(ax, results), size=(5.6, 3.9))
-    if bound_curves(results):
+    curves = bound_curves(results)
+    if curves and len(curves[0].x) > 1:
         drawings["bounds"] = draw(
             lambda ax: errors_and_bounds(ax, results), lambda ax: risks_and_bounds(ax, results)
         )
-        if results.lengths:
-            drawings["bounds-over-steps"] = draw(
-                lambda ax: errors_and_bounds(ax, results, over_steps=True),
-                lambda ax: risks_and_bounds(ax, results, over_steps=True),
-            )
+    if curves and results.lengths:
+        drawings["bounds-over-steps"] = draw(
+            lambda ax: errors_and_bounds(ax, results, over_steps=True),
+            lambda ax: risks_and_bounds(ax, results, over_steps=True),
+        )
     return drawings
 
 
@@ -78,6 +83,34 @@ def scores_over_nodes(ax: Axes, results: Results) -> Axes:
     _label(ax, results)
     ax.set(xlabel="nodes kept, k (or as many parameters)", xticks=results.nodes)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0, handlelength=2.6)
+    return ax
+
+
+def scores_by_method(ax: Axes, results: Results) -> Axes:
+    """Draw the score of every method at the one k that there is, the best above."""
+    [k] = results.nodes
+    factor = 100 if results.larger_is_better else 1
+    cells = [(name, cell) for name in results.methods if (cell := results.scores(name, k))]
+    cells.sort(key=lambda pair: pair[1].mean, reverse=not results.larger_is_better)
+    for place, (name, cell) in enumerate(cells):
+        ax.errorbar(
+            [factor * cell.mean],
+            [place],
+            xerr=[factor * cell.deviation],
+            color=ORANGE if name == "spectral" else BLUE,
+            marker="o",
+            linestyle="none",
+            capsize=2,
+            elinewidth=0.8,
+        )
+    whole = results.scores(WHOLE, None)
+    if whole is not None:
+        ax.axvline(factor * whole.mean, color=PALE, linewidth=1, linestyle=(0, (4, 3)))
+    ax.set_yticks(range(len(cells)), [name for name, _ in cells])
+    if results.larger_is_better:
+        ax.set(xlabel=f"test accuracy (%), k = {k}", xlim=(0, 103))
+    else:
+        ax.set(xlabel=f"test perplexity, k = {k}", xscale="log")
     return ax
 
 

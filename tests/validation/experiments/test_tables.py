@@ -201,8 +201,13 @@ def test_the_figures_are_drawn_from_logarithms():
     assert curves["published bound"] == [400.0]
     assert curves["measured"] == [pytest.approx(-0.30103, abs=1e-5)]
     drawings = figures_of(found)
-    assert set(drawings) == {"over-nodes", "sensitivity", "bounds", "bounds-over-steps"}
-    assert all(drawing.png.startswith(b"\x89PNG") for drawing in drawings.values())
+    # Of one k there is nothing to draw over k.
+    assert set(drawings) == {"methods", "sensitivity", "bounds-over-steps"}
+    rows = [*found.rows, score("pivoted QR", 16, 0, 0.9, tau=1e-8), bound(16, None, 0, 0.2, 300.0)]
+    more = figures_of(results(rows))
+    assert set(more) == {"over-nodes", "sensitivity", "bounds", "bounds-over-steps"}
+    for drawing in (*drawings.values(), *more.values()):
+        assert drawing.png.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", DECLARED)
