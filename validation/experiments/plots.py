@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Cell, Results
@@ -111,6 +111,7 @@ def scores_by_method(ax: Axes, results: Results) -> Axes:
         ax.set(xlabel=f"test accuracy (%), k = {k}", xlim=(0, 103))
     else:
         ax.set(xlabel=f"test perplexity, k = {k}", xscale="log")
+        _plain_numbers(ax.xaxis)
     return ax
 
 
@@ -202,3 +203,12 @@ def _label(ax: Axes, results: Results, cut: bool = True) -> None:
             ax.set(ylim=(0, 103))
     else:
         ax.set(ylabel="test perplexity", yscale="log")
+        _plain_numbers(ax.yaxis)
+
+
+def _plain_numbers(axis: Any) -> None:
+    """Write 400 on a logarithmic axis where it would be 4 times a power of ten."""
+    from matplotlib.ticker import LogFormatter
+
+    axis.set_major_formatter(LogFormatter())
+    axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
