@@ -200,15 +200,19 @@ def _caption(results: Results) -> str:
             seed = "there is one network, and a seed draws the windows of text that form S, i.i.d."
         seed += " (the deviations are those of this draw, not of training)"
     text = (
-        f"{facts['title']}. Mean and standard deviation over {facts['seeds']} seeds: {seed}. "
+        f"{facts['title']}. Mean and standard deviation over {_seeds(facts['seeds'])}: {seed}. "
         f"theta = {facts['theta'][0]:g} and tau = {facts['tau'][0]:g} Tr S/m where not said."
     )
     few = facts.get("fine_tuning_seeds")
     if results.fine_tuned and few is not None and few < facts["seeds"]:
-        text += f" After fine-tuning over {few} seed{'s' if few > 1 else ''}."
+        text += f" After fine-tuning over {_seeds(few)}."
     if results.missing:
         text += f" {results.missing} of {len(facts['keys'])} rows are not finished."
     return text
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"
 
 
 def _score(results: Results) -> str:
