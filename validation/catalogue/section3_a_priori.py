@@ -56,6 +56,14 @@ A_PRIORI = draw(
 EVENT = {r"\lambda_{\max}((S+\lambda)^{-1/2}(S-G)(S+\lambda)^{-1/2}) \le 3/4": sampling_event}
 
 
+def _pruned_to(xp: Any, net: Network, x: Any, J: Any, lam: Any) -> tuple[Any, Any]:
+    """S, and the run of both networks where the small one keeps the drawn nodes J."""
+    H = states_matrix(xp, net, x)
+    S = H.T @ H / H.shape[0]
+    nodes, A = leverage_reconstruction(xp, S, J, lam)
+    return S, run(xp, net, x, nodes, A)
+
+
 @claim(
     "approximation.a_priori",
     r"\|\hat f - f'\|_{n,T} \le (\|W_o\|_2 + \|W_o'\|_2 \rho \Gamma_T(\rho\kappa)"
@@ -71,10 +79,7 @@ EVENT = {r"\lambda_{\max}((S+\lambda)^{-1/2}(S-G)(S+\lambda)^{-1/2}) \le 3/4": s
     proof="approximation.global, ||Z r||^2 <= ||Z||_2^2 L_A(J) and leverage.loss_bound.",
 )
 def a_priori(xp: Any, net: Network, x: Any, J: Any, lam: Any, *, c: Any = 4) -> Any:
-    H = states_matrix(xp, net, x)
-    S = H.T @ H / H.shape[0]
-    nodes, A = leverage_reconstruction(xp, S, J, lam)
-    both = run(xp, net, x, nodes, A)
+    S, both = _pruned_to(xp, net, x, J, lam)
     growth = geometric(xp, spectral(xp, both.small.w_hidden), both.T)
     factor = spectral(xp, net.w_output) + spectral(xp, both.small.w_output) * growth * spectral(
         xp, both.w_rows
@@ -96,10 +101,7 @@ def a_priori(xp: Any, net: Network, x: Any, J: Any, lam: Any, *, c: Any = 4) -> 
     proof="L_B(J) <= 4 lam Tr[Z S (S + lam)^{-1} Z^T], and 0 <= S (S + lam)^{-1} <= I.",
 )
 def a_priori_output(xp: Any, net: Network, x: Any, J: Any, lam: Any, *, c: Any = 4) -> Any:
-    H = states_matrix(xp, net, x)
-    S = H.T @ H / H.shape[0]
-    nodes, A = leverage_reconstruction(xp, S, J, lam)
-    both = run(xp, net, x, nodes, A)
+    S, both = _pruned_to(xp, net, x, J, lam)
     N = degrees_of_freedom(xp, S, lam)
     size = xp.minimum(xp.sum(net.w_output**2), N * spectral(xp, net.w_output) ** 2)
     return norm(xp, both.readout), xp.sqrt(c * lam * size)

@@ -51,15 +51,22 @@ def lead(results: Results, k: int, in_paper: bool = False, trained: bool = False
     if own is None or not rivals:
         return None
     name, other = rivals[0]
-    sign = 1 if results.larger_is_better else -1
-    margin, spread = sign * (own.mean - other.mean), max(own.deviation, other.deviation)
+    margin, spread = _margin(results, own, other)
     deviations = None
     if len(own.values) > 1:
         deviations = margin / spread if spread else math.copysign(math.inf, margin) * (margin != 0)
     seedwise = None
     if len(own.values) == len(other.values):
+        sign = 1 if results.larger_is_better else -1
         seedwise = Cell(tuple(sign * (a - b) for a, b in zip(own.values, other.values)))
     return Lead(name, other, seedwise, margin, deviations)
+
+
+def _margin(results: Results, own: Cell, other: Cell) -> tuple[float, float]:
+    """By how much the mean of `own` is better, and the larger of the two deviations."""
+    margin = own.mean - other.mean
+    spread = max(own.deviation, other.deviation)
+    return margin if results.larger_is_better else -margin, spread
 
 
 _LEADS = (
@@ -90,7 +97,7 @@ def findings(results: Results) -> list[str]:
         for k in results.nodes:
             found = lead(results, k, in_paper)
             if found is not None:
-                groups.setdefault(_how_much(found), []).append(str(k))
+                groups[_how_much(found)].append(str(k))
         said = [f"{words} at k = {', '.join(ks)}" for words, ks in groups.items() if ks]
         if said:
             sentences.append(
@@ -118,8 +125,7 @@ def _after_training(results: Results) -> Iterable[str]:
     scratch = results.scores(SCRATCH, k, trained=True)
     if tuned is None or scratch is None:
         return
-    margin = tuned.mean - scratch.mean if results.larger_is_better else scratch.mean - tuned.mean
-    spread = max(tuned.deviation, scratch.deviation)
+    margin, spread = _margin(results, tuned, scratch)
     verdict = "at least as good" if margin >= 0 else "worse"
     if margin < 0 and spread:
         verdict += f" by {-margin / spread:.1f} standard deviations"

@@ -47,7 +47,7 @@ class Grid:
         None: as many as there are.
     bound_sequences : int
         The bounds and the measured error are of the first so many training sequences, the measured
-        risk of as many test sequences; 0 for none.
+        risk of at most as many test sequences; 0 for none.
     lengths : tuple of int
         Steps T at which the bounds are evaluated besides the full length.
     fine_tuning : mapping

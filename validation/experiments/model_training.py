@@ -23,18 +23,9 @@ from validation.experiments.dataset import Dataset
 from validation.experiments.fetching import cache_folder
 from validation.experiments.language import corpus, perplexity
 from validation.experiments.networks_to_train import RECIPES, Recipe, load
+from validation.experiments.scores import accuracy
 
 Say = Callable[[dict[str, Any]], None]
-
-
-def accuracy(rnn: RNN, x: Any, y: Any, batch: int = 256) -> float:
-    """Return the share of sequences (n, T, d_x) whose class the last step predicts."""
-    right = 0
-    for begin in range(0, len(x), batch):
-        h = rnn.states(x[begin : begin + batch])[:, -1]
-        f = h @ rnn.w_output.T + rnn.b_output
-        right += int((f.argmax(axis=1) == y[begin : begin + batch]).sum())
-    return right / len(x)
 
 
 def make(

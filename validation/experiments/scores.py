@@ -12,7 +12,7 @@ import numpy as np
 from pruning.rnn import RNN
 from validation.experiments.dataset import Dataset
 from validation.experiments.language import corpus, perplexity
-from validation.experiments.row_data import batch
+from validation.experiments.row_data import batch as states_batch
 
 _SCORES: dict[tuple[str, str], float | None] = {}
 
@@ -56,10 +56,13 @@ def _measured(rnn: RNN, data: Dataset, spec: Mapping[str, Any]) -> float | None:
     return accuracy(rnn, data.x_test, data.y_test)
 
 
-def accuracy(rnn: RNN, x: Any, y: Any) -> float:
-    """Share of right predictions, at the last step or at every one."""
+def accuracy(rnn: RNN, x: Any, y: Any, batch: int | None = None) -> float:
+    """Share of right predictions, at the last step (y is (n,)) or at every one (y is (n, T)).
+
+    `batch` sequences are run at a time; by default as many as keep the memory small.
+    """
     right = 0
-    step = batch(rnn, x.shape[1])
+    step = states_batch(rnn, x.shape[1]) if batch is None else batch
     for begin in range(0, len(x), step):
         h = rnn.states(x[begin : begin + step])
         h = h if y.ndim == 2 else h[:, -1]

@@ -141,8 +141,8 @@ def bounds_over_nodes(results: Results) -> Table | None:
     n = _sequences(results)
     title = (
         f"Error of the output, averaged over time, on n = {n} training sequences, and the bounds "
-        f"of section 3 on it; the risk (ramp loss) on as many test sequences, and the bound of "
-        "section 7 on it (medians over the seeds)"
+        "of section 3 on it; the risk (ramp loss) on at most as many test sequences, and the bound "
+        "of section 7 on it (medians over the seeds)"
     )
     return Table(title, ("k", *_BOUNDS.values()), lines) if lines else None
 

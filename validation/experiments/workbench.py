@@ -46,13 +46,8 @@ class Task:
 def finish(task: Task) -> tuple[str, dict[str, Any], float]:
     """Return the key of the row, its result, and the seconds of processor time that it took."""
     begin = time.process_time()
-    if task.own_process:
-        leave_with_parent()
-    row = task.row
-    rnn = network(task.network, row["network"])
-    data = data_set(json.dumps(dict(task.data), sort_keys=True), window_seed(row))
-    check_fit(rnn, data)
-    bench = _Bench(rnn, data, row, task)
+    rnn, data = _opened(task)
+    bench = _Bench(rnn, data, task.row, task)
     # A network that was pruned badly may overflow; its accuracy says enough.
     with np.errstate(all="ignore"):
         result = bench.result()
@@ -61,13 +56,18 @@ def finish(task: Task) -> tuple[str, dict[str, Any], float]:
 
 def warm(task: Task) -> None:
     """Put the covariance that the row needs on disk."""
+    rnn, data = _opened(task)
+    covariance(rnn, data, task.row)
+
+
+def _opened(task: Task) -> tuple[RNN, Dataset]:
+    """The network and the data of a row, which fit each other."""
     if task.own_process:
         leave_with_parent()
-    row = task.row
-    rnn = network(task.network, row["network"])
-    data = data_set(json.dumps(dict(task.data), sort_keys=True), window_seed(row))
+    rnn = network(task.network, task.row["network"])
+    data = data_set(json.dumps(dict(task.data), sort_keys=True), window_seed(task.row))
     check_fit(rnn, data)
-    covariance(rnn, data, row)
+    return rnn, data
 
 
 def leave_with_parent() -> None:

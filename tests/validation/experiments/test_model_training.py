@@ -15,8 +15,9 @@ from pruning.rnn import RNN
 from pruning.storage import load_network
 from validation.experiments import model_training
 from validation.experiments.digits import digits
-from validation.experiments.model_training import accuracy, make, stretched
+from validation.experiments.model_training import make, stretched
 from validation.experiments.networks_to_train import RECIPES, Start, load, recipe
+from validation.experiments.scores import accuracy
 
 EPOCHS = 12
 
