@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from pruning.baselines import METHODS
-from pruning.checks import fraction, integer, nonnegative
+from pruning.checks import choice, fraction, integer, nonnegative
 from pruning.storage import load_network
+from pruning.training import train
 from validation.experiments.grids import Grid
 from validation.experiments.methods import file_of, method_named
 from validation.experiments.networks_to_train import LOADERS
@@ -133,10 +135,36 @@ def _numbers(check: Callable[[str, Any], float]) -> Callable[[str, Any], tuple[f
     return lambda key, value: tuple(check(key, number) for number in _list(key, value))
 
 
-def _table(key: str, value: Any) -> dict[str, Any]:
+def _table(key: str, value: Any, names: Iterable[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"{key} must be a table, got {value!r}")
+    for name in value:
+        choice(f"a key of {key}", name, names)
     return value
+
+
+def _training(key: str, value: Any) -> dict[str, Any]:
+    return _table(key, value, _TRAINING)
+
+
+def _fine_tuning(key: str, value: Any) -> dict[str, Any]:
+    held = _table(key, value, (*_TRAINING, "sequences"))
+    if "sequences" in held:
+        integer(f"sequences of {key}", held["sequences"], 1)
+    return held
+
+
+def _start(key: str, value: Any) -> dict[str, Any]:
+    return _table(key, value, ("scale", "input_scale", "bias_scale"))
+
+
+# What `train` takes from a file; the rest is given by the experiment, or is no value.
+_GIVEN = {"targets", "masks", "project", "progress", "checkpoint", "resume", "rng"}
+_TRAINING = tuple(
+    name
+    for name, parameter in inspect.signature(train).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY and name not in _GIVEN
+)
 
 
 def _as_is(key: str, value: Any) -> Any:
@@ -160,9 +188,9 @@ KEYS: dict[str, Callable[[str, Any], Any]] = {
     "sample": lambda key, value: integer(key, value, 1),
     "bound_sequences": lambda key, value: integer(key, value, 0),
     "lengths": lambda key, value: tuple(integer(key, T, 1) for T in _list(key, value)),
-    "fine_tuning": _table,
+    "fine_tuning": _fine_tuning,
     "fine_tuning_seeds": lambda key, value: integer(key, value, 1),
-    "training": _table,
-    "start": _table,
+    "training": _training,
+    "start": _start,
     "small": _text,
 }

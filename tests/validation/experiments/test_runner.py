@@ -230,6 +230,15 @@ MISTAKES = {
     "model that does not fit": ({"data": '"wide.npz"'}, "reads inputs of dimension 2"),
     "classes": ({"data": '"many.npz"'}, "predicts 2 classes, the labels of the data need 6"),
     "small": ({"small": '"net.npz"'}, "small must be a network of focus = 2 nodes, "),
+    "key of fine-tuning": (
+        {"fine_tuning": "{epoch = 1}"},
+        "a key of fine_tuning must be one of loss, optimizer, ",
+    ),
+    "sequences": (
+        {"fine_tuning": "{sequences = 0}"},
+        "sequences of fine_tuning must be an integer",
+    ),
+    "key of start": ({"start": "{gain = 1}"}, "a key of start must be one of scale, input_scale"),
     "seeds": ({"seeds": "0"}, "seeds must be an integer from 1 to 1000, got 0"),
 }
 
