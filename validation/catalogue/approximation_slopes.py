@@ -10,7 +10,7 @@ from typing import Any
 
 from ..claims import claim
 from ..instances import Network, draw
-from .section3 import SECTION, SHARPER, SIZES, mean_square, recursion, run, spectral, split
+from .approximation import SECTION, SHARPER, SIZES, mean_square, recursion, run, spectral, split
 
 
 def sector_form(xp: Any, M: Any, d: Any) -> Any:

@@ -8,10 +8,9 @@ from typing import Any
 from planted import Lemmas
 
 from validation import Claim, draw
-from validation.catalogue import section3 as true
-from validation.catalogue import section3_a_priori, section3_slopes
-from validation.catalogue.section2a import EVENT, SETTING_WITH_Z, drawn_nodes_live, ridge_loss
-from validation.catalogue.section3 import (
+from validation.catalogue import approximation as true
+from validation.catalogue import approximation_a_priori, approximation_slopes
+from validation.catalogue.approximation import (
     LONGER,
     SETTING,
     WEIGHTED,
@@ -23,6 +22,7 @@ from validation.catalogue.section3 import (
     spectral,
     toeplitz,
 )
+from validation.catalogue.leverage import EVENT, SETTING_WITH_Z, drawn_nodes_live, ridge_loss
 from validation.instances import Network
 
 lemmas = Lemmas("3", __name__)
@@ -58,7 +58,7 @@ last_step_constant = lemmas.mutated(
     c=Fraction(19, 20),
 )
 a_priori_without_event = lemmas.mutated(
-    section3_a_priori.a_priori,
+    approximation_a_priori.a_priori,
     "a_priori_without_event",
     "The nodes drawn may miss a direction with S far above lam.",
     statement=r"\|\hat f - f'\|_{n,T} \le (\ldots) \sqrt{4 \lambda N(\lambda)}"
@@ -345,7 +345,7 @@ def readout_alone(xp: Any, net: Network, x: Any, J: Any) -> Any:
 
 
 local_constant = lemmas.mutated(
-    section3_slopes.local,
+    approximation_slopes.local,
     "local_constant",
     "Equality at t = 2 where every kept node is on, or s = id.",
     c=Fraction(49, 50),
@@ -354,12 +354,12 @@ local_constant = lemmas.mutated(
 
 @lemmas.claim(
     "local_by_the_large_run",
-    section3_slopes.local.statement.replace("both runs", "the large run and itself"),
-    section3_slopes.local.instances,
+    approximation_slopes.local.statement.replace("both runs", "the large run and itself"),
+    approximation_slopes.local.instances,
     why="The small run may be where s is steeper: on where the large one is off, or nearer 0.",
 )
 def local_by_the_large_run(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
     def slopes(xp: Any, activation: str, a: Any, b: Any) -> Any:
-        return section3_slopes.largest_slopes(xp, activation, a, a)
+        return approximation_slopes.largest_slopes(xp, activation, a, a)
 
-    return section3_slopes.local_recursion(xp, net, x, J, A, 1, slopes)
+    return approximation_slopes.local_recursion(xp, net, x, J, A, 1, slopes)

@@ -1,7 +1,7 @@
 """Section 6 of the theory: from covers to generalization, what can be enumerated.
 
 Classes are finite, F of shape (functions, points), so that suprema, signs and samples are summed
-exactly. What holds with a probability is in `section6_probabilities`.
+exactly. What holds with a probability is in `uniform_probabilities`.
 """
 
 from __future__ import annotations

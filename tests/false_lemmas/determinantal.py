@@ -8,9 +8,9 @@ from typing import Any
 from planted import Lemmas
 
 from validation import draw
-from validation.catalogue import section2b as true
-from validation.catalogue.section2 import degrees_of_freedom, smoothed
-from validation.catalogue.section2b import (
+from validation.catalogue import determinantal as true
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom, smoothed
+from validation.catalogue.determinantal import (
     SETTING,
     SINGULAR,
     mean,

@@ -9,9 +9,9 @@ from typing import Any
 from planted import Lemmas
 
 from validation import draw
-from validation.catalogue import section2c as true
-from validation.catalogue.section2 import degrees_of_freedom
-from validation.catalogue.section2b import residual, smallest
+from validation.catalogue import volume as true
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom
+from validation.catalogue.determinantal import residual, smallest
 
 lemmas = Lemmas("2c", __name__)
 VOLUME = true.expectation.instances

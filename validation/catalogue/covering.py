@@ -11,7 +11,7 @@ from typing import Any
 
 from ..claims import claim
 from ..instances import Network, draw
-from .section4 import (
+from .lipschitz import (
     outputs,
     parameter_constants,
     radii,

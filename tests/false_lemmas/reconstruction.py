@@ -9,8 +9,8 @@ from typing import Any
 from planted import Lemmas
 
 from validation import draw
-from validation.catalogue import section1 as true
-from validation.catalogue.section1 import (
+from validation.catalogue import reconstruction as true
+from validation.catalogue.reconstruction import (
     diagonal,
     minor,
     reconstruction,

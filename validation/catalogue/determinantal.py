@@ -13,8 +13,8 @@ from typing import Any
 
 from ..claims import claim
 from ..instances import draw
-from .section1 import minor
-from .section2 import degrees_of_freedom, smoothed
+from .degrees_of_freedom import degrees_of_freedom, smoothed
+from .reconstruction import minor
 
 SECTION = "2b"
 SOURCE = "DKM20 and KT12, section 2b of the theory"

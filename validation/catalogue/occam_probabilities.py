@@ -11,7 +11,7 @@ from typing import Any
 from ..claims import claim
 from ..instances import draw
 from .finite_classes import Classes, FiniteClass
-from .section6_probabilities import DELTAS, log_of, positive_kl
+from .uniform_probabilities import DELTAS, log_of, positive_kl
 
 SECTION = "8"
 # Code lengths in bits for 1 to 4 classifiers; each list is complete (Kraft's sum is 1).

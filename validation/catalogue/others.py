@@ -1,6 +1,6 @@
 r"""Section 9 of the theory: steps of other people's bounds that hold instance by instance.
 
-What holds with a probability is in `section9_probabilities`.
+What holds with a probability is in `others_probabilities`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from ..claims import claim
 from ..instances import Network, draw
-from .section4 import horner
+from .lipschitz import horner
 
 SECTION = "9"
 SOURCE = "section 9 of the theory"

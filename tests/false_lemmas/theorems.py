@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from planted import Lemmas
-from section6 import SAMPLE, hoeffding, sample
+from uniform import SAMPLE, hoeffding, sample
 
 from validation import draw
-from validation.catalogue import section7 as true
-from validation.catalogue.section2 import degrees_of_freedom
-from validation.catalogue.section2b import residual, smallest, squared_norm, subsets
-from validation.catalogue.section3 import norm, run
-from validation.catalogue.section4 import horner, margin, outputs, ramp
+from validation.catalogue import theorems as true
+from validation.catalogue.approximation import norm, run
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom
+from validation.catalogue.determinantal import residual, smallest, squared_norm, subsets
+from validation.catalogue.lipschitz import horner, margin, outputs, ramp
 from validation.instances import Network
 
 lemmas = Lemmas("7", __name__)

@@ -9,8 +9,8 @@ from typing import Any
 from planted import Lemmas
 
 from validation import draw
-from validation.catalogue import section9 as true
-from validation.catalogue import section9_probabilities as random
+from validation.catalogue import others as true
+from validation.catalogue import others_probabilities as random
 
 lemmas = Lemmas("9", __name__)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..claims import claim
 from ..instances import draw
-from .section2 import degrees_of_freedom
-from .section2b import principal_minor, residual, smallest
+from .degrees_of_freedom import degrees_of_freedom
+from .determinantal import principal_minor, residual, smallest
 
 SECTION = "2c"
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..claims import claim
 from ..instances import Network, draw
 from . import proofs
-from .section3 import spectral
+from .approximation import spectral
 
 SECTION = "4"
 SOURCE = "section 4 of the theory"

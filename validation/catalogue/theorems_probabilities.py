@@ -12,11 +12,11 @@ import numpy as np
 
 from ..claims import claim
 from ..instances import Network, draw
+from .approximation import compress, spectral
 from .finite_classes import TOTAL, Weights
-from .section1 import reconstruction
-from .section3 import compress, spectral
-from .section4 import Radii, margin, outputs, parameter_constants, ramp, state_bounds, vector_norm
-from .section6_probabilities import DELTAS
+from .lipschitz import Radii, margin, outputs, parameter_constants, ramp, state_bounds, vector_norm
+from .reconstruction import reconstruction
+from .uniform_probabilities import DELTAS
 
 SECTION = "7"
 

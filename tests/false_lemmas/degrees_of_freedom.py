@@ -8,9 +8,9 @@ from typing import Any
 from planted import Lemmas
 
 from validation import draw
-from validation.catalogue import section2 as true
-from validation.catalogue.section1 import minor
-from validation.catalogue.section2 import degrees_of_freedom, smoothed
+from validation.catalogue import degrees_of_freedom as true
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom, smoothed
+from validation.catalogue.reconstruction import minor
 
 lemmas = Lemmas("2", __name__)
 SETTING = draw(S=draw.covariances(), lam=draw.positive())

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..claims import claim
 from ..instances import Network, draw
-from .section1 import reconstruction
-from .section2 import degrees_of_freedom
-from .section2a import leverage_distribution, merged, multiplicities
-from .section3 import PAPER, SECTION, geometric, global_, norm, run, spectral
+from .approximation import PAPER, SECTION, geometric, global_, norm, run, spectral
+from .degrees_of_freedom import degrees_of_freedom
+from .leverage import leverage_distribution, merged, multiplicities
+from .reconstruction import reconstruction
 
 
 def states_matrix(xp: Any, net: Network, x: Any) -> Any:

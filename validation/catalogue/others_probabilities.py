@@ -12,8 +12,8 @@ import numpy as np
 from ..claims import claim
 from ..instances import draw
 from .finite_classes import Classes, FiniteClass
-from .section6_probabilities import DELTAS, confidence, log_of
-from .section8_probabilities import LENGTHS, binomial_tail
+from .occam_probabilities import LENGTHS, binomial_tail
+from .uniform_probabilities import DELTAS, confidence, log_of
 
 SECTION = "9"
 ONE = draw(

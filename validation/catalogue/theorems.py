@@ -7,8 +7,8 @@ from typing import Any
 from ..claims import claim
 from ..instances import Network, draw
 from . import proofs
-from .section3 import norm, run
-from .section4 import margin, outputs, ramp
+from .approximation import norm, run
+from .lipschitz import margin, outputs, ramp
 
 SECTION = "7"
 

@@ -9,9 +9,9 @@ from typing import Any
 from planted import Lemmas
 
 from validation import Claim, draw
-from validation.catalogue import section4 as true
-from validation.catalogue.section3 import spectral
-from validation.catalogue.section4 import (
+from validation.catalogue import lipschitz as true
+from validation.catalogue.approximation import spectral
+from validation.catalogue.lipschitz import (
     BOTH,
     PREDICTIONS,
     SETTING,

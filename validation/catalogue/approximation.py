@@ -12,7 +12,7 @@ from typing import Any
 from ..claims import claim
 from ..instances import Network, draw
 from . import proofs
-from .section1 import residual_covariance
+from .reconstruction import residual_covariance
 
 SECTION = "3"
 PAPER = "F22, section 3 of the theory (reconstructed)"

@@ -21,7 +21,7 @@ from ..instances.factors import ArrayFactor, Raw, Sizes
 from ..instances.matrices import rotation, spectrum
 from ..instances.sources import Source
 from . import proofs
-from .section1 import reconstruction, ridge_schur_complement
+from .reconstruction import reconstruction, ridge_schur_complement
 
 SECTION = "2a"
 SHARPER = "section 2a of the theory"

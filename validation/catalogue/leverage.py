@@ -2,7 +2,7 @@
 
 S = F F^T is drawn as its factor F, and F stands where the theory writes S^{1/2}: the two differ by
 an isometry, which no trace, eigenvalue or Loewner order below can see. What holds with a
-probability is in `section2a_probabilities`.
+probability is in `leverage_probabilities`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 
 from ..claims import claim
 from ..instances import draw
-from .section1 import reconstruction, ridge_schur_complement
-from .section2 import degrees_of_freedom, smoothed
+from .degrees_of_freedom import degrees_of_freedom, smoothed
+from .reconstruction import reconstruction, ridge_schur_complement
 
 SECTION = "2a"
 SETTING = draw(

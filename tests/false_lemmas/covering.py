@@ -8,14 +8,14 @@ from typing import Any
 from planted import Lemmas
 
 from validation import draw
-from validation.catalogue import section5 as true
-from validation.catalogue.section4 import (
+from validation.catalogue import covering as true
+from validation.catalogue.covering import log_product
+from validation.catalogue.lipschitz import (
     parameter_constants,
     radii,
     spectral,
     state_bounds,
 )
-from validation.catalogue.section5 import log_product
 from validation.instances import Network
 
 lemmas = Lemmas("5", __name__)

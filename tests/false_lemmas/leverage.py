@@ -8,10 +8,9 @@ from typing import Any
 from planted import Lemmas
 
 from validation import draw
-from validation.catalogue import section2a as true
-from validation.catalogue.section1 import reconstruction, ridge_schur_complement
-from validation.catalogue.section2 import degrees_of_freedom
-from validation.catalogue.section2a import (
+from validation.catalogue import leverage as true
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom
+from validation.catalogue.leverage import (
     EVENT,
     SETTING,
     drawn_nodes_live,
@@ -21,6 +20,7 @@ from validation.catalogue.section2a import (
     ridge_loss,
     sampled_gram,
 )
+from validation.catalogue.reconstruction import reconstruction, ridge_schur_complement
 
 lemmas = Lemmas("2a", __name__)
 SAMPLING = draw(

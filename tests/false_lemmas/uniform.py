@@ -8,9 +8,9 @@ from typing import Any
 from planted import Lemmas
 
 from validation import draw
-from validation.catalogue import section6 as true
-from validation.catalogue import section6_probabilities as deviations
-from validation.catalogue.section6 import (
+from validation.catalogue import uniform as true
+from validation.catalogue import uniform_probabilities as deviations
+from validation.catalogue.uniform import (
     CLASS,
     greedy_cover,
     largest_norm,
