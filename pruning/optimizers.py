@@ -1,7 +1,7 @@
 """SGD with momentum, Adam and AdamW on one flat vector of weights; learning-rate schedules.
 
 Same updates, defaults and order of operations as torch.optim. Weight decay acts on all weights,
-biases included, as it does there when an optimiser is given all of a network's parameters.
+biases included, as it does there when an optimizer is given all of a network's parameters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OPTIMIZERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("constant", "cosine", "step", "one_cycle")
 
 
-class Optimiser:
+class Optimizer:
     """An update rule with its memory.
 
     Parameters
@@ -59,7 +59,7 @@ class Optimiser:
             gradient += self._scratch
 
 
-class SGD(Optimiser):
+class SGD(Optimizer):
     """v <- momentum v + g, w <- w - learning_rate v."""
 
     def __init__(self, weights: Array, weight_decay: float = 0.0, momentum: float = 0.9) -> None:
@@ -77,7 +77,7 @@ class SGD(Optimiser):
         self.weights -= self._scratch
 
 
-class Adam(Optimiser):
+class Adam(Optimizer):
     """Kingma and Ba 2015; with ``decoupled`` weight decay, AdamW (Loshchilov and Hutter 2019)."""
 
     def __init__(
@@ -116,10 +116,10 @@ class Adam(Optimiser):
         self.weights -= scratch
 
 
-def optimiser(
+def optimizer_named(
     name: str, weights: Array, weight_decay: float = 0.0, momentum: float = 0.9
-) -> Optimiser:
-    """Return the optimiser of this name (``adamw``, ``adam`` or ``sgd``) for these weights.
+) -> Optimizer:
+    """Return the optimizer of this name (``adamw``, ``adam`` or ``sgd``) for these weights.
 
     `momentum` is read by ``sgd`` only.
     """
