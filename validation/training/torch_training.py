@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pruning.optimisers import learning_rate_factor
+from pruning.optimizers import learning_rate_factor
 from pruning.rnn import RNN
-from validation.experiments.atomic import write_atomically
-from validation.experiments.torch_models import LanguageModel, PixelClassifier
+from validation.output.writing import write_atomically
+from validation.training.torch_models import LanguageModel, PixelClassifier
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -31,7 +31,7 @@ class Schedule:
     epochs, batch_size : int
     learning_rate, weight_decay : float
     shape : str
-        A name of `pruning.optimisers.learning_rate_factor`.
+        A name of `pruning.optimizers.learning_rate_factor`.
     clip_norm : float
         Gradients of a larger Euclidean norm, over all weights together, are scaled down to it.
     """
@@ -81,7 +81,7 @@ def run(
     torch = model.torch
     torch.set_num_threads(1)  # more would change the order of sums, and so the bits
     tensors = list(model.weights.values())
-    optimiser = torch.optim.AdamW(
+    optimizer = torch.optim.AdamW(
         tensors, lr=schedule.learning_rate, weight_decay=schedule.weight_decay
     )
     steps = model.steps_per_epoch(schedule.batch_size)
@@ -93,7 +93,7 @@ def run(
         "log": [],
     }
     if checkpoint.exists():
-        facts = _load(torch, checkpoint, model, optimiser, facts["settings"])
+        facts = _load(torch, checkpoint, model, optimizer, facts["settings"])
     log: list[dict[str, Any]] = facts["log"]
     if snapshot:
         return model.rnn(), log
@@ -103,13 +103,13 @@ def run(
         rate = schedule.learning_rate * learning_rate_factor(
             schedule.shape, step / (schedule.epochs * steps)
         )
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = rate
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         loss = model.loss(step, seed, schedule.batch_size)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(tensors, schedule.clip_norm)
-        optimiser.step()
+        optimizer.step()
         model.after_step()
         facts["sum"] += loss.item()
         facts["step"] = step + 1
@@ -132,18 +132,18 @@ def run(
             if progress is not None:
                 progress(record)
         if (step + 1) % steps == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS:
-            _save(checkpoint, model, optimiser, facts)
+            _save(checkpoint, model, optimizer, facts)
             saved = time.monotonic()
     return model.rnn(), log
 
 
-def _save(path: Path, model: Any, optimiser: Any, facts: Mapping[str, Any]) -> None:
+def _save(path: Path, model: Any, optimizer: Any, facts: Mapping[str, Any]) -> None:
     from safetensors.torch import save
 
     tensors = {f"weight.{name}": tensor.detach() for name, tensor in model.weights.items()}
     tensors |= {f"carried.{name}": tensor for name, tensor in model.carried().items()}
     for name, tensor in model.weights.items():
-        for key, value in optimiser.state[tensor].items():
+        for key, value in optimizer.state[tensor].items():
             tensors[f"adam.{name}.{key}"] = value
     # safetensors refuses tensors that share memory; clones never do.
     data = save(
@@ -154,7 +154,7 @@ def _save(path: Path, model: Any, optimiser: Any, facts: Mapping[str, Any]) -> N
 
 
 def _load(
-    torch: Any, path: Path, model: Any, optimiser: Any, settings: Mapping[str, Any]
+    torch: Any, path: Path, model: Any, optimizer: Any, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     from safetensors import SafetensorError, safe_open
 
@@ -172,7 +172,7 @@ def _load(
         for name, tensor in model.weights.items():
             tensor.copy_(tensors[f"weight.{name}"])
             prefix = f"adam.{name}."
-            optimiser.state[tensor] = {
+            optimizer.state[tensor] = {
                 key.removeprefix(prefix): value if key.endswith(".step") else value.to(model.device)
                 for key, value in tensors.items()
                 if key.startswith(prefix)

@@ -1,6 +1,6 @@
 """Training inside a class of networks: spectral pruning in stages, and projections.
 
-See `validation.experiments.constrained` for what it is good for.
+See `validation.training.constrained` for what it is good for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from pruning.spectral import spectral_prune
 from pruning.training import Epoch, train
-from validation.experiments.dataset import Dataset
+from validation.data.dataset import Dataset
 
 _DECIMALS = tuple(float(f"{step}e-{e}") for e in (4, 3, 2, 1) for step in (1, 1.5, 2, 3, 5, 7))
 GRID: dict[str, tuple[Any, ...]] = {

@@ -24,14 +24,14 @@ from pruning.checks import Array
 from pruning.losses import loss_values, margins
 from pruning.rnn import RNN
 from pruning.storage import load_network, save_network
-from validation.experiments.atomic import write_atomically
-from validation.experiments.constrained_training import (
+from validation.data.dataset import Dataset
+from validation.output.writing import write_atomically
+from validation.training.constrained_training import (
     ConstrainedRecipe,
     Preprocessing,
     Say,
     fit,
 )
-from validation.experiments.dataset import Dataset
 
 NAME = "row-mnist-14-constrained"
 TITLE = "MNIST by row at 14 x 14, pruned and trained inside a class with a valid bound"
@@ -60,7 +60,7 @@ def measured(rnn: RNN, members: ConstrainedClass, x: Array, y: Array) -> dict[st
 
 def data_set() -> Dataset:
     """row-mnist-14."""
-    from validation.experiments.images import images
+    from validation.data.images import images
 
     return images("mnist", "rows", halvings=1)
 

@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 
-from validation.experiments import sources
-from validation.experiments.images import halve, images
+from validation.data import sources
+from validation.data.images import halve, images
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pruning.checks import choice
-from validation.experiments.archives import members
-from validation.experiments.atomic import write_atomically
-from validation.experiments.sources import SOURCES, FetchError, Source
+from validation.data.archives import members
+from validation.data.sources import SOURCES, FetchError, Source
+from validation.output.writing import write_atomically
 
 CLIENT_SECONDS = 600
 """After this long a package manager is given up."""
@@ -69,7 +69,7 @@ def fetch(name: str, path: str | Path | None = None, say: Callable[[str], None] 
     Parameters
     ----------
     name : str
-        A key of `validation.experiments.sources.SOURCES`.
+        A key of `validation.data.sources.SOURCES`.
     path : path, optional
         A file, folder or archive on this machine to take it from; nothing is then downloaded.
     say : callable
@@ -113,7 +113,7 @@ def fetch(name: str, path: str | Path | None = None, say: Callable[[str], None] 
 
 def _routes(source: Source) -> Iterator[tuple[str, Callable[[Path], dict[str, bytes]]]]:
     if source.openml is not None:
-        from validation.experiments.openml import idx_files
+        from validation.data.openml import idx_files
 
         yield "OpenML through scikit-learn", functools.partial(idx_files, source.openml)
     for command in source.clients:

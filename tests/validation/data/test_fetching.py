@@ -14,10 +14,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from validation.experiments import fetching, openml, sources
-from validation.experiments.archives import members
-from validation.experiments.fetching import FetchError, fetch, read
-from validation.experiments.images import _idx
+from validation.data import fetching, openml, sources
+from validation.data.archives import members
+from validation.data.fetching import FetchError, fetch, read
+from validation.data.images import _idx
 
 CONTENT = {name: f"the content of {name}".encode() for name in sources.IDX_FILES}
 

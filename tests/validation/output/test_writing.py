@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from validation.report.writing import replaced_folder
+from validation.output.writing import replaced_folder
 
 NAMES = ("index.html", "report.json")
 

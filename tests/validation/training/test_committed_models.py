@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from pruning.storage import load_network
-from validation.experiments.fetching import held_files
-from validation.experiments.images import images
-from validation.experiments.language import corpus
-from validation.experiments.model_training import evaluate
-from validation.experiments.networks_to_train import recipe
-from validation.experiments.sources import SOURCES
+from validation.data.fetching import held_files
+from validation.data.images import images
+from validation.data.language import corpus
+from validation.data.sources import SOURCES
+from validation.training.model_training import evaluate
+from validation.training.recipes import recipe
 
 # The constrained network has tests of its own, in test_constrained.py.
 MODELS = sorted(

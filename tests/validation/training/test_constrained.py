@@ -1,7 +1,9 @@
 """The constrained network: how it is made, and that the stored one has the total it claims."""
 
+import importlib.util
 import json
 import math
+import sys
 from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +20,10 @@ from bounds.terms import VALID
 from pruning.losses import margins
 from pruning.rnn import RNN
 from validation.commands import main
-from validation.experiments.constrained import (
+from validation.data.dataset import Dataset
+from validation.data.fetching import held_files
+from validation.data.sources import SOURCES
+from validation.training.constrained import (
     NAME,
     constrained_bound_on,
     data_set,
@@ -28,18 +33,28 @@ from validation.experiments.constrained import (
     prepared,
     read,
 )
-from validation.experiments.constrained_study import recipes, text, write
-from validation.experiments.constrained_training import (
+from validation.training.constrained_training import (
     GRID,
     ConstrainedRecipe,
     Preprocessing,
     fit,
 )
-from validation.experiments.dataset import Dataset
-from validation.experiments.fetching import held_files
-from validation.experiments.sources import SOURCES
 
-MODEL = Path(__file__).parents[3] / "models" / f"{NAME}.safetensors"
+ROOT = Path(__file__).parents[3]
+MODEL = ROOT / "models" / f"{NAME}.safetensors"
+
+
+def script():
+    """The module of the study, which is no part of the package."""
+    path = ROOT / "benchmarks" / "studies" / "constrained.py"
+    spec = importlib.util.spec_from_file_location("constrained_study", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+study = script()
 TINY = replace(ConstrainedRecipe(), k=4, stages=((8, 10), (6, 5)), epochs=20, ramp_epochs=2)
 
 
@@ -211,18 +226,18 @@ def test_a_network_without_a_stated_class_has_no_bound(tmp_path):
         constrained_bound_on(path, np.zeros((1, 8, 8)), np.zeros(1, int))
 
 
-RESULTS = Path(__file__).parents[3] / "results"
+RESULTS = ROOT / "results"
 
 
 def test_the_page_of_results_is_what_its_numbers_say(tmp_path):
     rows = json.loads((RESULTS / "constrained.json").read_text())
-    assert text(rows) == (RESULTS / "constrained.md").read_text()
-    wanted = {name: json.loads(json.dumps(asdict(r))) for name, r in recipes().items()}
+    assert study.text(rows) == (RESULTS / "constrained.md").read_text()
+    wanted = {name: json.loads(json.dumps(asdict(r))) for name, r in study.recipes().items()}
     assert {name: row["recipe"] for name, row in rows.items()} == wanted
     for row in rows.values():
         assert row["label"] == VALID
         assert row["test_error"] <= row["margin_total"] <= row["total"] <= row["plain_total"]
-    write(tmp_path, rows)
+    study.write(tmp_path, rows)
     assert {path.name for path in tmp_path.iterdir()} == {
         "constrained.json",
         "constrained.md",

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from pruning.rnn import RNN
-from validation.experiments.dataset import Dataset
-from validation.experiments.language import corpus, perplexity
-from validation.experiments.row_data import batch as states_batch
+from validation.data.dataset import Dataset
+from validation.data.language import corpus, perplexity
+
+_BATCH_NUMBERS = 1 << 23
+"""States formed at a time: 64 MB."""
 
 _SCORES: dict[tuple[str, str], float | None] = {}
 
@@ -56,13 +58,18 @@ def _measured(rnn: RNN, data: Dataset, spec: Mapping[str, Any]) -> float | None:
     return accuracy(rnn, data.x_test, data.y_test)
 
 
-def accuracy(rnn: RNN, x: Any, y: Any, batch: int | None = None) -> float:
+def batch(rnn: RNN, T: int) -> int:
+    """How many sequences of T steps are run at a time."""
+    return max(1, _BATCH_NUMBERS // (T * max(rnn.m, rnn.d_y)))
+
+
+def accuracy(rnn: RNN, x: Any, y: Any, at_once: int | None = None) -> float:
     """Share of right predictions, at the last step (y is (n,)) or at every one (y is (n, T)).
 
-    `batch` sequences are run at a time; by default as many as keep the memory small.
+    `at_once` sequences are run at a time; by default as many as keep the memory small.
     """
     right = 0
-    step = states_batch(rnn, x.shape[1]) if batch is None else batch
+    step = batch(rnn, x.shape[1]) if at_once is None else at_once
     for begin in range(0, len(x), step):
         h = rnn.states(x[begin : begin + step])
         h = h if y.ndim == 2 else h[:, -1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pruning.checks import integer
-from validation.experiments.dataset import Dataset
+from validation.data.dataset import Dataset
 
 FILE = Path(__file__).parents[1] / "data" / "digits.csv.gz"
 SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"

@@ -11,7 +11,7 @@ import numpy as np
 from pruning.checks import choice, integer
 from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
-from validation.experiments.dataset import Dataset
+from validation.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Recipe:
         A recipe whose network (seed 0) this one starts from; empty for none.
     stretch : float
         How many steps of this network are one step of that one; see
-        `validation.experiments.model_training.stretched`.
+        `validation.training.model_training.stretched`.
     stored : {"float32", "float16"}
         Precision of the weights in the file.
     """
@@ -105,13 +105,13 @@ def load(data: Mapping[str, Any]) -> Dataset:
 
 
 def _digits(**options: Any) -> Dataset:
-    from validation.experiments.digits import digits
+    from validation.data.digits import digits
 
     return digits(**options)
 
 
 def _images(**options: Any) -> Dataset:
-    from validation.experiments.images import images
+    from validation.data.images import images
 
     return images(**options)
 

@@ -1,6 +1,6 @@
 """What each step brought to the valid total, and the frontier of total against test error.
 
-``python -m validation.experiments.constrained_study`` trains the networks that are not yet in
+``python benchmarks/studies/constrained.py`` trains the networks that are not yet in
 ``results/constrained.json``, a minute or two each, and writes ``constrained.md`` and
 ``constrained_frontier.svg`` and ``.png`` beside it. ``--only NAME`` trains that one alone.
 """
@@ -25,8 +25,9 @@ from bounds.uniform import net_kl
 from bounds.upward import add_up
 from pruning.losses import margins
 from pruning.rnn import RNN
-from validation.experiments.atomic import write_atomically
-from validation.experiments.constrained import (
+from validation.data.dataset import Dataset
+from validation.output.writing import write_atomically
+from validation.training.constrained import (
     SEED,
     best_margin,
     best_ramp,
@@ -34,8 +35,7 @@ from validation.experiments.constrained import (
     last_predictions,
     measured,
 )
-from validation.experiments.constrained_training import ConstrainedRecipe, Preprocessing, fit
-from validation.experiments.dataset import Dataset
+from validation.training.constrained_training import ConstrainedRecipe, Preprocessing, fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,7 +162,7 @@ def plain_total(members: ConstrainedClass, mu: Any, gamma: float) -> float:
 
 def frontier(ax: Axes, rows: Mapping[str, Mapping[str, Any]]) -> Axes:
     """Draw total and test error over k: one point a network, marked by its k."""
-    from validation.report.figures import BLUE, INK, ORANGE, PALE
+    from validation.output.figures import BLUE, INK, ORANGE, PALE
 
     points = sorted((r["recipe"]["k"], r) for name, r in rows.items() if name in FRONTIER)
     errors = [100 * r["test_error"] for _, r in points]
@@ -191,7 +191,7 @@ def text(rows: Mapping[str, Mapping[str, Any]]) -> str:
         "# A network with a valid total far below 1",
         "",
         "Row-MNIST at 14 x 14 (T = 14, d = 14, n = 60,000), ReLU, last step, delta = 0.05. Written",
-        "by `python -m validation.experiments.constrained_study`; the numbers are in",
+        "by `python benchmarks/studies/constrained.py`; the numbers are in",
         "`constrained.json`. Every total is `uniform.net_kl` at the network's own n, with the",
         "price of the grid of all settings, 23.7 nats, added to log(1/delta). That grid was",
         "written while settings were being tried, so these rows compare steps. The total that is",
@@ -245,7 +245,7 @@ def _line(title: str, r: Mapping[str, Any]) -> str:
 
 def write(out: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
     """Write the numbers, the page and the figure."""
-    from validation.report.figures import draw
+    from validation.output.figures import draw
 
     write_atomically(out / "constrained.json", (json.dumps(rows, indent=1) + "\n").encode())
     write_atomically(out / "constrained.md", text(rows).encode())

@@ -13,11 +13,11 @@ import pytest
 
 from pruning.rnn import RNN
 from pruning.storage import load_network
-from validation.experiments import model_training
-from validation.experiments.digits import digits
-from validation.experiments.model_training import make, stretched
-from validation.experiments.networks_to_train import RECIPES, Start, load, recipe
-from validation.experiments.scores import accuracy
+from validation.data.digits import digits
+from validation.training import model_training
+from validation.training.model_training import make, stretched
+from validation.training.recipes import RECIPES, Start, load, recipe
+from validation.training.scores import accuracy
 
 EPOCHS = 12
 
@@ -173,7 +173,7 @@ def test_accuracy_counts_in_batches_what_it_counts_at_once(rng):
     rnn = Start("tanh", input_scale=0.3).rnn(8, 8, 10, 0)
     right = rnn.predictions(data.x_test)[:, -1].argmax(axis=1) == data.y_test
 
-    assert accuracy(rnn, data.x_test, data.y_test, batch=17) == right.mean()
+    assert accuracy(rnn, data.x_test, data.y_test, at_once=17) == right.mean()
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith("digits")])
@@ -185,7 +185,7 @@ def test_the_recipe_of_the_digits_loads_and_starts(name):
 
 
 def test_without_torch_a_language_model_says_what_to_install(tmp_path, monkeypatch):
-    from validation.experiments import torch_models
+    from validation.training import torch_models
 
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ValueError, match=r"needs torch.*pip install 'rnnbounds\[peers\]'"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from validation.experiments.sources import IDX_FILES, FetchError
+from validation.data.sources import IDX_FILES, FetchError
 
 SECONDS = 10.0
 """Without an answer for so long, OpenML is given up."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from validation.experiments.digits import FILE, SHA256, digits
+from validation.data.digits import FILE, SHA256, digits
 
 
 def rows(data):

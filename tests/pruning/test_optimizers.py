@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruning.optimisers import OPTIMIZERS, SCHEDULES, clip, learning_rate_factor, optimiser
+from pruning.optimizers import OPTIMIZERS, SCHEDULES, clip, learning_rate_factor, optimizer_named
 
-TORCH = Path(__file__).parents[1] / "fixtures" / "torch_optimisers.npz"
+TORCH = Path(__file__).parents[1] / "fixtures" / "torch_optimizers.npz"
 seeds = st.integers(0, 2**32)
 
 
@@ -20,7 +20,7 @@ def test_six_steps_are_those_of_torch(name):
     with np.load(TORCH) as data:
         case = dict(data)
     weights = case["start"].copy()
-    rule = optimiser(name, weights, weight_decay=0.3, momentum=0.8)
+    rule = optimizer_named(name, weights, weight_decay=0.3, momentum=0.8)
     for gradient, expected in zip(case["gradients"], case[name]):
         rule.step(gradient.copy(), 0.1)
         np.testing.assert_allclose(weights, expected, rtol=1e-13, atol=1e-15)
@@ -50,7 +50,7 @@ def test_adam_moves_by_the_learning_rate_along_a_constant_gradient(seed, steps):
     rng = np.random.default_rng(seed)
     start, gradient = rng.standard_normal(3), rng.standard_normal(3)
     weights = start.copy()
-    rule = optimiser("adam", weights)
+    rule = optimizer_named("adam", weights)
     for _ in range(steps):
         rule.step(gradient.copy(), 0.01)
     moved = start - steps * 0.01 * gradient / (np.abs(gradient) + 1e-8)
@@ -60,7 +60,7 @@ def test_adam_moves_by_the_learning_rate_along_a_constant_gradient(seed, steps):
 @given(st.integers(1, 20), st.floats(0, 0.9), st.floats(0, 1))
 def test_decoupled_decay_shrinks_weights_geometrically(steps, rate, decay):
     weights = np.array([1.0, -2.0])
-    rule = optimiser("adamw", weights, decay)
+    rule = optimizer_named("adamw", weights, decay)
     for _ in range(steps):
         rule.step(np.zeros(2), rate)
     np.testing.assert_allclose(weights, np.array([1.0, -2.0]) * (1 - rate * decay) ** steps)
@@ -69,7 +69,7 @@ def test_decoupled_decay_shrinks_weights_geometrically(steps, rate, decay):
 @given(st.integers(1, 20), st.floats(0, 0.99))
 def test_momentum_along_a_constant_gradient_is_a_geometric_sum(steps, momentum):
     weights = np.zeros(2)
-    rule = optimiser("sgd", weights, momentum=momentum)
+    rule = optimizer_named("sgd", weights, momentum=momentum)
     for _ in range(steps):
         rule.step(np.array([1.0, -2.0]), 0.1)
     velocities = [sum(momentum**i for i in range(t)) for t in range(1, steps + 1)]
@@ -80,7 +80,7 @@ def test_momentum_along_a_constant_gradient_is_a_geometric_sum(steps, momentum):
 def test_coupled_decay_is_a_term_of_the_gradient(rng, name):
     start, gradients = rng.standard_normal(4), rng.standard_normal((5, 4))
     a, b = start.copy(), start.copy()
-    decayed, plain = optimiser(name, a, 0.2), optimiser(name, b)
+    decayed, plain = optimizer_named(name, a, 0.2), optimizer_named(name, b)
     for gradient in gradients:
         plain.step(gradient + 0.2 * b, 0.05)
         decayed.step(gradient.copy(), 0.05)
@@ -91,11 +91,11 @@ def test_coupled_decay_is_a_term_of_the_gradient(rng, name):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_restored_state_goes_on_to_the_same_bits(rng, name, dtype):
     gradients = rng.standard_normal((9, 6)).astype(dtype)
-    one = optimiser(name, rng.standard_normal(6).astype(dtype), 0.1)
+    one = optimizer_named(name, rng.standard_normal(6).astype(dtype), 0.1)
     for gradient in gradients[:4]:
         one.step(gradient.copy(), 0.01)
     state = one.state()
-    two = optimiser(name, np.zeros(6, dtype), 0.1)
+    two = optimizer_named(name, np.zeros(6, dtype), 0.1)
     two.restore(state)
     for gradient in gradients[4:]:
         one.step(gradient.copy(), 0.01)
@@ -139,10 +139,13 @@ def test_the_warm_up_meets_the_decay():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: optimiser("rmsprop", np.zeros(1)), "optimizer must be one of adamw, adam, sgd"),
-        (lambda: optimiser("sgd", np.zeros(1), -0.1), "weight_decay must be at least 0"),
-        (lambda: optimiser("sgd", np.zeros(1), momentum=1.0), "momentum must be less than 1"),
-        (lambda: optimiser("sgd", np.zeros(1), momentum=-0.1), "momentum must be at least 0"),
+        (
+            lambda: optimizer_named("rmsprop", np.zeros(1)),
+            "optimizer must be one of adamw, adam, sgd",
+        ),
+        (lambda: optimizer_named("sgd", np.zeros(1), -0.1), "weight_decay must be at least 0"),
+        (lambda: optimizer_named("sgd", np.zeros(1), momentum=1.0), "momentum must be less than 1"),
+        (lambda: optimizer_named("sgd", np.zeros(1), momentum=-0.1), "momentum must be at least 0"),
         (lambda: learning_rate_factor(lambda done: -1.0, 0.0), "factor of the schedule"),
     ],
 )

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from pruning.checks import choice, integer
-from validation.experiments.dataset import Dataset
-from validation.experiments.fetching import read
-from validation.experiments.sources import IDX_FILES, SOURCES
+from validation.data.dataset import Dataset
+from validation.data.fetching import read
+from validation.data.sources import IDX_FILES, SOURCES
 
 FORMS = ("rows", "pixels")
 

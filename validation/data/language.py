@@ -20,9 +20,9 @@ import numpy as np
 
 from pruning.checks import choice, integer
 from pruning.rnn import RNN
-from validation.experiments.dataset import Dataset
-from validation.experiments.fetching import read
-from validation.experiments.sources import SOURCES
+from validation.data.dataset import Dataset
+from validation.data.fetching import read
+from validation.data.sources import SOURCES
 
 TEXTS = ("ptb", "sotu")
 END, UNKNOWN = "<eos>", "<unk>"

@@ -18,12 +18,12 @@ import numpy as np
 from pruning.rnn import RNN
 from pruning.storage import load_network, save_network
 from pruning.training import TrainingState, train
-from validation.experiments.atomic import write_atomically
-from validation.experiments.dataset import Dataset
-from validation.experiments.fetching import cache_folder
-from validation.experiments.language import corpus, perplexity
-from validation.experiments.networks_to_train import RECIPES, Recipe, load
-from validation.experiments.scores import accuracy
+from validation.data.dataset import Dataset
+from validation.data.fetching import cache_folder
+from validation.data.language import corpus, perplexity
+from validation.output.writing import write_atomically
+from validation.training.recipes import RECIPES, Recipe, load
+from validation.training.scores import accuracy
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -202,7 +202,7 @@ def _with_torch(
     say: Say,
 ) -> tuple[RNN, list[Any]]:
     """Train with torch; a checkpoint is written every minute and after each epoch."""
-    from validation.experiments import torch_models, torch_training
+    from validation.training import torch_models, torch_training
 
     options = dict(recipe.training)
     options.pop("dtype", None)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pruning.rnn import RNN
-from validation.experiments import language, sources
-from validation.experiments.language import corpus, perplexity, sampled_windows, windows
+from validation.data import language, sources
+from validation.data.language import corpus, perplexity, sampled_windows, windows
 
 TEXT = {
     "ptb.train.txt": " the cat <unk> the mat \n the dog \n a cat \n",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from validation.experiments.archives import Member
+from validation.data.archives import Member
 
 
 @dataclass(frozen=True)
