@@ -32,6 +32,9 @@ How to write one
   only when every hypothesis is certified.
 - *given*: a float64 predicate of the drawn values, by name, to skip instances. Not certified: for
   the convenience of the search only. Fewer than 1 in 10 draws accepted is an error of the claim.
+- *accuracy*: how far the float64 sides may lie outside their enclosures, relative to the largest
+  number on the way to them (2^-26 unless stated). Instances drawn at random are audited; a body
+  that leaves its enclosure by more is searched in balls, more slowly.
 - *steps*: claims that make up the proof; each gets its own verdict.
 - *symbolic*: a function without arguments that proves the statement (or part of it) in SymPy and
   returns a sentence saying what it proved; it raises where the proof fails.
@@ -85,6 +88,10 @@ class Claim:
     ----------
     constants : mapping
         The published values, or those of `with_constants`.
+    accuracy : float or None
+        Relative; None where the claim states none.
+    searched_in : str
+        ``float64``; or ``balls`` or ``rationals``, where an audit found float64 to be wrong.
     where : tuple (file, line)
         Of the body.
     module : str
@@ -108,6 +115,8 @@ class Claim:
     ladder: tuple[float, float, int] | None = None
     symbolic: Callable[[], str] | None = None
     constants: Mapping[str, Any] = field(default_factory=dict)
+    accuracy: float | None = None
+    searched_in: str = "float64"
     where: tuple[str, int] = ("", 0)
     module: str = ""
 
@@ -183,6 +192,7 @@ def claim(
     failure: str | float | Fraction | None = None,
     ladder: tuple[float, float, int] | None = None,
     symbolic: Callable[[], str] | None = None,
+    accuracy: float | None = None,
 ) -> Callable[[Body], Claim]:
     """Make a claim of the function below; the module says how to write one.
 
@@ -202,7 +212,7 @@ def claim(
         Of the theory: ``1``, ``2a``, ...
     label : str
         ``paper``, ``classic``, ``sharper`` or empty.
-    hypotheses, given, steps, failure, ladder, symbolic
+    hypotheses, given, steps, failure, ladder, symbolic, accuracy
         See the module.
     proof : str
         LaTeX or Markdown: the argument in a few lines.
@@ -233,6 +243,7 @@ def claim(
             failure=failure,
             ladder=ladder,
             symbolic=symbolic,
+            accuracy=accuracy,
             constants=_constants(body),
             where=(inspect.getsourcefile(body) or "", body.__code__.co_firstlineno),
             module=body.__module__,
@@ -283,5 +294,9 @@ def _check(claim: Claim) -> None:
         known = claim.failure in claim.instances.factors or claim.failure in claim.constants
         if claim.failure is None or (named and not known):
             fail("failure must be a probability or name a drawn value or a constant")
+    if claim.accuracy is not None and not (
+        isinstance(claim.accuracy, int | float) and 0 < claim.accuracy <= 1
+    ):
+        fail(f"accuracy must be a relative error in (0, 1], got {claim.accuracy!r}")
     if claim.kind == "order" and claim.ladder is None:
         fail("an order claim needs ladder=(first, last, rungs)")

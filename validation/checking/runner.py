@@ -8,13 +8,8 @@ again alone, which tells whose fault it was, and the others in a new pool.
 
 from __future__ import annotations
 
-import contextlib
-import faulthandler
-import os
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,13 +18,16 @@ from typing import Any
 from ..claims import Claim, ClaimError
 from ..verdict import Outcome
 from .evaluation import line_of
+from .limits import (
+    GRACE,
+    Terminated,
+    TimeLimit,
+    alarm,
+    leave_with_parent,
+    raised_by_code,
+    terminable,
+)
 from .verifying import FULL_SECONDS, QUICK_SECONDS, failed, verify
-
-GRACE = 5.0  # seconds between the alarm and the end of the process
-
-
-class TimeLimit(BaseException):
-    """Raised by the alarm; not an `Exception`, so that no body swallows it by accident."""
 
 
 def verify_all(
@@ -60,7 +58,7 @@ def verify_all(
     Raises
     ------
     KeyboardInterrupt
-        With the finished outcomes as its argument.
+        With the finished outcomes as its argument; `Terminated` under `terminable`.
     """
     seconds = budget if budget is not None else QUICK_SECONDS if quick else FULL_SECONDS
     limit = limit if limit is not None else 4 * seconds + 15
@@ -71,8 +69,9 @@ def verify_all(
             done[outcome.id] = outcome
             if on_result is not None:
                 on_result(outcome)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt([done[c.id] for c in claims if c.id in done]) from None
+    except KeyboardInterrupt as interruption:
+        finished = [done[c.id] for c in claims if c.id in done]
+        raise type(interruption)(finished) from None
     return [done[claim.id] for claim in claims]
 
 
@@ -137,13 +136,25 @@ def _pool(
     parallel = Parallel(
         n_jobs=max(workers, 2), backend="loky", return_as="generator_unordered", batch_size=1
     )
-    yield from parallel(
-        delayed(_marked)(place, claim, marks, options) for place, claim in claims.items()
-    )
+    try:
+        yield from parallel(
+            delayed(_marked)(place, claim, marks, options) for place, claim in claims.items()
+        )
+    except KeyboardInterrupt:
+        _end_workers()
+        raise
+
+
+def _end_workers() -> None:
+    """End the processes of the pool at once: they may be busy for minutes."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=False, kill_workers=True)
 
 
 def _marked(place: int, claim: Claim, marks: str, options: dict[str, Any]) -> tuple[int, Outcome]:
     """Run in a worker; the mark tells the parent what was under way if the worker dies."""
+    leave_with_parent()
     mark = Path(marks, str(place))
     mark.touch()
     outcome = limited(claim, hard=True, **options)
@@ -177,40 +188,13 @@ def limited(claim: Claim, *, limit: float, hard: bool, **options: Any) -> Outcom
         message = str(error)
     except RecursionError:
         message = f"{claim.id} ({claim.location}): recursion without end"
-    except KeyboardInterrupt:
-        raise
+    except KeyboardInterrupt as error:
+        if not raised_by_code(error):
+            raise
+        message = f"{claim.id} ({line_of(claim, error)}): raised KeyboardInterrupt"
     except BaseException as error:
         message = f"{claim.id} ({claim.location}): {type(error).__name__}: {error}"
     return failed(claim, message).timed(time.monotonic() - start)
 
 
-@contextlib.contextmanager
-def alarm(limit: float, hard: bool = False) -> Iterator[None]:
-    """Raise `TimeLimit` in the main thread after `limit` seconds."""
-    if (
-        not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-
-    def ring(signum: int, frame: Any) -> None:
-        raise TimeLimit
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, limit)
-    if hard:
-        with open(os.devnull, "w") as quiet:
-            faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=quiet)
-            try:
-                yield
-            finally:
-                faulthandler.cancel_dump_traceback_later()
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                signal.signal(signal.SIGALRM, before)
-        return
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+__all__ = ["GRACE", "Terminated", "TimeLimit", "alarm", "limited", "terminable", "verify_all"]

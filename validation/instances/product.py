@@ -109,6 +109,18 @@ class Product:
             raise ValueError(f"no factor has the size {', '.join(sorted(unused))}")
         self.sizes = ranges
 
+    def largest(self) -> dict[str, int]:
+        """The largest value of every size that can have more than one."""
+        found: dict[str, int] = {}
+
+        def end(size: int | str, place: int) -> int:
+            return size if isinstance(size, int) else end(self.sizes[size][place], place)
+
+        for size, (low, high) in self.sizes.items():
+            if end(low, 0) < end(high, 1):
+                found[size] = end(high, 1)
+        return found
+
     def make(self, source: Source) -> Instance:
         """Draw from any source."""
         for _ in range(_PATIENCE):
