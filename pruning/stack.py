@@ -65,7 +65,7 @@ class Stack:
             for cell in layer:
                 if width is not None and cell.d_x != width:
                     raise ValueError(
-                        f"layer {number} reads {cell.d_x} inputs a step, but {width} come from below"
+                        f"layer {number} reads {cell.d_x} inputs a step, but gets {width}"
                     )
                 width = cell.d_x if width is None else width
             width = sum(cell.m for cell in layer)

@@ -101,7 +101,7 @@ def _add_reset(stack: Stack, reset: list[list[Any]], x: Any, states: Any, length
             below = _below(stack, number, x, states)
             if side:
                 below = reversed_in_time(below, lengths)
-            run = cell.run(below)
+            run: Any = cell.run(below)
             product = run.r * run.before
             if lengths is not None:
                 product[np.arange(len(product))[:, None] >= lengths] = 0

@@ -8,6 +8,7 @@ both, whose A reconstructs both from the kept nodes of both.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from pruning.cells.gru import GRU
 from pruning.checks import Array, Nodes, choice, fraction, integer
-from pruning.reconstruction import information_loss, reconstruction_matrix
+from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.selection.dispatch import select_nodes
 from pruning.selection.greedy import greedy_order
 from pruning.stack import Stack
@@ -41,8 +42,8 @@ class PrunedStack:
     readers : tuple of (width, width') arrays
         A of every layer: what the next layer or the read-out reads.
     losses : tuple of float
-        By layer Tr[Z C Z^T]/Tr[Z S Z^T], Z what reads the layer from outside: the share of what it
-        reads that reconstruction misses.
+        By layer Tr[Z R Z^T]/Tr[Z S Z^T], Z what reads the layer from outside and R the covariance
+        of the residuals: the share of what it reads that reconstruction misses.
     moments : StackMoments
     method : str
     """
@@ -142,7 +143,7 @@ def prune_stack_to(
     moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
     kept = tuple(tuple(np.sort(np.asarray(side, np.int64)) for side in layer) for layer in nodes)
     chains, readers, losses, layers = [], [], [], []
-    lift = None
+    lift: Array | None = None
     for number, cells in enumerate(stack.layers):
         S = moments.states[number]
         offsets = np.cumsum([0, *stack.nodes[number]])
@@ -160,18 +161,13 @@ def prune_stack_to(
             )
         Z = stack.readers(number)
         scale = float(np.vdot(Z @ S, Z))
-        lost = S - reader @ S[joint] if not reconstruct else None
-        loss = (
-            information_loss(S, joint, tau, Z.T @ Z)
-            if lost is None
-            else float(np.trace(Z @ _residual(S, joint, reader) @ Z.T))
-        )
+        loss = max(0.0, float(np.vdot(Z @ residual(S, joint, reader), Z)))
         losses.append(loss / scale if scale > 0 else 0.0)
         chains.append(tuple(own))
         readers.append(reader)
         layers.append(tuple(restricted))
         lift = reader
-    pruned = Stack(tuple(layers), stack.w_output @ lift, stack.b_output, stack.embedding)
+    pruned = Stack(tuple(layers), stack.w_output @ readers[-1], stack.b_output, stack.embedding)
     return PrunedStack(
         stack, pruned, kept, tuple(chains), tuple(readers), tuple(losses), moments, method
     )
@@ -189,11 +185,6 @@ def selection_weight(stack: Stack, layer: int, side: int, theta: float) -> Array
     Z = np.vstack([block / (np.linalg.norm(block) or 1.0) for block in blocks])
     read = Z.T @ Z
     return theta * np.eye(cell.m) / cell.m + (1 - theta) * read / (np.trace(read) or 1.0)
-
-
-def _residual(S: Array, nodes: Nodes, A: Array) -> Array:
-    cross = A @ S[nodes]
-    return S - cross - cross.T + A @ S[np.ix_(nodes, nodes)] @ A.T
 
 
 def _matrix(S: Array, nodes: Nodes, tau: float | None, reconstruct: bool) -> Array:
@@ -218,7 +209,7 @@ def _restricted(
 
 def _blocks(stack: Stack, S: Array, layer: int) -> list[Array]:
     ends = np.cumsum([0, *stack.nodes[layer]])
-    return [S[a:b, a:b] for a, b in zip(ends, ends[1:])]
+    return [S[a:b, a:b] for a, b in itertools.pairwise(ends)]
 
 
 def _sizes(stack: Stack, k: Any) -> Sizes:
@@ -234,9 +225,7 @@ def _sizes(stack: Stack, k: Any) -> Sizes:
     for number, (value, layer) in enumerate(zip(values, layers, strict=True)):
         sides = list(value) if isinstance(value, list | tuple) else [value] * len(layer)
         if len(sides) != len(layer):
-            raise ValueError(
-                f"k of layer {number} must have {len(layer)} values, got {len(sides)}"
-            )
+            raise ValueError(f"k of layer {number} must have {len(layer)} values, got {len(sides)}")
         name = f"k of layer {number}" if len(layers) > 1 else "k"
         sizes.append(tuple(integer(name, v, 1, m) for v, m in zip(sides, layer, strict=True)))
     return tuple(sizes)

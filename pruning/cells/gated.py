@@ -42,9 +42,7 @@ class Gates:
         """Number of weights."""
         return sum(w.size for w in (self.w_input, self.w_hidden, self.b_input, self.b_hidden))
 
-    def _prepared(
-        self, x: Array, start: Array | None, out: Array | None
-    ) -> tuple[Array, Array]:
+    def _prepared(self, x: Array, start: Array | None, out: Array | None) -> tuple[Array, Array]:
         T, n, _ = x.shape
         if start is None:
             start = np.zeros((n, self.m), x.dtype)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pruning.cells import gru_steps
 from pruning.cells.gated import Gates, blocks, frozen_weights, gate_rows
 from pruning.cells.gru_steps import GRURun

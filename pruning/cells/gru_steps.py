@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pruning.checks import Array
 from pruning.cells.elementary import logistic
+from pruning.checks import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def _open(halves: Array) -> None:
 
 
 def halved(rows: Array) -> Array:
-    """Return the rows of r, z, n with those of r and z halved (exactly), as `forward` wants them."""
+    """Return the rows of r, z, n as r/2, z/2, n (exactly), as `forward` wants them."""
     r, z, n = np.split(rows, 3)
     return np.concatenate([r * 0.5, z * 0.5, n])
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pruning.cells import lstm_steps
 from pruning.cells.gated import Gates, blocks, frozen_weights, gate_rows
 from pruning.cells.lstm_steps import LSTMRun
@@ -75,9 +73,7 @@ class LSTM(Gates):
         """
         rows = gate_rows(nodes, self.m, 4)
         w_input = self.w_input if w_input is None else w_input
-        return LSTM(
-            w_input[rows], self.w_hidden[rows] @ A, self.b_input[rows], self.b_hidden[rows]
-        )
+        return LSTM(w_input[rows], self.w_hidden[rows] @ A, self.b_input[rows], self.b_hidden[rows])
 
     def _pair(self, x: Array, start: Any, out: Array | None) -> tuple[Array, Array, Array]:
         h, c = (None, None) if start is None else start

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pruning.checks import Array
 from pruning.cells.elementary import logistic
+from pruning.checks import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +102,7 @@ def trace(drive: Array, w_hidden: Array, start: Array, start_c: Array) -> LSTMRu
     return LSTMRun(start, start_c, h, c, i, f, g, o)
 
 
-def backward(
-    run: LSTMRun, w_hidden: Array, given: Array
-) -> tuple[Array, Array, Array, Array]:
+def backward(run: LSTMRun, w_hidden: Array, given: Array) -> tuple[Array, Array, Array, Array]:
     """Pull gradients back through the run.
 
     Parameters
