@@ -31,6 +31,22 @@ HERE = Path(__file__).resolve().parent
 FILE = HERE / "counterexamples.json"
 DRAWS = 20_000  # that refute a probabilistic lemma on one instance
 SIMPLIFYING_DRAWS = 400
+# The order of the theory; files that are not named here follow.
+ORDER = (
+    "reconstruction",
+    "degrees_of_freedom",
+    "leverage",
+    "determinantal",
+    "volume",
+    "approximation",
+    "lipschitz",
+    "covering",
+    "uniform",
+    "theorems",
+    "occam",
+    "others",
+)
+TOOLS = ("find_counterexamples", "planted")
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,9 @@ class Found:
 
 def files() -> list[Path]:
     """The modules that hold false lemmas."""
-    return sorted(HERE.glob("section*.py"))
+    place = {stem: number for number, stem in enumerate(ORDER)}
+    found = [path for path in HERE.glob("*.py") if path.stem not in TOOLS]
+    return sorted(found, key=lambda path: (place.get(path.stem, len(place)), path.stem))
 
 
 def lemmas() -> list[Claim]:

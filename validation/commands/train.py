@@ -33,9 +33,9 @@ def train(
     A training that was killed goes on where its last checkpoint stands, to the same weights as one
     that was not.
     """
-    from validation.experiments import constrained, model_training
-    from validation.experiments.gated_training import GATED_RECIPES
-    from validation.experiments.networks_to_train import RECIPES, recipe
+    from validation.training import constrained, model_training
+    from validation.training.gated import GATED_RECIPES
+    from validation.training.recipes import RECIPES, recipe
 
     if not name:
         for known in RECIPES.values():
@@ -77,8 +77,8 @@ def _constrained(
     """The network with a valid bound: a recipe of several stages, without checkpoints."""
     from dataclasses import replace
 
-    from validation.experiments import constrained
-    from validation.experiments.constrained_training import ConstrainedRecipe
+    from validation.training import constrained
+    from validation.training.constrained_training import ConstrainedRecipe
 
     if device or snapshot:
         raise ValueError(f"{constrained.NAME} is trained with NumPy in one go: no device, snapshot")
@@ -104,7 +104,7 @@ def _gated(
     snapshot: bool,
 ) -> None:
     """A GRU or an LSTM, with torch on the processor."""
-    from validation.experiments.gated_training import gated_recipe, make
+    from validation.training.gated import gated_recipe, make
 
     if device or snapshot:
         raise ValueError(f"{name} is trained with torch on the processor: no device, snapshot")
