@@ -32,6 +32,24 @@ HERE = Path(__file__).resolve().parent
 FILE = HERE / "counterexamples.json"
 DRAWS = 20_000  # that refute a probabilistic lemma on one instance
 SIMPLIFYING_DRAWS = 400
+# The order of the theory; files that are not named here follow.
+ORDER = (
+    "reconstruction",
+    "degrees_of_freedom",
+    "leverage",
+    "determinantal",
+    "volume",
+    "approximation",
+    "lipschitz",
+    "covering",
+    "uniform",
+    "theorems",
+    "occam",
+    "others",
+    "ties",
+    "ties_of_matrices",
+)
+TOOLS = ("find_counterexamples", "planted", "ties_by_hand")
 
 
 @dataclass(frozen=True)
@@ -46,7 +64,9 @@ class Found:
 
 def files() -> list[Path]:
     """The modules that hold false lemmas."""
-    return [*sorted(HERE.glob("section*.py")), HERE / "ties.py", HERE / "ties_of_matrices.py"]
+    place = {stem: number for number, stem in enumerate(ORDER)}
+    found = [path for path in HERE.glob("*.py") if path.stem not in TOOLS]
+    return sorted(found, key=lambda path: (place.get(path.stem, len(place)), path.stem))
 
 
 def lemmas() -> list[Claim]:

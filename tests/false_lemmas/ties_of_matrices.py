@@ -11,7 +11,7 @@ from typing import Any
 from planted import Lemmas
 
 from validation import draw
-from validation.catalogue.section2 import degrees_of_freedom
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom
 
 lemmas = Lemmas("ties_of_matrices", __name__)
 PSD = draw.covariances
