@@ -76,7 +76,7 @@ def targets_time_major(y: Any, targets: str) -> Any:
 
 
 class Weights:
-    """The five weights as views of one flat vector, so that an optimiser sees one array.
+    """The five weights as views of one flat vector, so that an optimizer sees one array.
 
     `w_drive` (d_x + 1, m) is the transpose of W_i with b_h below it, see `pruning.recurrence`.
     """

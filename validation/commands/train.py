@@ -33,8 +33,8 @@ def train(
     A training that was killed goes on where its last checkpoint stands, to the same weights as one
     that was not.
     """
-    from validation.experiments import constrained, model_training
-    from validation.experiments.networks_to_train import RECIPES, recipe
+    from validation.training import constrained, model_training
+    from validation.training.recipes import RECIPES, recipe
 
     if not name:
         for known in RECIPES.values():
@@ -71,8 +71,8 @@ def _constrained(
     """The network with a valid bound: a recipe of several stages, without checkpoints."""
     from dataclasses import replace
 
-    from validation.experiments import constrained
-    from validation.experiments.constrained_training import ConstrainedRecipe
+    from validation.training import constrained
+    from validation.training.constrained_training import ConstrainedRecipe
 
     if device or snapshot:
         raise ValueError(f"{constrained.NAME} is trained with NumPy in one go: no device, snapshot")
