@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from pruning.activations import Activation, activation
 from pruning.cells import recursion
-from pruning.cells.plain import PlainCell
+from pruning.cells.plain import Plain
 from pruning.checks import Array, choice, integer, real_array
 
 WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
@@ -110,9 +110,10 @@ class RNN:
         return {name: getattr(self, name) for name in WEIGHTS}
 
     @property
-    def cell(self) -> PlainCell:
-        """The recurrence alone: what pruning works with, see `pruning.cells`."""
-        return PlainCell(self.w_hidden, self.w_input, self.b_hidden, self.activation)
+    def cell(self) -> Plain:
+        """The recurrence alone, see `pruning.cells`."""
+        bias = np.zeros(self.m)
+        return Plain(self.w_input, self.w_hidden, self.b_hidden, bias, self.activation)
 
     def states(self, x: ArrayLike, dtype: str = "float64") -> Array:
         """Return the hidden states h_1..h_T, shape (n, T, m).
@@ -170,7 +171,15 @@ class RNN:
         return array
 
     def _states(self, x: Any, dtype: str) -> Array:
-        return self.cell.run(recursion.time_major(x, dtype), dtype).states.transpose(1, 0, 2)
+        x = recursion.time_major(x, dtype)
+        h = np.empty((*x.shape[:2], self.m), dtype)
+        w_drive = np.vstack([self.w_input.T, self.b_hidden], dtype=dtype, casting="same_kind")
+        if x.ndim == 2:
+            # A token selects a row, and take() copies an array whose rows are scattered, each time.
+            w_drive = np.ascontiguousarray(w_drive)
+        w_hidden = self.w_hidden.astype(dtype, copy=False)
+        recursion.run(x, w_hidden, w_drive, self.activation, h)
+        return h.transpose(1, 0, 2)
 
 
 _DTYPES = ("float64", "float32")

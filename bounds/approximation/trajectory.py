@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from bounds.approximation.measured import Runs, output_gap, paired_runs
 from bounds.approximation.residuals import Residuals, residuals, time_weights
 from bounds.terms import VALID, Bound, Term, safe_log
-from pruning.cells.plain import secant_factors
+from pruning.cells.secants import secant_factors
 from pruning.checks import Array, choice
 
 if TYPE_CHECKING:

@@ -1,53 +1,31 @@
 """What pruning asks of a recurrent cell.
 
-All arrays are time-major, (T, n, ...): what belongs to one step is one contiguous block. Cells
-trust their input; `pruning.rnn.RNN` and the public calls check it.
+All arrays are time-major, (T, n, ...): what belongs to one step is one contiguous block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pruning.checks import Array, Nodes
 
 
-@dataclass(frozen=True)
-class Run:
-    """One pass over a batch of sequences.
+class Run(Protocol):
+    """One pass over a batch of sequences, with what the cell keeps for its way back."""
 
-    Attributes
-    ----------
-    x : (T, n, d_x + 1) floats with last coordinate 1, or (T, n) tokens
-        See `pruning.cells.recursion.time_major`.
-    states : (T, n, m) array
-        h_1..h_T.
-    start : (n, m) array or None
-        h_0; None is 0.
-    kept : mapping
-        What else the cell needs on its way back, gates for instance.
-    """
+    @property
+    def start(self) -> Array:
+        """h_0, (n, m)."""
+        ...
 
-    x: Any
-    states: Array
-    start: Array | None = None
-    kept: Mapping[str, Array] = field(default_factory=dict)
+    @property
+    def h(self) -> Array:
+        """h_1..h_T, (T, n, m)."""
+        ...
 
-
-class Secants(Protocol):
-    """The exact recursion of a difference of two runs: e_t = J_t e_{t-1} + b_t.
-
-    For e_t = h'_t - h_{t,J}, the small network's state less the large one's on the kept nodes. J_t
-    is a product of the small network's weights and of secant factors along both runs, b_t is what
-    step t adds.
-    """
-
-    births: Array
-    """b_1..b_T, (T, n, k)."""
-
-    def carry(self, t: int, v: Array) -> Array:
-        """J_t v for vectors v of every sequence, (n, ..., k); t counts from 0."""
+    @property
+    def before(self) -> Array:
+        """h_0..h_{T-1}, (T, n, m)."""
         ...
 
 
@@ -65,32 +43,47 @@ class Cell(Protocol):
         ...
 
     @property
-    def readers(self) -> Mapping[str, Array]:
-        """The matrices (q, m) by which the next step reads the state, by name.
+    def reads_state(self) -> Array:
+        """The rows (q, m) by which the next step reads the state, all gates below each other.
 
         With the read-out they are the blocks of Z of section 1 of the theory.
         """
         ...
 
-    def run(self, x: Any, dtype: Any = "float64", start: Array | None = None) -> Run:
-        """All states of time-major inputs, from the state `start` (0 by default)."""
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
         ...
 
-    def pull(self, run: Run, t: int, g: Array) -> Array:
-        """(dh_t/dh_{t-1})^T g for gradients g of every sequence, (n, ..., m); t counts from 0."""
+    def states(self, x: Array, start: Array | None = None, out: Array | None = None) -> Array:
+        """h_1..h_T of inputs (T, n, d_x), shape (T, n, m), in their dtype; h_0 = 0 by default."""
         ...
 
-    def push(self, run: Run, t: int, v: Array) -> Array:
-        """(dh_t/dh_{t-1}) v for tangents v of every sequence, (n, ..., m); t counts from 0."""
+    def run(self, x: Array, start: Array | None = None) -> Run:
+        """The run of inputs (T, n, d_x)."""
         ...
 
-    def pruned(self, nodes: Nodes, A: Array) -> Cell:
-        """The cell of the kept nodes, which reads A h_J (m, k) where this one reads h."""
-        ...
+    def backward(self, run: Any, given: Array) -> tuple[Array, Array, Array, Array]:
+        """Pull gradients back through a run.
 
-    def secants(self, run: Run, small: Cell, small_run: Run, nodes: Nodes) -> Secants:
-        """The recursion of the difference between a small network's run and this one's.
+        Parameters
+        ----------
+        run : Run
+            Of this cell.
+        given : (T, n, m) array
+            What reads h_t elsewhere, pulled back to it.
 
-        `small` may have any weights; its nodes are matched with `nodes` of this one.
+        Returns
+        -------
+        total : (T, n, m) array
+            The gradient in h_1..h_T.
+        at_input, at_state : (T, n, gates m) arrays
+            The gradients in what W_i x_t + b_i and W_h h_{t-1} + b_h give.
+        at_start : (n, m) array
+            The gradient in h_0.
         """
+        ...
+
+    def restricted(self, nodes: Nodes, A: Array, w_input: Array | None = None) -> Cell:
+        """The cell of the kept nodes, which reads A h_J, A (m, k), where this one reads h."""
         ...

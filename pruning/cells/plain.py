@@ -1,155 +1,92 @@
-"""The plain cell: h_t = s(W_h h_{t-1} + W_i x_t + b_h) (theory, section 0)."""
+"""The plain cell as a layer of a stack: h+ = s(W_i x + b_i + W_h h + b_h)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from pruning.activations import Activation
-from pruning.cells import recursion
-from pruning.cells.cell import Cell, Run
+from pruning.activations import Activation, activation
+from pruning.cells.gated import Gates, blocks, frozen_weights
 from pruning.checks import Array, Nodes
 
 
 @dataclass(frozen=True, eq=False)
-class PlainCell:
-    """The cell of a plain recurrent network.
+class PlainRun:
+    """States h (T, n, m) of a run and the start h_0 (n, m)."""
 
-    Attributes
-    ----------
-    w_hidden : (m, m) array
-    w_input : (m, d_x) array
-    b_hidden : (m,) array
-    activation : Activation
-    """
-
-    w_hidden: Array
-    w_input: Array
-    b_hidden: Array
-    activation: Activation
+    start: Array
+    h: Array
 
     @property
-    def m(self) -> int:
-        """Number of nodes."""
-        return len(self.b_hidden)
-
-    @property
-    def d_x(self) -> int:
-        """Dimension of one input."""
-        return self.w_input.shape[1]
-
-    @property
-    def readers(self) -> Mapping[str, Array]:
-        """W_h alone."""
-        return {"w_hidden": self.w_hidden}
-
-    def run(self, x: Any, dtype: Any = "float64", start: Array | None = None) -> Run:
-        """All states of time-major inputs, see `Cell.run`."""
-        h = np.empty((*x.shape[:2], self.m), dtype)
-        w_drive = np.vstack([self.w_input.T, self.b_hidden], dtype=dtype, casting="same_kind")
-        if x.ndim == 2:
-            # A token selects a row, and take() copies an array whose rows are scattered, each time.
-            w_drive = np.ascontiguousarray(w_drive)
-        w_hidden = self.w_hidden.astype(dtype, copy=False)
-        recursion.run(x, w_hidden, w_drive, self.activation, h, start)
-        return Run(x, h, start)
-
-    def pull(self, run: Run, t: int, g: Array) -> Array:
-        """W_h^T diag(s'(a_t)) g, see `Cell.pull`."""
-        weights = self.w_hidden.astype(g.dtype, copy=False)
-        return _by_sequence(self._slope(run, t, g.ndim) * g, weights)
-
-    def push(self, run: Run, t: int, v: Array) -> Array:
-        """diag(s'(a_t)) W_h v, see `Cell.push`."""
-        weights = self.w_hidden.astype(v.dtype, copy=False)
-        return np.asarray(self._slope(run, t, v.ndim) * _by_sequence(v, weights.T))
-
-    def pruned(self, nodes: Nodes, A: Array) -> PlainCell:
-        """W_h' = W_h[J,:] A, W_i' = W_i[J,:], b_h' = b_h[J]."""
-        return PlainCell(
-            self.w_hidden[nodes] @ A, self.w_input[nodes], self.b_hidden[nodes], self.activation
-        )
-
-    def secants(self, run: Run, small: Cell, small_run: Run, nodes: Nodes) -> PlainSecants:
-        """e_t = Delta_t (W_h' e_{t-1} + d_t), the general form of section 11 of the theory.
-
-        d_t = (W_h' h_{t-1,J} + W_i' x_t + b_h') - (W_h[J,:] h_{t-1} + W_i[J,:] x_t + b_h[J]).
-        """
-        if not isinstance(small, PlainCell) or small.activation.name != self.activation.name:
-            raise ValueError(
-                f"the small network must be a plain one with the activation {self.activation.name}"
-            )
-        drive = np.vstack([small.w_input.T, small.b_hidden])
-        drive -= np.vstack([self.w_input[nodes].T, self.b_hidden[nodes]])
-        d = np.empty_like(small_run.states)
-        recursion.drive(run.x, drive, d)
-        # One product, so that weights that agree cancel before they meet a state.
-        residual = -self.w_hidden[nodes]
-        residual[:, nodes] += small.w_hidden
-        d[1:] += run.states[:-1] @ residual.T
-        if run.start is not None:
-            d[0] += run.start @ residual.T
-        e = small_run.states - run.states[:, :, nodes]
-        change = d.copy()
-        change[1:] += e[:-1] @ small.w_hidden.T
-        if small_run.start is not None or run.start is not None:
-            begun = _start(small_run) - _start(run)[:, nodes]
-            change[0] += begun @ small.w_hidden.T
-        delta = secant_factors(e, change, self.activation)
-        return PlainSecants(delta * d, delta, small.w_hidden)
-
-    def _slope(self, run: Run, t: int, ndim: int) -> Array:
-        return _beside(self.activation.slope(run.states[t]), ndim)
+    def before(self) -> Array:
+        """h_0..h_{T-1}, shape (T, n, m): a copy."""
+        return np.concatenate([self.start[None], self.h[:-1]])
 
 
 @dataclass(frozen=True, eq=False)
-class PlainSecants:
-    """J_t = Delta_t W_h' and b_t = Delta_t d_t.
+class Plain(Gates):
+    """h+ = s(W_i x + b_i + W_h h + b_h).
 
-    Attributes
+    Parameters
     ----------
-    births : (T, n, k) array
-    factors : (T, n, k) array
-        The diagonals of Delta_t.
-    w_hidden : (k, k) array
-        W_h'.
+    w_input : (m, d_x) array
+    w_hidden : (m, m) array
+    b_input, b_hidden : (m,) arrays
+        Only their sum matters.
+    activation : str or Activation
     """
 
-    births: Array
-    factors: Array
+    w_input: Array
     w_hidden: Array
+    b_input: Array
+    b_hidden: Array
+    activation: Activation = field(default="tanh")  # type: ignore[assignment]
 
-    def carry(self, t: int, v: Array) -> Array:
-        """Delta_t W_h' v."""
-        return np.asarray(_beside(self.factors[t], v.ndim) * _by_sequence(v, self.w_hidden.T))
+    kind = "plain"
+    gates = ("hidden",)
 
+    def __post_init__(self) -> None:
+        frozen_weights(self, 1)
+        object.__setattr__(self, "activation", activation(self.activation))
 
-def secant_factors(gap: Array, change: Array, activation: Activation) -> Array:
-    """Delta with s(a') - s(a) = Delta (a' - a), entry by entry; 0 where a' = a.
+    def states(self, x: Array, start: Array | None = None, out: Array | None = None) -> Array:
+        """Return h_1..h_T of time-major inputs (T, n, d_x), shape (T, n, m), in their dtype."""
+        h, out = self._prepared(x, start, out)
+        transposed = np.ascontiguousarray(self.w_hidden.T, x.dtype)
+        recurrent = np.empty_like(h)
+        for steps, drive in blocks(x, self.w_input, self.b_input + self.b_hidden):
+            for now, given in zip(out[steps], drive, strict=True):
+                np.matmul(h, transposed, out=recurrent)
+                given += recurrent
+                h = self.activation.apply(given, out=now)
+        return out
 
-    A quotient of differences near rounding may leave the range that the true one is in, [0, rho]
-    where s never decreases and [-rho, rho] otherwise; it is brought back.
-    """
-    out = np.zeros_like(gap)
-    np.divide(gap, change, out=out, where=change != 0)
-    low = 0.0 if activation.nondecreasing else -activation.lipschitz
-    return np.clip(out, low, activation.lipschitz)
+    def run(self, x: Array, start: Array | None = None) -> PlainRun:
+        """Return the run of time-major inputs (T, n, d_x)."""
+        start, _ = self._prepared(x, start, None)
+        return PlainRun(start, self.states(x, start))
 
+    def backward(self, run: Any, given: Array) -> tuple[Array, Array, Array, Array]:
+        """Pull gradients back through a run; see `pruning.cells.gru_steps.backward`."""
+        total, at_drive = np.empty_like(run.h), np.empty_like(run.h)
+        carried = np.zeros_like(run.start)
+        slope = np.empty_like(carried)
+        for t in range(len(run.h) - 1, -1, -1):
+            np.add(given[t], carried, out=total[t])
+            self.activation.slope(run.h[t], out=slope)
+            np.multiply(total[t], slope, out=at_drive[t])
+            carried = at_drive[t] @ self.w_hidden
+        return total, at_drive, at_drive, carried
 
-def _by_sequence(v: Array, weights: Array) -> Array:
-    """Rows of v (n, ..., p) times weights (p, q), as one product."""
-    rows = v.reshape(math.prod(v.shape[:-1]), len(weights))
-    return (rows @ weights).reshape(*v.shape[:-1], weights.shape[1])
-
-
-def _beside(factor: Array, ndim: int) -> Array:
-    """The factor (n, p) of every sequence, shaped to multiply arrays (n, ..., p)."""
-    return np.expand_dims(factor, tuple(range(1, ndim - 1)))
-
-
-def _start(run: Run) -> Array:
-    return np.zeros_like(run.states[0]) if run.start is None else run.start
+    def restricted(self, nodes: Nodes, A: Array, w_input: Array | None = None) -> Plain:
+        """Return the cell of the kept nodes, which reads A h_J where this one reads h."""
+        w_input = self.w_input if w_input is None else w_input
+        return Plain(
+            w_input[nodes],
+            self.w_hidden[nodes] @ A,
+            self.b_input[nodes],
+            self.b_hidden[nodes],
+            self.activation,
+        )

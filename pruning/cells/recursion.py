@@ -1,6 +1,6 @@
 """The recursion of section 0 of the theory on time-major arrays, forwards.
 
-What the plain cell and back-propagation share. Arrays are (T, n, m), so that the states of one time
+What `RNN.states` and back-propagation share. Arrays are (T, n, m), so that the states of one time
 step are one contiguous block: a step is one matrix product and one activation, both in place.
 Real inputs carry a last coordinate 1, so that the bias is a row of the input weights like any other
 and costs no pass of its own, forwards or backwards.
@@ -29,14 +29,7 @@ def time_major(x: Any, dtype: Any) -> Any:
     return out
 
 
-def run(
-    x: Any,
-    w_hidden: Array,
-    w_drive: Array,
-    act: Activation,
-    h: Array,
-    start: Array | None = None,
-) -> None:
+def run(x: Any, w_hidden: Array, w_drive: Array, act: Activation, h: Array) -> None:
     """Write the states into h (T, n, m).
 
     Parameters
@@ -47,15 +40,13 @@ def run(
         The transpose of W_i, and b_h below it: the vector that a token selects is one row.
     act : Activation
     h : (T, n, m) array
-    start : (n, m) array, optional
-        h_0; 0 by default.
     """
     transposed = w_hidden.T
     recurrent = np.empty(h.shape[1:], h.dtype)
-    previous = start
+    previous = None
     for begin in range(0, len(h), _AHEAD):
         block = h[begin : begin + _AHEAD]
-        drive(x[begin : begin + _AHEAD], w_drive, block)
+        _drive(x[begin : begin + _AHEAD], w_drive, block)
         for now in block:
             if previous is not None:
                 np.matmul(previous, transposed, out=recurrent)
@@ -63,7 +54,7 @@ def run(
             previous = act.apply(now, out=now)
 
 
-def drive(x: Any, w_drive: Array, out: Array) -> None:
+def _drive(x: Any, w_drive: Array, out: Array) -> None:
     """Write W_i x_t + b_h into out (any number of steps, n, m)."""
     if x.ndim == 2:
         # mode="clip" skips take's buffering; the tokens were checked.

@@ -41,11 +41,11 @@ def named(statement) -> str:
 
 @pytest.mark.parametrize("statement", PLANTED, ids=named)
 def test_a_planted_false_statement_is_found_from_most_seeds(statement):
-    seeds = range(3)
+    seeds = range(5)
 
     found = sum(finds(statement, seed) for seed in seeds)
 
-    assert found >= (3 if named(statement) in ALWAYS else 2)
+    assert found >= (5 if named(statement) in ALWAYS else 3)
 
 
 @pytest.mark.long
