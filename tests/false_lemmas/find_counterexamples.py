@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import runpy
 import sys
 import time
 from dataclasses import dataclass
@@ -45,8 +46,10 @@ ORDER = (
     "theorems",
     "occam",
     "others",
+    "ties",
+    "ties_of_matrices",
 )
-TOOLS = ("find_counterexamples", "planted")
+TOOLS = ("find_counterexamples", "planted", "ties_by_hand")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,12 @@ def committed() -> dict[str, Instance]:
     """The counterexamples on file, by the lemma's id."""
     data = json.loads(FILE.read_text()) if FILE.exists() else {}
     return {id: Instance.from_json(instance) for id, instance in data.items()}
+
+
+def by_hand() -> dict[str, Instance]:
+    """The counterexamples to the ties, which were not found by the search."""
+    found: dict[str, Instance] = runpy.run_path(str(HERE / "ties_by_hand.py"))["COUNTEREXAMPLES"]
+    return found
 
 
 def refuted(lemma: Claim, instance: Instance, draws: int = DRAWS) -> bool:
@@ -173,7 +182,7 @@ def _merged(found: list[Found]) -> dict[str, Instance]:
     known, new = committed(), {f.id: f.instance for f in found if f.instance is not None}
     result: dict[str, Instance] = {}
     for lemma in lemmas():
-        candidates = [known.get(lemma.id), new.get(lemma.id)]
+        candidates = [known.get(lemma.id), new.get(lemma.id), by_hand().get(lemma.id)]
         valid = [i for i in candidates if i is not None and refuted(lemma, i)]
         if valid:
             result[lemma.id] = min(valid, key=complexity)
