@@ -75,17 +75,19 @@ def _sides(claim: Claim, instance: Instance) -> list[str]:
 def _scalars(certificate: Certificate, ends: Any) -> list[str]:
     left, right = ([end[()] for end in side] for side in ends)
     digits = _telling(certificate, left, right)
-    return [f"left {interval(*left, digits)}", f"right {interval(*right, digits)}"]
+    return [_line("left", left, digits), _line("right", right, digits)]
 
 
 def _entry(certificate: Certificate, ends: Any, shape: Any, place: Any) -> list[str]:
     left, right = ([np.broadcast_to(end, shape)[place] for end in side] for side in ends)
     digits = _telling(certificate, left, right)
     where = ", ".join(str(i) for i in place)
-    return [
-        f"left[{where}] {interval(*left, digits)}",
-        f"right[{where}] {interval(*right, digits)}",
-    ]
+    return [_line(f"left[{where}]", left, digits), _line(f"right[{where}]", right, digits)]
+
+
+def _line(name: str, ends: list[Any], digits: int) -> str:
+    low, high = ends
+    return f"{name} {interval(low, high, digits)}"
 
 
 def _telling(certificate: Certificate, left: list[Any], right: list[Any]) -> int:

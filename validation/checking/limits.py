@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+OUT_OF_TIME = "out of time"  # how a message begins of what a time limit cut short
 GRACE = 5.0  # seconds between the alarm and the end of the process
 
 

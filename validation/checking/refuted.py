@@ -49,6 +49,7 @@ def simplest(claim: Claim, instance: Instance, *, seconds: float, seed: int) -> 
                 seed=seed,
                 instances=(candidate,),
                 draws=DRAWS,
+                audit=False,
             )
         except ClaimError:  # the hypotheses reject it
             return None

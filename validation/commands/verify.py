@@ -18,8 +18,8 @@ from ..checking.randomness import check_seed
 from ..checking.runner import Terminated, terminable, verify_all
 from ..checking.sampled import VISIBLE
 from ..claims import Claim, ClaimError
-from ..experiments.atomic import write_atomically
 from ..loading import gather
+from ..output.writing import write_atomically
 from ..verdict import Conclusion, Outcome
 from . import BAD_INPUT, INTERRUPTED, VIOLATED
 
@@ -42,6 +42,8 @@ def verify(
     workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
 ) -> None:
     """Try to break claims, and certify the verdict on the worst instances found."""
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise ClaimError(f"--json: {json_file.parent} is not a folder")
     if budget is not None and not budget > 0:
         raise ClaimError(f"--budget must be positive, got {budget:g}")
     if workers is not None and workers < 0:
@@ -245,8 +247,8 @@ def record(outcome: Outcome, width: int) -> list[str]:
     if len(head) + 3 + len(rest) <= width:
         return [f"{head} ({rest})"]
     lines = [head] if len(head) <= width else [f"{outcome.id}:", f"  {word}"]
-    indented = {"initial_indent": "  ", "subsequent_indent": "  "}
-    return [*lines, *textwrap.wrap(rest, width, break_on_hyphens=False, **indented)]
+    folded = textwrap.wrap(rest, width - 2, break_on_hyphens=False)
+    return [*lines, *(f"  {line}" for line in folded)]
 
 
 def counts(outcome: Outcome) -> str:
