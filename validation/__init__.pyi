@@ -9,6 +9,7 @@ from .instances import Instance as Instance
 from .instances import draw as draw
 from .loading import load_claim as load_claim
 from .loading import load_file as load_file
+from .porting.torch_module import prune_module as prune_module
 from .verdict import Conclusion as Conclusion
 from .verdict import Coverage as Coverage
 from .verdict import Evidence as Evidence
@@ -30,6 +31,7 @@ __all__ = [
     "draw",
     "load_claim",
     "load_file",
+    "prune_module",
     "verify",
     "verify_all",
 ]
