@@ -102,10 +102,6 @@ def leaves(xp, lam):
 def leaves_at_once(xp, lam):
     os._exit(3)
 
-@claim("bad.unsatisfiable", "x", draw(J=draw.node_sets(), sizes={"m": (1, 3), "k": (5, "m")}))
-def unsatisfiable(xp, J):
-    return J.shape[0], 1
-
 @claim("bad.hypothesis", "x", draw(S=draw.covariances()),
        hypotheses={"no": lambda xp, S: (np.linalg.det(S), np.inf)})
 def hypothesis_in_numpy(xp, S):
@@ -246,7 +242,6 @@ def test_bad_bodies_are_named_with_their_line_and_the_others_finish(tmp_path):
         "bad.recursion": ("return recursion", "RecursionError"),
         "bad.exit": ("raise SystemExit", "raised SystemExit"),
         "bad.hard_exit": ("def leaves_at_once", "ended the process"),
-        "bad.unsatisfiable": ("def unsatisfiable", "cannot be drawn"),
         "bad.hypothesis": ("np.linalg.det(S)", "use xp.linalg.det"),
         "bad.rejects": ("def rejects", "do not meet the hypotheses"),
     }
