@@ -148,7 +148,7 @@ def make(**change):
         (lambda: make(T=0), "T must be an integer of at least 1, got 0"),
         (lambda: make().update(np.ones((1, 3, 3))), r"h must have shape \(any, 3, 2\)"),
         (lambda: make().update(np.ones((1, 2, 2))), r"h must have shape \(any, 3, 2\)"),
-        (lambda: make().update(np.full((1, 3, 2), 1e200)), "h must have finite squares"),
+        (lambda: make().update(np.full((1, 3, 2), 1e200)).matrix, "finite mean squares"),
         (lambda: make().update(np.full((1, 3, 2), "a")), "h must be an array of real numbers"),
         (lambda: make().update(np.full((1, 3, 2), 1j)), "h must be an array of real numbers"),
         (lambda: StateCovariance.from_states(np.ones((2, 2))), r"h must be states \(n, T, m\)"),
