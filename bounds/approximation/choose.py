@@ -112,7 +112,8 @@ def _candidates(
     scaling = None
     if weights is None:
         scaled = scaled_bound(pruned, T)
-        scaling = np.exp(scaled["propagated"].inputs["log D"])
+        log_d = scaled["propagated"].inputs.get("log D")
+        scaling = None if log_d is None else np.exp(log_d)
         bounds += [power_bound(pruned, T), scaled]
     if per_step is not None:
         bounds += [weighted_bound(pruned, per_step, weights, kernel="power")]

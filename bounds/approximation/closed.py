@@ -104,12 +104,8 @@ def _in_units(bound: Callable[..., Bound], given: inspect.BoundArguments) -> Bou
     )
     found = bound(*given.args, **given.kwargs)
     scaled = found.scaled(out + states + pruned.exponent)
-    shifts = {
-        "W_o": out,
-        " r||": states + pruned.exponent,
-        "||u||": states + pruned.exponent,
-        "lam": 2 * (states + pruned.exponent),
-    }
+    states += pruned.exponent
+    shifts = {"W_o": out, " r||": states, "||u||": states, "lam": 2 * states}
     return replace(scaled, terms=tuple(_own_units(term, shifts) for term in scaled.terms))
 
 

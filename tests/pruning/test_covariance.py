@@ -157,8 +157,8 @@ def make(**change):
         (lambda: make().merge(make(per_step=True)), "both covariances must keep their steps"),
         (lambda: make().merge(np.eye(2)), "other must be a StateCovariance, got ndarray"),
         (lambda: make().weighted([0.5, 0.5]), r"weights must have shape \(3,\), got \(2,\)"),
-        (lambda: make().weighted([0.5, 0.6, -0.1]), "weights must be nonnegative with sum 1"),
-        (lambda: make().weighted([0.5, 0.6, 0.1]), "weights must be nonnegative with sum 1"),
+        (lambda: make().weighted([0.5, 0.6, -0.1]), "weights must be at least 0"),
+        (lambda: make().weighted([0.5, 0.6, 0.1]), "weights must sum to 1"),
         (lambda: make().weighted([0, 0, 1.0]), "need a StateCovariance made with per_step=True"),
     ],
 )
