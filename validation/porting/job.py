@@ -9,6 +9,7 @@ from typing import Any
 
 from pruning.stack import Stack
 from pruning.stack_pruning import PrunedStack, prune_stack
+from validation.output.schema import SCHEMA
 from validation.porting.measures import Difference, difference, seconds, torch_latency
 from validation.porting.models import described, opened
 from validation.porting.sequences import Sequences, read_sequences
@@ -156,7 +157,7 @@ _LOST = " of what reads the states is not rebuilt (by layer)"
 def to_json(done: Done) -> str:
     """Return what happened as JSON."""
     facts = {
-        "schema": 1,
+        "schema": SCHEMA,
         "before": done.before,
         "after": done.after,
         "nodes": [[side.tolist() for side in layer] for layer in done.pruned.nodes],

@@ -33,6 +33,7 @@ from validation.output.figures import (
     legend,
     powers_of_ten,
 )
+from validation.output.schema import SCHEMA
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -214,7 +215,7 @@ def total_shown(bound: Bound) -> str:
 
 def to_json(bounds: Sequence[Bound], problem: Problem, k: int) -> list[dict[str, Any]]:
     """One object a bound: id, total, label, terms and what else a bound says, with k, n and T."""
-    where = {"k": k, "n": problem.n, "T": problem.T}
+    where = {"schema": SCHEMA, "k": k, "n": problem.n, "T": problem.T}
     return [{**bound.to_json(), **where} for bound in bounds]
 
 
