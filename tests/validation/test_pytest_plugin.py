@@ -10,7 +10,7 @@ import pytest
 
 LEMMAS = r"""
 from validation import claim, draw
-from validation.catalogue.section2 import range_trace as not_mine
+from validation.catalogue.degrees_of_freedom import range_trace as not_mine
 
 
 @claim("mine.holds", "x", draw(lam=draw.positive()))
@@ -102,7 +102,7 @@ def test_the_budget_is_an_option(ran):
 
 def test_the_plugin_imports_nothing_heavy():
     code = (
-        "import sys, validation.pytest_plugin;"
+        "import sys, rnnbounds_pytest;"
         "heavy = {'numpy', 'scipy', 'flint', 'hypothesis', 'sympy', 'rich', 'typer', 'joblib'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from . import checks
 from .factors import Array, Factor, Parameters, Raw
 from .sources import HypothesisSource, NumpySource, Source
 
@@ -80,6 +82,8 @@ class Product:
 
     def __init__(self, factors: Mapping[str, Factor], sizes: Mapping[str, Any]) -> None:
         for name, factor in factors.items():
+            if name in ("xp", "rng"):
+                raise ValueError(f"draw({name}=...) would hide the body's own {name}: rename it")
             if not isinstance(factor, Factor):
                 raise TypeError(
                     f"draw({name}=...) needs something that draw offers, such as "
@@ -87,7 +91,7 @@ class Product:
                 )
         self.factors = dict(factors)
         used = dict.fromkeys(size for factor in factors.values() for size in factor.sizes)
-        known = {**SIZES, **sizes}
+        known = {**SIZES, **{name: checks.range_of(name, value) for name, value in sizes.items()}}
         ranges: dict[str, tuple[int | str, int | str]] = {}
 
         def add(size: str, waiting: tuple[str, ...] = ()) -> None:
@@ -95,7 +99,7 @@ class Product:
                 raise ValueError(f"the sizes {' -> '.join([*waiting, size])} depend on each other")
             if size in ranges:
                 return
-            low, high = known.get(size, (1, 4))
+            low, high = checks.fixed(size) or known.get(size, (1, 4))
             for end in (low, high):
                 if isinstance(end, str):
                     add(end, (*waiting, size))
@@ -106,12 +110,19 @@ class Product:
         unused = set(sizes) - set(ranges)
         if unused:
             raise ValueError(f"no factor has the size {', '.join(sorted(unused))}")
-        self.sizes = ranges
+        for size in ranges:
+            low, high = checks.extreme(size, ranges, 0), checks.extreme(size, ranges, 1)
+            if low > high:
+                raise ValueError(f"the size {size} cannot lie in {low}..{high}")
+        for name, factor in factors.items():
+            _check_sizes(name, factor, ranges)
+        self.sizes = {size: ends for size, ends in ranges.items() if not checks.fixed(size)}
+        self.fixed = {size: int(size) for size in ranges if checks.fixed(size)}
 
     def make(self, source: Source) -> Instance:
         """Draw from any source."""
         for _ in range(_PATIENCE):
-            sizes: dict[str, int] = {}
+            sizes: dict[str, int] = dict(self.fixed)
             for size, (low, high) in self.sizes.items():
                 first = sizes[low] if isinstance(low, str) else low
                 last = sizes[high] if isinstance(high, str) else high
@@ -122,9 +133,8 @@ class Product:
                 break
         else:
             raise ValueError(f"the size {size} cannot lie in {first}..{last}")
-        return Instance(
-            sizes, {n: factor.make(source, sizes) for n, factor in self.factors.items()}
-        )
+        raw = {n: factor.make(source, sizes) for n, factor in self.factors.items()}
+        return Instance({size: sizes[size] for size in self.sizes}, raw)
 
     def sample(self, rng: np.random.Generator) -> Instance:
         """Draw with NumPy."""
@@ -188,6 +198,8 @@ class Product:
         for name, factor in self.factors.items():
             chain[:0] = factor.consequences(raw[name], size, index)
         for which, where in dict.fromkeys(chain):
+            if which in self.fixed:
+                return None
             raw = {name: f.drop(raw[name], which, where) for name, f in self.factors.items()}
             sizes[which] -= 1
         for which, (low, high) in self.sizes.items():
@@ -217,6 +229,23 @@ class Product:
                 values = numbers.values.copy()
                 values[i] = option
                 yield self.with_parameters(instance, values)
+
+
+def _check_sizes(
+    name: str, factor: Factor, ranges: Mapping[str, tuple[int | str, int | str]]
+) -> None:
+    """Refuse ranges of sizes in which a factor cannot always be drawn."""
+    for size, least in factor.at_least.items():
+        low = checks.extreme(size, ranges, 0)
+        if low < least:
+            raise ValueError(f"{name}: {size} must be at least {least}, and may be {low}")
+    for k, m in factor.inside:
+        if not checks.within(k, m, ranges):
+            k_high, m_low = checks.extreme(k, ranges, 1), checks.extreme(m, ranges, 0)
+            raise ValueError(
+                f"{name}: {k} must be at most {m}, but {k} may be {k_high} where {m} is {m_low}; "
+                f'give sizes={{"{k}": (0, "{m}")}}'
+            )
 
 
 def complexity(instance: Instance) -> tuple[int, ...]:
@@ -289,7 +318,13 @@ def _encode(value: Raw) -> Any:
         return bool(value)
     if isinstance(value, int | np.integer):
         return int(value)
-    if isinstance(value, str) or value is None:
+    if isinstance(value, Fraction):
+        return {"fraction": str(value)}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(part) for part in value]}
+    if isinstance(value, str):  # such as the name "inf", which is no number
+        return {"text": value} if _HEX.fullmatch(value) else value
+    if value is None:
         return value
     raise TypeError(f"an instance holds numbers, arrays, names and dicts of these, got {value!r}")
 
@@ -298,6 +333,13 @@ def _decode(data: Any) -> Raw:
     if isinstance(data, Mapping):
         if set(data) == {"shape", "integers"}:
             return np.zeros(tuple(data["shape"]), dtype=np.int64 if data["integers"] else float)
+        match data:
+            case {"fraction": text} if len(data) == 1:
+                return Fraction(text)
+            case {"tuple": parts} if len(data) == 1:
+                return tuple(_decode(part) for part in parts)
+            case {"text": text} if len(data) == 1:
+                return text
         return {name: _decode(part) for name, part in data.items()}
     if isinstance(data, list):
         return np.array([_decode(part) for part in data])

@@ -21,7 +21,7 @@ from pruning.checks import Array
 from pruning.reconstruction import information_loss
 from pruning.selection.derandomised import certified_nodes
 from pruning.selection.greedy import greedy_order
-from validation.report.figures import (
+from validation.output.figures import (
     BLUE,
     GREEN,
     INK,
@@ -34,12 +34,13 @@ from validation.report.figures import (
     legend,
     powers_of_ten,
 )
+from validation.output.schema import SCHEMA
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pruning.spectral import PrunedRNN
-    from validation.experiments.dataset import Dataset
+    from validation.data.dataset import Dataset
     from validation.report.settings import Settings
 
 LEVEL = 0.95
@@ -215,7 +216,7 @@ def total_shown(bound: Bound) -> str:
 
 def to_json(bounds: Sequence[Bound], problem: Problem, k: int) -> list[dict[str, Any]]:
     """One object a bound: id, total, label, terms and what else a bound says, with k, n and T."""
-    where = {"k": k, "n": problem.n, "T": problem.T}
+    where = {"schema": SCHEMA, "k": k, "n": problem.n, "T": problem.T}
     return [{**bound.to_json(), **where} for bound in bounds]
 
 

@@ -1,0 +1,135 @@
+"""One run of `rnnbounds prune`: open, prune, compare, time, write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from validation.output.schema import SCHEMA
+from validation.porting.measures import Difference, difference
+from validation.porting.models import Pruned, Settings, opened
+from validation.porting.sequences import read_sequences
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What happened.
+
+    Attributes
+    ----------
+    before : str
+        The whole network in a phrase.
+    pruned : Pruned
+    change : Difference
+    held_out : bool
+        Whether the comparison is on other sequences than those that it was pruned on.
+    bytes : (int, int)
+        Sizes of the files, whole and pruned.
+    latency : (float, float, str)
+        Seconds for one sequence, whole and pruned, and what ran them.
+    out : str
+    """
+
+    before: str
+    pruned: Pruned
+    change: Difference
+    held_out: bool
+    bytes: tuple[int, int]
+    latency: tuple[float, float, str]
+    out: str
+
+
+def prune_file(
+    model: Path,
+    data: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    activation: str | None = None,
+    time_major: bool = False,
+    every_step: bool = False,
+) -> Done:
+    """Prune the network in a file and write the result; see `rnnbounds prune`.
+
+    Raises
+    ------
+    ValueError
+        If the model, the data or a setting does not fit. `out` is written completely or not at
+        all.
+    """
+    form = opened(model, activation)
+    if not out.resolve().parent.is_dir():
+        raise ValueError(f"{out} cannot be written: there is no folder {out.resolve().parent}")
+    held = read_sequences(data, time_major)
+    form.check(held, out)
+    pruned = form.prune(held, settings)
+    steps = every_step or (held.y_eval is not None and held.y_eval.ndim == 2)
+    before, after = pruned.outputs(held)
+    change = difference(before, after, held, steps)
+    pruned.write(out)
+    sizes = model.stat().st_size, out.stat().st_size
+    latency = pruned.latency(held)
+    return Done(form.words, pruned, change, held.held_out, sizes, latency, str(out))
+
+
+def records(done: Done) -> list[tuple[str, str]]:
+    """Return what to print: a name and a line each."""
+    change = done.change
+    whole, small = done.pruned.parameters
+    where = "held-out" if done.held_out else "the same"
+    rows = [
+        ("network", f"{done.before} -> {done.pruned.words}"),
+        ("parameters", f"{whole:,} -> {small:,}"),
+        ("file", f"{done.bytes[0]:,} -> {done.bytes[1]:,} bytes"),
+    ]
+    if change.accuracy_before is not None and change.accuracy_after is not None:
+        rows.append(
+            (
+                "accuracy",
+                f"{change.accuracy_before:.2%} -> {change.accuracy_after:.2%} "
+                f"on {change.outputs:,} outputs ({where} sequences)",
+            )
+        )
+    rows.append(
+        (
+            "agreement",
+            f"{change.agreement:.2%} of {change.outputs:,} outputs ({where} sequences) have the "
+            f"same largest entry; distance {change.distance:.3g} of the outputs' spread",
+        )
+    )
+    rows.append(("lost", ", ".join(f"{loss:.2%}" for loss in done.pruned.losses) + _LOST))
+    before, after, runtime = done.latency
+    speed = before / after
+    word = "faster" if speed > 1.05 else "slower" if speed < 0.95 else "no faster"
+    times = f", {speed if speed > 1 else 1 / speed:.2f} times" if word != "no faster" else ""
+    rows.append(
+        (
+            "latency",
+            f"{before * 1e3:.3g} -> {after * 1e3:.3g} ms a sequence in {runtime}: {word}{times}",
+        )
+    )
+    rows.append(("wrote", done.out))
+    return rows
+
+
+_LOST = " of what reads the states is not rebuilt (by layer)"
+
+
+def to_json(done: Done) -> str:
+    """Return what happened as JSON."""
+    facts = {
+        "schema": SCHEMA,
+        "before": done.before,
+        "after": done.pruned.words,
+        "nodes": done.pruned.nodes,
+        "losses": done.pruned.losses,
+        "parameters": list(done.pruned.parameters),
+        "bytes": list(done.bytes),
+        "latency_seconds": list(done.latency[:2]),
+        "runtime": done.latency[2],
+        "held_out": done.held_out,
+        **asdict(done.change),
+        "out": done.out,
+    }
+    return json.dumps(facts, indent=1) + "\n"
