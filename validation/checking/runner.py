@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def verify_all(
     limit = limit if limit is not None else 4 * seconds + 15
     options = {"quick": quick, "budget": budget, "seed": seed, "limit": limit}
     done: dict[str, Outcome] = {}
+    # Of tasks that are cancelled where a signal ends the run: that is what the signal was for.
+    warnings.filterwarnings("ignore", "[0-9]+ tasks which were still being processed", UserWarning)
     try:
         for outcome in _outcomes(list(claims), workers, options):
             done[outcome.id] = outcome
@@ -136,20 +139,10 @@ def _pool(
     parallel = Parallel(
         n_jobs=max(workers, 2), backend="loky", return_as="generator_unordered", batch_size=1
     )
-    try:
-        yield from parallel(
-            delayed(_marked)(place, claim, marks, options) for place, claim in claims.items()
-        )
-    except KeyboardInterrupt:
-        _end_workers()
-        raise
-
-
-def _end_workers() -> None:
-    """End the processes of the pool at once: they may be busy for minutes."""
-    from joblib.externals.loky import get_reusable_executor
-
-    get_reusable_executor().shutdown(wait=False, kill_workers=True)
+    # Where this is left early, by a signal for one, joblib ends the processes of the pool.
+    yield from parallel(
+        delayed(_marked)(place, claim, marks, options) for place, claim in claims.items()
+    )
 
 
 def _marked(place: int, claim: Claim, marks: str, options: dict[str, Any]) -> tuple[int, Outcome]:
