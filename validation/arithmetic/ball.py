@@ -181,8 +181,6 @@ def x_log_x(x: Any) -> Any:
 
 def log_sum_exp(numbers: list[Any]) -> Any:
     """Return log(sum_i exp(x_i)), shifted by an exact number near the largest."""
-    if not numbers:
-        raise ValueError("logsumexp of no numbers")
     if not all(x.is_finite() for x in numbers):
         return arb("nan")
     shift = functools.reduce(lambda a, b: b if b > a else a, (x.mid() for x in numbers))
