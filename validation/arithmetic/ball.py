@@ -233,6 +233,8 @@ def _certain_integer(x: Any, name: str) -> Any:
 
 def from_zero_to(high: Any) -> Any:
     """Return a ball whose lower end is exactly 0 and that contains [0, high]."""
+    if not high.is_finite():
+        return arb("nan")
     if not high > 0:
         return arb(0)
     # arb(mid, rad) always rounds rad upwards, to 30 bits; so the midpoint is moved to the radius.
