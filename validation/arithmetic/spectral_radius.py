@@ -72,7 +72,7 @@ def _of_exact(matrix: Any) -> Any:
     lowest = min(power for mantissa, power in numbers if mantissa)
     n = matrix.nrows()
     integers = [fmpz(m) << (power - lowest) if m else 0 for m, power in numbers]
-    roots = fmpz_mat(n, n, integers).charpoly().complex_roots()
+    roots: Any = fmpz_mat(n, n, integers).charpoly().complex_roots()  # pairs with multiplicities
     unit = arb(fmpz(1) << lowest) if lowest >= 0 else 1 / arb(fmpz(1) << -lowest)
     return _largest([abs(root) for root, _ in roots]) * unit
 
