@@ -103,6 +103,9 @@ class Claim:
         Relative; None where the claim states none.
     searched_in : str
         ``float64``; or ``balls`` or ``rationals``, where an audit found float64 to be wrong.
+    asserts : bool
+        Whether its `assert` statements were compiled: False under ``python -O``, whose code a
+        worker process runs too.
     where : tuple (file, line)
         Of the body.
     module : str
@@ -128,6 +131,7 @@ class Claim:
     constants: Mapping[str, Any] = field(default_factory=dict)
     accuracy: float | None = None
     searched_in: str = "float64"
+    asserts: bool = __debug__
     where: tuple[str, int] = ("", 0)
     module: str = ""
 

@@ -284,7 +284,9 @@ def test_an_interrupt_prints_what_is_finished(tmp_path):
     path.write_text(SLOW)
     good, sleeping = tmp_path / "good", tmp_path / "sleeping"
     process = subprocess.Popen(
-        [sys.executable, "-c", "from validation.commands import main; main()",
+        # A shell that starts pytest in the background has it ignore SIGINT.
+        [sys.executable, "-c", "import signal; from validation.commands import main; "
+         "signal.signal(signal.SIGINT, signal.default_int_handler); main()",
          "verify", str(path), "--budget", "60", "--quick", "--workers", "2"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip

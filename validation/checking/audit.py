@@ -4,6 +4,8 @@ Of every instance audited, the float64 sides (and those of the hypotheses) are c
 enclosures, and the claim is certified on it. A body whose float64 sides leave an enclosure by more
 than 2^-26 of the largest number on the way to them, unless the claim states another accuracy, says
 something else in float64 than in balls; it is searched in balls from then on.
+So is one that float64 misleads: it does not see a violation that is certain, or sees many where
+there are none.
 """
 
 from __future__ import annotations
@@ -19,13 +21,16 @@ import numpy as np
 from ..arithmetic import RATIONALS, Unsupported, balls
 from ..claims import Body, Claim
 from ..instances import Instance
-from .certified import Certificates
-from .evaluation import NUMERICAL, pair
+from ..verdict import Conclusion
+from .certified import Certificate, Certificates
+from .evaluation import NUMERICAL, pair, score
 from .recording import Recording
 
 EVERY = 4  # one draw in so many is audited, while there is time
 SHARE = 0.08  # of the time of a check that audits may take
 ACCURACY = 2.0**-26
+VISIBLE = 1e-9  # log ratios above it look like a violation
+ALARMS = 4
 
 
 @dataclass
@@ -47,6 +52,8 @@ class Audit:
         All that were looked at, those that do not meet the hypotheses included.
     spent : float
         Seconds.
+    alarms : int
+        Instances on which float64 saw a violation where there certainly is none.
     wrong : str
         How float64 left an enclosure; empty where it did not.
     """
@@ -57,6 +64,7 @@ class Audit:
     tried: int = 0
     spent: float = 0.0
     wrong: str = ""
+    alarms: int = 0
     certificates: Certificates = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,22 +80,40 @@ class Audit:
         """Audit one instance."""
         begun = time.monotonic()
         self.tried += 1
-        searched, read = self._compared(instance)
-        if read:
-            self.count += not self.certificates.add(instance).inadmissible
+        searched, name = self._compared(instance)
+        if name:
+            found = self.certificates.add(instance)
+            self.count += not found.inadmissible
+            if not searched and self.claim.searched_in == "float64":
+                searched = name if self._misled(instance, found) else ""
         if searched:
             self.claim = dataclasses.replace(self.claim, searched_in=searched)
         self.spent += time.monotonic() - begun
 
-    def _compared(self, instance: Instance) -> tuple[str, bool]:
-        """The arithmetic to search in from now on, or nothing; and whether enclosures were had."""
-        read = False
+    def _misled(self, instance: Instance, found: Certificate) -> bool:
+        """Whether float64 would lead a search away: it does not see what is certain."""
+        with np.errstate(all="ignore"):
+            seen = score(self.claim, instance)
+        if found.conclusion is Conclusion.VIOLATED and not (seen.met and seen.log_ratio > 0):
+            self.wrong = "float64 does not see a violation that is certain"
+            return True
+        alarm = seen.met and seen.log_ratio > VISIBLE
+        self.alarms += alarm and found.conclusion in (Conclusion.HOLDS, Conclusion.TIGHT)
+        if self.alarms > max(ALARMS, self.count / 4):
+            self.wrong = "float64 sees violations where there certainly are none"
+            return True
+        return False
+
+    def _compared(self, instance: Instance) -> tuple[str, str]:
+        """The arithmetic to search in from now on, or nothing; and the one that gave enclosures."""
+        read = ""
         for function in (*self.claim.hypotheses.values(), self.claim.body):
             found = enclosed(self.claim, function, instance)
             if found is None:
                 continue
-            read = read or function is self.claim.body
             name, ends = found
+            if function is self.claim.body:
+                read = name
             if self.claim.searched_in != "float64":
                 continue
             by = leaves(self.claim, function, instance, ends)

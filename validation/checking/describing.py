@@ -17,6 +17,7 @@ from .certified import Certificate, certify
 from .evaluation import NUMERICAL, sides
 
 DIGITS = (6, 9, 12, 17, 25, 40, 80, 160)
+LONG = 20
 BEYOND = "beyond 10^6000"
 
 
@@ -107,8 +108,8 @@ def interval(low: Fraction | None, high: Fraction | None, digits: int) -> str:
     """An enclosure whose printed ends contain it; ``= x`` where it is x and x is short."""
     if low is None or high is None:
         return f"is {BEYOND}, or not finite"
-    if low == high:  # short whole numbers are written out
-        digits = max(digits, 20)
+    if low == high and shortened(low, LONG, decimal.ROUND_FLOOR) == low:
+        digits = LONG  # a number that is short enough is written out
     below = shortened(low, digits, decimal.ROUND_FLOOR)
     above = shortened(high, digits, decimal.ROUND_CEILING)
     if below == above:

@@ -7,13 +7,15 @@ import time
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
+
 from ..claims import Claim
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
 from .audit import SHARE, Audit
 from .certified import Certificates
 from .describing import facts
-from .evaluation import line_of
+from .evaluation import line_of, score
 from .limits import OUT_OF_TIME, TimeLimit
 from .reproducer import reproducer
 from .sampled import Keeper, Sample, draw_sample, sampled
@@ -90,10 +92,18 @@ class _Check:
         if self.proof.failing:
             self.stage = "simplifying"
             failing = self.proof.verdict().instances
-            self.simplest = _shrink(self.audit.claim, failing, self.seconds)
+            self.simplest = _shrink(self._readable(failing[0]), failing, self.seconds)
         if self.claim.symbolic is not None:
             self.stage = "running the symbolic proof"
             self.symbolic = symbolic(self.claim)
+
+    def _readable(self, failing: Instance) -> Claim:
+        """The claim in an arithmetic that sees the violation."""
+        claim = self.audit.claim
+        with np.errstate(all="ignore"):
+            seen = score(claim, failing)
+        blind = claim.searched_in == "float64" and not (seen.met and seen.log_ratio > 0)
+        return replace(claim, searched_in="balls") if blind else claim
 
     def samples(self) -> list[Sample]:
         """What was drawn and found so far."""

@@ -114,16 +114,20 @@ def _alone(claim: Claim, place: int, marks: str, options: dict[str, Any]) -> Out
 
     mark = Path(marks, str(place))
     limit = options["limit"]
-    age = time.time() - mark.stat().st_mtime if mark.exists() else 0.0
-    mark.unlink(missing_ok=True)
-    if age < limit:
+    late = _age(mark) >= limit
+    if not late:
+        mark.unlink(missing_ok=True)
         try:
             return next(_pool({place: claim}, 1, marks, options))[1]
         except TerminatedWorkerError:
-            what = "ended the process that ran it"
-    else:
-        what = "could not be interrupted"
+            late = _age(mark) >= limit
+    what = "could not be interrupted" if late else "ended the process that ran it"
     return failed(claim, f"{claim.id} ({claim.location}): {what} (limit {limit:g} s)")
+
+
+def _age(mark: Path) -> float:
+    """Seconds since a claim was begun; 0 where it was not, or is finished."""
+    return time.time() - mark.stat().st_mtime if mark.exists() else 0.0
 
 
 def _suspects(marks: str, waiting: dict[int, Claim]) -> list[int]:

@@ -13,7 +13,7 @@ import numpy as np
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
-from .audit import EVERY, Audit
+from .audit import EVERY, VISIBLE, Audit
 from .certified import certify
 from .evaluation import Score, score
 from .randomness import spawn
@@ -21,7 +21,7 @@ from .randomness import spawn
 KEPT = 32
 KEPT_STRANGE = 3
 TIE = 1e-12  # log ratios within it are equal sides, as far as float64 sees
-VISIBLE = 1e-9  # a log ratio above this is certified at once; below it, when it is among the worst
+# Log ratios above VISIBLE are certified at once; those below it, when they are among the worst.
 CHECKS = 500
 LEAST_ACCEPTED = 0.1
 ENOUGH = 300
@@ -191,7 +191,8 @@ def check_acceptance(claim: Claim, coverage: Coverage) -> None:
         return
     raise ClaimError(
         f"{claim.id} ({claim.location}): {coverage.rejected} of {drawn} drawn "
-        "instances do not meet the hypotheses; draw them so that at least 1 in 10 does"
+        "instances do not meet the hypotheses, or their sides have no entries to compare; draw "
+        "them so that at least 1 in 10 is of use"
     )
 
 

@@ -44,6 +44,8 @@ def verify(
     """Try to break claims, and certify the verdict on the worst instances found."""
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise ClaimError(f"--json: {json_file.parent} is not a folder")
+    if json_file is not None and json_file.is_dir():
+        raise ClaimError(f"--json: {json_file} is a folder")
     if budget is not None and not budget > 0:
         raise ClaimError(f"--budget must be positive, got {budget:g}")
     if workers is not None and workers < 0:
