@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS
+from bounds.rounding import EPS, lowered, raised
 from pruning.bisection import last_holding
 from pruning.checks import Array, integer, nonnegative, probability
 
@@ -99,6 +99,9 @@ def clopper_pearson(k: int, n: int, delta: float) -> tuple[float, float]:
         Failure probability in (0, 1), half of it at either end.
     """
     log_inv = math.log(2 / probability("delta", delta)) * (1 + 2 * EPS)
+    if k == n:
+        # p^n = delta/2, in closed form.
+        return lowered(math.exp(-raised(log_inv / n)), 4), 1.0
     # The subtraction may round up.
     lower = max(0.0, math.nextafter(1 - upper_risk(n - k, n, log_inv), 0.0))
     return (lower if k else 0.0), upper_risk(k, n, log_inv)
