@@ -168,6 +168,7 @@ class Comparison:
             others.tu2020(problem),
             others.joukovsky2021(problem),
             others.chen2020(problem),
+            others.cheng2024(problem),
             others.zhang2018(problem),
             others.akpinar2019(problem),
         ]
