@@ -9,7 +9,7 @@ import numpy as np
 from flint import arb
 
 from . import eigenvalues, rational
-from .ball import Balls, lower, upper
+from .ball import Balls, first_reason, lower, upper
 from .comparison import Comparison, Relation, check_sides
 from .errors import Undecided, Undefined
 from .objects import ObjectArray
@@ -31,7 +31,7 @@ def compare_exact(cls: type[ObjectArray], left: Any, right: Any, order: str) -> 
     if cls is Balls:
         for place, (a, b) in enumerate(zip(lefts, rights)):
             if not (a.is_finite() and b.is_finite()):
-                return Comparison(Relation.NOT_FINITE, index=_unravel(place, shape), finite=False)
+                return _not_finite(_unravel(place, shape))
     gaps = [b - a for a, b in zip(lefts, rights)]
     if order == "identity":
         return _identity(cls, lefts, rights, gaps, shape)
@@ -39,6 +39,10 @@ def compare_exact(cls: type[ObjectArray], left: Any, right: Any, order: str) -> 
     low, high = _ratios(cls, lefts, rights)
     margin = min(_low(cls, gap) for gap in gaps)
     return Comparison(relation, low, high, margin, _unravel(place, shape))
+
+
+def _not_finite(index: tuple[int, ...]) -> Comparison:
+    return Comparison(Relation.NOT_FINITE, index=index, finite=False, reason=first_reason())
 
 
 def _side(cls: type[ObjectArray], value: Any) -> Any:
@@ -145,8 +149,7 @@ def _loewner(cls: type[ObjectArray], left: Any, right: Any) -> Comparison:
         for matrix in (A, B):
             if not eigenvalues.frobenius(matrix).is_finite():
                 place = next(i for i, x in enumerate(matrix.entries()) if not x.is_finite())
-                index = _unravel(place, left.shape)
-                return Comparison(Relation.NOT_FINITE, index=index, finite=False)
+                return _not_finite(_unravel(place, left.shape))
         relation = Relation.OVERLAP
     A, B = eigenvalues.symmetric_part(A), eigenvalues.symmetric_part(B)
     low, high = _generalised_ratio(A, B)

@@ -253,5 +253,6 @@ def _where(compared: Any) -> str:
 
 def _why(compared: Any, arithmetic: Any) -> str:
     if compared.relation is Relation.NOT_FINITE:
-        return f"a side is not finite in {name_of(arithmetic)}"
+        why = f": {compared.reason}" if compared.reason else ""
+        return f"a side is not finite in {name_of(arithmetic)}{why}"
     return f"the sides overlap in {name_of(arithmetic)}"
