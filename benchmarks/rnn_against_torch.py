@@ -18,8 +18,8 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from pruning import recurrence
 from pruning.backpropagation import Tape, Weights
+from pruning.cells import recursion
 from pruning.initialisation import initial_rnn
 from pruning.optimizers import optimizer_named
 
@@ -50,7 +50,7 @@ def step(T: int, m: int, n: int, d_x: int, act: str, dtype: str) -> tuple[Callab
     rule = optimizer_named("adamw", weights.flat, 0.1)
 
     def our_step() -> None:
-        tape.value_and_gradient(weights, recurrence.time_major(x, dtype), y, gradient)
+        tape.value_and_gradient(weights, recursion.time_major(x, dtype), y, gradient)
         rule.step(gradient.flat, 1e-4)
 
     def torch_step() -> None:

@@ -5,6 +5,7 @@ Every message is one sentence that names the argument, what it should be and wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,7 +49,7 @@ def positive(name: str, value: Any) -> float:
     """Return `value` as a finite float > 0."""
     number = real(name, value)
     if number <= 0:
-        raise ValueError(f"{name} must be positive, got {number:g}")
+        raise ValueError(f"{name} must be positive, got {shown(number)}")
     return number
 
 
@@ -56,7 +57,7 @@ def nonnegative(name: str, value: Any) -> float:
     """Return `value` as a finite float >= 0."""
     number = real(name, value)
     if number < 0:
-        raise ValueError(f"{name} must be at least 0, got {number:g}")
+        raise ValueError(f"{name} must be at least 0, got {shown(number)}")
     return number
 
 
@@ -64,7 +65,7 @@ def probability(name: str, value: Any) -> float:
     """Return `value` as a float in the open interval (0, 1)."""
     number = real(name, value)
     if not 0 < number < 1:
-        raise ValueError(f"{name} must lie strictly between 0 and 1, got {number:g}")
+        raise ValueError(f"{name} must lie strictly between 0 and 1, got {shown(number)}")
     return number
 
 
@@ -72,8 +73,13 @@ def fraction(name: str, value: Any) -> float:
     """Return `value` as a float in the closed interval [0, 1]."""
     number = real(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1, got {number:g}")
+        raise ValueError(f"{name} must lie between 0 and 1, got {shown(number)}")
     return number
+
+
+def shown(number: float) -> str:
+    """Return a float with all the digits that tell it from its neighbours: 1.0000000001, not 1."""
+    return repr(float(number)).removesuffix(".0")
 
 
 def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
@@ -159,6 +165,25 @@ def ridge(name: str, value: ArrayLike | None, size: int, S: Array) -> Array:
     if array.size and array.min() < 0:
         raise ValueError(f"{name} must be at least 0, got {array.min():g}")
     return array
+
+
+def time_weights(weights: ArrayLike | str | None, T: int) -> Array:
+    """Return time weights (T,) >= 0 of sum 1: the array given, ``mean`` or None for 1/T, ``last``.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or they do not sum to 1 (within T rounding errors).
+    """
+    if weights is None or isinstance(weights, str):
+        name = "mean" if weights is None else choice("weights", weights, ("mean", "last"))
+        return np.full(T, 1.0 / T) if name == "mean" else np.eye(1, T, T - 1)[0]
+    w = real_array("weights", weights, (T,))
+    if w.min() < 0:
+        raise ValueError(f"weights must be at least 0, got {w.min():g}")
+    if abs(math.fsum(w) - 1) > 4 * T * float(np.finfo(np.float64).eps):
+        raise ValueError(f"weights must sum to 1, got {math.fsum(w):.17g}")
+    return w
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

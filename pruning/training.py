@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning import recurrence
 from pruning.activations import Activation
 from pruning.backpropagation import Tape, Weights, check_data, targets_time_major
+from pruning.cells import recursion
 from pruning.checks import Array, choice, integer, positive, real_array
 from pruning.initialisation import Seed
 from pruning.optimizers import (
@@ -187,7 +187,7 @@ def train(
         for step, batch in enumerate(_batches(n, batch_size, seed, epoch)):
             done = (epoch * steps + step) / (epochs * steps)
             rate = learning_rate * learning_rate_factor(schedule, done)
-            x_batch = recurrence.time_major(inputs[batch], dtype)
+            x_batch = recursion.time_major(inputs[batch], dtype)
             y_batch = targets_time_major(labels[batch], targets)
             value = tape.value_and_gradient(weights, x_batch, y_batch, gradient)
             norms += clip(gradient.flat, largest)

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.approximation.measured import Runs, output_gap, paired_runs
-from bounds.approximation.residuals import Residuals, residuals, time_weights
-from bounds.terms import VALID, Bound, Term, safe_log
-from pruning.checks import Array, choice
+from bounds.approximation.residuals import Residuals, residuals
+from bounds.rounding import log_up
+from bounds.terms import VALID, Bound, Term
+from pruning.cells.secants import secant_factors
+from pruning.checks import Array, choice, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -83,10 +85,8 @@ def trajectory_bound(
     formula = rf"\bigl\|\sum_{{s<t}} {each}\bigr\|_{{n,w}}"
     half_n = 0.5 * math.log(n)
     terms = (
-        Term("read-out", 0.5 * safe_log(math.fsum(read_out)) - half_n, r"\|W_o r\|_{n,w}", id),
-        Term(
-            "propagated", 0.5 * safe_log(math.fsum(spread)) - half_n, formula, id, {"T": T, "n": n}
-        ),
+        Term("read-out", 0.5 * log_up(math.fsum(read_out)) - half_n, r"\|W_o r\|_{n,w}", id),
+        Term("propagated", 0.5 * log_up(math.fsum(spread)) - half_n, formula, id, {"T": T, "n": n}),
     )
     statement = rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula}"
     note = "Evaluated in float64 on the measured runs, without outward rounding."
@@ -113,11 +113,7 @@ def deltas(pruned: PrunedRNN, parts: Residuals, runs: Runs) -> Array:
     e = runs.pruned_states - runs.states[:, :, pruned.nodes]
     change = np.zeros_like(e)
     change[:, 1:] = e[:, :-1] @ parts.w_hidden.T - runs.states[:, :-1] @ parts.hidden.T
-    out = np.zeros_like(e)
-    np.divide(e, change, out=out, where=change != 0)
-    low = 0.0 if is_nondecreasing(pruned.original.activation.name) else -parts.rho
-    # A quotient of differences near rounding may leave the range that the true one is in.
-    return np.clip(out, low, parts.rho)
+    return secant_factors(e, change, pruned.original.activation)
 
 
 def _unroll(parts: Residuals, factors: Array, drive: Array) -> Iterator[tuple[int, Array]]:

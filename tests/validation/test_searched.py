@@ -7,6 +7,7 @@ import importlib
 import json
 import math
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -207,7 +208,7 @@ def test_the_constant_of_the_leverage_bound_is_approached(seed):
 
 
 def test_a_slightly_smaller_constant_of_the_leverage_bound_is_refuted():
-    smaller = load_claim("leverage.loss_bound").with_constants(c=3.99)
+    smaller = load_claim("leverage.loss_bound").with_constants(c=Fraction(399, 100))
 
     assert finds(smaller, seed=1, evaluations=8000)
 

@@ -178,12 +178,7 @@ class ObjectArray:
     def __getitem__(self, key: Any) -> Self:
         parts = key if type(key) is tuple else (key,)
         clean = tuple(self._index(part) for part in parts)
-        a = self.entries()
-        if type(a) is not np.ndarray:
-            if clean in ((), (Ellipsis,)):
-                return self
-            raise IndexError("an array without axes cannot be indexed")
-        return self.of_entries(_scalar_or_array(a[clean]))
+        return self.of_entries(_scalar_or_array(_boxed(self.entries())[clean]))
 
     @staticmethod
     def _index(part: Any) -> Any:

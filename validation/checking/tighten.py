@@ -168,6 +168,8 @@ def _law(claim: Claim, constant: str, instances: list[Instance]) -> _Law:
 
 
 def _at(claim: Claim, constant: str, value: Any) -> Claim:
+    if isinstance(value, float) and math.isfinite(value):
+        value = Fraction(value)  # exactly; a rounded float is no constant of a statement
     return claim.with_constants(**{constant: value})
 
 

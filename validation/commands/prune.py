@@ -23,6 +23,13 @@ def prune(
         int | None, typer.Option(help="Instead of -k: nodes in all, shared out over the layers.")
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The pruned network.")] = None,
+    objective: Annotated[
+        str,
+        typer.Option(help="paper: what reads a state next; balanced: all that the outputs feel."),
+    ] = "paper",
+    refit: Annotated[
+        str, typer.Option(help="read-out or closed-loop: fit to the whole network's outputs.")
+    ] = "",
     theta: Annotated[float, typer.Option(help="Weight of all nodes against what is read.")] = 0.5,
     method: Annotated[
         str, typer.Option(help="greedy, random, determinantal or volume.")
@@ -45,24 +52,22 @@ def prune(
     Labels are not needed: without them the outputs of both networks are compared.
     """
     from validation.porting.job import prune_file, records, to_json
+    from validation.porting.models import Settings
 
     if out is None:
         raise ValueError("-o must name the file for the pruned network, got none")
     if json is not None and not json.resolve().parent.is_dir():
         raise ValueError(f"{json} cannot be written: there is no such folder")
+    reads = "every" if every_step else "last"
+    settings = Settings(_sizes(k), total, theta, method, reconstruct, seed, objective, refit, reads)
     done = prune_file(
         model,
         data,
-        _sizes(k),
         out,
-        total=total,
-        theta=theta,
-        method=method,
-        reconstruct=reconstruct,
+        settings,
         activation=activation,
         time_major=time_major,
         every_step=every_step,
-        seed=seed,
     )
     for name, value in records(done):
         typer.echo(f"{name:12} {value}")
