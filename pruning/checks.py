@@ -49,7 +49,7 @@ def positive(name: str, value: Any) -> float:
     """Return `value` as a finite float > 0."""
     number = real(name, value)
     if number <= 0:
-        raise ValueError(f"{name} must be positive, got {number:g}")
+        raise ValueError(f"{name} must be positive, got {shown(number)}")
     return number
 
 
@@ -57,7 +57,7 @@ def nonnegative(name: str, value: Any) -> float:
     """Return `value` as a finite float >= 0."""
     number = real(name, value)
     if number < 0:
-        raise ValueError(f"{name} must be at least 0, got {number:g}")
+        raise ValueError(f"{name} must be at least 0, got {shown(number)}")
     return number
 
 
@@ -65,7 +65,7 @@ def probability(name: str, value: Any) -> float:
     """Return `value` as a float in the open interval (0, 1)."""
     number = real(name, value)
     if not 0 < number < 1:
-        raise ValueError(f"{name} must lie strictly between 0 and 1, got {number:g}")
+        raise ValueError(f"{name} must lie strictly between 0 and 1, got {shown(number)}")
     return number
 
 
@@ -73,8 +73,13 @@ def fraction(name: str, value: Any) -> float:
     """Return `value` as a float in the closed interval [0, 1]."""
     number = real(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1, got {number:g}")
+        raise ValueError(f"{name} must lie between 0 and 1, got {shown(number)}")
     return number
+
+
+def shown(number: float) -> str:
+    """Return a float with all the digits that tell it from its neighbours: 1.0000000001, not 1."""
+    return repr(float(number)).removesuffix(".0")
 
 
 def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
