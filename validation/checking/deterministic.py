@@ -47,8 +47,8 @@ def check_deterministic(
 class _Check:
     """The check of a deterministic claim; `outcome` says what is known at any time.
 
-    More time adds to what less time does: the first draws and the search that starts from them are
-    the same for every budget, further draws come on top.
+    More time adds to what less time does: the first draws and the search are the same for every
+    budget, further draws come on top.
     """
 
     def __init__(
@@ -77,7 +77,6 @@ class _Check:
         begun = time.monotonic()
         options: dict[str, Any] = {"seed": self.seed, "audit": self.audit}
         draw_sample(self.claim, count=QUICK_DRAWS, seconds=share, keeper=self.first, **options)
-        start = [instance for _, instance in self.first.sample().worst]
         left = share - (time.monotonic() - begun)
         if not self.quick and left > 0:
             count = FULL_DRAWS - QUICK_DRAWS
@@ -86,7 +85,8 @@ class _Check:
             )
         self.stage = "searching"
         rest = self.seconds - share
-        self.found = search(self.audit.claim, start, seconds=rest, seed=self.seed)
+        # Not from the worst draws: a longer run must begin with the trials of a shorter one.
+        self.found = search(self.audit.claim, (), seconds=rest, seed=self.seed)
         self.stage = "certifying"
         self._certify()
         if self.proof.failing:
@@ -174,8 +174,8 @@ class _Check:
             parts.append(f"no time to certify {self.missing} more")
         if self.late:
             parts.insert(0, self.late)
-        parts.append(not_looked_at(self.claim, self.samples()))
-        return "; ".join(parts)
+        parts.append(not_looked_at(self.claim, self.found))
+        return "; ".join(filter(None, parts))
 
     def _notes(self, verdict: Verdict) -> tuple[str, ...]:
         notes = []
@@ -197,20 +197,15 @@ def _joined(samples: list[Sample]) -> Sample:
     worst = sorted((item for s in samples for item in s.worst), key=lambda item: -item[0])
     coverage = sum((s.coverage for s in samples), Coverage())
     strange = [instance for s in samples for instance in s.strange]
-    return Sample(coverage, worst, strange, sum(s.ties for s in samples))
+    return Sample(coverage, worst, strange)
 
 
-def not_looked_at(claim: Claim, samples: list[Sample]) -> str:
-    """What a green says nothing about: sizes beyond the drawn ones; and the share of ties."""
-    parts = []
+def not_looked_at(claim: Claim, found: Sample | None) -> str:
+    """What a green says nothing about: sizes beyond the drawn ones, and where the search was."""
+    parts = [str(found.looked)] if found is not None and found.looked is not None else []
     largest = claim.instances.largest()
     if largest:
         parts.append("not looked at: " + ", ".join(f"{s} > {n}" for s, n in largest.items()))
-    drawn = samples[0].coverage.evaluated
-    if drawn and samples[0].ties and claim.kind != "identity":
-        parts.append(f"{100 * samples[0].ties / drawn:.2g} % of the first {drawn} draws are ties")
-    searched = samples[-1].coverage.drawn
-    parts.append(f"{searched} evaluations of the search")
     return "; ".join(parts)
 
 

@@ -16,11 +16,11 @@ from ..verdict import Conclusion, Coverage, Evidence, Verdict
 from .audit import EVERY, VISIBLE, Audit
 from .certified import certify
 from .evaluation import Score, score
+from .looked import Looked
 from .randomness import spawn
 
 KEPT = 32
 KEPT_STRANGE = 3
-TIE = 1e-12  # log ratios within it are equal sides, as far as float64 sees
 # Log ratios above VISIBLE are certified at once; those below it, when they are among the worst.
 CHECKS = 500
 LEAST_ACCEPTED = 0.1
@@ -39,14 +39,14 @@ class Sample:
         The largest ratios, the largest first.
     strange : list of Instance
         Instances on which float64 broke down; balls have to look at them.
-    ties : int
-        Those of the evaluated on which float64 sees no difference between the sides.
+    looked : Looked or None
+        Where a search has looked.
     """
 
     coverage: Coverage
     worst: list[tuple[float, Instance]]
     strange: list[Instance]
-    ties: int = 0
+    looked: Looked | None = None
 
 
 class Keeper:
@@ -63,7 +63,7 @@ class Keeper:
         self.checks = checks
         self.heap: list[tuple[float, int, Instance]] = []
         self.strange: list[Instance] = []
-        self.drawn = self.rejected = self.evaluated = self.undecided = self.ties = 0
+        self.drawn = self.rejected = self.evaluated = self.undecided = 0
         self._ticket = itertools.count()
 
     def show(self, instance: Instance, found: Score) -> None:
@@ -91,7 +91,6 @@ class Keeper:
                 return
             ratio = certificate.log_ratio
         self.evaluated += 1
-        self.ties += abs(ratio) <= TIE
         self._keep(ratio, instance)
 
     def read_again(self, claim: Claim) -> None:
@@ -117,7 +116,6 @@ class Keeper:
             Coverage(self.drawn, self.rejected, self.evaluated, self.undecided),
             [(ratio, instance) for ratio, _, instance in ranked],
             list(self.strange),
-            self.ties,
         )
 
 
