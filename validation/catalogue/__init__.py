@@ -30,6 +30,7 @@ MODULES = (
     "occam_probabilities",
     "others",
     "others_probabilities",
+    "scalar_steps",
 )
 
 
