@@ -41,6 +41,9 @@ How to write one
 - *steps*: claims that make up the proof; each gets its own verdict.
 - *symbolic*: a function without arguments that proves the statement (or part of it) in SymPy and
   returns a sentence saying what it proved; it raises where the proof fails.
+- *box*: the ranges in which `rnnbounds prove` looks at drawn numbers, ``{"p": (0.01, 0.99)}``.
+- *invariance*: degrees by which drawn values may be scaled, ``{"S": 1, "lam": 1}`` for S -> cS,
+  lam -> c lam, c > 0: both sides are then multiplied by one positive number. `prove` tests it.
 
 Kinds
 -----
@@ -128,6 +131,8 @@ class Claim:
     failure: str | float | Fraction | None = None
     ladder: tuple[float, float, int] | None = None
     symbolic: Callable[[], str] | None = None
+    box: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    invariance: Mapping[str, float] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     accuracy: float | None = None
     searched_in: str = "float64"
@@ -209,6 +214,8 @@ def claim(
     ladder: tuple[float, float, int] | None = None,
     symbolic: Callable[[], str] | None = None,
     accuracy: float | None = None,
+    box: Mapping[str, tuple[float, float]] | None = None,
+    invariance: Mapping[str, float] | None = None,
 ) -> Callable[[Body], Claim]:
     """Make a claim of the function below; the module says how to write one.
 
@@ -228,7 +235,7 @@ def claim(
         Of the theory: ``1``, ``2a``, ...
     label : str
         ``paper``, ``classic``, ``sharper`` or empty.
-    hypotheses, given, steps, failure, ladder, symbolic, accuracy
+    hypotheses, given, steps, failure, ladder, symbolic, accuracy, box, invariance
         See the module.
     proof : str
         LaTeX or Markdown: the argument in a few lines.
@@ -260,6 +267,8 @@ def claim(
             ladder=ladder,
             symbolic=symbolic,
             accuracy=accuracy,
+            box=dict(box or {}),
+            invariance=dict(invariance or {}),
             constants=_constants(body),
             where=(inspect.getsourcefile(body) or "", body.__code__.co_firstlineno),
             module=body.__module__,
@@ -314,6 +323,16 @@ def _check(claim: Claim) -> None:
     for what, function in claim.hypotheses.items():
         if not callable(function):
             fail(f"the hypothesis {what!r} must be a function giving (left, right)")
+    for what in ("box", "invariance"):
+        strange = set(getattr(claim, what)) - set(claim.instances.factors)
+        if strange:
+            fail(f"{what} names {', '.join(sorted(strange))}, which is not drawn")
+    for name, ends in claim.box.items():
+        if len(ends) != 2 or not ends[0] <= ends[1]:
+            fail(f"the box of {name} must be (low, high) with low <= high, got {ends!r}")
+    for name, degree in claim.invariance.items():
+        if not degree > 0:
+            fail(f"the degree of {name} must be positive, got {degree!r}")
     for step in claim.steps:
         if not isinstance(step, Claim):
             fail(f"steps must be claims, got {step!r}")
