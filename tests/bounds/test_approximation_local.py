@@ -184,8 +184,10 @@ def test_no_nodes_and_a_single_step(nodes):
         pruned = pair(rnn, nodes, np.eye(3)[:, nodes], moments(rnn.states(x))[1])
         bound = local_bound(pruned, x)
         if T == 1 or not nodes:
-            assert bound["propagated"].value == 0
-            assert bound.total == pytest.approx(approximation_error(pruned, x), rel=1e-12)
+            # Nothing but the rounding of the runs.
+            assert bound["propagated"].value <= 1e-12
+            error = approximation_error(pruned, x)
+            assert bound.total == pytest.approx(error, rel=1e-12, abs=1e-12)
 
 
 @given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([1.0, 1e-170, 1e150]))

@@ -88,7 +88,8 @@ def bounds_of(pruned, x, covariance):
         yield name, bound(pruned, T)
     yield "weighted from mean", weighted_from_mean_bound(pruned, T, w)
     yield "best", approximation_bound(pruned, T, "best")
-    size = float(np.ldexp(max(np.trace(covariance.scaled), 1e-300), 2 * pruned.exponent))
+    with np.errstate(over="ignore"):
+        size = float(np.ldexp(max(np.trace(covariance.scaled), 1e-300), 2 * pruned.exponent))
     if 0 < size < np.inf:
         yield "a priori", a_priori_bound(pruned, T, 0.3 * size)
     for name, bound in (

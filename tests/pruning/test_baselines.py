@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pruning import RNN, PrunedRNN, StateCovariance, initial_rnn, loss_values, prune_to
 from pruning.baselines import METHODS, PrunedWeights, fine_tune, prune_by, taylor_scores
-from pruning.baselines.sampled_nodes import _by_leverage, lam_for_degrees_of_freedom
+from pruning.baselines.sampled_nodes import _by_leverage
+from pruning.selection.leverage import lam_for_degrees_of_freedom
 
 TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01}
 seeds = st.integers(0, 2**32 - 1001)
