@@ -154,7 +154,7 @@ class _Shrinker:
 
 
 def kept_margin(log_ratio: float) -> float:
-    """How much of a margin a simpler counterexample has to keep; certified margins are lower ends."""
+    """How much of a certified margin, a lower end, a simpler counterexample has to keep."""
     return log_ratio if math.isinf(log_ratio) else min(log_ratio / 2, GROSS) * (1 - 1e-9)
 
 
