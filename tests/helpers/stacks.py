@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pruning.cells.gru import GRU
 from pruning.cells.lstm import LSTM
 from pruning.cells.plain import Plain
