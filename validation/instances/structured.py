@@ -9,6 +9,7 @@ import numpy as np
 
 from . import checks
 from .factors import Array, Factor, Parameters, Raw, Sizes, length
+from .integers import guarded
 from .matrices import Covariance, spectrum
 from .sources import Source
 
@@ -233,7 +234,7 @@ class Permutation(Factor):
         return order[::-1].copy() if family == "reversed" else np.roll(order, family == "cycle")
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:
-        return raw
+        return guarded(raw)
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
         return _permutation_without(raw, index) if size == self.m else raw
@@ -258,7 +259,7 @@ class Subset(Factor):
         return source.subset(m, source.integer(0, m))
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:
-        return raw
+        return guarded(raw)
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
         if size != self.m:
