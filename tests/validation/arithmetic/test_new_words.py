@@ -430,3 +430,12 @@ def test_a_small_eigenvalue_is_not_taken_for_zero():
         values = xp.linalg.eigvalsh(B.lift(np.diag([1.0, tiny, 0.0]))).flat()
         assert sum(x == 0 for x in values) == 0 or any(x.contains(tiny) for x in values)
         assert any(x.contains(tiny) for x in values)
+
+
+@pytest.mark.timeout(30)
+def test_a_power_that_would_never_be_finished_is_refused():
+    for exponent in (10**12, -(10**12), Fraction(10**15, 3)):
+        with pytest.raises((Unsupported, Undefined), match="too long"):
+            RATIONALS.lift(3.0) ** RATIONALS.lift(Fraction(exponent))
+    assert RATIONALS.lift(3.0) ** RATIONALS.lift(Fraction(400)) == 3**400
+    assert RATIONALS.lift(1.0) ** RATIONALS.lift(Fraction(1000)) == 1
