@@ -12,7 +12,6 @@ from flint import fmpq, fmpq_mat
 from .errors import Undefined, Unsupported
 from .objects import ObjectArray
 
-
 # So many bits may a power have; 2 ** 10^12 would never be finished.
 LONGEST = 1 << 20
 
