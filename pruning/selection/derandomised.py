@@ -17,7 +17,12 @@ from numpy.typing import ArrayLike
 from scipy.linalg.blas import dger
 
 from pruning.checks import Array, Nodes, covariance, integer, positive
-from pruning.reconstruction import reconstruction_matrix, ridge_schur_complement
+from pruning.reconstruction import (
+    information_loss,
+    reconstruction_matrix,
+    ridge_schur_complement,
+    weight_matrix,
+)
 from pruning.selection.determinantal import fill_up, log_elementary
 from pruning.selection.leverage import spectrum
 
@@ -38,6 +43,8 @@ class NodeCertificate:
         L_A(J) at tau = 0.
     squared_norm : float
         ||A||_F^2, A the reconstruction matrix at tau = 0.
+    expected : float
+        E L_A = lam N, or lam Tr[M S (S + lam)^{-1}] for a weight M, which `loss` is then of, too.
     """
 
     nodes: Nodes
@@ -45,17 +52,25 @@ class NodeCertificate:
     degrees_of_freedom: float
     loss: float
     squared_norm: float
+    expected: float
 
     @property
     def value(self) -> float:
-        """|J|/N + L_A(J)/(lam N), at most 2 up to rounding; 0 where S = 0."""
+        """|J|/N + L_A(J)/E L_A, at most 2 up to rounding; 0 where S = 0.
+
+        With a weight that is 0 on the range of S the second summand is 0 and the most is 1.
+        """
         if self.degrees_of_freedom == 0:
             return 0.0
-        return (len(self.nodes) + self.loss / self.lam) / self.degrees_of_freedom
+        share = self.loss / self.expected if self.expected > 0 else 0.0
+        return len(self.nodes) / self.degrees_of_freedom + share
 
 
-def certified_nodes(S: ArrayLike, lam: float) -> NodeCertificate:
+def certified_nodes(S: ArrayLike, lam: float, weight: ArrayLike | None = None) -> NodeCertificate:
     """Return a node set with |J|/N(lam) + L_A(J)/(lam N(lam)) <= 2 and its certificate.
+
+    With a weight M it is |J|/N(lam) + Tr[M C]/(lam Tr[M S (S + lam)^{-1}]) <= 2: the process stays
+    DPP(S/lam), and `dpp.residual` gives E C (`balanced.determinantal`).
 
     In particular at most 2 N(lam) nodes and L_A <= 2 lam N(lam). Theory section 2b,
     `dpp.existence` and `dpp.conditional`. Costs O(m^3). Rounding can lift the sum above 2 by its
@@ -67,25 +82,37 @@ def certified_nodes(S: ArrayLike, lam: float) -> NodeCertificate:
         Symmetric positive semidefinite; may be singular or zero.
     lam : float
         > 0.
+    weight : (m, m) array, optional
+        M, symmetric positive semidefinite.
     """
     lam = positive("lam", lam)
     S = covariance("S", S)
+    M = None if weight is None else weight_matrix(weight, len(S))
     mu, U = spectrum(S)
-    nodes = determinantal_nodes(mu, U, lam)
+    kap = 1 / (1 + lam / mu)
+    N = float(kap.sum())
+    expected = lam * (N if M is None else float(kap @ np.einsum("ij,ij->j", U, M @ U)))
+    expected = max(0.0, expected)
+    if M is not None:
+        # Only the ratio of the summands matters, and a weight that sees nothing decides nothing.
+        M = M * (lam * N / expected) if expected > 0 else np.zeros_like(M)
+    nodes = determinantal_nodes(mu, U, lam, M)
     A = reconstruction_matrix(S, nodes, 0.0)
     return NodeCertificate(
         nodes=nodes,
         lam=lam,
-        degrees_of_freedom=float(np.sum(1 / (1 + lam / mu))),
-        loss=float(np.trace(ridge_schur_complement(S, nodes, 0.0))),
+        degrees_of_freedom=N,
+        loss=information_loss(S, nodes, 0.0, weight),
         squared_norm=float(np.sum(A * A)),
+        expected=expected,
     )
 
 
-def determinantal_nodes(mu: Array, U: Array, lam: float) -> Nodes:
-    """Decide one node after the other so that lam |J| + L_A never grows in expectation.
+def determinantal_nodes(mu: Array, U: Array, lam: float, weight: Array | None = None) -> Nodes:
+    """Decide one node after the other so that lam |J| + Tr[M C] never grows in expectation.
 
-    mu and U are those of `pruning.selection.leverage.spectrum`.
+    M is the identity where no weight is given. mu and U are those of
+    `pruning.selection.leverage.spectrum`.
     """
     m = len(U)
     # T = lam S (S + lam)^{-1}: everything is undecided.
@@ -93,9 +120,13 @@ def determinantal_nodes(mu: Array, U: Array, lam: float) -> Nodes:
     undecided, kept = np.ones(m, dtype=bool), np.zeros(m, dtype=bool)
     # Below this a node is spanned by those that were kept, and T_jj is rounding.
     floor = 64 * np.finfo(float).eps * m * np.maximum(np.diag(T), 0)
-    # Squared norms of the columns, over all rows and over the undecided ones; updated with T.
-    over_all = np.einsum("ij,ij->j", T, T)
-    over_undecided = over_all.copy()
+
+    def weighed(columns: Array) -> Array:
+        return columns if weight is None else weight @ columns
+
+    # T_{:j}^T M T_{:j}, and squared norms over the undecided rows; updated with T.
+    over_all = np.einsum("ij,ij->j", T, weighed(T))
+    over_undecided = np.einsum("ij,ij->j", T, T)
     while True:
         diagonal = np.diag(T)
         candidates = np.flatnonzero(undecided & (diagonal > floor))
@@ -107,14 +138,15 @@ def determinantal_nodes(mu: Array, U: Array, lam: float) -> Nodes:
         j = int(candidates[np.argmin(np.minimum(keep, drop))])
         # The decision itself is made on sums that have not been updated.
         column, own_j = T[:, j].copy(), float(T[j, j])
-        moved_j = column @ column + column[undecided] @ column[undecided] - own_j**2
+        moved_j = column @ weighed(column) + column[undecided] @ column[undecided] - own_j**2
         keep_j, drop_j = _changes(np.array([own_j]), np.array([moved_j]), lam)
         kept[j] = keep_j[0] <= drop_j[0]
         factor = -1 / own_j if kept[j] else 1 / (lam - own_j)
         over_undecided -= T[j] * T[j]
         undecided[j] = False
-        for sums, rows in ((over_all, column), (over_undecided, np.where(undecided, column, 0.0))):
-            sums += factor * column * (2 * (rows @ T) + factor * (rows @ rows) * column)
+        free = np.where(undecided, column, 0.0)
+        for sums, rows in ((over_all, weighed(column)), (over_undecided, free)):
+            sums += factor * column * (2 * (rows @ T) + factor * (rows @ column) * column)
         T = dger(factor, column, column, a=T, overwrite_a=True)
 
 
