@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from pruning import recurrence
 from pruning.activations import Activation
+from pruning.cells import recursion
 from pruning.checks import Array
 from pruning.rnn import RNN
 
@@ -142,11 +142,11 @@ class Sample:
 
     def _run(self, theta: Parameters, part: slice) -> Chunk:
         k = theta.k
-        x = recurrence.time_major(self.x[part], np.float64)
+        x = recursion.time_major(self.x[part], np.float64)
         drive = np.ascontiguousarray(np.vstack([self.input_weights(theta).T, theta.V[:, -1]]))
         T, n = x.shape[:2]
         h = np.empty((T, n, k))
-        recurrence.run(x, theta.w_hidden, drive, self.act, h)
+        recursion.run(x, theta.w_hidden, drive, self.act, h)
         z = np.empty((T, n, theta.V.shape[1]))
         z[0, :, :k] = 0
         z[1:, :, :k] = h[:-1]
