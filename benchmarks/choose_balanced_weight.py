@@ -1,4 +1,4 @@
-"""Which c_t should the balanced weight have? Chosen on training sequences that nothing was made from.
+"""Which c_t should the balanced weight have? Chosen on held-out training sequences.
 
 For every committed network, at the focus of its experiment: nodes by each form, reconstruction, and
 the read-out refitted; accuracy (of labels) and the gap of the outputs on held-out *training*
@@ -23,7 +23,7 @@ from validation.experiments.declared import DECLARED, grid_named
 from validation.experiments.row_data import data_set
 from validation.training.scores import accuracy
 
-SEEN, HELD_OUT, LONG = 3000, 3000, 500
+SEEN, HELD_OUT, LONG = 3000, 3000, 3000
 
 
 def main(names: list[str]) -> None:

@@ -23,6 +23,7 @@ from pruning.checks import Array, choice, integer, nonnegative
 from pruning.observability import read_weights
 from pruning.refit.held_out import split
 from pruning.refit.products import Parameters, Sample
+from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
 
 SOLVERS = ("auto", "dense", "cg")
@@ -73,7 +74,7 @@ def refit_closed_loop(
     Parameters
     ----------
     large, small : RNN
-        Of the same activation, inputs and outputs.
+        Of the same activation, inputs and outputs. Without nodes only the read-out is fitted.
     x : (n, T, d_x) floats or (n, T) tokens
         Sequences; labels are not needed.
     weights : {"last", "mean"} or (T,) array
@@ -117,6 +118,8 @@ def refit_closed_loop(
     if inputs and not real_inputs:
         raise ValueError("inputs must be False or None for tokens, got True")
     inputs = real_inputs if inputs is None else inputs
+    if small.m == 0:
+        return refit_read_out(large, small, checked, w)
     basis = _basis(large, small)
     fit, held = split(len(checked), held_out)
     ours = _sample(large, small, basis, checked[fit], w, inputs)

@@ -92,9 +92,11 @@ def certified_nodes(S: ArrayLike, lam: float, weight: ArrayLike | None = None) -
     kap = 1 / (1 + lam / mu)
     N = float(kap.sum())
     expected = lam * (N if M is None else float(kap @ np.einsum("ij,ij->j", U, M @ U)))
-    expected = max(0.0, expected)
     if M is not None:
-        # Only the ratio of the summands matters, and a weight that sees nothing decides nothing.
+        # Below this it is rounding: the weight sees nothing of the range of S.
+        floor = 64 * len(S) * float(np.finfo(np.float64).eps) * lam * float(np.trace(M))
+        expected = expected if expected > floor * float(kap.max(initial=0.0)) else 0.0
+        # Only the ratio of the summands matters; a weight that sees nothing decides nothing.
         M = M * (lam * N / expected) if expected > 0 else np.zeros_like(M)
     nodes = determinantal_nodes(mu, U, lam, M)
     A = reconstruction_matrix(S, nodes, 0.0)
