@@ -4,6 +4,8 @@ from .activations import activation as activation
 from .backpropagation import gradients as gradients
 from .balanced import alternating_weight as alternating_weight
 from .balanced import balanced_weight as balanced_weight
+from .cells.gru import GRU as GRU
+from .cells.lstm import LSTM as LSTM
 from .covariance import StateCovariance as StateCovariance
 from .initialisation import initial_rnn as initial_rnn
 from .losses import loss_values as loss_values
@@ -30,6 +32,9 @@ from .spectral import prune_to as prune_to
 from .spectral import refitted as refitted
 from .spectral import selection_weight as selection_weight
 from .spectral import spectral_prune as spectral_prune
+from .stack import Stack as Stack
+from .stack_pruning import PrunedStack as PrunedStack
+from .stack_pruning import prune_stack as prune_stack
 from .storage import load_network as load_network
 from .storage import save_network as save_network
 from .training import DivergenceError as DivergenceError
@@ -39,6 +44,8 @@ from .training import train as train
 from .training_state import TrainingState as TrainingState
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "RNN",
     "Activation",
     "DivergenceError",
@@ -46,7 +53,9 @@ __all__ = [
     "NodeCertificate",
     "Observability",
     "PrunedRNN",
+    "PrunedStack",
     "RefitStep",
+    "Stack",
     "StateCovariance",
     "TrainingResult",
     "TrainingState",
@@ -63,6 +72,7 @@ __all__ = [
     "loss_values",
     "margins",
     "observed_weight",
+    "prune_stack",
     "prune_to",
     "reconstruction_matrix",
     "refit_closed_loop",

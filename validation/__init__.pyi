@@ -7,8 +7,11 @@ from .claims import ClaimError as ClaimError
 from .claims import claim as claim
 from .instances import Instance as Instance
 from .instances import draw as draw
+from .instances import expectation as expectation
+from .instances import subsets as subsets
 from .loading import load_claim as load_claim
 from .loading import load_file as load_file
+from .porting.torch_module import prune_module as prune_module
 from .verdict import Conclusion as Conclusion
 from .verdict import Coverage as Coverage
 from .verdict import Evidence as Evidence
@@ -28,8 +31,11 @@ __all__ = [
     "certify",
     "claim",
     "draw",
+    "expectation",
     "load_claim",
     "load_file",
+    "prune_module",
+    "subsets",
     "verify",
     "verify_all",
 ]

@@ -74,7 +74,13 @@ from typing import Any
 from .arithmetic.checked import is_short, remedy
 from .instances import Product
 
-KINDS = ("inequality", "loewner", "identity", "probabilistic", "order")
+KINDS = {
+    "inequality": "left <= right, entry by entry",
+    "loewner": "left <= right as symmetric matrices",
+    "identity": "left = right, entry by entry",
+    "probabilistic": "P(left > right) <= failure; the body takes (xp, rng, ...)",
+    "order": "left = O(right) along ladder=(first, last, rungs); the body takes (xp, x, ...)",
+}
 Body = Callable[..., Any]
 
 
