@@ -30,7 +30,7 @@ REFITS = ("read-out", "closed-loop")
 WEIGHTED = ("greedy", "exhaustive", "determinantal", "exchange")
 """Methods of `select_nodes` that take a weight."""
 
-OBSERVED, FITTED = 5000, 10_000
+OBSERVED, FITTED = 5000, 5000
 """At most so many sequences give the balanced weight, and a refit."""
 
 _READS = {"last": "last", "every": "mean"}

@@ -117,7 +117,7 @@ def with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[..., Prun
     Parameters
     ----------
     call : callable
-        ``call(rnn, covariance_or_x, k, rng, **options)``.
+        ``call(rnn, covariance_or_x, k, rng, tau=tau)``.
     refit : {"read-out", "closed-loop"}
         See `pruning.spectral_prune`.
     """
@@ -127,13 +127,13 @@ def with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[..., Prun
         covariance_or_x: Any,
         k: int,
         rng: np.random.Generator | int | None = None,
+        tau: ArrayLike | None = None,
         *,
         x: ArrayLike,
         targets: str = "last",
-        **options: Any,
     ) -> PrunedRNN:
         generator = np.random.default_rng(0 if rng is None else rng)
-        start = call(rnn, covariance_or_x, k, generator, **options)
+        start = call(rnn, covariance_or_x, k, generator, tau=tau)
         return refitted(start, x, refit, targets, generator)
 
     return pruned

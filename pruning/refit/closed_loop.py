@@ -28,9 +28,6 @@ from pruning.rnn import RNN
 
 SOLVERS = ("auto", "dense", "cg")
 DENSE_LIMIT = 20_000
-ROWS_PER_PARAMETER = 8
-"""J^T J is formed from so many numbers a parameter; gradient and loss are of all sequences."""
-
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-9, 1e6
 _NUMBERS = 1 << 22
 
@@ -189,7 +186,7 @@ def _descend(
     for step in range(1, steps + 1):
         system: _Dense | _Products
         if dense:
-            system = _Dense(ours, theta, _part(ours, theta, step))
+            system = _Dense(ours, theta)
         else:
             system = _Products(ours, theta, iterations)
         if pull is None:
@@ -227,8 +224,9 @@ def _descend(
 class _Dense:
     """J^T J formed once for every theta; a step for another damping is one factorization."""
 
-    def __init__(self, sample: Sample, theta: Parameters, part: slice) -> None:
-        self.A = sample.normal_matrix(theta, part)
+    def __init__(self, sample: Sample, theta: Parameters) -> None:
+        # Of all sequences: the Jacobian is heavy-tailed, and a part of them promises too much.
+        self.A = sample.normal_matrix(theta)
         self.b = sample.gradient(theta)
         diagonal = np.diag(self.A).copy()
         self.scale = float(diagonal.mean())
@@ -238,7 +236,12 @@ class _Dense:
     def solve(self, damping: float, pull: float, away: Array) -> Array:
         M = self.A.copy()
         M.flat[:: len(M) + 1] += damping * self.D + pull + 1e-14 * self.scale
-        return -np.asarray(cho_solve(cho_factor(M, overwrite_a=True), self.b + pull * away))
+        right = self.b + pull * away
+        try:
+            return -np.asarray(cho_solve(cho_factor(M, overwrite_a=True), right))
+        except np.linalg.LinAlgError:
+            # The rounding of J^T J outweighs the damping: the loop asks again with more of it.
+            return np.full_like(right, np.nan)
 
     def promised(self, change: Array, pull: float, away: Array) -> float:
         slope = self.b + pull * away
@@ -287,14 +290,6 @@ class _Products:
         return float(-2 * slope @ change - change @ self.image - pull * float(change @ change))
 
 
-def _part(sample: Sample, theta: Parameters, step: int) -> slice:
-    """The sequences that give J^T J in this step: one after the other, the sample around."""
-    count = min(sample.n, max(1, -(-ROWS_PER_PARAMETER * theta.size // sample.q)))
-    parts = max(1, sample.n // count)
-    start = ((step - 1) % parts) * count
-    return slice(start, start + count)
-
-
 def _diagonal(sample: Sample, theta: Parameters) -> Array:
     """The diagonal of J^T J / n, estimated: signs on the outputs of every sequence and step."""
     rng = np.random.default_rng(0)
@@ -340,8 +335,7 @@ def _is_dense(solver: str, theta: Parameters, sample: Sample, iterations: int) -
     if not possible or theta.size > DENSE_LIMIT:
         return False
     p = theta.V.shape[1]
-    formed = min(sample.n * sample.q, ROWS_PER_PARAMETER * theta.size)
-    formed *= theta.V.size * (theta.V.size / 2 + sample.T)
+    formed = sample.n * sample.q * theta.V.size * (theta.V.size / 2 + sample.T)
     products = 8 * iterations * sample.n * sample.T * theta.k * p
     return formed <= products
 

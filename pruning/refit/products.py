@@ -71,6 +71,10 @@ class Chunk:
     def n(self) -> int:
         return self.h.shape[1]
 
+    def part(self, which: slice) -> Chunk:
+        """Some of the sequences."""
+        return Chunk(self.h[:, which], self.z[:, which], self.gap[:, which])
+
     def y(self, t: int) -> Array:
         """(h_t, 1), (n, k + 1)."""
         return np.concatenate([self.h[t], np.ones((self.n, 1))], axis=1)
@@ -222,8 +226,8 @@ class Sample:
             Y += dY
         return Parameters(V, Y).flat() / self.n
 
-    def normal_matrix(self, theta: Parameters, part: slice) -> Array:
-        """J^T J / n over a part of the sequences, for outputs at the last step alone.
+    def normal_matrix(self, theta: Parameters) -> Array:
+        """J^T J / n, for outputs at the last step alone.
 
         In single precision: it shapes a step, and the gradient and the loss decide what it is
         worth.
@@ -234,20 +238,19 @@ class Sample:
         cross = np.zeros((q, size, k + 1))
         outer = np.zeros((k + 1, k + 1))
         rows = max(1, _NUMBERS // max(1, self.T * q * k, q * k * p))
-        count = 0
-        for start in range(part.start, part.stop, rows):
-            chunk = self._run(theta, slice(start, min(start + rows, part.stop)))
-            J = self._jacobian(theta, chunk)
-            y = chunk.y(self.T - 1)
-            flat = J.reshape(-1, size)
-            A[:size, :size] += flat.T @ flat
-            cross += np.matmul(J.transpose(1, 2, 0), y.astype(np.float32))
-            outer += y.T @ y
-            count += chunk.n
+        for chunk in self.chunks(theta):
+            for start in range(0, chunk.n, rows):
+                part = chunk.part(slice(start, start + rows))
+                J = self._jacobian(theta, part)
+                y = part.y(self.T - 1)
+                flat = J.reshape(-1, size)
+                A[:size, :size] += flat.T @ flat
+                cross += np.matmul(J.transpose(1, 2, 0), y.astype(np.float32))
+                outer += y.T @ y
         A[:size, size:] = cross.transpose(1, 0, 2).reshape(size, -1)
         A[size:, :size] = A[:size, size:].T
         A[size:, size:] = np.kron(np.eye(q), outer)
-        return A * (float(self.root[0]) ** 2 / count)
+        return A * (float(self.root[0]) ** 2 / self.n)
 
     def _jacobian(self, theta: Parameters, chunk: Chunk) -> Array:
         """Return d f_T / d V, (n, q, k p)."""
