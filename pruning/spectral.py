@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from pruning.backpropagation import TARGETS
 from pruning.balanced import balanced_weight
-from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, ridge
+from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, real_array, ridge
 from pruning.covariance import StateCovariance, covariance_of
 from pruning.observability import Observability
 from pruning.reconstruction import reconstruction_matrix, residual
@@ -67,6 +67,9 @@ class PrunedRNN:
         the A in use: ``hidden`` for Z = I, ``output`` for Z = W_o, ``recurrent`` for W_h[J,:].
         With reconstruction these are L_A(J) and L_B(J); without it they are the plain mean squared
         errors Tr[Z R Z^T] of replacing dropped nodes by 0. A refit leaves them as they were.
+    exponent : int
+        The covariance, tau and the losses are in units of 4^exponent, which is 0 unless the states
+        are so large or so small that their squares are beyond the range of floats.
     """
 
     original: RNN
@@ -78,6 +81,7 @@ class PrunedRNN:
     theta: float | None
     method: str
     losses: Mapping[str, float]
+    exponent: int = 0
     objective: str = "spectral"
     refit: str | None = None
 
@@ -191,7 +195,7 @@ def spectral_prune(
     if refit is not None:
         choice("refit", refit, REFITS)
     choice("targets", targets, TARGETS)
-    S = covariance_of(rnn, covariance_or_x)
+    S, exponent = covariance_of(rnn, covariance_or_x)
     k = integer("k", k, low=0, high=rnn.m)
     if objective == "balanced" and method not in WEIGHTED:
         raise ValueError(
@@ -202,6 +206,10 @@ def spectral_prune(
     if refit is not None or (objective == "balanced" and weight is None):
         inputs = _inputs(rnn, covariance_or_x if x is None else x)
         rng = np.random.default_rng(0 if rng is None else rng)
+    tau, lam = (
+        _in_units(tau, exponent),
+        None if lam is None else float(np.ldexp(lam, -2 * exponent)),
+    )
     if method == "leverage" and tau is None:
         if lam is None:
             raise ValueError("lam must be given for the method 'leverage', got None")
@@ -216,7 +224,7 @@ def spectral_prune(
         kept_tau = all_tau[nodes]
     theta = fraction("theta", theta)
     used = theta if objective == "spectral" else None
-    pruned = _assemble(rnn, S, nodes, kept_tau, reconstruct, used, method)
+    pruned = _assemble(rnn, S, exponent, nodes, kept_tau, reconstruct, used, method)
     pruned = replace(pruned, objective=objective)
     return pruned if refit is None else refitted(pruned, inputs, refit, targets, rng, progress)
 
@@ -292,16 +300,24 @@ def prune_to(
     method : str
         What the result says about how the nodes were chosen.
     """
-    S = covariance_of(rnn, covariance_or_x)
+    S, exponent = covariance_of(rnn, covariance_or_x)
     checked = node_set("nodes", nodes, rnn.m)
     order = np.argsort(np.asarray(nodes).reshape(-1), kind="stable")
-    kept_tau = ridge("tau", tau, len(checked), S)[order]
-    return _assemble(rnn, S, checked, kept_tau, reconstruct, None, method)
+    kept_tau = ridge("tau", _in_units(tau, exponent), len(checked), S)[order]
+    return _assemble(rnn, S, exponent, checked, kept_tau, reconstruct, None, method)
+
+
+def _in_units(tau: ArrayLike | None, exponent: int) -> ArrayLike | None:
+    """Tau in units of 4^exponent, those of the covariance."""
+    if tau is None or not exponent:
+        return tau
+    return np.asarray(np.ldexp(real_array("tau", tau), -2 * exponent))
 
 
 def _assemble(
     rnn: RNN,
     S: Array,
+    exponent: int,
     nodes: Nodes,
     tau: Array,
     reconstruct: bool,
@@ -328,7 +344,7 @@ def _assemble(
         "recurrent": float(np.vdot(rnn.w_hidden[nodes] @ loss, rnn.w_hidden[nodes])),
     }
     losses = {name: max(0.0, value) for name, value in losses.items()}
-    return PrunedRNN(rnn, pruned, nodes, tau, A, S, theta, method, losses)
+    return PrunedRNN(rnn, pruned, nodes, tau, A, S, theta, method, losses, exponent)
 
 
 def _inputs(rnn: RNN, x: Any) -> Any:

@@ -5,6 +5,8 @@ from .checking.verifying import verify as verify
 from .claims import Claim as Claim
 from .claims import ClaimError as ClaimError
 from .claims import claim as claim
+from .data.dataset import Dataset as Dataset
+from .data.digits import digits as digits
 from .instances import Instance as Instance
 from .instances import draw as draw
 from .instances import expectation as expectation
@@ -24,12 +26,14 @@ __all__ = [
     "ClaimError",
     "Conclusion",
     "Coverage",
+    "Dataset",
     "Evidence",
     "Instance",
     "Outcome",
     "Verdict",
     "certify",
     "claim",
+    "digits",
     "draw",
     "expectation",
     "load_claim",

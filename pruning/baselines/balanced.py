@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import qr
 
 from pruning.checks import integer
-from pruning.covariance import covariance_of
+from pruning.covariance import covariance_of, seen
 from pruning.reconstruction import weight_matrix
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, observed_weight, prune_to, refitted, spectral_prune
@@ -103,12 +103,13 @@ def balanced_pivoted_qr(
         As in `pruning.spectral_prune`.
     """
     k = integer("k", k, low=0, high=rnn.m)
-    S = covariance_of(rnn, covariance_or_x)
+    held = seen(rnn, covariance_or_x)
+    S, _ = covariance_of(rnn, held)
     M = observed_weight(rnn, x, targets, rng) if weight is None else weight_matrix(weight, rnn.m)
     mu, U = np.linalg.eigh(M)
     root = np.sqrt(np.maximum(mu, 0))[:, None] * U.T
     nodes = qr(root @ S, mode="r", pivoting=True)[1][:k] if k else np.zeros(0, np.int64)
-    return prune_to(rnn, S, np.sort(nodes).astype(np.int64), tau, True, "pivoted QR, balanced")
+    return prune_to(rnn, held, np.sort(nodes).astype(np.int64), tau, True, "pivoted QR, balanced")
 
 
 def with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[..., PrunedRNN]:

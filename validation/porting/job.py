@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from validation.output.schema import SCHEMA
 from validation.porting.measures import Difference, difference
 from validation.porting.models import Pruned, Settings, opened
 from validation.porting.sequences import read_sequences
@@ -118,7 +119,7 @@ _LOST = " of what reads the states is not rebuilt (by layer)"
 def to_json(done: Done) -> str:
     """Return what happened as JSON."""
     facts = {
-        "schema": 1,
+        "schema": SCHEMA,
         "before": done.before,
         "after": done.pruned.words,
         "nodes": done.pruned.nodes,
