@@ -94,8 +94,10 @@ def run_any(
     label="sharper",
     proof="Add and subtract W_o' h_{t,J}.",
 )
-def general_split(xp: Any, **pair: Any) -> Any:
-    both = run_any(xp, **pair)
+def general_split(
+    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any
+) -> Any:
+    both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     right = [e @ both.small.w_output.T + q for e, q in zip(both.error, both.offset)]
     return xp.stack(both.output_error), xp.stack(right)
 
@@ -112,8 +114,20 @@ def general_split(xp: Any, **pair: Any) -> Any:
     "rho-Lipschitz: multiply both differences.",
     code="pruning.cells",
 )
-def general_recursion(xp: Any, *, c: Any = 1, **pair: Any) -> Any:
-    both = run_any(xp, **pair)
+def general_recursion(
+    xp: Any,
+    net: Any,
+    x: Any,
+    J: Any,
+    V_h: Any,
+    V_i: Any,
+    v_h: Any,
+    V_o: Any,
+    v_o: Any,
+    *,
+    c: Any = 1,
+) -> Any:
+    both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     left, right, before = [], [], 0 * both.error[0]
     for e, d in zip(both.error, both.drive):
         change = before @ both.small.w_hidden.T + d
@@ -135,8 +149,20 @@ def general_recursion(xp: Any, *, c: Any = 1, **pair: Any) -> Any:
     code="bounds.approximation.general_bound",
     proof="Unroll the recursion from e_0 = 0: the lags are j = 0..T-1, since d_1 need not vanish.",
 )
-def general(xp: Any, *, c: Any = 1, **pair: Any) -> Any:
-    both = run_any(xp, **pair)
+def general(
+    xp: Any,
+    net: Any,
+    x: Any,
+    J: Any,
+    V_h: Any,
+    V_i: Any,
+    v_h: Any,
+    V_o: Any,
+    v_o: Any,
+    *,
+    c: Any = 1,
+) -> Any:
+    both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     kappa, T = spectral(xp, both.small.w_hidden), len(both.drive)
     growth = spectral(xp, toeplitz(xp, powers(kappa, T)))
     carried = spectral(xp, both.small.w_output) * growth * norm(xp, both.drive)
@@ -155,8 +181,21 @@ def general(xp: Any, *, c: Any = 1, **pair: Any) -> Any:
     code="bounds.approximation.general_bound",
     proof="Minkowski in L2 of the sample, step by step; any time weights, the last step included.",
 )
-def general_weighted(xp: Any, w: Any, *, c: Any = 1, **pair: Any) -> Any:
-    both = run_any(xp, **pair)
+def general_weighted(
+    xp: Any,
+    net: Any,
+    x: Any,
+    J: Any,
+    V_h: Any,
+    V_i: Any,
+    v_h: Any,
+    V_o: Any,
+    v_o: Any,
+    w: Any,
+    *,
+    c: Any = 1,
+) -> Any:
+    both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     kappa, u, total = spectral(xp, both.small.w_hidden), xp.asarray(0.0), xp.asarray(0.0)
     for t, d in enumerate(both.drive):
         u = kappa * u + xp.sqrt(mean_square(xp, d))
