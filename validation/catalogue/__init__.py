@@ -27,10 +27,10 @@ MODULES = (
     "uniform_probabilities",
     "theorems",
     "theorems_probabilities",
-    "balanced",
     "occam_probabilities",
     "others",
     "others_probabilities",
+    "balanced",
 )
 
 
