@@ -22,14 +22,11 @@ from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.refit.closed_loop import RefitStep, refit_closed_loop
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
-from pruning.selection.dispatch import select_nodes
+from pruning.selection.dispatch import WEIGHTED, select_nodes
 from pruning.selection.leverage import sample_leverage
 
 OBJECTIVES = ("spectral", "balanced")
 REFITS = ("read-out", "closed-loop")
-WEIGHTED = ("greedy", "exhaustive", "determinantal", "exchange")
-"""Methods of `select_nodes` that take a weight."""
-
 OBSERVED, FITTED = 5000, 5000
 """At most so many sequences give the balanced weight, and a refit."""
 
@@ -53,7 +50,7 @@ class PrunedRNN:
     covariance : (m, m) array
         S, of the original network.
     theta : float or None
-        Weight of L_A in the objective; None if the nodes were not chosen by it.
+        Weight of L_A in the objective; None if the nodes were not chosen by it, as with ``volume``.
     method : str
         How the nodes were chosen.
     objective : str
@@ -197,6 +194,7 @@ def spectral_prune(
     choice("targets", targets, TARGETS)
     S, exponent = covariance_of(rnn, covariance_or_x)
     k = integer("k", k, low=0, high=rnn.m)
+    theta = fraction("theta", theta)
     if objective == "balanced" and method not in WEIGHTED:
         raise ValueError(
             f"method must be one of {', '.join(WEIGHTED)} for the objective 'balanced', "
@@ -222,8 +220,8 @@ def spectral_prune(
         all_tau = ridge("tau", tau, rnn.m, S)
         nodes = select_nodes(S, k, method, weight, all_tau, lam, rng)
         kept_tau = all_tau[nodes]
-    theta = fraction("theta", theta)
-    used = theta if objective == "spectral" else None
+    # Of the methods only these look at the objective.
+    used = theta if method in WEIGHTED and objective == "spectral" else None
     pruned = _assemble(rnn, S, exponent, nodes, kept_tau, reconstruct, used, method)
     pruned = replace(pruned, objective=objective)
     return pruned if refit is None else refitted(pruned, inputs, refit, targets, rng, progress)
