@@ -38,6 +38,9 @@ How to write one
 - *steps*: claims that make up the proof; each gets its own verdict.
 - *symbolic*: a function without arguments that proves the statement (or part of it) in SymPy and
   returns a sentence saying what it proved; it raises where the proof fails.
+- *box*: the ranges in which `rnnbounds prove` looks at drawn numbers, ``{"p": (0.01, 0.99)}``.
+- *invariance*: degrees by which drawn values may be scaled, ``{"S": 1, "lam": 1}`` for S -> cS,
+  lam -> c lam, c > 0: both sides are then multiplied by one positive number. `prove` tests it.
 
 Kinds
 -----
@@ -118,6 +121,8 @@ class Claim:
     failure: str | float | Fraction | None = None
     ladder: tuple[float, float, int] | None = None
     symbolic: Callable[[], str] | None = None
+    box: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    invariance: Mapping[str, float] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     where: tuple[str, int] = ("", 0)
     module: str = ""
@@ -195,6 +200,8 @@ def claim(
     failure: str | float | Fraction | None = None,
     ladder: tuple[float, float, int] | None = None,
     symbolic: Callable[[], str] | None = None,
+    box: Mapping[str, tuple[float, float]] | None = None,
+    invariance: Mapping[str, float] | None = None,
 ) -> Callable[[Body], Claim]:
     """Make a claim of the function below; the module says how to write one.
 
@@ -214,7 +221,7 @@ def claim(
         Of the theory: ``1``, ``2a``, ...
     label : str
         ``paper``, ``classic``, ``sharper`` or empty.
-    hypotheses, given, steps, failure, ladder, symbolic
+    hypotheses, given, steps, failure, ladder, symbolic, box, invariance
         See the module.
     proof : str
         LaTeX or Markdown: the argument in a few lines.
@@ -245,6 +252,8 @@ def claim(
             failure=failure,
             ladder=ladder,
             symbolic=symbolic,
+            box=dict(box or {}),
+            invariance=dict(invariance or {}),
             constants=_constants(body),
             where=(inspect.getsourcefile(body) or "", body.__code__.co_firstlineno),
             module=body.__module__,
@@ -299,6 +308,16 @@ def _check(claim: Claim) -> None:
     for what, function in claim.hypotheses.items():
         if not callable(function):
             fail(f"the hypothesis {what!r} must be a function giving (left, right)")
+    for what in ("box", "invariance"):
+        strange = set(getattr(claim, what)) - set(claim.instances.factors)
+        if strange:
+            fail(f"{what} names {', '.join(sorted(strange))}, which is not drawn")
+    for name, ends in claim.box.items():
+        if len(ends) != 2 or not ends[0] <= ends[1]:
+            fail(f"the box of {name} must be (low, high) with low <= high, got {ends!r}")
+    for name, degree in claim.invariance.items():
+        if not degree > 0:
+            fail(f"the degree of {name} must be positive, got {degree!r}")
     for step in claim.steps:
         if not isinstance(step, Claim):
             fail(f"steps must be claims, got {step!r}")

@@ -48,11 +48,17 @@ class Conclusion(Enum):
 class Evidence(Enum):
     """On what a conclusion rests, the strongest first."""
 
+    MACHINE_CHECKED = "machine-checked"
+    PROVED = "proved on a box"
     SYMBOLIC = "symbolic"
     CERTIFIED = "certified"
     STATISTICAL = "statistical"
     SEARCHED = "searched"
     SAMPLED = "sampled"
+
+
+GENERAL = (Evidence.MACHINE_CHECKED, Evidence.PROVED, Evidence.SYMBOLIC)
+"""What speaks of all instances, of a box or of a step, and not of those that were tried."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class Verdict:
 
     def __post_init__(self) -> None:
         if self.conclusion in (Conclusion.HOLDS, Conclusion.TIGHT):
-            seen = self.coverage.evaluated > 0 or self.evidence is Evidence.SYMBOLIC
+            seen = self.coverage.evaluated > 0 or self.evidence in GENERAL
             if not seen or math.isnan(self.log_ratio):
                 raise ValueError(
                     f"{self.conclusion.value!r} needs at least one evaluated instance and a ratio, "

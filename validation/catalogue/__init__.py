@@ -32,6 +32,7 @@ MODULES = (
     "others",
     "others_probabilities",
     "balanced",
+    "scalar_steps",
 )
 
 

@@ -85,7 +85,7 @@ def _outcomes(
         return
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    _by_value(claims)
+    by_value(claims)
     waiting = dict(enumerate(claims))
     with tempfile.TemporaryDirectory() as marks:
         while waiting:
@@ -151,7 +151,7 @@ def _marked(place: int, claim: Claim, marks: str, options: dict[str, Any]) -> tu
     return place, outcome
 
 
-def _by_value(claims: list[Claim]) -> None:
+def by_value(claims: list[Claim]) -> None:
     """Send claims of a user's file as code: the workers cannot import it by name."""
     try:
         from joblib.externals import cloudpickle  # before joblib 1.6 it has its own
@@ -162,7 +162,7 @@ def _by_value(claims: list[Claim]) -> None:
     for name in {claim.module for claim in claims}:
         module = sys.modules.get(name)
         if module is not None and name.split(".")[0] != package and name != "__main__":
-            cloudpickle.register_pickle_by_value(module)
+            cloudpickle.register_pickleby_value(module)
 
 
 def limited(claim: Claim, *, limit: float, hard: bool, **options: Any) -> Outcome:
