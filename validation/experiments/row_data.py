@@ -19,7 +19,7 @@ from pruning.checks import Array
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import observed_weight
-from pruning.storage import load_network
+from pruning.storage import UNREADABLE, load_network
 from validation.data.dataset import Dataset, read_file
 from validation.data.fetching import cache_folder
 from validation.data.language import sampled_windows
@@ -30,6 +30,7 @@ from validation.training.scores import batch
 WEIGHT_VERSION = 1
 """Raised whenever the same network and data would give another balanced weight."""
 
+_DIGEST = hashlib.sha256().digest_size
 _HELD: dict[Path, Array] = {}
 
 
@@ -57,17 +58,31 @@ def _cached(folder: str, facts: Mapping[str, Any], rnn: RNN, formed: Callable[[]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
     path = cache_folder() / folder / f"{digest}.npy"
     if path not in _HELD:
-        try:
-            S = np.load(path, allow_pickle=False)
-            if S.shape != (rnn.m, rnn.m) or S.dtype != np.float64:
-                raise ValueError("a matrix of another network")
-        except (OSError, ValueError, EOFError):
+        S = _stored(path, rnn.m)
+        if S is None:
             S = formed()
             buffer = io.BytesIO()
             np.save(buffer, S)
-            write_atomically(path, buffer.getvalue())
+            held = buffer.getvalue()
+            write_atomically(path, held + hashlib.sha256(held).digest())
         _HELD[path] = S
     return _HELD[path]
+
+
+def _stored(path: Path, m: int) -> Array | None:
+    """The covariance in a file, or None where it is not whole, or not one of m nodes.
+
+    An npy file says nothing of its bytes, so the digest of them follows it.
+    """
+    try:
+        held = path.read_bytes()
+        if hashlib.sha256(held[:-_DIGEST]).digest() != held[-_DIGEST:]:
+            return None
+        S = np.load(io.BytesIO(held[:-_DIGEST]), allow_pickle=False)
+    except UNREADABLE:
+        return None
+    fits = S.shape == (m, m) and S.dtype == np.float64
+    return S if fits and np.isfinite(S).all() else None
 
 
 def _formed(rnn: RNN, x: Any, row: Mapping[str, Any]) -> Array:
