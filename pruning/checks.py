@@ -116,22 +116,24 @@ def covariance(name: str, value: ArrayLike) -> Array:
     matrix = real_array(name, value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise ValueError(f"{name} must be a square matrix (m, m) with m >= 1, got {matrix.shape}")
-    m = len(matrix)
-    scale = max(float(matrix.max()), -float(matrix.min()))
+    m, exponent = len(matrix), unit_exponent(matrix)
     if not np.array_equal(matrix, matrix.T):
-        gap = float(np.abs(matrix - matrix.T).max())
-        if gap > 1e-10 * scale:
-            raise ValueError(f"{name} must be symmetric, got entries that differ by {gap:.3g}")
-        matrix = (matrix + matrix.T) / 2
+        gap = float(np.abs(matrix / 2 - matrix.T / 2).max())
+        if gap > 1e-10 * float(np.abs(matrix / 2).max()):
+            raise ValueError(f"{name} must be symmetric, got entries that differ by {2 * gap:.3g}")
+        matrix = matrix / 2 + matrix.T / 2
     # A Cholesky factorization is a third of the price of the eigenvalues, and nearly always enough.
-    shifted = matrix.copy()
+    unit = in_units(matrix, exponent)
+    scale = float(np.abs(unit).max())
+    shifted = unit.copy()
     shifted.flat[:: m + 1] += 1e-9 * scale * m
     _, failed = dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
     if failed:
-        smallest = float(np.linalg.eigvalsh(matrix)[0])
+        smallest = float(np.linalg.eigvalsh(unit)[0])
         if smallest < -1e-8 * scale * m:
             raise ValueError(
-                f"{name} must be positive semidefinite, got the eigenvalue {smallest:.3g}"
+                f"{name} must be positive semidefinite, got the eigenvalue "
+                f"{float(from_units(np.array(smallest), exponent)):.3g}"
             )
     return matrix
 
@@ -184,6 +186,27 @@ def time_weights(weights: ArrayLike | str | None, T: int) -> Array:
     if abs(math.fsum(w) - 1) > 4 * T * float(np.finfo(np.float64).eps):
         raise ValueError(f"weights must sum to 1, got {math.fsum(w):.17g}")
     return w
+
+
+def unit_exponent(*matrices: Array) -> int:
+    """Return e where the largest entries of the matrices lie in [4^e/4, 4^e); 0 where all are 0.
+
+    In units of 4^e their squares and products are ordinary floats, and square roots of the units
+    are powers of two: what is computed in them is the same, bit by bit, whatever the units were.
+    """
+    largest = max((float(np.abs(a).max(initial=0.0)) for a in matrices), default=0.0)
+    return (int(np.frexp(largest)[1]) + 1) // 2 if largest else 0
+
+
+def in_units(matrix: Array, exponent: int) -> Array:
+    """Return the matrix in units of 4^exponent."""
+    return np.ldexp(matrix, -2 * exponent) if exponent else matrix
+
+
+def from_units(matrix: Array, exponent: int) -> Array:
+    """Return what `in_units` was given: entries beyond the range of floats become infinite."""
+    with np.errstate(over="ignore"):
+        return np.ldexp(matrix, 2 * exponent) if exponent else matrix
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
