@@ -100,7 +100,7 @@ def _backwards(run: StackRun, given: Array) -> Any:
             )[:3]
             if cell.kind == "lstm":
                 at_state = at_drive
-            weights.append(_into_weights(cell, passed, own_x, at_drive, at_state))
+            weights.append(into_weights(cell, passed, own_x, at_drive, at_state))
             down = at_drive @ cell.w_input
             below += reversed_in_time(down, lengths) if side else down
             totals.append(reversed_in_time(total, lengths) if side else total)
@@ -109,7 +109,8 @@ def _backwards(run: StackRun, given: Array) -> Any:
         given = below
 
 
-def _into_weights(cell: Any, run: Any, x: Array, at_drive: Array, at_state: Array) -> list[Array]:
+def into_weights(cell: Any, run: Any, x: Array, at_drive: Array, at_state: Array) -> list[Array]:
+    """Return the gradients in w_input, w_hidden, b_input and b_hidden of one cell."""
     rows = at_drive.reshape(-1, at_drive.shape[2])
     states = at_state.reshape(-1, at_state.shape[2])
     read = run.before.reshape(-1, cell.m)

@@ -199,7 +199,12 @@ def backward(
 
 
 def tangent(
-    run: GRURun, w_hidden: Array, reset_after: bool, in_drive: Array, in_recurrent: Array
+    run: GRURun,
+    w_hidden: Array,
+    reset_after: bool,
+    in_drive: Array,
+    in_recurrent: Array,
+    in_start: Array | None = None,
 ) -> Array:
     """Return the derivative of the states along a direction, (T, n, m): forwards.
 
@@ -212,10 +217,12 @@ def tangent(
         How ``drive`` moves.
     in_recurrent : (T, n, 3 m) array
         How W_h h_{t-1} + b_h moves while h_{t-1} stays (its last third: W_hn (r * h) + b_hn).
+    in_start : (n, m) array, optional
+        How h_0 moves.
     """
     m = w_hidden.shape[1]
     out = np.empty_like(run.h)
-    moved = np.zeros_like(run.start)
+    moved = np.zeros_like(run.start) if in_start is None else in_start
     for t in range(len(run.h)):
         before = run.h[t - 1] if t else run.start
         r, z, n, v = run.r[t], run.z[t], run.n[t], run.v[t]
