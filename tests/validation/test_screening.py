@@ -27,7 +27,7 @@ def screen(statement, seed=0):
     return Screen(statement, seed, lambda instance: 0.05)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.long) for s in (0, 2, 3))])
 def test_one_bad_instance_in_1500_is_refuted(seed):
     # By draws alone: 8 sqrt(rounds) instances, of which 12,000 rounds reach 876.
     verdict = statistical(one_in(1500, 1234), seconds=60.0, seed=seed, draws=200_000)
@@ -63,14 +63,27 @@ def test_the_work_grows_with_the_proposals_and_no_instance_takes_it_all():
 
     total = sum(s.draws for s in found.suspects)
     assert max(s.draws for s in found.suspects) <= MOST
-    assert total <= 2 * (200 * 201) + MOST
-    assert len(found.known) >= 200
+    assert total <= 200 * 201 / 2 + MOST
+    assert len(found.known) >= 150
 
 
 def test_nothing_is_proposed_where_nothing_fails():
     statement = one_in(10, -1)
 
     assert all(screen(statement).propose() is None for _ in range(20))
+
+
+def test_few_instances_do_not_keep_it_busy():
+    statement = one_in(3, -1)
+    found = screen(statement)
+    before = FIRST * 3 + 3 * MOST
+
+    for _ in range(400):
+        found.propose()
+
+    assert len(found.known) == 3
+    assert sum(s.draws for s in found.suspects) <= before
+    assert found.turn <= 20
 
 
 def test_one_seed_proposes_the_same():
@@ -116,7 +129,7 @@ def two_sided_hoeffding():
     return claim("test.hoeffding", "x", product, kind="probabilistic", failure="delta")(body)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [2, *(pytest.param(s, marks=pytest.mark.long) for s in (0, 1, 3))])
 def test_hoeffding_without_its_factor_2_is_refuted_from_every_seed(seed):
     verdict = statistical(two_sided_hoeffding(), seconds=60.0, seed=seed, draws=40_000)
 

@@ -27,9 +27,10 @@ from .trials import missed
 
 FIRST = 16  # draws on an instance that is new
 MOST = 4096  # draws on one instance
-CREDIT = 2  # draws for the j-th proposal, times j: as many in all as the test makes, or twice
+CREDIT = 1  # draws for the j-th proposal, times j: in all, about as many as the test makes
 KEPT = 64
-_PATIENCE = 100
+VAIN = 3
+_PATIENCE = 30
 
 
 @dataclass
@@ -72,13 +73,14 @@ class Screen:
         self.known: set[Instance] = set()
         self.turn = self.proposals = self.credit = 0
         self.spent_on_new = self.spent_on_leaders = 0
+        self.in_vain = 0  # times in a row that no new instance was found
 
     def propose(self) -> Instance | None:
         """The most suspicious instance that was not proposed yet, after some more work."""
         self.proposals += 1
         self.credit += CREDIT * self.proposals
         with np.errstate(all="ignore"):
-            while self.credit >= FIRST:
+            while self.credit >= FIRST and not self._idle():
                 self.credit -= max(self._work(), 1)
         fresh = [s for s in self.suspects if not s.proposed and s.failures]
         if not fresh:
@@ -87,19 +89,28 @@ class Screen:
         best.proposed = True
         return best.instance
 
+    def _idle(self) -> bool:
+        """Whether there are no other instances, and those known were drawn from enough."""
+        return self.in_vain >= VAIN and all(s.draws >= MOST for s in self.suspects)
+
     def _work(self) -> int:
         """One step; how many draws it made."""
         leader = max(self.suspects, key=lambda s: s.excess, default=None)
-        if leader is None or self.spent_on_new <= self.spent_on_leaders:
+        new = leader is None or self.spent_on_new <= self.spent_on_leaders
+        if new and self.in_vain < VAIN:
             self.turn += 1
             self.spent_on_new += FIRST
             suspect = self._opened(leader if self.turn % 2 else None)
             if suspect is None:
+                self.in_vain += 1
                 return 1
+            self.in_vain = 0
             self._drawn(suspect, FIRST)
             self.suspects.append(suspect)
             if len(self.suspects) > KEPT:
                 self.suspects.remove(min(self.suspects, key=lambda s: s.excess))
+            return FIRST
+        if leader is None:
             return FIRST
         self.spent_on_leaders += FIRST
         if leader.draws >= MOST:
