@@ -208,7 +208,7 @@ def command(*arguments):
 def test_the_command_prints_the_value_and_the_instance_that_stops_it(tmp_path):
     path = tmp_path / "found.json"
 
-    ran = command("tighten", "dof.spectrum_split", "--constant", "c", "--budget", "2",
+    ran = command("tighten", "dof.spectrum_split", "--constant", "c", "--budget", "10",
                   "--json", str(path))  # fmt: skip
 
     assert ran.returncode == 0, ran.stderr
