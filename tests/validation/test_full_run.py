@@ -1,4 +1,4 @@
-"""The catalogue at its own default budget, as a user runs it: no claim is false, late or at fault."""
+"""The catalogue at its own default budget, as a user runs it: no claim false, late or at fault."""
 
 from __future__ import annotations
 
