@@ -44,6 +44,7 @@ ORDER = (
     "covering",
     "uniform",
     "theorems",
+    "balanced",
     "occam",
     "others",
     "ties",
