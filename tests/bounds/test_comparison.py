@@ -158,7 +158,12 @@ def test_the_draws_are_those_of_the_seed(sample):
     assert first["others.pac_bayes_kl"] != other["others.pac_bayes_kl"]
 
 
-MODELS = sorted((Path(__file__).parents[2] / "models").glob("digits-*.safetensors"))
+# Gated networks have no bounds of section 7 here.
+MODELS = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "models").glob("digits-*.safetensors")
+    if not {"gru", "lstm"} & set(path.stem.split("-"))
+)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
