@@ -41,7 +41,7 @@ from bounds.enlarged import EnlargedCover, enlarged
 from bounds.lipschitz import Radii
 from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, log_up, raised
-from bounds.terms import VALID, Bound, Condition, Term, violated
+from bounds.terms import VALID, Bound, Condition, Label, Term, violated
 from pruning.activations import activation
 from pruning.checks import choice, fraction, integer, nonnegative, positive, probability
 from pruning.rnn import RNN
@@ -306,7 +306,7 @@ def margin_bound(rnn: RNN, members: ConstrainedClass, share: float, n: int) -> B
 
 def _standing(
     rnn: RNN, members: ConstrainedClass, setting: Setting, losses: LossClass
-) -> tuple[list[Condition], tuple[str, ...], str]:
+) -> tuple[list[Condition], tuple[str, ...], Label]:
     """Conditions, notes and the label."""
     inside = members.contains(rnn)
     paid = _payment(members)
