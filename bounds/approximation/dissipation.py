@@ -1,0 +1,384 @@
+r"""`approximation.dissipation`: one matrix inequality over the horizon instead of Minkowski by lags.
+
+With e_t = h'_t - h_{t,J}, g_t = W_h[J,:] r_{t-1}, y_t = (W_o r_t, h_{t,J}), diagonal Lambda_t and
+N_t >= 0 (N = 0 unless |s| <= sup), storage P_t >= 0 with P_T = 0, and X_t, Z_t such that for all
+(e, e_, g, y)
+
+    w_t |W_o r - W_o' e|^2 + e^T P_t e - e_^T P_{t-1} e_ + 2 e^T Lambda_t (rho (W_h' e_ - g) - e)
+    + sum_i N_{t,i} (sup^2 - (h_i + e_i)^2) <= g^T X_t g + y^T Z_t y + sup^2 sum_i N_{t,i},
+
+the sum over t is
+
+    ||f^ - f'||_{n,w}^2 <= sum_t (Tr[X_t Q_t] + Tr[Z_t Y_t] + sup^2 sum_i N_{t,i}),
+
+Q_t and Y_t the second moments of g_t and y_t: the Lambda terms are >= 0 by the sector
+0 <= Delta <= rho of a nondecreasing s, the N terms by |h'| <= sup, and the storage telescopes.
+Since e_0 = 0 and r_0 = 0, e_1 = 0: the first step costs w_1 |W_o r_1|^2, and the recurrence starts
+at t = 2. With X, Z constant over time the mean second moment is enough, and so S alone.
+
+`dissipation_program` searches; what it returns is not believed. From Lambda, N, X and Z the parts
+
+    E_t >= rho^2 Lambda_t X_t^{-1} Lambda_t,  D_t >= B_t (Z_t - diag(w_t, -N_t))^{-1} B_t^T,
+    F_t = 2 Lambda_t + N_t - w_t W_o'^T W_o' - P_t - E_t - D_t,
+    P_{t-1} >= rho^2 W_h'^T Lambda_t F_t^{-1} Lambda_t W_h'
+
+are computed from t = T down, each rounded up in the order of symmetric matrices (`certify_lmi`),
+and F_t > 0 is proved. Where that fails X and Z are raised, up to twice; then there is no bound.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bounds.approximation.certify_lmi import TINY, quotient
+from bounds.approximation.dissipation_program import Multipliers, Problem, solve
+from bounds.approximation.residuals import (
+    EPS,
+    Residuals,
+    covariance_of,
+    log_residual_norm,
+    residuals,
+    time_weights,
+    up,
+)
+from bounds.approximation.trajectory import is_nondecreasing
+from bounds.terms import VALID, Bound, Condition, Term
+from pruning.checks import Array, integer, real_array
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+ID = "approximation.dissipation"
+EXTRA = "Clarabel is not installed; it comes with the extra `sharp`: pip install rnnbounds[sharp]."
+LARGEST = 2_500_000  # numbers in the cones of a program that is still tried
+RAISES = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
+NEVER = -5000  # the exponent of 0
+FLOOR = 2.0**-400  # of a reach, in units: more than what may have underflowed
+CAP_REACH = 2.0**10  # beyond this many times the drive |h'| <= sup is never felt
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Second moments in units, with what rounding may have done to them.
+
+    |entry - exact| <= c reach_a reach_b.
+    """
+
+    matrix: Array
+    reach: Array
+    c: float
+
+    def trace(self, form: Array) -> float:
+        """Tr[form M], rounded up."""
+        value = float(np.sum(form * self.matrix))
+        return value + self.c * float(self.reach @ np.abs(form) @ self.reach) * (1 + 1e-6)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A problem, its moments with their rounding, and its units.
+
+    Attributes
+    ----------
+    absolute : (k, k) array
+        |W_o'|^T |W_o'|, times its rounding and that of W_o'^T W_o'.
+    drives, states : list of Moments
+        As in `Problem`.
+    apart : float
+        What is charged outside of the program: |W_o r|^2 where `own` is 0.
+    exponent : int
+        The square of the error is 2^exponent times that of the problem.
+    """
+
+    problem: Problem
+    absolute: Array
+    drives: list[Moments]
+    states: list[Moments]
+    apart: float
+    exponent: int
+
+
+def dissipation_bound(
+    pruned: PrunedRNN,
+    T: int,
+    weights: ArrayLike | None = None,
+    per_step: ArrayLike | None = None,
+) -> Bound:
+    r"""||f^ - f'||_{n,w}^2 <= sum_t (Tr[X_t Q_t] + Tr[Z_t Y_t] + sup^2 sum_i N_{t,i}).
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        Both networks and the time-mean covariance of the sample that the error is measured on.
+    T : int
+        Length of the sequences.
+    weights : (T,) array, optional
+        Any time weights; 1/T by default.
+    per_step : (T, m, m) array, optional
+        S_t of every step; without them X and Z are the same at every step.
+
+    Returns
+    -------
+    Bound
+        One term ``error``. Infinite, with a note that says why, where Clarabel is not installed,
+        the program is too large for it, or what it found could not be proved.
+
+    Raises
+    ------
+    ValueError
+        If the activation is not known to be nondecreasing.
+
+    Notes
+    -----
+    Half a minute to three minutes at k = 21, T = 8 on one core; the cost grows with T k^6. Source:
+    theory, section 3, and this module's docstring.
+    """
+    T = integer("T", T, low=1)
+    s = pruned.original.activation
+    if not is_nondecreasing(s.name):
+        raise ValueError(f"the activation must be nondecreasing for {ID}, got {s.name}")
+    w = time_weights(weights, T)
+    parts, S = residuals(pruned), covariance_of(pruned)
+    steps = None if per_step is None else real_array("per_step", per_step, (T, len(S), len(S)))
+    moments = S[None] if steps is None else steps
+    notes: tuple[str, ...] = ()
+    live = np.diagonal(moments, axis1=1, axis2=2).max(axis=0) > 0
+    if T == 1 or not (parts.hidden[:, live].any() and parts.w_output.any()):
+        # e = 0 or W_o' e = 0 throughout: the error is |W_o r|.
+        log_square = _log_read_out(parts, moments, w)
+    else:
+        setting = in_units(parts, moments, w, pruned.nodes, s.bound)
+        log_square, notes = searched(setting)
+    formula = (
+        r"\Bigl(\sum_t \operatorname{Tr}[X_t Q_t] + \operatorname{Tr}[Z_t Y_t]"
+        r" + \sup|s|^2 \textstyle\sum_i N_{t,i}\Bigr)^{1/2}"
+    )
+    inputs = {"T": T, "k": len(pruned.nodes), "rho": parts.rho, "per step": steps is not None}
+    conditions = (
+        Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."),
+        Condition("s nondecreasing", True, f"{s.name} never decreases, so 0 <= Delta <= rho."),
+    )
+    term = Term("error", up(0.5 * log_square), formula, ID, inputs)
+    return Bound(
+        ID, rf"\|\hat f - f'\|_{{n,w}} \le {formula}", (term,), VALID, conditions, notes
+    )
+
+
+def _log_read_out(parts: Residuals, moments: Array, w: Array) -> float:
+    """Log of ||W_o r||_{n,w}^2, or of T max w times that with w = 1/T; rounded up."""
+    logs = np.array([2 * log_residual_norm(parts.output, S) for S in moments])
+    if len(moments) == len(w):
+        logs = logs + np.log(w, where=w > 0, out=np.full(len(w), -math.inf))
+    else:
+        logs = logs + math.log(len(w) * w.max())
+    top = float(logs.max())
+    if top == -math.inf:
+        return top
+    return up(top + math.log(math.fsum(np.exp(logs - top))), 8)
+
+
+def in_units(
+    parts: Residuals, moments: Array, w: Array, nodes: NDArray[np.int64], bound: float
+) -> Setting:
+    """The instance with all scales taken out as powers of two, which are exact.
+
+    States are divided by 2^p, p the exponents of their sizes; errors e by 2^unit, the size of the
+    drive g; outputs by 2^out, the size of W_o' e or of W_o r, whichever is larger.
+    """
+    k, m, q, T = len(nodes), len(moments[0]), len(parts.w_output), len(w)
+    # Rounding of products with G, of the entries of S, and of sums with X or Z; twice.
+    c = 2 * (m + q + 4 * k * k + 64) * EPS
+    sizes = np.sqrt(np.diagonal(moments, axis1=1, axis2=2).max(axis=0))
+    p = exponents(sizes)
+    S = np.where((sizes[:, None] * sizes) > 0, moments, 0.0)
+    S = np.ldexp(S, -(p[:, None] + p))
+    before = S[:-1] if len(S) == T else S
+    unit = _size(parts.hidden, before, p, c)
+    hidden = np.ldexp(parts.hidden, p - unit)
+    out = max(int(exponents(parts.w_output).max()) + unit, _size(parts.output, S, p, c))
+    w_output = np.ldexp(parts.w_output, unit - out)
+    output = np.ldexp(parts.output, p - out)
+    if not np.array_equal(np.ldexp(w_output, out - unit), parts.w_output):
+        raise FloatingPointError("the read-out weights differ in size by more than floats reach")
+    cap = math.ldexp(bound, -unit) if bound < math.inf else math.inf
+    half = round(math.log2(T) / 2)
+    w = np.ldexp(w, 2 * half)
+
+    gram = w_output.T @ w_output
+    apart, own, reach = 0.0, 1.0, np.abs(output)
+    if q <= k:
+        read = w_output.T
+    else:
+        # Only W_o'^T W_o r meets e; |W_o r|^2 is charged as it is.
+        plain = [_moments(output, reach, S_t, c) for S_t in S]
+        traces = [M.trace(np.eye(q)) for M in plain]
+        apart = float(w @ traces) if len(S) == T else T * float(w.max()) * traces[0]
+        apart *= 1 + (T + 8) * EPS
+        own, read, reach = 0.0, np.eye(k), np.abs(w_output).T @ reach
+        output = w_output.T @ output
+    with_caps = cap < CAP_REACH
+    if with_caps:
+        kept = np.zeros((k, m))
+        kept[np.arange(k), nodes] = np.exp2(p[nodes].astype(np.float64) - unit)
+        output, reach = np.vstack([output, kept]), np.vstack([reach, kept])
+    drives = [_moments(hidden, np.abs(hidden), S_t, c) for S_t in before]
+    states = [_moments(output, reach, S_t, c) for S_t in S]
+    problem = Problem(
+        parts.w_hidden,
+        read,
+        (gram + gram.T) / 2,
+        own,
+        parts.rho,
+        cap if with_caps else None,
+        w,
+        np.array([M.matrix for M in drives]),
+        np.array([M.matrix for M in states]),
+    )
+    absolute = (q + 8) * EPS * (np.abs(w_output).T @ np.abs(w_output))
+    return Setting(problem, absolute, drives, states, apart, 2 * (out - half))
+
+
+def searched(setting: Setting) -> tuple[float, tuple[str, ...]]:
+    """Log of a certified bound on the square of the error, and notes; +inf where there is none."""
+    size = _numbers(setting.problem)
+    if size > LARGEST:
+        note = f"The program would have {size:,} numbers in its cones, {LARGEST:,} are tried."
+        return math.inf, (note,)
+    try:
+        found, status, _ = solve(setting.problem)
+    except ImportError:
+        return math.inf, (EXTRA,)
+    if found is None:
+        return math.inf, (f"The interior-point method ended without numbers: {status}.",)
+    value, raised = certified(setting, found)
+    if value == math.inf:
+        return math.inf, (f"What the interior-point method found ({status}) could not be proved.",)
+    log_square = up(math.log(value) + setting.exponent * math.log(2), 8)
+    note = (
+        f"Proved by Cholesky factors; the solver ended with {status}, "
+        f"X and Z were raised by {raised:g}."
+    )
+    return log_square, (note,)
+
+
+def certified(setting: Setting, found: Multipliers) -> tuple[float, float]:
+    """The least bound on the square of the error, in units, that some raise of X and Z proves.
+
+    Returns
+    -------
+    value, raised : float
+        +inf where none does.
+    """
+    best, by = math.inf, math.nan
+    for amount in RAISES:
+        raised = _raised(setting.problem, found, amount)
+        if best < math.inf and amount > 1e-3:
+            break
+        value = _value(setting, raised)
+        if value < best and proved(setting, raised):
+            best, by = value, amount
+    return best, by
+
+
+def proved(setting: Setting, found: Multipliers) -> bool:
+    """Whether the matrix inequalities hold for these Lambda, N, X and Z beyond doubt."""
+    problem = setting.problem
+    k, T, p = problem.k, problem.T, problem.read.shape[1]
+    if not all(np.isfinite(part).all() for part in (found.lam, found.caps, found.X, found.Z)):
+        return False
+    if min(found.lam.min(initial=0.0), found.caps.min(initial=0.0)) < 0:
+        return False
+    with_caps = problem.cap is not None
+    if not with_caps and found.caps.any():
+        return False
+    P = np.zeros((k, k))
+    for t in range(T, 0, -1):
+        w, caps = problem.w[t - 1], found.caps[t - 1]
+        Z = found.Z[min(t, len(found.Z)) - 1].copy()
+        paid = np.zeros(len(Z))
+        paid[:p] = -w * problem.own
+        if with_caps:
+            paid[p:] = caps
+        slip = 4 * EPS * (np.abs(np.diag(Z)) + np.abs(paid))
+        Z[np.diag_indices(len(Z))] += paid
+        if t == 1:
+            # A step without e: y^T Z y pays for w |W_o r|^2 and for N alone.
+            return quotient(Z, np.zeros((len(Z), 0)), slip) is not None
+        lam = found.lam[t - 2]
+        E = quotient(found.X[min(t - 1, len(found.X)) - 1], np.diag(lam))
+        B = w * problem.read.T
+        if with_caps:
+            B = np.vstack([B, np.diag(caps)])
+        D = quotient(Z, B, slip)
+        if E is None or D is None:
+            return False
+        kept = np.diag(2 * lam / problem.rho + caps)
+        F = kept - w * problem.gram - P - E - D
+        size = kept + w * np.abs(problem.gram) + np.abs(P) + np.abs(E) + np.abs(D)
+        slip = (w * setting.absolute + 8 * EPS * size).sum(axis=1) + TINY
+        found_P = quotient(F, lam[:, None] * problem.w_hidden if t > 2 else np.zeros((k, 0)), slip)
+        if found_P is None:
+            return False
+        P = found_P
+    return True
+
+
+def _value(setting: Setting, found: Multipliers) -> float:
+    """The bound on the square of the error, in units, rounded up."""
+    problem = setting.problem
+    times = problem.T if problem.from_mean else 1
+    parts = [
+        *(times * M.trace(X) for M, X in zip(setting.drives, found.X, strict=True)),
+        *(times * M.trace(Z) for M, Z in zip(setting.states, found.Z, strict=True)),
+        setting.apart,
+    ]
+    if problem.cap is not None:
+        parts += (problem.cap**2 * found.caps).ravel().tolist()
+    total = math.fsum(parts) + 8 * EPS * math.fsum(abs(part) for part in parts)
+    return max(total, TINY)
+
+
+def _raised(problem: Problem, found: Multipliers, amount: float) -> Multipliers:
+    """X and Z that leave room: the parts E and D of F fall by the factor 1 + amount at least."""
+    Z = found.Z * (1 + amount)
+    if problem.cap is not None:
+        # (1 + a)(Z + N) is at most (1 + a) Z + a max N + N.
+        d = Z.shape[1]
+        most = found.caps.max(axis=0) if problem.from_mean else found.caps
+        more = np.zeros((len(Z), d))
+        more[:, d - problem.k :] = amount * most
+        Z = Z + np.einsum("ti,ij->tij", more, np.eye(d))
+    return Multipliers(found.lam, found.caps, found.X * (1 + amount), Z)
+
+
+def exponents(values: ArrayLike) -> NDArray[np.int32]:
+    """The e with 2^{e-1} <= |value| < 2^e; NEVER for 0."""
+    mantissa, power = np.frexp(np.asarray(values, dtype=np.float64))
+    return np.where(mantissa != 0, power, NEVER).astype(np.int32)
+
+
+def _size(G: Array, S: Array, p: NDArray[np.int32], c: float) -> int:
+    """Exponent of the root mean square of the entries of G h, with what rounding hides."""
+    top = int((exponents(G) + p).max(initial=2 * NEVER))
+    if top < NEVER:
+        return 2 * NEVER
+    G = np.ldexp(G, p - top)
+    square = max(_moments(G, np.abs(G), S_t, c).trace(np.eye(len(G))) for S_t in S)
+    return top + int(exponents(math.sqrt(square / len(G))))
+
+
+def _moments(G: Array, reach: Array, S: Array, c: float) -> Moments:
+    Q = G @ S @ G.T
+    return Moments((Q + Q.T) / 2, reach @ np.sqrt(np.maximum(np.diag(S), 0)) + FLOOR, c)
+
+
+def _numbers(problem: Problem) -> int:
+    """The size of the dense blocks that the solver factors: sums of squares of cones' sizes."""
+    d = problem.states.shape[1] + problem.k
+    cones = 2 * (2 * problem.k) * (2 * problem.k + 1) + d * (d + 1)
+    return (problem.T - 1) * cones // 2
