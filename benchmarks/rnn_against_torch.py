@@ -18,10 +18,10 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from pruning import recurrence
 from pruning.backpropagation import Tape, Weights
+from pruning.cells import recursion
 from pruning.initialisation import initial_rnn
-from pruning.optimisers import optimiser
+from pruning.optimizers import optimizer_named
 
 WANTED = {"states": 1.1, "training step": 1.0}
 
@@ -47,10 +47,10 @@ def step(T: int, m: int, n: int, d_x: int, act: str, dtype: str) -> tuple[Callab
     their_rule = torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.1)
     weights = Weights.of(rnn, dtype)
     gradient, tape = weights.like(), Tape(rnn.activation, "cross_entropy", "last", 1.0)
-    rule = optimiser("adamw", weights.flat, 0.1)
+    rule = optimizer_named("adamw", weights.flat, 0.1)
 
     def our_step() -> None:
-        tape.value_and_gradient(weights, recurrence.time_major(x, dtype), y, gradient)
+        tape.value_and_gradient(weights, recursion.time_major(x, dtype), y, gradient)
         rule.step(gradient.flat, 1e-4)
 
     def torch_step() -> None:

@@ -33,6 +33,8 @@ class Activation:
         sup |s|, infinite where s is unbounded.
     at_zero : float
         s(0). Claims that need s(0) = 0 refuse every other value.
+    nondecreasing : bool
+        Whether s never decreases, so that every secant has a slope >= 0. False where unknown.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Activation:
     lipschitz: float
     bound: float
     at_zero: float
+    nondecreasing: bool = False
 
     def __reduce__(self) -> Any:
         # Networks travel to worker processes; their functions travel by name.
@@ -127,12 +130,12 @@ def _leaky_relu(name: str) -> Activation:
         out[...] = np.where(h > 0, h.dtype.type(1), h.dtype.type(slope))
         return out
 
-    return Activation(name, apply, derivative, max(1.0, slope), math.inf, 0.0)
+    return Activation(name, apply, derivative, max(1.0, slope), math.inf, 0.0, True)
 
 
 _FIXED = {
-    "relu": Activation("relu", _relu, _relu_slope, 1.0, math.inf, 0.0),
-    "tanh": Activation("tanh", np.tanh, _tanh_slope, 1.0, 1.0, 0.0),
-    "identity": Activation("identity", _identity, _identity_slope, 1.0, math.inf, 0.0),
-    "logistic": Activation("logistic", expit, _logistic_slope, 0.25, 1.0, 0.5),
+    "relu": Activation("relu", _relu, _relu_slope, 1.0, math.inf, 0.0, True),
+    "tanh": Activation("tanh", np.tanh, _tanh_slope, 1.0, 1.0, 0.0, True),
+    "identity": Activation("identity", _identity, _identity_slope, 1.0, math.inf, 0.0, True),
+    "logistic": Activation("logistic", expit, _logistic_slope, 0.25, 1.0, 0.5, True),
 }

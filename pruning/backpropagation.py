@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning import recurrence
 from pruning.activations import Activation
+from pruning.cells import recursion
 from pruning.checks import Array, choice, positive
 from pruning.losses import LOSSES, check_targets, value_and_gradient
 from pruning.rnn import RNN, WEIGHTS
@@ -55,7 +55,7 @@ def gradients(
     weights = Weights.of(rnn, np.float64)
     gradient = weights.like()
     tape = Tape(rnn.activation, loss, targets, positive("gamma", gamma))
-    inputs = recurrence.time_major(inputs, np.float64)
+    inputs = recursion.time_major(inputs, np.float64)
     labels = targets_time_major(labels, targets)
     value = tape.value_and_gradient(weights, inputs, labels, gradient)
     return value, {name: array.copy() for name, array in gradient.named().items()}
@@ -76,9 +76,9 @@ def targets_time_major(y: Any, targets: str) -> Any:
 
 
 class Weights:
-    """The five weights as views of one flat vector, so that an optimiser sees one array.
+    """The five weights as views of one flat vector, so that an optimizer sees one array.
 
-    `w_drive` (d_x + 1, m) is the transpose of W_i with b_h below it, see `pruning.recurrence`.
+    `w_drive` (d_x + 1, m) is the transpose of W_i with b_h below it, see `pruning.cells.recursion`.
     """
 
     def __init__(self, flat: Array, m: int, d_x: int, d_y: int) -> None:
@@ -126,7 +126,7 @@ class Tape:
         T, n = x.shape[:2]
         m = weights.sizes[0]
         h = self._buffer("states", (T, n, m), weights.flat.dtype)
-        recurrence.run(x, weights.w_hidden, weights.w_drive, self.act, h)
+        recursion.run(x, weights.w_hidden, weights.w_drive, self.act, h)
 
         read = h.reshape(T * n, m) if self.every else h[-1]
         f = read @ weights.w_output.T

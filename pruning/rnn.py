@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning import recurrence
 from pruning.activations import Activation, activation
+from pruning.cells import recursion
+from pruning.cells.plain import Plain
 from pruning.checks import Array, choice, integer, real_array
 
 WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
@@ -108,6 +109,12 @@ class RNN:
         """The five weights by name."""
         return {name: getattr(self, name) for name in WEIGHTS}
 
+    @property
+    def cell(self) -> Plain:
+        """The recurrence alone, see `pruning.cells`."""
+        bias = np.zeros(self.m)
+        return Plain(self.w_input, self.w_hidden, self.b_hidden, bias, self.activation)
+
     def states(self, x: ArrayLike, dtype: str = "float64") -> Array:
         """Return the hidden states h_1..h_T, shape (n, T, m).
 
@@ -164,14 +171,14 @@ class RNN:
         return array
 
     def _states(self, x: Any, dtype: str) -> Array:
-        x = recurrence.time_major(x, dtype)
+        x = recursion.time_major(x, dtype)
         h = np.empty((*x.shape[:2], self.m), dtype)
         w_drive = np.vstack([self.w_input.T, self.b_hidden], dtype=dtype, casting="same_kind")
         if x.ndim == 2:
             # A token selects a row, and take() copies an array whose rows are scattered, each time.
             w_drive = np.ascontiguousarray(w_drive)
         w_hidden = self.w_hidden.astype(dtype, copy=False)
-        recurrence.run(x, w_hidden, w_drive, self.activation, h)
+        recursion.run(x, w_hidden, w_drive, self.activation, h)
         return h.transpose(1, 0, 2)
 
 

@@ -36,7 +36,7 @@ def save_network(path: str | os.PathLike[str], rnn: RNN, dtype: str = "float64")
     choice("dtype", dtype, ("float64", "float32", "float16"))
     # A C-ordered copy, since safetensors writes memory as it lies.
     arrays = {name: np.array(getattr(rnn, name), dtype, order="C") for name in _WEIGHTS}
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         if suffix == ".npz":
             with open(temporary, "wb") as file:
                 np.savez(file, activation=np.array(rnn.activation.name), **arrays)  # type: ignore[arg-type]
@@ -149,7 +149,7 @@ def _suffix(path: Path) -> str:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[str]:
+def replacing(path: Path) -> Iterator[str]:
     """A temporary file beside `path` that takes its place if the block succeeds."""
     # Not by tempfile, whose files only their owner may read.
     temporary = str(path.with_name(f".{path.name}.{uuid4().hex}"))

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning import recurrence
 from pruning.activations import Activation
 from pruning.backpropagation import Tape, Weights, check_data, targets_time_major
+from pruning.cells import recursion
 from pruning.checks import Array, choice, integer, positive, real_array
 from pruning.initialisation import Seed
-from pruning.optimisers import (
+from pruning.optimizers import (
     SCHEDULES,
-    Optimiser,
+    Optimizer,
     Schedule,
     clip,
     learning_rate_factor,
-    optimiser,
+    optimizer_named,
 )
 from pruning.rnn import RNN, WEIGHTS
 from pruning.training_state import Epoch, TrainingState
@@ -114,7 +114,7 @@ def train(
     batch_size : int
         The last batch of an epoch may be smaller.
     schedule : {"cosine", "constant", "step", "one_cycle"} or callable
-        See `pruning.optimisers.learning_rate_factor`; it moves at every update.
+        See `pruning.optimizers.learning_rate_factor`; it moves at every update.
     clip_norm : float, optional
         Gradients of a larger Euclidean norm, over all weights together, are scaled down to it.
     targets : {"last", "every"}
@@ -160,7 +160,7 @@ def train(
     largest = math.inf if clip_norm is None else positive("clip_norm", clip_norm)
     tape = Tape(rnn.activation, loss, targets, positive("gamma", gamma))
     weights = Weights.of(rnn, choice("dtype", dtype, ("float64", "float32")))
-    rule = optimiser(optimizer, weights.flat, weight_decay, momentum)
+    rule = optimizer_named(optimizer, weights.flat, weight_decay, momentum)
     constrain = _constraint(weights, masks, project)
 
     if resume is not None:
@@ -187,7 +187,7 @@ def train(
         for step, batch in enumerate(_batches(n, batch_size, seed, epoch)):
             done = (epoch * steps + step) / (epochs * steps)
             rate = learning_rate * learning_rate_factor(schedule, done)
-            x_batch = recurrence.time_major(inputs[batch], dtype)
+            x_batch = recursion.time_major(inputs[batch], dtype)
             y_batch = targets_time_major(labels[batch], targets)
             value = tape.value_and_gradient(weights, x_batch, y_batch, gradient)
             norms += clip(gradient.flat, largest)
@@ -257,7 +257,7 @@ def _constraint(
     return constrain
 
 
-def _restore(rule: Optimiser, state: TrainingState, weights: Weights, act: Activation) -> None:
+def _restore(rule: Optimizer, state: TrainingState, weights: Weights, act: Activation) -> None:
     if state.sizes != weights.sizes or state.activation != act.name:
         raise ValueError(
             f"resume must belong to the network, (m, d_x, d_y) = {weights.sizes} with {act.name}, "

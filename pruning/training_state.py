@@ -51,7 +51,7 @@ class TrainingState:
         (m, d_x, d_y).
     activation : str
     memory : dict of arrays
-        The optimiser's, the flat weights included, in the precision of the training.
+        The optimizer's, the flat weights included, in the precision of the training.
     history : tuple of Epoch
     """
 

@@ -42,10 +42,14 @@ STUBBORN = (
 )
 
 
+NEEDS_FOUR = ("false.ties.hilbert", "false.ties_of_matrices.leverage_floor")  # true for m <= 3
+
+
 def ids(lemmas):
     return [lemma.id for lemma in lemmas]
 
 
+BY_HAND = FINDER.by_hand()
 DETERMINISTIC = [lemma for lemma in LEMMAS if lemma.deterministic]
 PROBABILISTIC = [lemma for lemma in LEMMAS if lemma.kind == "probabilistic"]
 
@@ -63,14 +67,15 @@ def test_every_lemma_says_why_it_is_wrong():
 
 
 def test_every_lemma_has_one_counterexample():
-    assert list(COUNTEREXAMPLES) == ids(LEMMAS)
+    assert sorted(COUNTEREXAMPLES) == sorted(ids(LEMMAS))
 
 
 def test_counterexamples_are_small_enough_to_read():
     large = {
         id: instance.sizes
         for id, instance in COUNTEREXAMPLES.items()
-        if instance.sizes.get("m", 0) > 3 or any(size > 6 for size in instance.sizes.values())
+        if instance.sizes.get("m", 0) > (4 if id in NEEDS_FOUR else 3)
+        or any(size > 6 for size in instance.sizes.values())
     }
 
     assert large == {}
@@ -85,6 +90,23 @@ def test_counterexample_is_certified(lemma):
     assert certificate.conclusion is Conclusion.VIOLATED, certificate.message
     assert all(state is Conclusion.HOLDS for state in certificate.hypotheses.values())
     assert certified(lemma, [instance]).conclusion is Conclusion.VIOLATED
+
+
+def test_there_are_thirty_lemmas_with_trivial_equality_and_a_counterexample_by_hand():
+    ties = [lemma.id for lemma in LEMMAS if lemma.section.startswith("ties")]
+
+    assert len(ties) == 30
+    assert sorted(BY_HAND) == sorted(ties)
+
+
+@pytest.mark.parametrize("id", BY_HAND)
+def test_counterexample_by_hand_is_certified(id):
+    lemma = next(lemma for lemma in LEMMAS if lemma.id == id)
+
+    certificate = certify(lemma, BY_HAND[id])
+
+    assert certificate.conclusion is Conclusion.VIOLATED, certificate.message
+    assert all(state is Conclusion.HOLDS for state in certificate.hypotheses.values())
 
 
 MUTATED = [lemma for lemma in DETERMINISTIC if lemma.changed() and "without" not in lemma.id]

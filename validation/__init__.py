@@ -2,4 +2,7 @@
 
 import lazy_loader
 
+from . import moved
+
+moved.install()
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -21,11 +21,14 @@ How to write one
   formula is evaluated in float64, in balls and in rationals. `trace` is then a `Claim`; calling it
   calls the body; `trace.with_constants(c=3)` is another claim.
 - Numbers written in the body must be exact: integers, short dyadic floats such as 0.75, and
-  constants. `20 / 3` is rounded before the balls see it, and refused by them: write a constant
-  ``c=Fraction(20, 3)``. Constants arrive as numbers of the arithmetic, so ``c / 3`` is as exact as
-  the arithmetic is. Integer factors (`draw.integers`, `draw.size`), shapes and node sets arrive as
-  ints and integer arrays; ``k / m`` of two ints is Python's and rounded: ``xp.asarray(k) / m``.
-  Nodes index through ``xp.take(S, J, axis=0)``.
+  constants. `20 / 3` is rounded before the balls see it, and refused by them, as is an array of
+  such floats: write a constant ``c=Fraction(20, 3)``. A constant ``c=0.1`` is refused for the same
+  reason: 0.1 is not 1/10, ``Fraction(1, 10)`` is. Constants arrive as numbers of the arithmetic,
+  so ``c / 3`` is as exact as the arithmetic is. Integer factors (`draw.integers`, `draw.size`),
+  shapes and node sets arrive as ints and integer arrays; ``k / m`` of two ints is Python's and
+  rounded: ``xp.asarray(k) / m``. Nodes index through ``xp.take(S, J, axis=0)``.
+- ``x > 0`` gives truth values, which are not numbers: ``xp.where(x > 0, x, 0)`` chooses by them,
+  ``xp.astype(x > 0, xp.float64)`` makes 0 and 1 of them, and sums of them are refused.
 - *hypotheses*: what construction does not guarantee. A mapping from LaTeX to a function
   ``(xp, drawn values, constants by name) -> (left, right)`` meaning left <= right, elementwise;
   parameters are matched by name, so a function names only those that it uses. A violation counts
@@ -62,11 +65,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from .arithmetic.checked import is_short, remedy
 from .instances import Product
 
 KINDS = ("inequality", "loewner", "identity", "probabilistic", "order")
@@ -153,11 +158,9 @@ class Claim:
                 raise ClaimError(
                     f"{self.id} ({self.location}): no constant {name!r}; its constants: {known}"
                 )
-            if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
-                raise ClaimError(
-                    f"{self.id} ({self.location}): {name} must be an int, a float or a Fraction, "
-                    f"got {value!r}"
-                )
+            fault = _number_fault(value)
+            if fault:
+                raise ClaimError(f"{self.id} ({self.location}): {name} {fault}")
         return dataclasses.replace(self, constants={**self.constants, **values})
 
     @property
@@ -248,6 +251,17 @@ def _constants(body: Body) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
+def _number_fault(value: Any) -> str:
+    """What is wrong with a constant; empty where nothing is."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
+        return f"must be an int, a float or a Fraction, got {value!r}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"must be finite, got {value!r}"
+    if isinstance(value, float) and not is_short(value):
+        return f"= {value!r} is a float that was rounded already; write {remedy(value)}"
+    return ""
+
+
 def _check(claim: Claim) -> None:
     def fail(message: str) -> None:
         raise ClaimError(f"{claim.id} ({claim.location}): {message}")
@@ -270,8 +284,9 @@ def _check(claim: Claim) -> None:
             f"{', '.join(claim.instances.factors)}"
         )
     for name, value in claim.constants.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
-            fail(f"the constant {name} needs a default that is an int, a float or a Fraction")
+        fault = _number_fault(value)
+        if fault:
+            fail(f"the constant {name} {fault}")
     for what, function in claim.hypotheses.items():
         if not callable(function):
             fail(f"the hypothesis {what!r} must be a function giving (left, right)")
@@ -283,5 +298,8 @@ def _check(claim: Claim) -> None:
         known = claim.failure in claim.instances.factors or claim.failure in claim.constants
         if claim.failure is None or (named and not known):
             fail("failure must be a probability or name a drawn value or a constant")
+        fault = "" if named else _number_fault(claim.failure)
+        if fault:
+            fail(f"failure {fault}")
     if claim.kind == "order" and claim.ladder is None:
         fail("an order claim needs ladder=(first, last, rungs)")

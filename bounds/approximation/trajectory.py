@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from bounds.approximation.measured import Runs, output_gap, paired_runs
 from bounds.approximation.residuals import Residuals, residuals, time_weights
 from bounds.terms import VALID, Bound, Term, safe_log
+from pruning.cells.secants import secant_factors
 from pruning.checks import Array, choice
 
 if TYPE_CHECKING:
@@ -113,11 +114,7 @@ def deltas(pruned: PrunedRNN, parts: Residuals, runs: Runs) -> Array:
     e = runs.pruned_states - runs.states[:, :, pruned.nodes]
     change = np.zeros_like(e)
     change[:, 1:] = e[:, :-1] @ parts.w_hidden.T - runs.states[:, :-1] @ parts.hidden.T
-    out = np.zeros_like(e)
-    np.divide(e, change, out=out, where=change != 0)
-    low = 0.0 if is_nondecreasing(pruned.original.activation.name) else -parts.rho
-    # A quotient of differences near rounding may leave the range that the true one is in.
-    return np.clip(out, low, parts.rho)
+    return secant_factors(e, change, pruned.original.activation)
 
 
 def _unroll(parts: Residuals, factors: Array, drive: Array) -> Iterator[tuple[int, Array]]:

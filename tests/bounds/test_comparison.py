@@ -13,7 +13,7 @@ import pytest
 from bounds import FIXED_RADII, VALID, Radii, generalization_bound
 from bounds.comparison import compare, comparison, informative_from
 from pruning import RNN, load_network, spectral_prune
-from validation.experiments.digits import digits
+from validation.data.digits import digits
 
 
 @pytest.fixture

@@ -172,9 +172,9 @@ CONSTRAINED = Path(__file__).parents[2] / "models" / "row-mnist-14-constrained.s
 
 def test_a_class_fixed_in_advance_makes_a_bound_valid(tmp_path, monkeypatch):
     """The committed network on images that only look like its data; nothing is fetched."""
-    from validation.experiments import images
-    from validation.experiments.constrained import constrained_bound_on
-    from validation.experiments.dataset import Dataset
+    from validation.data import images
+    from validation.data.dataset import Dataset
+    from validation.training.constrained import constrained_bound_on
 
     rng = np.random.default_rng(1)
     x = rng.random((300, 14, 14)).astype(np.float32)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pruning.rnn import RNN
-from validation.experiments.torch_models import LanguageModel, PixelClassifier, _recurrence
-from validation.experiments.torch_training import Schedule, run
+from validation.training.torch_models import LanguageModel, PixelClassifier, _recurrence
+from validation.training.torch_training import Schedule, run
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.peers
@@ -97,7 +97,7 @@ def test_the_recurrence_has_the_states_and_gradients_of_torch(name, T):
 )
 @pytest.mark.parametrize("stop_at", [1, 5, 14, 17])
 def test_a_broken_training_ends_in_the_same_bits(tmp_path, monkeypatch, make, batch_size, stop_at):
-    monkeypatch.setattr("validation.experiments.torch_training.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("validation.training.torch_training.CHECKPOINT_SECONDS", 0.0)
     whole, log = trained(make(), tmp_path / "whole", batch_size)
 
     with pytest.raises(Killed):

@@ -11,9 +11,10 @@ from helpers import textbook_rnn as textbook
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruning import recurrence, rnn
+from pruning import rnn
 from pruning.activations import Activation, activation
 from pruning.backpropagation import gradients
+from pruning.cells import recursion
 from pruning.rnn import RNN
 
 NAMES = (*textbook.PIECEWISE, *textbook.SMOOTH)
@@ -127,7 +128,7 @@ def test_networks_travel_to_other_processes(rng, name):
 
 def test_time_major_input_ends_in_ones(rng):
     x = rng.standard_normal((2, 3, 4))
-    out = recurrence.time_major(x, np.float64)
+    out = recursion.time_major(x, np.float64)
     np.testing.assert_array_equal(out[..., :4], x.transpose(1, 0, 2))
     np.testing.assert_array_equal(out[..., 4], 1)
 

@@ -71,13 +71,13 @@ def test_every_sequence_is_used_once_an_epoch(rng, targets, tokens):
 def test_every_epoch_has_its_own_order(task, monkeypatch):
     net, x, y = task
     seen = []
-    original = training.recurrence.time_major
+    original = training.recursion.time_major
 
     def spy(batch, dtype):
         seen.append(batch[:, 0, 0].copy())
         return original(batch, dtype)
 
-    monkeypatch.setattr(training.recurrence, "time_major", spy)
+    monkeypatch.setattr(training.recursion, "time_major", spy)
     train(net, x, y, epochs=3, batch_size=10, rng=0)
     assert [len(batch) for batch in seen] == [10, 10, 3] * 3
     epochs = [np.concatenate(seen[start : start + 3]) for start in (0, 3, 6)]

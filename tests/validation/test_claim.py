@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -50,6 +51,41 @@ def test_an_unknown_constant_is_named_with_the_known_ones():
 def test_a_constant_must_be_a_number(value):
     with pytest.raises(ClaimError, match="c must be an int"):
         made().with_constants(c=value)
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 1e-9, -2.48, float("nan"), float("inf")])
+def test_a_constant_that_was_rounded_already_is_refused_with_the_remedy(value):
+    remedy = "write Fraction" if np.isfinite(value) else "must be finite"
+    with pytest.raises(ClaimError, match=rf"c .*{remedy}"):
+        made().with_constants(c=value)
+
+    with pytest.raises(ClaimError, match=rf"the constant c .*{remedy}"):
+
+        @claim("a.b", "x", INSTANCES)
+        def body(xp, lam, *, c=value):
+            return c * lam, lam
+
+    with pytest.raises(ClaimError, match=rf"failure .*{remedy}"):
+
+        @claim("a.b", "x", INSTANCES, kind="probabilistic", failure=value)
+        def other(xp, rng, lam):
+            return lam, lam
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1, "Fraction(1, 10)"), (1 / 3, "Fraction(1, 3)"), (1e-9, "Fraction(1, 1000000000)"),
+     (3.14159, "Fraction(314159, 100000)"), (20 / 3, "Fraction(20, 3)")],
+)  # fmt: skip
+def test_the_remedy_is_what_was_meant(value, text):
+    with pytest.raises(ClaimError, match=re.escape(f"write {text}")):
+        made().with_constants(c=value)
+    assert made().with_constants(c=eval(text)).constants["c"] == eval(text)
+
+
+@pytest.mark.parametrize("value", [0.75, 3.0, 2.0**-40, Fraction(1, 10), 10**30])
+def test_a_constant_that_is_exact_is_taken(value):
+    assert made().with_constants(c=value).constants["c"] == value
 
 
 def test_the_place_of_the_body_is_known():

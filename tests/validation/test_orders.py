@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from validation import ClaimError, Conclusion, Evidence, certify, claim, draw, verify
-from validation.catalogue import section2_orders as catalogue
+from validation.catalogue import degrees_of_freedom_orders as catalogue
 from validation.checking.orders import orders, rungs
 
 

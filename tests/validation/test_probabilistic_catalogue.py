@@ -17,10 +17,10 @@ from pruning.selection.leverage import leverage_scores
 from validation import Conclusion, Evidence, certify
 from validation.arithmetic import FLOAT64, RATIONALS, balls
 from validation.catalogue import claims
-from validation.catalogue import section2a_probabilities as leverage
-from validation.catalogue import section6_probabilities as uniform
-from validation.catalogue import section7_probabilities as theorem
-from validation.catalogue import section8_probabilities as occam
+from validation.catalogue import leverage_probabilities as leverage
+from validation.catalogue import occam_probabilities as occam
+from validation.catalogue import theorems_probabilities as theorem
+from validation.catalogue import uniform_probabilities as uniform
 from validation.catalogue.finite_classes import TOTAL, Classes, covering_numbers
 from validation.checking.evaluation import sides
 from validation.checking.statistical import statistical

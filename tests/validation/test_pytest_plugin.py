@@ -10,7 +10,7 @@ import pytest
 
 LEMMAS = r"""
 from validation import claim, draw
-from validation.catalogue.section2 import range_trace as not_mine
+from validation.catalogue.degrees_of_freedom import range_trace as not_mine
 
 
 @claim("mine.holds", "x", draw(lam=draw.positive()))

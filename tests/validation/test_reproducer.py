@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from validation import Conclusion, Instance, certify, load_claim, load_file
+from validation import Conclusion, Instance, certify, load_claim, load_file, verify
 from validation.checking.reproducer import is_catalogue, reproducer
 
 LEMMAS = """\
@@ -100,3 +100,54 @@ def test_pytest_runs_it_as_a_file_and_it_fails(lemma, tmp_path):
     assert ran.returncode == 1, ran.stdout + ran.stderr
     assert "1 failed" in ran.stdout
     assert "left certainly exceeds right" in ran.stdout
+
+
+OPTIONS = ["a \"quoted\" name", "it's", "both ' and \"", "a\\b\n", "nan", "0x1p+0", "ü",
+           Fraction(1, 3), (1, 2), ("a", Fraction(-2, 7), None), None, True, 3, 0.1,
+           (), ((1,), 2)]  # fmt: skip
+
+CHOICES = """\
+from fractions import Fraction
+
+from validation import claim, draw
+
+
+@claim("mine.choices", "x", draw(c=draw.choices({options}), x=draw.reals(1, 2)))
+def choices(xp, c, x):
+    assert any(c == o and type(c) is type(o) for o in [{options}]), repr(c)
+    return 2 * x, x
+"""
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=repr)
+def test_choices_of_any_kind_come_back_from_the_printed_test(option, tmp_path):
+    path = tmp_path / "chosen.py"
+    path.write_text(CHOICES.format(options=repr(option)))
+    (lemma,) = load_file(path)
+    instance = lemma.instances.sample(np.random.default_rng(0))
+    sys.modules.pop("chosen", None)
+
+    again = Instance.from_json(instance.to_json())
+
+    assert again == instance
+    assert again.raw["c"] == option
+    assert type(again.raw["c"]) is type(option)
+    with pytest.raises(AssertionError, match="left certainly exceeds right"):
+        run(reproducer(lemma, instance))
+
+
+def test_it_carries_the_seed_that_the_draws_were_found_with(tmp_path):
+    path = tmp_path / "seeded.py"
+    path.write_text(
+        "from validation import claim, draw\n\n\n"
+        "@claim('mine.seeded', 'x', draw(p=draw.choices(0.5)), kind='probabilistic', "
+        "failure=0.25)\n"
+        "def seeded(xp, rng, p):\n    return xp.asarray(p), xp.asarray(rng.random(1))[0]\n"
+    )
+    (lemma,) = load_file(path)
+
+    outcome = verify(lemma, budget=2, seed=12345678901234567890)
+
+    assert "seed=12345678901234567890, instances=(instance,)" in outcome.reproducer
+    with pytest.raises(AssertionError, match="refuted after"):
+        run(outcome.reproducer)

@@ -7,6 +7,7 @@ import importlib
 import json
 import math
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -41,11 +42,11 @@ def named(statement) -> str:
 
 @pytest.mark.parametrize("statement", PLANTED, ids=named)
 def test_a_planted_false_statement_is_found_from_most_seeds(statement):
-    seeds = range(3)
+    seeds = range(5)
 
     found = sum(finds(statement, seed) for seed in seeds)
 
-    assert found >= (3 if named(statement) in ALWAYS else 2)
+    assert found >= (5 if named(statement) in ALWAYS else 3)
 
 
 @pytest.mark.long
@@ -207,7 +208,7 @@ def test_the_constant_of_the_leverage_bound_is_approached(seed):
 
 
 def test_a_slightly_smaller_constant_of_the_leverage_bound_is_refuted():
-    smaller = load_claim("leverage.loss_bound").with_constants(c=3.99)
+    smaller = load_claim("leverage.loss_bound").with_constants(c=Fraction(399, 100))
 
     assert finds(smaller, seed=1)
 

@@ -94,7 +94,7 @@ def test_failures_that_are_rounding_only_never_refute():
 
 
 def test_draws_that_break_down_count_against_the_rate_and_not_against_the_claim():
-    @claim("test.nan", "x", draw(x=draw.choices(1)), kind="probabilistic", failure=0.1)
+    @claim("test.nan", "x", draw(x=draw.choices(1)), kind="probabilistic", failure=Fraction(1, 10))
     def breaks(xp, rng, x):
         u = uniform(xp, rng)
         return u, 1 / xp.asarray(rng.random() < 0.7)
@@ -105,7 +105,9 @@ def test_draws_that_break_down_count_against_the_rate_and_not_against_the_claim(
 
 
 def test_a_claim_on_which_every_draw_breaks_down_is_undecided():
-    @claim("test.never", "x", draw(x=draw.choices(1)), kind="probabilistic", failure=0.1)
+    @claim(
+        "test.never", "x", draw(x=draw.choices(1)), kind="probabilistic", failure=Fraction(1, 10)
+    )
     def never(xp, rng, x):
         return xp.asarray(float("inf")), uniform(xp, rng)
 
@@ -119,7 +121,7 @@ def test_instances_that_do_not_meet_a_hypothesis_are_not_drawn_from():
         "fails where p > 0.1",
         draw(p=draw.choices(0.0625, 0.875)),
         kind="probabilistic",
-        failure=0.1,
+        failure=Fraction(1, 10),
         hypotheses={r"p \le 0.1": lambda xp, p: (p * xp.asarray(1), xp.asarray(0.125))},
     )
     def restricted(xp, rng, p):
@@ -133,7 +135,7 @@ def test_instances_that_do_not_meet_a_hypothesis_are_not_drawn_from():
 
 def test_given_skips_instances():
     @claim("test.given", "x", draw(p=draw.choices(0.0625, 0.875)), kind="probabilistic",
-           failure=0.1, given=lambda p: p < 0.5)  # fmt: skip
+           failure=Fraction(1, 10), given=lambda p: p < 0.5)  # fmt: skip
     def restricted(xp, rng, p):
         return xp.asarray(p), uniform(xp, rng)
 

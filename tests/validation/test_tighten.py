@@ -20,8 +20,8 @@ LONG = 1000.0  # seconds that no run here takes
 def tightened(statement, constant="c", evaluations=1000, **options) -> Tightened:
     found = tighten(statement, constant, seconds=LONG, max_evaluations=evaluations, **options)
     if found.certified and found.value is not None:  # what it says of the instance is true
-        at_value = statement.with_constants(**{constant: found.value})
-        below = statement.with_constants(**{constant: found.fails_at})
+        at_value = statement.with_constants(**{constant: Fraction(found.value)})
+        below = statement.with_constants(**{constant: Fraction(found.fails_at)})
         assert certify(at_value, found.instance).conclusion in (Conclusion.HOLDS, Conclusion.TIGHT)
         assert certify(below, found.instance).conclusion is Conclusion.VIOLATED
     return found

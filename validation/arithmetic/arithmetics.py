@@ -52,6 +52,14 @@ class Arithmetic:
         return _namespace(self.name)
 
     @property
+    def xp_of_draws(self) -> Any:
+        """The namespace of a body that draws: its `asarray` takes any floats of NumPy arrays.
+
+        Elsewhere such an array is a constant of the body, and refused if it was rounded before.
+        """
+        return _namespace(self.name, draws=True)
+
+    @property
     def _array(self) -> Any:
         return self.xp.array
 
@@ -135,16 +143,16 @@ def balls(precision: int = 128) -> Arithmetic:
 
 
 @functools.cache
-def _namespace(name: str) -> Any:
+def _namespace(name: str, draws: bool = False) -> Any:
     """Return the namespace of an arithmetic; FLINT is imported when it is first needed."""
     if name == "balls":
         from .ball_namespace import BallNamespace
 
-        return BallNamespace()
+        return BallNamespace(draws)
     if name == "rationals":
         from .rational_namespace import RationalNamespace
 
-        return RationalNamespace()
+        return RationalNamespace(draws)
     from .float_namespace import FloatNamespace
 
     return FloatNamespace()

@@ -7,9 +7,11 @@ number has a root or the formula has no value at all.
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +19,7 @@ import flint
 import numpy as np
 from flint import arb, arb_mat, fmpq
 
-from .errors import Undecided, Undefined, Unsupported
+from .errors import Undecided, Unsupported
 from .objects import ObjectArray
 
 
@@ -66,9 +68,35 @@ class Balls(ObjectArray):
         return cls.of_entries(_general_power(base.entries(), exponent.entries()))
 
 
-def working_precision(bits: int) -> Any:
+_reasons: contextvars.ContextVar[dict[str, None] | None]
+_reasons = contextvars.ContextVar("reasons", default=None)
+
+
+@contextmanager
+def working_precision(bits: int) -> Iterator[None]:
     """Return a context in which FLINT works with so many bits; contexts nest."""
-    return flint.ctx.workprec(bits)
+    token = _reasons.set({})
+    try:
+        with flint.ctx.workprec(bits):
+            yield
+    finally:
+        _reasons.reset(token)
+
+
+def first_reason() -> str | None:
+    """Return why the first value without an enclosure has none, as far as it was noted."""
+    return next(iter(_reasons.get() or ()), None)
+
+
+def nowhere(reason: str) -> Any:
+    """Return the ball that contains everything, and note why a value has no enclosure.
+
+    It is not an error yet: `xp.where` may leave it out.
+    """
+    noted = _reasons.get()
+    if noted is not None and len(noted) < 8:
+        noted[reason] = None
+    return arb("nan")
 
 
 def precision() -> int:
@@ -105,22 +133,85 @@ def square_root(x: Any) -> Any:
     if root.is_finite() or not x.is_finite():
         return root
     if x < 0:
-        raise Undefined(f"the square root of {x}, which is certainly negative")
+        return nowhere(f"the square root of {x}, which is negative")
     return from_zero_to(x.upper().sqrt().upper())
 
 
 def logarithm(x: Any) -> Any:
-    """Return log x; nan where the ball touches 0, an error where it is certainly negative."""
-    if x < 0:
-        raise Undefined(f"the logarithm of {x}, which is certainly negative")
-    return x.log()
+    """Return log x; nan where the ball is not certainly positive."""
+    return x.log() if x > 0 or not x.is_finite() else nowhere(_at_zero("the logarithm", x))
 
 
 def logarithm_one_plus(x: Any) -> Any:
-    """Return log(1 + x); nan where 1 + x touches 0."""
-    if x < -1:
-        raise Undefined(f"log1p of {x}, which is certainly below -1")
-    return x.log1p()
+    """Return log(1 + x); nan where 1 + x is not certainly positive."""
+    return x.log1p() if x > -1 or not x.is_finite() else nowhere(_at_zero("log1p", x, -1))
+
+
+def logarithm_to_base_2(x: Any) -> Any:
+    """Return the logarithm to base 2, without error of a power of 2."""
+    if x.is_exact() and x > 0 and x.is_finite():
+        mantissa, power = x.man_exp()
+        if mantissa == 1:
+            return arb(power)
+    natural = logarithm(x)
+    return natural / arb.const_log2()
+
+
+def _at_zero(what: str, x: Any, at: int = 0) -> str:
+    hint = ""
+    if at == 0 and x.contains(0):
+        hint = "; xp.xlogx is x log x with the value 0 at 0"
+    return f"{what} of {x}, which is not certainly above {at}{hint}"
+
+
+def x_log_x(x: Any) -> Any:
+    """Return x log x, which is 0 at 0; a ball is cut at 0, as by `square_root`."""
+    if x > 0 or not x.is_finite():
+        return x * x.log()
+    if x < 0:
+        return nowhere(f"xlogx of {x}, which is negative")
+    high = x.upper()
+    if high == 0:
+        return arb(0)
+    # Falling from 0 at 0 to -1/e at 1/e, rising from there.
+    end = high * high.log()
+    lowest = end if high * arb.const_e() <= 1 else -1 / arb.const_e()
+    return lowest.union(arb(0)).union(end)
+
+
+def log_sum_exp(numbers: list[Any]) -> Any:
+    """Return log(sum_i exp(x_i)), shifted by an exact number near the largest."""
+    if not numbers:
+        raise ValueError("logsumexp of no numbers")
+    if not all(x.is_finite() for x in numbers):
+        return arb("nan")
+    shift = functools.reduce(lambda a, b: b if b > a else a, (x.mid() for x in numbers))
+    return shift + sum(((x - shift).exp() for x in numbers), arb(0)).log()
+
+
+def log_gamma(x: Any) -> Any:
+    """Return log Gamma(x) of positive x; nan where the ball is not certainly positive."""
+    if x > 0 or not x.is_finite():
+        return x.lgamma()
+    return nowhere(f"lgamma of {x}, which is not certainly positive")
+
+
+def sign(x: Any) -> Any:
+    """Return -1, 0 or 1, if that is certain."""
+    if x > 0:
+        return arb(1)
+    if x < 0:
+        return arb(-1)
+    if x.is_exact() and x == 0:
+        return arb(0)
+    raise Undecided(f"the sign of the ball {x}")
+
+
+def truncation(x: Any) -> Any:
+    """Return x rounded towards 0, if that is certain."""
+    if x.is_finite() and abs(x) < 1:
+        return arb(0)
+    return floor(x) if x > 0 else ceiling(x)
 
 
 def ceiling(x: Any) -> Any:
@@ -161,10 +252,15 @@ def _number_power(a: Any, b: Any) -> Any:
     if b.is_exact() and b.is_integer() and abs(b) < 2**31:
         return integer_power(a, int(b.unique_fmpz()))
     if a < 0:
-        raise Undefined(f"a power of {a}, which is certainly negative, with a broken exponent")
-    if a.is_exact() and a == 0:
-        return arb(0) if b > 0 else arb("nan")
-    return (b * a.log()).exp()
+        return nowhere(
+            f"{a}, which is negative, to the power {b}, which is not an integer for sure"
+        )
+    if a > 0 or not a.is_finite():
+        return (b * a.log()).exp()
+    if not b > 0:
+        return nowhere(f"{a} to the power {b}")
+    high = a.upper()  # the ball is cut at 0, as by `square_root`
+    return from_zero_to((b * high.log()).exp().upper()) if high > 0 else arb(0)
 
 
 def larger(a: Any, b: Any) -> Any:

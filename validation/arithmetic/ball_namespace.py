@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import ball, eigenvalues, objects
+from . import ball, eigenvalues, eigenvectors, objects, singular_values, spectral_radius
 from .ball import Balls
+from .checked import check_matrix, check_square
 from .errors import Undecided
-from .namespace import ExactLinalg, ExactNamespace, _square
+from .exact_linalg import ExactLinalg
+from .namespace import Axis, ExactNamespace
 
 
 class BallLinalg(ExactLinalg):
@@ -29,18 +31,44 @@ class BallLinalg(ExactLinalg):
     def slogdet(self, x: Any, /) -> tuple[Any, Any]:
         """Return the signs and the logarithms of the absolute values of determinants."""
         det = self.det(x)
-        sign = det.mapped(_sign)
+        sign = det.mapped(ball.sign)
         return sign, (det * sign).mapped(ball.logarithm)
 
     def eigvalsh(self, x: Any, /) -> Any:
         """Return the eigenvalues of symmetric matrices in ascending order, certified."""
-        _square("eigvalsh", x)
+        check_square("eigvalsh", x)
         return objects.over_stacks(eigenvalues.eigenvalues, x)
 
     def cholesky(self, x: Any, /) -> Any:
         """Return the lower triangular factor of certainly positive definite matrices."""
-        _square("cholesky", x)
+        check_square("cholesky", x)
         return objects.over_stacks(eigenvalues.cholesky, x)
+
+    def eigh(self, x: Any, /) -> Any:
+        """Return eigenvalues and oriented unit eigenvectors, where the eigenvalues are apart."""
+        check_square("eigh", x)
+        values = self.eigvalsh(x)
+        return values, objects.over_stacks(eigenvectors.eigenvectors, x)
+
+    def svdvals(self, x: Any, /) -> Any:
+        """Return the singular values in descending order, certified."""
+        check_matrix("svdvals", x)
+        return objects.over_stacks(singular_values.singular_values, x)
+
+    def matrix_rank(self, x: Any, /) -> Any:
+        """Return ranks, where they are certain."""
+        check_matrix("matrix_rank", x)
+        return objects.over_stacks(lambda a: ball.arb(singular_values.rank(a)), x)
+
+    def pinv(self, x: Any, /) -> Any:
+        """Return Moore-Penrose inverses, where the rank is certain."""
+        check_matrix("pinv", x)
+        return objects.over_stacks(singular_values.pseudo_inverse, x)
+
+    def spectral_radius(self, x: Any, /) -> Any:
+        """Return the largest absolute value of an eigenvalue of square matrices, certified."""
+        check_square("spectral_radius", x)
+        return objects.over_stacks(spectral_radius.spectral_radius, x)
 
     def _spectral_norm(self, x: Any) -> Any:
         return objects.over_stacks(eigenvalues.spectral_norm, x)
@@ -54,8 +82,11 @@ class BallNamespace(ExactNamespace):
     smaller = staticmethod(ball.smaller)
     ceiling = staticmethod(ball.ceiling)
     rounding_down = staticmethod(ball.floor)
+    truncation = staticmethod(ball.truncation)
+    signs = staticmethod(ball.sign)
 
-    def __init__(self) -> None:
+    def __init__(self, draws: bool = False) -> None:
+        super().__init__(draws)
         self.linalg = BallLinalg(self)
 
     @property
@@ -80,6 +111,22 @@ class BallNamespace(ExactNamespace):
         """Return log(1 + x)."""
         return self._array(x).mapped(ball.logarithm_one_plus)
 
+    def log2(self, x: Any, /) -> Any:
+        """Return logarithms to base 2."""
+        return self._array(x).mapped(ball.logarithm_to_base_2)
+
+    def xlogx(self, x: Any, /) -> Any:
+        """Return x log x, 0 at 0."""
+        return self._array(x).mapped(ball.x_log_x)
+
+    def lgamma(self, x: Any, /) -> Any:
+        """Return log Gamma(x) of positive numbers."""
+        return self._array(x).mapped(ball.log_gamma)
+
+    def logsumexp(self, x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        """Return the logarithm of the sum of exponentials along axes."""
+        return self._along(x, axis, keepdims, ball.log_sum_exp)
+
 
 def _elementwise(name: str) -> Callable[..., Any]:
     function = ball.elementwise(name)
@@ -92,15 +139,5 @@ def _elementwise(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in ("exp", "expm1", "tanh", "sin", "cos"):
+for _name in ("exp", "expm1", "tanh", "sin", "cos", "erf"):
     setattr(BallNamespace, _name, _elementwise(_name))
-
-
-def _sign(x: Any) -> Any:
-    if x > 0:
-        return ball.arb(1)
-    if x < 0:
-        return ball.arb(-1)
-    if x.is_exact() and x == 0:
-        return ball.arb(0)
-    raise Undecided(f"slogdet: the sign of the determinant {x}")

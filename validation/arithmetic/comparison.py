@@ -51,8 +51,13 @@ class Comparison:
     finite : bool
         Whether every entry of both sides is finite.
     agreement_bits : float or None
-        For an identity: the p of "agrees to 2^-p", relative to the largest entry if that is
-        certainly not 0, absolute otherwise; inf for exactly equal sides.
+        For an identity, and for sides that overlap: the p of "equal to 2^-p", the least over the
+        entries in question (those that overlap; in the Loewner order, the smallest eigenvalue of
+        the difference, with rows and columns over the roots of the diagonal). Each entry counts
+        relative to itself where it is certainly not 0, and absolutely elsewhere; inf for exactly
+        equal sides.
+    absolute : bool
+        Whether some entry counted absolutely, so that "equal" may also mean "both small".
     reason : str or None
         Why there is no answer, where the arithmetic said so.
     """
@@ -64,6 +69,7 @@ class Comparison:
     index: tuple[int, ...] = ()
     finite: bool = True
     agreement_bits: float | None = None
+    absolute: bool = False
     reason: str | None = None
 
     @property
@@ -110,8 +116,8 @@ def compare_floats(left: Any, right: Any, order: str) -> Comparison:
     worst = float(gap.min())
     if order == "identity":
         apart = np.abs(gap)
-        scale = max(float(np.abs(left).max()), float(np.abs(right).max()))
-        bits = _agreement(float(apart.max()), scale)
+        scale = np.maximum(np.abs(left), np.abs(right))
+        bits = min(map(_agreement, apart.ravel().tolist(), np.ravel(scale).tolist()))
         relation = Relation.EQUAL if bits == math.inf else Relation.OVERLAP
         index = _place(int(apart.argmax()), shape)
         return Comparison(relation, ratio, ratio, worst, index, agreement_bits=bits)

@@ -9,7 +9,7 @@ import numpy as np
 from flint import arb
 
 from . import eigenvalues, rational
-from .ball import Balls, lower, upper
+from .ball import Balls, first_reason, lower, upper
 from .comparison import Comparison, Relation, check_sides
 from .errors import Undecided, Undefined
 from .objects import ObjectArray
@@ -31,14 +31,24 @@ def compare_exact(cls: type[ObjectArray], left: Any, right: Any, order: str) -> 
     if cls is Balls:
         for place, (a, b) in enumerate(zip(lefts, rights)):
             if not (a.is_finite() and b.is_finite()):
-                return Comparison(Relation.NOT_FINITE, index=_unravel(place, shape), finite=False)
+                return _not_finite(_unravel(place, shape))
     gaps = [b - a for a, b in zip(lefts, rights)]
     if order == "identity":
         return _identity(cls, lefts, rights, gaps, shape)
     relation, place = _worst(lefts, rights, gaps)
     low, high = _ratios(cls, lefts, rights)
     margin = min(_low(cls, gap) for gap in gaps)
-    return Comparison(relation, low, high, margin, _unravel(place, shape))
+    bits, absolute = None, False
+    if relation is Relation.OVERLAP:
+        open_ = [i for i, (a, b) in enumerate(zip(lefts, rights)) if not a <= b]
+        bits, absolute = _agreement(cls, *([x[i] for i in open_] for x in (lefts, rights, gaps)))
+    return Comparison(
+        relation, low, high, margin, _unravel(place, shape), agreement_bits=bits, absolute=absolute
+    )
+
+
+def _not_finite(index: tuple[int, ...]) -> Comparison:
+    return Comparison(Relation.NOT_FINITE, index=index, finite=False, reason=first_reason())
 
 
 def _side(cls: type[ObjectArray], value: Any) -> Any:
@@ -87,14 +97,32 @@ def _identity(
     else:
         relation = Relation.OVERLAP
     low, high = _ratios(cls, lefts, rights)
-    bits = math.inf
-    if relation is not Relation.EQUAL:
-        furthest = _largest(cls, apart)
-        scale = _largest(cls, [abs(x) for x in (*lefts, *rights)])
-        relative = furthest / scale if scale > 0 else furthest
-        bits = _negative_log2(relative)
+    bits, absolute = _agreement(cls, lefts, rights, gaps)
     margin = min(_low(cls, gap) for gap in gaps)
-    return Comparison(relation, low, high, margin, _unravel(place, shape), agreement_bits=bits)
+    return Comparison(
+        relation, low, high, margin, _unravel(place, shape), agreement_bits=bits, absolute=absolute
+    )
+
+
+def _agreement(
+    cls: type[ObjectArray], lefts: list[Any], rights: list[Any], gaps: list[Any]
+) -> tuple[float, bool]:
+    """Return the least p such that an entry agrees to 2^-p, and whether one counted absolutely."""
+    least, absolute = math.inf, False
+    for a, b, gap in zip(lefts, rights, gaps):
+        if gap == 0:
+            continue
+        scale = _scale(_as_ball(cls, a), _as_ball(cls, b))
+        absolute = absolute or scale is None
+        apart = abs(_as_ball(cls, gap))
+        least = min(least, _negative_log2(apart if scale is None else apart / scale))
+    return least, absolute
+
+
+def _scale(a: Any, b: Any) -> Any:
+    """Return the lower end of the larger of |a| and |b|, or None where that may be 0."""
+    scale = abs(a).max(abs(b)).lower()
+    return scale if scale > 0 else None
 
 
 def _negative_log2(x: Any) -> float:
@@ -145,12 +173,11 @@ def _loewner(cls: type[ObjectArray], left: Any, right: Any) -> Comparison:
         for matrix in (A, B):
             if not eigenvalues.frobenius(matrix).is_finite():
                 place = next(i for i, x in enumerate(matrix.entries()) if not x.is_finite())
-                index = _unravel(place, left.shape)
-                return Comparison(Relation.NOT_FINITE, index=index, finite=False)
+                return _not_finite(_unravel(place, left.shape))
         relation = Relation.OVERLAP
     A, B = eigenvalues.symmetric_part(A), eigenvalues.symmetric_part(B)
     low, high = _generalised_ratio(A, B)
-    margin = None
+    margin, bits, absolute = None, None, False
     if relation is Relation.OVERLAP:
         # Where B is positive definite, A <= c B with c <= 1 settles it, and so does c > 1.
         if high is not None and high <= 1:
@@ -159,7 +186,29 @@ def _loewner(cls: type[ObjectArray], left: Any, right: Any) -> Comparison:
             relation = Relation.ABOVE
         else:
             relation, margin = _definiteness(B - A)
-    return Comparison(relation, low, high, margin)
+        if relation is Relation.OVERLAP:
+            bits, absolute = _loewner_agreement(A, B)
+    return Comparison(relation, low, high, margin, agreement_bits=bits, absolute=absolute)
+
+
+def _loewner_agreement(A: Any, B: Any) -> tuple[float, bool]:
+    """Return p such that the smallest eigenvalue of the scaled difference is 0 to 2^-p.
+
+    Scaled by D^-1 from both sides, which keeps the order; D is the root of the larger diagonal.
+    """
+    n, absolute = A.nrows(), False
+    roots = []
+    for i in range(n):
+        scale = _scale(A[i, i], B[i, i])
+        absolute = absolute or scale is None
+        roots.append(arb(1) if scale is None else scale.sqrt().mid())
+    gap = B - A
+    scaled = [gap[i, j] / (roots[i] * roots[j]) for i in range(n) for j in range(n)]
+    try:
+        smallest = eigenvalues.eigenvalues(Balls.matrix(n, n, scaled))[0]
+    except Undecided:
+        return -math.inf, absolute
+    return _negative_log2(abs(smallest)), absolute
 
 
 def _definiteness(gap: Any) -> tuple[Relation, float | None]:

@@ -1,16 +1,51 @@
-"""`xp` over float64: NumPy's own functions, and no others than the vocabulary's."""
+"""`xp` over float64: NumPy's own functions, and no others than the vocabulary's.
+
+Every array is of float64: integers become floats as soon as `xp` sees them, so that none wraps
+where balls and rationals go on. What NumPy would answer and the exact arithmetics refuse (sums of
+truth values, other orders of norms) is refused here too, where that costs nothing.
+"""
 
 from __future__ import annotations
 
+import functools
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .errors import Undefined
-from .namespace import _Checked, places
+from .checked import (
+    FLOAT64,
+    INT64,
+    ORIENTATION,
+    Checked,
+    check_matrix,
+    check_matrix_order,
+    check_square,
+    check_vector_order,
+    places,
+    shape_of,
+    whole,
+)
+from .errors import Undefined, Unsupported
+from .truth import is_truth
 
 
-class FloatLinalg(_Checked):
+def _linalg(function: Callable[..., Any]) -> Any:
+    """Return a function of `numpy.linalg` as a method whose failures are `Undefined`."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except np.linalg.LinAlgError as error:
+            raise Undefined(f"xp.linalg.{name}: {str(error).lower()}") from None
+
+    return staticmethod(wrapped)
+
+
+class FloatLinalg(Checked):
     """`xp.linalg` over float64."""
 
     prefix = "xp.linalg"
@@ -22,97 +57,132 @@ class FloatLinalg(_Checked):
     diagonal = staticmethod(np.linalg.diagonal)
     det = staticmethod(np.linalg.det)
     slogdet = staticmethod(np.linalg.slogdet)
-    vector_norm = staticmethod(np.linalg.vector_norm)
-    matrix_rank = staticmethod(np.linalg.matrix_rank)
+    solve = _linalg(np.linalg.solve)
+    inv = _linalg(np.linalg.inv)
+    matrix_power = _linalg(np.linalg.matrix_power)
+    eigvalsh = _linalg(np.linalg.eigvalsh)
+    cholesky = _linalg(np.linalg.cholesky)
 
     @staticmethod
-    def solve(x1: Any, x2: Any, /) -> Any:
-        """Solve x1 y = x2 for square x1."""
-        try:
-            return np.linalg.solve(x1, x2)
-        except np.linalg.LinAlgError as error:
-            raise _explained("solve", error) from None
-
-    @staticmethod
-    def matrix_power(x: Any, n: Any, /) -> Any:
-        """Multiply a square matrix with itself."""
-        try:
-            return np.linalg.matrix_power(x, n)
-        except np.linalg.LinAlgError as error:
-            raise _explained("matrix_power", error) from None
+    def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+        """Return the 1-, 2- or infinity-norm along axes."""
+        check_vector_order(ord)
+        return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
 
     @staticmethod
     def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-        """Return the Frobenius ("fro"), spectral (2), row-sum (inf) or column-sum (1) norm."""
+        """Return the norm "fro" (Frobenius), "nuc" (nuclear), 2 (spectral), 1 or inf (sums)."""
+        check_matrix_order(ord)
+        check_matrix("matrix_norm", x)
         if 0 in x.shape[-2:]:
             return np.zeros(x.shape[:-2] + (1, 1) * keepdims)[()]
         try:
             return np.linalg.matrix_norm(x, keepdims=keepdims, ord=ord)
         except np.linalg.LinAlgError as error:
-            raise _explained("matrix_norm", error) from None
+            raise Undefined(f"xp.linalg.matrix_norm: {str(error).lower()}") from None
 
     @staticmethod
-    def eigvalsh(x: Any, /) -> Any:
-        """Return the eigenvalues of symmetric matrices in ascending order."""
+    def svdvals(x: Any, /) -> Any:
+        """Return the singular values in descending order."""
+        check_matrix("svdvals", x)
         try:
-            return np.linalg.eigvalsh(x)
+            return np.linalg.svd(x, compute_uv=False)
         except np.linalg.LinAlgError as error:
-            raise _explained("eigvalsh", error) from None
+            raise Undefined(f"xp.linalg.svdvals: {str(error).lower()}") from None
 
     @staticmethod
-    def cholesky(x: Any, /) -> Any:
-        """Return the lower triangular factor of positive definite matrices."""
-        try:
-            return np.linalg.cholesky(x)
-        except np.linalg.LinAlgError as error:
-            raise _explained("cholesky", error) from None
+    def matrix_rank(x: Any, /) -> Any:
+        """Return ranks, up to rounding."""
+        check_matrix("matrix_rank", x)
+        if 0 in x.shape:
+            return np.zeros(x.shape[:-2])[()]
+        return np.asarray(np.linalg.matrix_rank(x), dtype=np.float64)[()]
 
     @staticmethod
     def pinv(x: Any, /) -> Any:
         """Return Moore-Penrose inverses."""
+        check_matrix("pinv", x)
         try:
             return np.linalg.pinv(x)
         except np.linalg.LinAlgError as error:
-            raise _explained("pinv", error) from None
+            raise Undefined(f"xp.linalg.pinv: {str(error).lower()}") from None
+
+    @staticmethod
+    def eigh(x: Any, /) -> Any:
+        """Return ascending eigenvalues and oriented unit eigenvectors of symmetric matrices."""
+        check_square("eigh", x)
+        try:
+            values, vectors = np.linalg.eigh(x)
+        except np.linalg.LinAlgError as error:
+            raise Undefined(f"xp.linalg.eigh: {str(error).lower()}") from None
+        weights = ORIENTATION ** np.arange(x.shape[-1])
+        return values, vectors * np.where(weights @ vectors < 0, -1.0, 1.0)[..., None, :]
+
+    @staticmethod
+    def spectral_radius(x: Any, /) -> Any:
+        """Return the largest absolute value of an eigenvalue of square matrices."""
+        check_square("spectral_radius", x)
+        if x.shape[-1] == 0:
+            return np.zeros(x.shape[:-2])[()]
+        try:
+            return np.abs(np.linalg.eigvals(x)).max(axis=-1)
+        except np.linalg.LinAlgError as error:
+            raise Undefined(f"xp.linalg.spectral_radius: {str(error).lower()}") from None
 
 
-class FloatNamespace(_Checked):
+def _reduction(function: Callable[..., Any]) -> Any:
+    name = function.__name__.removeprefix("a")  # numpy.max calls itself amax
+
+    @functools.wraps(function)
+    def reduced(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+        x = _numbers(x, name)
+        return function(x, axis=axis, keepdims=keepdims)
+
+    return staticmethod(reduced)
+
+
+def _numbers(x: Any, name: str) -> Any:
+    """Return x as an array of float64, unless it consists of truth values."""
+    if type(x) is np.ndarray and x.dtype == np.float64:
+        return x
+    if is_truth(x):
+        raise Unsupported(
+            f"xp.{name} met truth values, which are not numbers: make numbers of them with "
+            "xp.astype(truth, xp.float64)"
+        )
+    return np.asarray(x, dtype=np.float64)
+
+
+class FloatNamespace(Checked):
     """`xp` over float64."""
 
     linalg = FloatLinalg()
-    float64 = np.float64
-    int64 = np.int64
+    float64 = FLOAT64
+    int64 = INT64
     newaxis = None
     pi = np.pi
     e = np.e
 
-    asarray = staticmethod(np.asarray)
-    zeros = staticmethod(np.zeros)
-    ones = staticmethod(np.ones)
-    full = staticmethod(np.full)
-    zeros_like = staticmethod(np.zeros_like)
-    ones_like = staticmethod(np.ones_like)
-    arange = staticmethod(np.arange)
     sqrt = staticmethod(np.sqrt)
     exp = staticmethod(np.exp)
     expm1 = staticmethod(np.expm1)
     log = staticmethod(np.log)
     log1p = staticmethod(np.log1p)
+    log2 = staticmethod(np.log2)
     tanh = staticmethod(np.tanh)
     sin = staticmethod(np.sin)
     cos = staticmethod(np.cos)
     maximum = staticmethod(np.maximum)
     minimum = staticmethod(np.minimum)
     abs = staticmethod(np.abs)
+    sign = staticmethod(np.sign)
     square = staticmethod(np.square)
     ceil = staticmethod(np.ceil)
     floor = staticmethod(np.floor)
-    sum = staticmethod(np.sum)
-    prod = staticmethod(np.prod)
-    mean = staticmethod(np.mean)
-    max = staticmethod(np.max)
-    min = staticmethod(np.min)
-    cumulative_sum = staticmethod(np.cumulative_sum)
+    sum = _reduction(np.sum)
+    prod = _reduction(np.prod)
+    max = _reduction(np.max)
+    min = _reduction(np.min)
     stack = staticmethod(np.stack)
     concat = staticmethod(np.concat)
     reshape = staticmethod(np.reshape)
@@ -125,15 +195,139 @@ class FloatNamespace(_Checked):
     matmul = staticmethod(np.matmul)
     vecdot = staticmethod(np.vecdot)
 
+    # -- creation -------------------------------------------------------------------------------
+
+    @staticmethod
+    def asarray(obj: Any, *, dtype: Any = None) -> Any:
+        """Make an array of numbers."""
+        try:
+            array = np.asarray(obj, dtype=np.float64)
+        except TypeError:
+            raise Unsupported(f"xp.asarray: {obj!r:.60} is not made of real numbers") from None
+        return array if dtype is None or not whole(dtype, "asarray") else np.trunc(array)
+
+    @staticmethod
+    def zeros(shape: Any, *, dtype: Any = None) -> Any:
+        """Make an array of zeros."""
+        whole(dtype, "zeros")
+        return np.zeros(shape)
+
+    @staticmethod
+    def ones(shape: Any, *, dtype: Any = None) -> Any:
+        """Make an array of ones."""
+        whole(dtype, "ones")
+        return np.ones(shape)
+
+    @staticmethod
+    def full(shape: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+        """Make an array with one value everywhere."""
+        value = np.trunc(fill_value) if whole(dtype, "full") else fill_value
+        return np.full(shape_of(shape), value, dtype=np.float64)
+
+    @staticmethod
+    def zeros_like(x: Any) -> Any:
+        """Make an array of zeros with the shape of x."""
+        return np.zeros(np.shape(x))
+
+    @staticmethod
+    def ones_like(x: Any) -> Any:
+        """Make an array of ones with the shape of x."""
+        return np.ones(np.shape(x))
+
     @staticmethod
     def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None) -> Any:
         """Make a matrix with ones on the k-th diagonal."""
+        whole(dtype, "eye")
         return np.eye(n_rows, n_cols, k=k)
 
     @staticmethod
+    def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
+        """Make an array of integers, as `range` does."""
+        whole(dtype, "arange")
+        if stop is None:
+            start, stop = 0, start
+        return np.arange(*map(operator.index, (start, stop, step)), dtype=np.float64)
+
+    @staticmethod
     def astype(x: Any, dtype: Any, /) -> Any:
-        """Make numbers of truth values (0 and 1)."""
-        return np.asarray(x).astype(dtype)[()]
+        """Make numbers of truth values (0 and 1); as integers, numbers are rounded towards 0."""
+        array = np.asarray(x, dtype=np.float64)
+        return (np.trunc(array) if whole(dtype, "astype") else array)[()]
+
+    @staticmethod
+    def diag(x: Any, /) -> Any:
+        """Make the diagonal matrix of a vector."""
+        if np.ndim(x) != 1:
+            raise ValueError(f"diag needs a vector, got shape {np.shape(x)}: {_DIAGONAL}")
+        return np.diag(x)
+
+    # -- functions that NumPy lacks, or has with another meaning --------------------------------
+
+    @staticmethod
+    def where(condition: Any, x1: Any, x2: Any, /) -> Any:
+        """Choose from two by truth values."""
+        if not is_truth(condition):
+            raise Unsupported("xp.where needs truth values, as in xp.where(x > 0, x, 0)")
+        return np.asarray(np.where(condition, x1, x2), dtype=np.float64)[()]
+
+    @staticmethod
+    def xlogx(x: Any, /) -> Any:
+        """Return x log x, 0 at 0."""
+        x = np.asarray(x, dtype=np.float64)
+        return (x * np.log(np.where(x == 0, 1.0, x)))[()]
+
+    @staticmethod
+    def logsumexp(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return the logarithm of the sum of exponentials along axes."""
+        x = _numbers(x, "logsumexp")
+        top = np.max(x, axis=axis, keepdims=True)
+        top = np.where(np.isfinite(top), top, 0.0)
+        total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+        return total if keepdims else np.squeeze(total, axis=axis)[()]
+
+    @staticmethod
+    def lgamma(x: Any, /) -> Any:
+        """Return log Gamma(x) of positive numbers."""
+        from scipy.special import gammaln
+
+        return np.where(np.asarray(x) > 0, gammaln(x), np.nan)[()]
+
+    @staticmethod
+    def erf(x: Any, /) -> Any:
+        """Return the error function."""
+        from scipy.special import erf
+
+        return erf(x)
+
+    @staticmethod
+    def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """Average along axes."""
+        x = _numbers(x, "mean")
+        if x.size == 0:
+            total = np.sum(x, axis=axis, keepdims=keepdims)
+            return total / 0.0 if total.size else total
+        return np.mean(x, axis=axis, keepdims=keepdims)
+
+    @staticmethod
+    def cumulative_sum(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
+        """Return the partial sums along an axis."""
+        x = _numbers(x, "cumulative_sum")
+        return np.cumulative_sum(x, axis=axis, include_initial=include_initial)
+
+    @staticmethod
+    def sort(x: Any, /, *, axis: int = -1, descending: bool = False) -> Any:
+        """Sort along an axis."""
+        x = np.sort(_numbers(x, "sort"), axis=axis)
+        return np.flip(x, axis=axis) if descending else x
+
+    @staticmethod
+    def kron(x1: Any, x2: Any, /) -> Any:
+        """Return the Kronecker product of two matrices."""
+        if np.ndim(x1) != 2 or np.ndim(x2) != 2:
+            raise ValueError(f"kron needs two matrices, got shapes {np.shape(x1)}, {np.shape(x2)}")
+        return np.kron(x1, x2)
+
+    # -- shapes ---------------------------------------------------------------------------------
 
     @staticmethod
     def expand_dims(x: Any, /, axis: int = 0) -> Any:
@@ -153,5 +347,4 @@ class FloatNamespace(_Checked):
         return np.take(x, places(indices), axis=axis)
 
 
-def _explained(name: str, error: Exception) -> Undefined:
-    return Undefined(f"xp.linalg.{name}: {str(error).lower()}")
+_DIAGONAL = "the diagonal of a matrix is xp.linalg.diagonal(x)"

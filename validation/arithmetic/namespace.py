@@ -1,8 +1,8 @@
 """The vocabulary over exact arrays: one namespace, specialised to balls and to rationals.
 
-Names, arguments and meanings are those of the Python array API standard; what is not defined here
-does not exist in a claim. The functions that two kinds share are methods of the base class; those
-that need roots, logarithms or eigenvalues are given by the kinds.
+Names, arguments and meanings are those of the Python array API standard, where it has the word;
+what is not defined here does not exist in a claim. The functions that two kinds share are methods
+of the base class; those that need roots, logarithms or eigenvalues are given by the kinds.
 """
 
 from __future__ import annotations
@@ -16,28 +16,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import objects
-from .errors import OutsideVocabulary, Unsupported
+from .checked import FLOAT64, INT64, Checked, check_short, places, shape_of, whole
+from .errors import Unsupported
 from .objects import ObjectArray, _boxed, _scalar_or_array
+from .truth import is_truth
 
 Axis = int | tuple[int, ...] | None
 
 
-class _Checked:
-    """Answers a name that does not exist with the reason."""
-
-    prefix = "xp"
-    kind = "array"
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise OutsideVocabulary(
-            f"{self.prefix}.{name} is not in the vocabulary of claims; `rnnbounds vocabulary` "
-            "lists what is"
-        )
-
-
-class ExactNamespace(_Checked):
+class ExactNamespace(Checked):
     """The functions of `xp` that need no roots."""
 
     array: ClassVar[type[ObjectArray]]
@@ -45,31 +32,46 @@ class ExactNamespace(_Checked):
     smaller: ClassVar[Any]
     ceiling: ClassVar[Any]
     rounding_down: ClassVar[Any]
+    truncation: ClassVar[Any]
+    signs: ClassVar[Any]
     linalg: Any
 
-    float64 = "float64"
-    int64 = "int64"
+    float64 = FLOAT64
+    int64 = INT64
     newaxis = None
+
+    def __init__(self, draws: bool = False) -> None:
+        """Make the namespace; with `draws`, NumPy arrays of any floats are taken for draws."""
+        self._draws = draws
 
     # -- creation -------------------------------------------------------------------------------
 
     def asarray(self, obj: Any, *, dtype: Any = None) -> Any:
         """Make an array of Python numbers, nested lists of them, or arrays of this kind."""
+        array = self._made(obj)
+        return self._truncated(array) if whole(dtype, "asarray") else array
+
+    def _made(self, obj: Any) -> Any:
         cls = self.array
         if isinstance(obj, cls):
             return obj
         if isinstance(obj, list | tuple):
-            parts = [self.asarray(x) for x in obj]
+            parts = [self._made(x) for x in obj]
             if not parts:
                 return cls.of_entries(np.empty(0, dtype=object))
             return objects.stack(cls, parts)
         if isinstance(obj, np.ndarray):
+            if not self._draws:
+                check_short(obj, cls.kind)
             return cls.lift(obj)
         return cls.literal(obj)
 
+    def _truncated(self, x: Any) -> Any:
+        return self._array(x).mapped(type(self).truncation)
+
     def _filled(self, shape: Any, value: int) -> Any:
         number = self.array.exact(value)
-        shape = _shape(shape)
+        shape = shape_of(shape)
         if shape == ():
             return self.array.of_entries(number)
         array = np.empty(shape, dtype=object)
@@ -78,39 +80,61 @@ class ExactNamespace(_Checked):
 
     def zeros(self, shape: Any, *, dtype: Any = None) -> Any:
         """Make an array of zeros."""
+        whole(dtype, "zeros")
         return self._filled(shape, 0)
 
     def ones(self, shape: Any, *, dtype: Any = None) -> Any:
         """Make an array of ones."""
+        whole(dtype, "ones")
         return self._filled(shape, 1)
 
     def full(self, shape: Any, fill_value: Any, *, dtype: Any = None) -> Any:
         """Make an array with one value everywhere."""
-        return self.broadcast_to(self._array(fill_value), _shape(shape))
+        value = self._array(fill_value)
+        if whole(dtype, "full"):
+            value = self._truncated(value)
+        return self.broadcast_to(value, shape)
 
     def zeros_like(self, x: Any) -> Any:
         """Make an array of zeros with the shape of x."""
-        return self._filled(x.shape, 0)
+        return self._filled(self._array(x).shape, 0)
 
     def ones_like(self, x: Any) -> Any:
         """Make an array of ones with the shape of x."""
-        return self._filled(x.shape, 1)
+        return self._filled(self._array(x).shape, 1)
 
     def eye(self, n_rows: Any, n_cols: Any = None, /, *, k: int = 0, dtype: Any = None) -> Any:
         """Make a matrix with ones on the k-th diagonal."""
+        whole(dtype, "eye")
         rows = operator.index(n_rows)
         columns = rows if n_cols is None else operator.index(n_cols)
         return self.array.of_matrix(_eye(self.array.matrix, rows, columns, operator.index(k)))
 
     def arange(self, start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
         """Make an array of integers, as `range` does."""
+        whole(dtype, "arange")
         if stop is None:
             start, stop = 0, start
         return self.array.lift(np.arange(*map(operator.index, (start, stop, step))))
 
     def astype(self, x: Any, dtype: Any, /) -> Any:
-        """Make numbers of truth values (0 and 1); numbers stay."""
-        return x if isinstance(x, self.array) else self.array.lift(np.asarray(x, dtype=np.int64))
+        """Make numbers of truth values (0 and 1); as integers, numbers are rounded towards 0."""
+        integers = whole(dtype, "astype")
+        if is_truth(x):
+            return self.array.lift(np.asarray(x, dtype=np.int64))
+        return self._truncated(x) if integers else self._array(x)
+
+    def diag(self, x: Any, /) -> Any:
+        """Make the diagonal matrix of a vector."""
+        x = self._array(x)
+        if x.ndim != 1:
+            raise ValueError(
+                f"diag needs a vector, got shape {x.shape}: the diagonal of a matrix is "
+                "xp.linalg.diagonal(x)"
+            )
+        flat, n = x.flat(), x.size
+        entries = [flat[i] if i == j else 0 for i in range(n) for j in range(n)]
+        return self.array.of_matrix(self.array.matrix(n, n, entries))
 
     # -- elementwise ----------------------------------------------------------------------------
 
@@ -144,6 +168,21 @@ class ExactNamespace(_Checked):
         """Return squares."""
         return self._array(x) ** 2
 
+    def sign(self, x: Any, /) -> Any:
+        """Return -1, 0 or 1, where that is certain."""
+        return self._array(x).mapped(type(self).signs)
+
+    def where(self, condition: Any, x1: Any, x2: Any, /) -> Any:
+        """Choose from two by truth values."""
+        if not is_truth(condition):
+            raise Unsupported("xp.where needs truth values, as in xp.where(x > 0, x, 0)")
+        chosen = np.where(
+            np.asarray(condition),
+            _boxed(self._array(x1).entries()),
+            _boxed(self._array(x2).entries()),
+        )
+        return self.array.of_entries(_scalar_or_array(chosen))
+
     def ceil(self, x: Any, /) -> Any:
         """Round up, where that is certain."""
         return self._array(x).mapped(type(self).ceiling)
@@ -164,8 +203,9 @@ class ExactNamespace(_Checked):
 
     def mean(self, x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
         """Average along axes."""
+        x = self._array(x)
         total = self.sum(x, axis=axis, keepdims=keepdims)
-        return total / (x.size // max(total.size, 1))
+        return total / math.prod(x.shape[i] for i in _axes(axis, x.ndim))
 
     def max(self, x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
         """Return the largest entry along axes."""
@@ -181,10 +221,10 @@ class ExactNamespace(_Checked):
         """Return the partial sums along an axis."""
         a = self._array(x).entries()
         if axis is None:
-            if np.ndim(a) != 1:
+            if np.ndim(a) != 1 or type(a) is not np.ndarray:
                 raise ValueError("cumulative_sum needs an axis unless x has only one")
             axis = 0
-        sums = np.add.accumulate(a, axis=axis) if a.size else a
+        sums = np.add.accumulate(a, axis=axis) if np.size(a) else a
         if include_initial:
             shape = list(a.shape)
             shape[axis] = 1
@@ -196,9 +236,7 @@ class ExactNamespace(_Checked):
     ) -> Any:
         x = self._array(x)
         shape = x.shape
-        axes = tuple(range(len(shape)))
-        if axis is not None:
-            axes = np.lib.array_utils.normalize_axis_tuple(axis, len(shape))
+        axes = _axes(axis, len(shape))
         if len(axes) == len(shape):
             numbers = x.flat()
             if not numbers:
@@ -211,7 +249,8 @@ class ExactNamespace(_Checked):
             return result.reshaped((1,) * len(shape)) if keepdims else result
         kept = [i for i in range(len(shape)) if i not in axes]
         moved = np.transpose(x.entries(), (*kept, *axes))
-        moved = moved.reshape(*(shape[i] for i in kept), -1)
+        lengths = [shape[i] for i in kept], [shape[i] for i in axes]
+        moved = moved.reshape(*lengths[0], math.prod(lengths[1]))
         if moved.shape[-1] == 0:
             if empty is None:
                 raise ValueError("an empty axis has no largest or smallest entry")
@@ -224,6 +263,45 @@ class ExactNamespace(_Checked):
             return result.reshaped(tuple(1 if i in axes else n for i, n in enumerate(shape)))
         return result
 
+    def sort(self, x: Any, /, *, axis: int = -1, descending: bool = False) -> Any:
+        """Sort along an axis; every entry is enclosed, whatever the order of balls that overlap."""
+        x = self._array(x)
+        if x.ndim == 0:
+            raise ValueError("sort needs an array with an axis")
+        rows = np.moveaxis(x.entries(), axis, -1)
+        ordered = np.empty(rows.shape, dtype=object)
+        for place in np.ndindex(*rows.shape[:-1]):
+            numbers = self._sorted(rows[place].tolist())
+            ordered[place] = numbers[::-1] if descending else numbers
+        return self.array.of_entries(np.moveaxis(ordered, -1, axis))
+
+    def _sorted(self, numbers: list[Any]) -> list[Any]:
+        larger, smaller = type(self).larger, type(self).smaller
+        for i in range(1, len(numbers)):
+            for j in range(i, 0, -1):
+                a, b = numbers[j - 1], numbers[j]
+                if a <= b:
+                    break
+                numbers[j - 1], numbers[j] = smaller(a, b), larger(a, b)
+        return numbers
+
+    def _along(
+        self, x: Any, axis: Axis, keepdims: bool, function: Callable[[list[Any]], Any]
+    ) -> Any:
+        """Apply a function of a list of numbers along axes."""
+        x = self._array(x)
+        axes = _axes(axis, x.ndim)
+        kept = [i for i in range(x.ndim) if i not in axes]
+        moved = np.transpose(_boxed(x.entries()), (*kept, *axes))
+        shape = moved.shape[: len(kept)]
+        results = np.empty(shape, dtype=object)
+        for place in np.ndindex(*shape):
+            results[place] = function(np.ravel(moved[place]).tolist())
+        result = self.array.of_entries(_scalar_or_array(results))
+        if not keepdims:
+            return result
+        return result.reshaped(tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+
     # -- shapes ---------------------------------------------------------------------------------
 
     def stack(self, arrays: Sequence[Any], /, *, axis: int = 0) -> Any:
@@ -232,16 +310,17 @@ class ExactNamespace(_Checked):
 
     def concat(self, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
         """Join arrays along an axis they have."""
-        parts = [self._array(x).entries() for x in arrays]
+        parts = [_boxed(self._array(x).entries()) for x in arrays]
         return self.array.of_entries(np.concatenate(parts, axis=axis))
 
     def reshape(self, x: Any, /, shape: Any) -> Any:
         """Return the entries in another shape."""
-        return x.reshaped(_shape(shape))
+        shape = shape if shape == -1 else tuple(map(operator.index, shape))
+        return self._array(x).reshaped(shape)
 
     def permute_dims(self, x: Any, /, axes: tuple[int, ...]) -> Any:
         """Reorder the axes."""
-        return self.array.of_entries(np.transpose(x.entries(), axes))
+        return self.array.of_entries(np.transpose(_boxed(self._array(x).entries()), axes))
 
     def matrix_transpose(self, x: Any, /) -> Any:
         """Exchange the last two axes."""
@@ -249,28 +328,33 @@ class ExactNamespace(_Checked):
 
     def expand_dims(self, x: Any, /, axis: int = 0) -> Any:
         """Insert an axis of length one."""
-        return self.array.of_entries(np.expand_dims(_boxed(x.entries()), axis))
+        return self.array.of_entries(np.expand_dims(_boxed(self._array(x).entries()), axis))
 
     def squeeze(self, x: Any, /, axis: Any) -> Any:
         """Remove axes of length one."""
-        return self.array.of_entries(_scalar_or_array(np.squeeze(x.entries(), axis)))
+        return self.array.of_entries(
+            _scalar_or_array(np.squeeze(_boxed(self._array(x).entries()), axis))
+        )
 
     def broadcast_to(self, x: Any, /, shape: Any) -> Any:
         """Repeat along new axes and axes of length one."""
-        array = np.broadcast_to(_boxed(x.entries()), _shape(shape))
+        array = np.broadcast_to(_boxed(self._array(x).entries()), shape_of(shape))
         return self.array.of_entries(_scalar_or_array(array))
 
     def flip(self, x: Any, /, *, axis: Axis = None) -> Any:
         """Reverse the order along axes."""
-        return self.array.of_entries(np.flip(x.entries(), axis))
+        flipped = np.flip(_boxed(self._array(x).entries()), axis)
+        return self.array.of_entries(_scalar_or_array(flipped))
 
     def take(self, x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
         """Pick entries, rows or columns by their integer places."""
+        x = self._array(x)
         if axis is None:
             if x.ndim != 1:
                 raise ValueError("take needs an axis unless x has only one")
             axis = 0
-        return self.array.of_entries(np.take(x.entries(), places(indices), axis=axis))
+        taken = np.take(x.entries(), _exact_places(indices), axis=axis)
+        return self.array.of_entries(taken)
 
     def tril(self, x: Any, /, *, k: int = 0) -> Any:
         """Set the entries above the k-th diagonal to zero."""
@@ -293,112 +377,19 @@ class ExactNamespace(_Checked):
         """Return inner products along an axis."""
         return self.sum(x1 * x2, axis=axis)
 
+    def kron(self, x1: Any, x2: Any, /) -> Any:
+        """Return the Kronecker product of two matrices."""
+        x1, x2 = self._array(x1), self._array(x2)
+        if x1.ndim != 2 or x2.ndim != 2:
+            raise ValueError(f"kron needs two matrices, got shapes {x1.shape}, {x2.shape}")
+        (p, q), (r, s) = x1.shape, x2.shape
+        return (x1[:, None, :, None] * x2[None, :, None, :]).reshaped((p * r, q * s))
 
-class ExactLinalg(_Checked):
-    """The functions of `xp.linalg` that need no roots."""
 
-    prefix = "xp.linalg"
-
-    def __init__(self, xp: Any) -> None:
-        self._xp = xp
-        self._array = xp.array
-
-    def matmul(self, x1: Any, x2: Any, /) -> Any:
-        """Multiply matrices, as `@`."""
-        return x1 @ x2
-
-    def vecdot(self, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-        """Return inner products along an axis."""
-        return self._xp.vecdot(x1, x2, axis=axis)
-
-    def outer(self, x1: Any, x2: Any, /) -> Any:
-        """Return the products of all pairs of entries of two vectors."""
-        if x1.ndim != 1 or x2.ndim != 1:
-            raise ValueError("outer needs two vectors")
-        return x1[:, None] * x2[None, :]
-
-    def matrix_transpose(self, x: Any, /) -> Any:
-        """Exchange the last two axes."""
-        return x.mT
-
-    def trace(self, x: Any, /, *, offset: int = 0) -> Any:
-        """Sum a diagonal of each matrix."""
-        return self._xp.sum(self.diagonal(x, offset=offset), axis=-1)
-
-    def diagonal(self, x: Any, /, *, offset: int = 0) -> Any:
-        """Return a diagonal of each matrix."""
-        _matrices("diagonal", x)
-        if x.ndim == 2 and x._entries is None:
-            m = x._matrix
-            rows, columns = x.shape
-            start, count = max(-offset, 0), 0
-            count = max(min(rows - start, columns - max(offset, 0)), 0)
-            numbers = [m[i, i + offset] for i in range(start, start + count)]
-            return self._array._from_list(numbers, (len(numbers),))
-        return self._array.of_entries(np.diagonal(x.entries(), offset, -2, -1))
-
-    def solve(self, x1: Any, x2: Any, /) -> Any:
-        """Solve x1 y = x2 for square x1."""
-        _square("solve", x1)
-        if x2.ndim == 1:
-            return self.solve(x1, x2[:, None])[..., 0]
-        if x1.shape[-1] != x2.shape[-2]:
-            raise ValueError(f"solve was called with shapes {x1.shape} and {x2.shape}")
-        return objects.over_stacks(self._solve, x1, x2)
-
-    def _solve(self, a: Any, b: Any) -> Any:
-        raise NotImplementedError
-
-    def det(self, x: Any, /) -> Any:
-        """Return determinants."""
-        _square("det", x)
-        return objects.over_stacks(lambda a: a.det(), x)
-
-    def matrix_power(self, x: Any, n: int, /) -> Any:
-        """Multiply a square matrix with itself; a negative power solves."""
-        _square("matrix_power", x)
-        n = operator.index(n)
-        result = self._xp.eye(x.shape[-1])
-        if x.ndim > 2:
-            result = self._xp.broadcast_to(result, x.shape)
-        if n < 0:
-            return self.solve(self.matrix_power(x, -n), result)
-        while n:
-            if n & 1:
-                result = result @ x
-            n >>= 1
-            if n:
-                x = x @ x
-        return result
-
-    def vector_norm(
-        self, x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2
-    ) -> Any:
-        """Return the 1-, 2- or infinity-norm along axes."""
-        if ord == 1:
-            return self._xp.sum(abs(x), axis=axis, keepdims=keepdims)
-        if ord == math.inf:
-            return self._xp.max(abs(x), axis=axis, keepdims=keepdims)
-        if ord == 2:
-            return self._xp.sqrt(self._xp.sum(x**2, axis=axis, keepdims=keepdims))
-        raise Unsupported(f"xp.linalg.vector_norm has ord 1, 2 and inf, not {ord!r}")
-
-    def matrix_norm(self, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-        """Return the Frobenius ("fro"), spectral (2), row-sum (inf) or column-sum (1) norm."""
-        _matrices("matrix_norm", x)
-        if ord == "fro":
-            result = self.vector_norm(x, axis=(-2, -1))
-        elif ord in (1, math.inf):
-            sums = self._xp.sum(abs(x), axis=-2 if ord == 1 else -1)
-            result = self._xp.max(sums, axis=-1)
-        elif ord == 2:
-            result = self._spectral_norm(x)
-        else:
-            raise Unsupported(f"xp.linalg.matrix_norm has ord 'fro', 1, 2 and inf, not {ord!r}")
-        return result.reshaped((*result.shape, 1, 1)) if keepdims else result
-
-    def _spectral_norm(self, x: Any) -> Any:
-        raise NotImplementedError
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(np.lib.array_utils.normalize_axis_tuple(axis, ndim))
 
 
 @functools.lru_cache(maxsize=256)
@@ -411,46 +402,13 @@ def _below(x: Any, k: int) -> Any:
     return np.tri(rows, columns, operator.index(k), dtype=bool)
 
 
-def places(indices: Any) -> Any:
+def _exact_places(indices: Any) -> Any:
     """Return integer places for `take` as an int64 array; anything else is refused."""
-    if isinstance(indices, ObjectArray):
-        cls = type(indices)
-        flat = indices.flat()
-        if not all(cls.is_exact_integer(x) for x in flat):
-            raise Unsupported("take needs integer places")
-        numbers = [cls.integer_part(x) for x in flat]
-        return np.array(numbers, dtype=np.int64).reshape(indices.shape)
-    array = np.asarray(indices)
-    if array.size == 0:
-        return array.astype(np.int64)
-    if array.dtype.kind == "f" and (array == np.floor(array)).all():
-        return array.astype(np.int64)
-    if array.dtype.kind not in "iu":
-        raise Unsupported(f"take needs integer places, got {array.dtype}")
-    return array
-
-
-def _shape(shape: Any) -> tuple[int, ...]:
-    if isinstance(shape, tuple | list):
-        return tuple(operator.index(n) for n in shape)
-    return (operator.index(shape),)
-
-
-def _matrices(name: str, x: Any) -> None:
-    if x.ndim < 2:
-        raise ValueError(f"xp.linalg.{name} needs a matrix, got shape {x.shape}")
-
-
-def _square(name: str, x: Any) -> None:
-    _matrices(name, x)
-    if x.shape[-1] != x.shape[-2]:
-        raise ValueError(f"xp.linalg.{name} needs a square matrix, got shape {x.shape}")
-
-
-def refuse(name: str) -> Callable[..., Any]:
-    """Return a function that says that rationals do not have this one."""
-
-    def refused(*args: Any, **kwargs: Any) -> Any:
-        raise Unsupported(f"{name} of a rational is not rational; use balls")
-
-    return refused
+    if not isinstance(indices, ObjectArray):
+        return places(indices)
+    cls = type(indices)
+    flat = indices.flat()
+    if not all(cls.is_exact_integer(x) for x in flat):
+        raise Unsupported("take needs integer places")
+    numbers = [cls.integer_part(x) for x in flat]
+    return np.array(numbers, dtype=np.int64).reshape(indices.shape)

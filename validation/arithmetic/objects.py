@@ -9,7 +9,6 @@ reachable from here.
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -17,11 +16,10 @@ from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
+from .checked import check_short
 from .errors import OutsideVocabulary, Undecided, Unsupported
-
-# A literal like 0.5 or 12.25 is short. A float that needs more bits than this was rounded before
-# it met an exact number: 1/3, 0.1, math.sqrt(2). It would silently change the statement.
-LITERAL_BITS = 32
+from .truth import Truth
+from .vocabulary import substitute
 
 
 class ObjectArray:
@@ -79,17 +77,17 @@ class ObjectArray:
     @classmethod
     def literal(cls, value: Any) -> Self:
         """Convert a Python number that a formula itself mentions; refuse rounded ones."""
-        if isinstance(value, float) and not _is_short(value):
-            raise Unsupported(
-                f"the Python float {value!r} met a {cls.kind}, and was rounded before: "
-                "divide or take roots inside xp, as in 1 / xp.asarray(3.0), or make it an "
-                "argument of the body, so that it is lifted"
-            )
+        check_short(value, cls.kind)
         return cls.of_entries(cls.exact(value))
 
     @classmethod
     def operand(cls, value: Any) -> Any:
         """Convert the other side of an operator, or return NotImplemented."""
+        if isinstance(value, Truth | np.bool_):
+            raise Unsupported(
+                f"a truth value met a {cls.kind}: make a number of it with "
+                "xp.astype(truth, xp.float64), or choose with xp.where"
+            )
         if isinstance(value, np.ndarray | np.generic):
             raise Unsupported(f"a NumPy {type(value).__name__} met a {cls.kind}; lift it first")
         if isinstance(value, int | float | Fraction):
@@ -180,12 +178,7 @@ class ObjectArray:
     def __getitem__(self, key: Any) -> Self:
         parts = key if type(key) is tuple else (key,)
         clean = tuple(self._index(part) for part in parts)
-        a = self.entries()
-        if type(a) is not np.ndarray:
-            if clean in ((), (Ellipsis,)):
-                return self
-            raise IndexError("an array without axes cannot be indexed")
-        return self.of_entries(_scalar_or_array(a[clean]))
+        return self.of_entries(_scalar_or_array(_boxed(self.entries())[clean]))
 
     @staticmethod
     def _index(part: Any) -> Any:
@@ -334,10 +327,10 @@ class ObjectArray:
                 return NotImplemented
         a, b = self.entries(), other.entries()
         if type(a) is not np.ndarray and type(b) is not np.ndarray:
-            return self._answer(a, b, yes, no)
+            return Truth.of(self._answer(a, b, yes, no))
         a, b = np.broadcast_arrays(_boxed(a), _boxed(b))
         flat = [self._answer(x, y, yes, no) for x, y in zip(a.ravel(), b.ravel())]
-        return np.array(flat, dtype=bool).reshape(a.shape)
+        return Truth.of(np.array(flat, dtype=bool).reshape(a.shape))
 
     def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
         if yes(a, b):
@@ -398,9 +391,10 @@ class ObjectArray:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        instead = substitute(name) or "a function of xp"
         raise OutsideVocabulary(
-            f"x.{name} was read on an array of {self.kind}s; use a function of xp "
-            "(`rnnbounds vocabulary` lists them)"
+            f"x.{name} was read on an array of {self.kind}s; use {instead} "
+            "(`rnnbounds vocabulary` lists what is)"
         )
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -449,18 +443,6 @@ class ObjectArray:
         return self._from_list([function(x) for x in a.ravel().tolist()], a.shape)
 
 
-_INSTEAD = {
-    "inv": "xp.linalg.solve",
-    "dot": "xp.matmul",
-    "norm": "xp.linalg.vector_norm or xp.linalg.matrix_norm",
-    "transpose": "xp.permute_dims",
-    "concatenate": "xp.concat",
-    "diag": "xp.linalg.diagonal, or multiply by xp.eye",
-    "eigh": "xp.linalg.eigvalsh",
-    "svd": "xp.linalg.matrix_norm, or xp.linalg.eigvalsh of the Gram matrix",
-    "where": "xp.maximum, xp.minimum, or products with truth values through xp.astype",
-}
-
 _OPERATORS = {
     "add", "subtract", "multiply", "divide", "power", "matmul", "negative", "positive",
     "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "floor_divide",
@@ -469,19 +451,8 @@ _OPERATORS = {
 
 
 def _instead(place: str, name: str) -> str:
-    from .vocabulary import vocabulary
-
-    if place + name in {word.name for word in vocabulary()}:
-        return f"xp.{place}{name}"
-    return _INSTEAD.get(name, "a name of the vocabulary (`rnnbounds vocabulary` lists them)")
-
-
-def _is_short(value: float) -> bool:
-    """Whether a float looks like a literal that was not rounded: an integer, or few bits."""
-    if not math.isfinite(value) or (value.is_integer() and abs(value) <= 2.0**53):
-        return True
-    top = abs(value.as_integer_ratio()[0])
-    return (top >> ((top & -top).bit_length() - 1)).bit_length() <= LITERAL_BITS
+    named = substitute(name, place)
+    return named or "a name of the vocabulary (`rnnbounds vocabulary` lists them)"
 
 
 def stack(cls: type[ObjectArray], parts: Sequence[Any], axis: int = 0) -> Any:
@@ -498,6 +469,10 @@ def matmul(x: Any, y: Any) -> Any:
     left, right = x.shape, y.shape
     if not left or not right:
         raise ValueError("@ needs arrays with at least one axis")
+    if len(left) == 1 and len(right) == 1:
+        if left != right:
+            raise ValueError(f"arrays of shapes {left} and {right} cannot be multiplied")
+        return matmul(x.reshaped((1, *left)), y.reshaped((*right, 1)))[0, 0]
     if len(left) == 1:
         product = matmul(x.reshaped((1, *left)), y)
         return product.reshaped(product.shape[:-2] + product.shape[-1:])
@@ -525,9 +500,16 @@ def over_stacks(function: Callable[..., Any], *arrays: Any) -> Any:
         matrices = [cls.matrix(w.shape[-2], w.shape[-1], w[place].ravel().tolist()) for w in wide]
         results.append(_of_result(cls, function(*matrices)))
     if not results:
-        raise Unsupported(f"an empty stack of matrices, of shape {lead}")
+        # For the shape, the function is asked of matrices like the identity: it takes those.
+        units = [_unit(cls, *w.shape[-2:]) for w in wide]
+        shape = _of_result(cls, function(*units)).shape
+        return cls.of_entries(np.empty(lead + shape, dtype=object))
     stacked = stack(cls, results)
     return stacked.reshaped(lead + stacked.shape[1:])
+
+
+def _unit(cls: type[ObjectArray], rows: int, columns: int) -> Any:
+    return cls.matrix(rows, columns, [int(i == j) for i in range(rows) for j in range(columns)])
 
 
 def _of_result(cls: type[ObjectArray], result: Any) -> Any:

@@ -56,20 +56,44 @@ class Rationals(ObjectArray):
 
     @classmethod
     def power(cls, base: Any, exponent: Any) -> Any:
-        """Raise to an integer power, or to 1/2 where the root is rational."""
-        if isinstance(base, Rationals) and isinstance(exponent, float) and exponent == 0.5:
-            return base.mapped(square_root)
-        if not isinstance(exponent, int):
-            if not (isinstance(exponent, Rationals) and exponent.shape == ()):
-                raise Unsupported(f"a rational to the power {exponent!r}")
-            value = exponent.entries()
-            if not cls.is_exact_integer(value):
-                raise Unsupported(f"a rational to the power {value}, which is not an integer")
-            exponent = int(value.p)
-        try:
-            return base.mapped(lambda x: x**exponent)
-        except ZeroDivisionError:
-            raise Undefined("zero was raised to a negative power") from None
+        """Raise to powers whose values are rational: integers, and roots of powers."""
+        exponent = exponent if isinstance(exponent, Rationals) else cls.operand(exponent)
+        if exponent is NotImplemented:
+            return NotImplemented
+        a, b = base.entries(), exponent.entries()
+        if type(a) is not np.ndarray and type(b) is not np.ndarray:
+            return cls.of_entries(_number_power(a, b))
+        if type(b) is not np.ndarray:
+            return base.mapped(lambda x: _number_power(x, b))
+        return cls.of_entries(np.frompyfunc(_number_power, 2, 1)(a, b))
+
+
+def _number_power(a: Any, b: Any) -> Any:
+    if a == 0 and b < 0:
+        raise Undefined("zero was raised to a negative power")
+    degree = int(b.q)
+    if degree == 1:
+        return a ** int(b.p)
+    if a < 0:
+        raise Undefined(f"a power of {a}, which is negative, with a broken exponent")
+    top, bottom = _integer_root(int(a.p), degree), _integer_root(int(a.q), degree)
+    if top is None or bottom is None:
+        raise Unsupported(f"power: {a} to the power {b} is not rational")
+    return fmpq(top, bottom) ** int(b.p)
+
+
+def _integer_root(n: int, degree: int) -> int | None:
+    """Return the exact root of n >= 0, if it is an integer."""
+    if n < 2:
+        return n
+    if n.bit_length() <= degree:  # the root lies strictly between 1 and 2
+        return None
+    high = 1 << -(-n.bit_length() // degree)
+    low = 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if middle**degree <= n else (low, middle - 1)
+    return low if low**degree == n else None
 
 
 def square_root(x: Any) -> Any:
@@ -102,6 +126,35 @@ def floor(x: Any) -> Any:
     return fmpq(x.floor())
 
 
+def sign(x: Any) -> Any:
+    """Return -1, 0 or 1."""
+    return fmpq((x > 0) - (x < 0))
+
+
+def truncation(x: Any) -> Any:
+    """Return x rounded towards 0."""
+    return fmpq(x.trunc())
+
+
+def logarithm_to_base_2(x: Any) -> Any:
+    """Return the logarithm to base 2 of a power of 2; others are not rational."""
+    if x <= 0:
+        raise Undefined(f"log2 of {x}, which is not positive")
+    top, bottom = int(x.p), int(x.q)
+    if (top & (top - 1)) or (bottom & (bottom - 1)):
+        raise Unsupported(f"log2: the logarithm of {x} is not rational")
+    return fmpq(top.bit_length() - bottom.bit_length())
+
+
+def x_log_x(x: Any) -> Any:
+    """Return 0 at 0 and at 1; other values are not rational."""
+    if x < 0:
+        raise Undefined(f"x log x of {x}, which is negative")
+    if x != 0 and x != 1:
+        raise Unsupported(f"xlogx: the logarithm of {x} is not rational")
+    return fmpq(0)
+
+
 def to_fraction(x: Any) -> Fraction:
     """Convert to Python's own type."""
     return Fraction(int(x.p), int(x.q))
@@ -132,3 +185,19 @@ def is_positive_semidefinite(matrix: Any) -> tuple[bool, bool]:
                     rows[j][i] = rows[i][j]
         # The entries left of the diagonal are not read again.
     return True, singular
+
+
+def pseudo_inverse(a: Any) -> Any:
+    """Return the Moore-Penrose inverse of a matrix (fmpq_mat).
+
+    It is A^+ = C^T (C C^T)^{-1} (B^T B)^{-1} B^T for the full-rank factorization A = B C.
+    """
+    reduced, rank = a.rref()
+    rows, columns = a.nrows(), a.ncols()
+    if rank == 0:
+        return fmpq_mat(columns, rows, [0] * (rows * columns))
+    pivots = [next(j for j in range(columns) if reduced[i, j] != 0) for i in range(rank)]
+    B = fmpq_mat(rows, rank, [a[i, j] for i in range(rows) for j in pivots])
+    C = fmpq_mat(rank, columns, [reduced[i, j] for i in range(rank) for j in range(columns)])
+    Bt, Ct = B.transpose(), C.transpose()
+    return Ct * (C * Ct).solve((Bt * B).solve(Bt))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from . import objects, rational
+from .checked import check_matrix
 from .errors import Undefined
-from .namespace import ExactLinalg, ExactNamespace, _matrices, refuse
+from .exact_linalg import ExactLinalg, refuse
+from .namespace import ExactNamespace
 from .rational import Rationals
 
 
@@ -21,17 +23,20 @@ class RationalLinalg(ExactLinalg):
 
     def matrix_rank(self, x: Any, /) -> Any:
         """Return ranks."""
-        _matrices("matrix_rank", x)
+        check_matrix("matrix_rank", x)
         return objects.over_stacks(lambda a: rational.fmpq(a.rank()), x)
 
     def pinv(self, x: Any, /) -> Any:
         """Return Moore-Penrose inverses."""
-        _matrices("pinv", x)
-        return objects.over_stacks(_pseudo_inverse, x)
+        check_matrix("pinv", x)
+        return objects.over_stacks(rational.pseudo_inverse, x)
 
     slogdet = staticmethod(refuse("xp.linalg.slogdet"))
     eigvalsh = staticmethod(refuse("xp.linalg.eigvalsh"))
     cholesky = staticmethod(refuse("xp.linalg.cholesky"))
+    eigh = staticmethod(refuse("xp.linalg.eigh"))
+    svdvals = staticmethod(refuse("xp.linalg.svdvals"))
+    spectral_radius = staticmethod(refuse("xp.linalg.spectral_radius"))
     _spectral_norm = staticmethod(refuse("xp.linalg.matrix_norm with ord=2"))
 
 
@@ -43,8 +48,11 @@ class RationalNamespace(ExactNamespace):
     smaller = staticmethod(rational.smaller)
     ceiling = staticmethod(rational.ceiling)
     rounding_down = staticmethod(rational.floor)
+    truncation = staticmethod(rational.truncation)
+    signs = staticmethod(rational.sign)
 
-    def __init__(self) -> None:
+    def __init__(self, draws: bool = False) -> None:
+        super().__init__(draws)
         self.linalg = RationalLinalg(self)
 
     @property
@@ -61,6 +69,17 @@ class RationalNamespace(ExactNamespace):
         """Return the roots of squares; others are refused."""
         return self._array(x).mapped(rational.square_root)
 
+    def log2(self, x: Any, /) -> Any:
+        """Return the logarithms of powers of 2; others are refused."""
+        return self._array(x).mapped(rational.logarithm_to_base_2)
+
+    def xlogx(self, x: Any, /) -> Any:
+        """Return 0 at 0 and at 1; other values are refused."""
+        return self._array(x).mapped(rational.x_log_x)
+
+    logsumexp = staticmethod(refuse("xp.logsumexp"))
+    lgamma = staticmethod(refuse("xp.lgamma"))
+    erf = staticmethod(refuse("xp.erf"))
     exp = staticmethod(refuse("xp.exp"))
     expm1 = staticmethod(refuse("xp.expm1"))
     log = staticmethod(refuse("xp.log"))
@@ -68,17 +87,3 @@ class RationalNamespace(ExactNamespace):
     tanh = staticmethod(refuse("xp.tanh"))
     sin = staticmethod(refuse("xp.sin"))
     cos = staticmethod(refuse("xp.cos"))
-
-
-def _pseudo_inverse(a: Any) -> Any:
-    """Return A^+ = C^T (C C^T)^{-1} (B^T B)^{-1} B^T for the full-rank factorization A = B C."""
-    reduced, rank = a.rref()
-    rows, columns = a.nrows(), a.ncols()
-    matrix = Rationals.matrix
-    if rank == 0:
-        return matrix(columns, rows, [0] * (rows * columns))
-    pivots = [next(j for j in range(columns) if reduced[i, j] != 0) for i in range(rank)]
-    B = matrix(rows, rank, [a[i, j] for i in range(rows) for j in pivots])
-    C = matrix(rank, columns, [reduced[i, j] for i in range(rank) for j in range(columns)])
-    Bt, Ct = B.transpose(), C.transpose()
-    return Ct * (C * Ct).solve((Bt * B).solve(Bt))

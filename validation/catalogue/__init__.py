@@ -1,4 +1,7 @@
-"""The statements of the theory, one module a section; no registry, only this list of modules."""
+"""The statements of the theory, one module a subject; no registry, only this list of modules.
+
+What holds with a probability stands beside what always holds, in ``<subject>_probabilities``.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,25 @@ from ..claims import Claim
 from ..loading import claims_of, unique
 
 MODULES = (
-    "section1",
-    "section2",
-    "section2_orders",
-    "section2a",
-    "section2a_probabilities",
-    "section2b",
-    "section2c",
-    "section3",
-    "section3_a_priori",
-    "section3_slopes",
-    "section4",
-    "section5",
-    "section6",
-    "section6_probabilities",
-    "section7",
-    "section7_probabilities",
-    "section8_probabilities",
-    "section9",
-    "section9_probabilities",
+    "reconstruction",
+    "degrees_of_freedom",
+    "degrees_of_freedom_orders",
+    "leverage",
+    "leverage_probabilities",
+    "determinantal",
+    "volume",
+    "approximation",
+    "approximation_a_priori",
+    "approximation_slopes",
+    "lipschitz",
+    "covering",
+    "uniform",
+    "uniform_probabilities",
+    "theorems",
+    "theorems_probabilities",
+    "occam_probabilities",
+    "others",
+    "others_probabilities",
 )
 
 

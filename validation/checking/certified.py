@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ..arithmetic import RATIONALS, Relation, Unsupported, balls
 from ..claims import Claim, ClaimError
 from ..instances import Instance
@@ -24,6 +22,7 @@ from .evaluation import NUMERICAL, fault, hypothesis, name_of, sides
 PRECISIONS = (128, 256, 512)
 # Sides that overlap at every precision count as equal to 2^-p where p has kept up with the bits.
 AGREEING_BITS = PRECISIONS[-1] / 2
+ZERO_BITS = 2048  # where an entry is not certainly different from 0
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
         raise ClaimError(f"{claim.id}: a {claim.kind} claim is not decided by one instance")
     ladder: list[Any] = [balls(bits) for bits in PRECISIONS]
     ladder.insert(0 if claim.kind == "identity" else 1, RATIONALS)
-    agreed: tuple[float, float | None] = (0.0, None)
+    agreed: Any = None
     undecided = ""
     unsupported: dict[str, ClaimError] = {}
     for arithmetic in ladder:
@@ -79,7 +78,7 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
                 left, right = sides(claim, instance, arithmetic)
                 compared = arithmetic.compare(left, right, claim.order)
                 if compared.relation is Relation.OVERLAP:
-                    agreed = _agreement(arithmetic, left, right, compared), compared.ratio_high
+                    agreed = compared
         except Unsupported as error:
             unsupported[arithmetic.name] = fault(claim, claim.body, error, arithmetic)
             continue
@@ -93,15 +92,40 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
         return _decided(claim, instance, arithmetic, compared)
     if len(unsupported) == 2:
         raise unsupported["balls"]
-    bits, ratio = agreed
-    if bits >= AGREEING_BITS:
-        return Certificate(
-            Conclusion.TIGHT,
-            name_of(ladder[-1]),
-            min(_log(ratio), 0.0),  # the upper end of an enclosure of 1
-            message=f"the two sides are equal to 2^-{min(bits, 9999):.0f}",
-        )
+    if agreed is not None and agreed.agreement_bits >= AGREEING_BITS:
+        return _agreeing(claim, instance, agreed)
     return Certificate(Conclusion.UNDECIDED, "", message=undecided)
+
+
+def _agreeing(claim: Claim, instance: Instance, agreed: Any) -> Certificate:
+    """What is known where both sides agree to many bits.
+
+    Both may be small numbers that the precision does not tell from 0, and from each other; so
+    they are looked at once more, at a precision that tells most numbers from 0.
+    """
+    arithmetic = balls(PRECISIONS[-1])
+    if agreed.absolute:
+        arithmetic = balls(ZERO_BITS)
+        try:
+            with arithmetic.active():
+                left, right = sides(claim, instance, arithmetic)
+                agreed = arithmetic.compare(left, right, claim.order)
+        except NUMERICAL as error:
+            message = f"{name_of(arithmetic)}: {error}"
+            return Certificate(Conclusion.UNDECIDED, "", message=message)
+        if agreed.relation is not Relation.OVERLAP:
+            return _decided(claim, instance, arithmetic, agreed)
+        if agreed.agreement_bits < ZERO_BITS / 2:
+            return Certificate(Conclusion.UNDECIDED, "", message=_why(agreed, arithmetic))
+    bits = min(agreed.agreement_bits, 9999)
+    where = "" if claim.kind == "identity" else " somewhere"
+    zero = ", or both 0 to so many bits" if agreed.absolute else ""
+    return Certificate(
+        Conclusion.TIGHT,
+        name_of(arithmetic),
+        min(_log(agreed.ratio_high), 0.0),  # the upper end of an enclosure of 1
+        message=f"the two sides are equal to 2^-{bits:.0f}{where}{zero}",
+    )
 
 
 def _decided(claim: Claim, instance: Instance, arithmetic: Any, compared: Any) -> Certificate:
@@ -221,23 +245,6 @@ def certified(claim: Claim, instances: Iterable[Instance]) -> Verdict:
     )
 
 
-def _agreement(arithmetic: Any, left: Any, right: Any, compared: Any) -> float:
-    """The p for which the statement is violated by 2^-p at most.
-
-    Relative to the largest entry where that is certainly not 0, absolute otherwise.
-    """
-    if compared.agreement_bits is not None:
-        return float(compared.agreement_bits)
-    if compared.margin is None or not math.isfinite(compared.margin):
-        return 0.0
-    scale = 0.0
-    for side in (left, right):
-        low, high = arithmetic.enclosure(side)
-        scale = max(scale, float(np.max(low, initial=0)), -float(np.min(high, initial=0)))
-    gap = max(-compared.margin, 5e-324) / (scale or 1.0)
-    return -math.log2(gap) if gap > 0 else math.inf
-
-
 def _log(ratio: Any) -> float:
     """Logarithm of a ratio; -inf where no entry has a positive right side."""
     if ratio is None:
@@ -253,5 +260,6 @@ def _where(compared: Any) -> str:
 
 def _why(compared: Any, arithmetic: Any) -> str:
     if compared.relation is Relation.NOT_FINITE:
-        return f"a side is not finite in {name_of(arithmetic)}"
+        why = f": {compared.reason}" if compared.reason else ""
+        return f"a side is not finite in {name_of(arithmetic)}{why}"
     return f"the sides overlap in {name_of(arithmetic)}"

@@ -71,7 +71,8 @@ def pair(
     x: Any = None,
 ) -> tuple[Any, Any]:
     """Call a body or a hypothesis with the arguments that it names."""
-    known = {"xp": arithmetic.xp, "rng": rng, "x": x, **values}
+    xp = arithmetic.xp if rng is None else arithmetic.xp_of_draws
+    known = {"xp": xp, "rng": rng, "x": x, **values}
     constants = {name: lift_constant(arithmetic, v) for name, v in claim.constants.items()}
     known.update(constants)
     arguments = _arguments(function)

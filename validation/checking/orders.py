@@ -27,6 +27,7 @@ from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
 from .certified import check_hypotheses
 from .evaluation import NUMERICAL, fault, sides
+from .randomness import spawn
 from .sampled import check_acceptance, drawn
 
 MOST = 24  # instances
@@ -108,7 +109,7 @@ def orders(claim: Claim, *, seconds: float, seed: int) -> Verdict:
     if claim.kind != "order":
         raise ClaimError(f"{claim.id}: not a claim of order")
     x = rungs(claim)
-    rng = np.random.default_rng(seed)
+    rng = spawn(seed, "ladder")
     climbs: list[Climb] = []
     rejected = undecided = 0
     end = time.monotonic() + seconds

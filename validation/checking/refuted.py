@@ -1,7 +1,8 @@
 """From an instance on which a probabilistic claim is refuted to a simpler one.
 
-Every step is a test of its own, on fresh draws, at a false-alarm probability of 1e-9; a run makes
-fewer than a thousand of them, and only for a claim that is refuted already.
+Every step is a test of its own at a false-alarm probability of 1e-9; a run makes fewer than a
+thousand of them, and only for a claim that is refuted already. All take their draws from the run's
+seed, so that the test which refuted the last instance is the one that a reproducer repeats.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def simplest(claim: Claim, instance: Instance, *, seconds: float, seed: int) -> 
     seconds : float
         Time limit.
     seed : int
-        Of the draws.
+        Of the draws, the same for every candidate.
     """
     end = time.monotonic() + seconds
     tests = 0
@@ -45,7 +46,7 @@ def simplest(claim: Claim, instance: Instance, *, seconds: float, seed: int) -> 
             verdict = statistical(
                 claim,
                 seconds=max(end - time.monotonic(), 0.1),
-                seed=seed + tests,
+                seed=seed,
                 instances=(candidate,),
                 draws=DRAWS,
             )

@@ -15,6 +15,7 @@ from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
 from .certified import certify
 from .evaluation import Score, score
+from .randomness import spawn
 
 KEPT = 32
 KEPT_STRANGE = 3
@@ -111,7 +112,7 @@ def draw_sample(
     ClaimError
         If fewer than 1 in 10 draws meet the hypotheses.
     """
-    rng = np.random.default_rng(seed)
+    rng = spawn(seed, "sample")
     keeper = Keeper(claim, kept, max(CHECKS, count // 20))
     end = time.monotonic() + seconds
     with np.errstate(all="ignore"):

@@ -21,6 +21,7 @@ from ..claims import Claim
 from ..instances import Instance
 from .climbing import METHODS
 from .families import moved, snaps
+from .randomness import hypothesis_seed, spawn
 from .sampled import Sample, drawn
 from .space import Space
 from .targeted import targeted
@@ -70,7 +71,7 @@ def search(
     trials = Trials(claim, seconds=seconds, most=max_evaluations, progress=progress)
     with np.errstate(all="ignore"):
         try:
-            run(trials, list(start), np.random.default_rng(seed), seed)
+            run(trials, list(start), spawn(seed, "search"), seed)
         except SpentError:
             trials.finish()
         return trials.sample()
@@ -95,7 +96,12 @@ def run(trials: Trials, start: list[Instance], rng: np.random.Generator, seed: i
             _fresh(trials, rng, FRESH)
         elif method == "hypothesis":
             examples = 40 * min(i // len(ROUNDS) + 1, 10)
-            targeted(trials, seed + i, examples, lambda instance, v: _keep(trials, v, instance))
+            targeted(
+                trials,
+                hypothesis_seed(seed, i),
+                examples,
+                lambda instance, v: _keep(trials, v, instance),
+            )
         else:
             value, instance = _chosen(trials, visits, rng)
             visits[instance] = visits.get(instance, 0) + 1

@@ -24,6 +24,7 @@ from .certified import certify
 from .climbing import coordinates
 from .evaluation import score
 from .families import leaves, moved
+from .randomness import spawn
 from .sampled import VISIBLE
 from .space import Space
 from .trials import SpentError, Trials
@@ -67,7 +68,7 @@ class _Shrinker:
             self.current = instance
             for other in others:
                 self._take(other)
-            rng = np.random.default_rng(0)
+            rng = spawn(0, "shrink", 0)
             while not self._late() and (
                 self._neighbours() or self._regaining() or self._at_random(rng)
             ):
@@ -133,7 +134,7 @@ class _Shrinker:
             value = trials.attempt(candidate).value
             space = Space(self.claim, candidate)
             space.free = space.free[~zero[space.free]]  # what is 0 stays 0
-            coordinates(trials, space, value, np.random.default_rng(0), REGAIN)
+            coordinates(trials, space, value, spawn(0, "shrink", 1), REGAIN)
         except SpentError:
             pass
         return trials.best is not None and self._take(trials.best[1])

@@ -31,6 +31,7 @@ from ..verdict import Conclusion, Coverage, Evidence, Verdict
 from .certified import check_hypotheses
 from .evaluation import NUMERICAL, accepts, pair
 from .evalues import ALPHA, log_e_value, rate_bound, refutes, rounded_up
+from .randomness import spawn
 from .sampled import check_acceptance, drawn
 from .streams import Stream, certainly_fails, permitted
 
@@ -102,7 +103,7 @@ class _Run:
     def __init__(self, claim: Claim, seed: int, instances: Sequence[Instance]) -> None:
         self.claim, self.seed = claim, seed
         self.given = list(instances)
-        self.source = np.random.default_rng([seed, 2**32])
+        self.source = spawn(seed, "instances")
         self.streams: list[Stream] = []
         self.known: dict[Instance, Stream] = {}
         self.rejected = self.repeats = 0

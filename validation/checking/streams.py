@@ -12,6 +12,7 @@ from ..arithmetic import RATIONALS, Relation, Unsupported, balls
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from .evaluation import NUMERICAL, sides
+from .randomness import spawn
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Stream:
 
     def generator(self, seed: int, draw: int) -> np.random.Generator:
         """The randomness of one draw, the same in every arithmetic."""
-        return np.random.default_rng([seed, self.number, draw])
+        return spawn(seed, "draw", self.number, draw)
 
 
 def permitted(claim: Claim, instance: Instance) -> Fraction:

@@ -26,6 +26,7 @@ from ..instances import Instance
 from ..verdict import Conclusion, Coverage
 from .certified import certify
 from .evaluation import score
+from .randomness import spawn
 from .sampled import drawn
 from .searched import run, search
 from .trials import Progress, SpentError, Trial, Trials
@@ -126,7 +127,7 @@ def tighten(
 
 
 def _draws(claim: Claim, seed: int) -> list[Instance]:
-    rng = np.random.default_rng(seed)
+    rng = spawn(seed, "tighten", 0)
     return [drawn(claim, rng) for _ in range(DRAWS)]
 
 
@@ -167,6 +168,8 @@ def _law(claim: Claim, constant: str, instances: list[Instance]) -> _Law:
 
 
 def _at(claim: Claim, constant: str, value: Any) -> Claim:
+    if isinstance(value, float) and math.isfinite(value):
+        value = Fraction(value)  # exactly; a rounded float is no constant of a statement
     return claim.with_constants(**{constant: value})
 
 
@@ -257,7 +260,7 @@ def _searched(
     progress: Progress | None,
 ) -> Tightened:
     trials = _Thresholds(claim, constant, law, seconds=seconds, most=most, progress=progress)
-    rng = np.random.default_rng(seed)
+    rng = spawn(seed, "tighten", 1)
     try:
         run(trials, [*start, *_draws(claim, seed)], rng, seed)
     except SpentError:

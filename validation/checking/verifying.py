@@ -20,6 +20,7 @@ from ..verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
 from .certified import certified, certify
 from .describing import facts
 from .evaluation import NUMERICAL, fault, hypothesis, score, sides
+from .randomness import spawn
 from .reproducer import reproducer
 from .sampled import Sample, check_acceptance, draw_sample, drawn, sampled
 
@@ -90,7 +91,7 @@ def preflight(claim: Claim, seed: int = 0) -> None:
     ClaimError
         If the body fails, or gives no finite sides on the first ten instances.
     """
-    rng = np.random.default_rng(seed)
+    rng = spawn(seed, "first instances")
     finite = tried = rejected = 0
     trouble = ""
     for _ in range(_PATIENCE):
@@ -147,7 +148,7 @@ def _everywhere(claim: Claim, function: Any, evaluate: Callable[[Any], tuple[Any
 
 
 def _any_sides(claim: Claim, instance: Instance, seed: int, arithmetic: Any) -> tuple[Any, Any]:
-    rng = np.random.default_rng(seed) if claim.kind == "probabilistic" else None
+    rng = spawn(seed, "first draw") if claim.kind == "probabilistic" else None
     x = arithmetic.lift(float(claim.ladder[0])) if claim.ladder else None
     return sides(claim, instance, arithmetic, rng=rng, x=x)
 
@@ -266,7 +267,7 @@ def _by_plugin(claim: Claim, seconds: float, seed: int, instances: tuple[Instanc
         most = verdict.instances[0]
         simple = simplest(claim, most, seconds=max(5.0, seconds / 3), seed=seed)
         verdict = replace(verdict, instances=(most, simple))
-        text, described = reproducer(claim, simple), _both(claim, most, simple)
+        text, described = reproducer(claim, simple, seed), _both(claim, most, simple)
     rungs["statistical" if claim.kind == "probabilistic" else "sampled"] = verdict
     _add_symbolic(claim, rungs)
     return Outcome(

@@ -55,6 +55,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "compare",
         "Set every bound side by side on one network, with its label.",
     ),
+    "prune": (
+        "validation.commands.prune",
+        "prune",
+        "Prune a network of yours, and write it in the form that it came in.",
+    ),
     "train": (
         "validation.commands.train",
         "train",

@@ -62,9 +62,9 @@ def compare(
     from rich.console import Console
 
     from pruning.checks import positive, probability
+    from validation.output.writing import replaced_folder
     from validation.report.comparison import tables, to_json
     from validation.report.document import to_text
-    from validation.report.writing import replaced_folder
 
     positive("gamma", gamma)
     probability("delta", delta)
@@ -131,8 +131,8 @@ def _constrained(
 ) -> tuple[dict[int, Any], list[Any]]:
     """The comparison of a network whose class, margin and eps were fixed in advance."""
     from bounds.comparison import comparison
-    from validation.experiments.constrained import constrained_bound_on, prepared
     from validation.report.study import check_fit
+    from validation.training.constrained import constrained_bound_on, prepared
 
     network, members = fixed
     if nodes is not None:
@@ -160,7 +160,7 @@ def _fixed_in_advance(model: Path) -> tuple[Any, Any] | None:
     """The network and its class, where a JSON file of the same name gives one."""
     if not model.with_suffix(".json").is_file():
         return None
-    from validation.experiments.constrained import load_constrained
+    from validation.training.constrained import load_constrained
 
     return load_constrained(model)
 
@@ -182,7 +182,7 @@ def _network(dataset: Any, model: Path | None, activation: str | None) -> Any:
 
 def _dataset(data: str, pixels: bool, split: int) -> Any:
     if data in IMAGES:
-        from validation.experiments.images import images
+        from validation.data.images import images
 
         if pixels:
             raise ValueError(f"pixels is a form of the digits, it does not go with {data}")
@@ -200,9 +200,9 @@ def _fill(
 ) -> None:
     from bounds.comparison import comparison, informative_from
     from pruning.spectral import spectral_prune
+    from validation.output.figures import draw
     from validation.report import comparison as shown
     from validation.report.document import to_text
-    from validation.report.figures import draw
     from validation.report.settings import default_nodes
 
     main = next(iter(comparisons.values()))

@@ -24,8 +24,8 @@ def data(
     names another.
     """
     from pruning.checks import choice
-    from validation.experiments.fetching import cache_folder, fetch, held_files
-    from validation.experiments.sources import SOURCES
+    from validation.data.fetching import cache_folder, fetch, held_files
+    from validation.data.sources import SOURCES
 
     choice("the action of data", action, ("list", "fetch"))
     if action == "list":

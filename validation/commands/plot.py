@@ -18,10 +18,10 @@ def plot(
     """Draw the figures of an experiment, finished or not, beside its rows."""
     from pruning.checks import choice
     from validation.commands.table import store_path
-    from validation.experiments.atomic import write_atomically
     from validation.experiments.plots import figures_of
     from validation.experiments.store import Store
     from validation.experiments.summaries import Results
+    from validation.output.writing import write_atomically
 
     choice("format", form, ("png", "svg"))
     path = store_path(name, out)

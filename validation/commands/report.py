@@ -54,8 +54,8 @@ def report(
     Writes index.html (self-contained), report.json (every number) and figures/ into the folder
     --out, completely or not at all.
     """
+    from validation.output.writing import replaced_folder
     from validation.report.settings import Settings
-    from validation.report.writing import replaced_folder
 
     settings = Settings(
         nodes=_sizes(nodes),
@@ -124,8 +124,8 @@ def _sizes(text: str | None) -> tuple[int, ...] | None:
 
 
 def _dataset(data: str, pixels: bool, split: int) -> Any:
-    from validation.experiments.dataset import read_file
-    from validation.experiments.digits import digits
+    from validation.data.dataset import read_file
+    from validation.data.digits import digits
 
     if data == "digits":
         return digits(pixels, split)

@@ -33,16 +33,22 @@ def train(
     A training that was killed goes on where its last checkpoint stands, to the same weights as one
     that was not.
     """
-    from validation.experiments import constrained, model_training
-    from validation.experiments.networks_to_train import RECIPES, recipe
+    from validation.training import constrained, model_training
+    from validation.training.gated import GATED_RECIPES
+    from validation.training.recipes import RECIPES, recipe
 
     if not name:
         for known in RECIPES.values():
             typer.echo(f"{known.name:24} {known.title}")
+        for gated in GATED_RECIPES.values():
+            typer.echo(f"{gated.name:24} {gated.title}")
         typer.echo(f"{constrained.NAME:24} {constrained.TITLE}")
         return
     if name == constrained.NAME:
         _constrained(out, seed, epochs, device, snapshot)
+        return
+    if name in GATED_RECIPES:
+        _gated(name, out, work, seed, epochs, device, restart, snapshot)
         return
     chosen = recipe(name).with_epochs(epochs)
     seeds = range(chosen.seeds) if seed is None else [seed]
@@ -71,8 +77,8 @@ def _constrained(
     """The network with a valid bound: a recipe of several stages, without checkpoints."""
     from dataclasses import replace
 
-    from validation.experiments import constrained
-    from validation.experiments.constrained_training import ConstrainedRecipe
+    from validation.training import constrained
+    from validation.training.constrained_training import ConstrainedRecipe
 
     if device or snapshot:
         raise ValueError(f"{constrained.NAME} is trained with NumPy in one go: no device, snapshot")
@@ -85,3 +91,28 @@ def _constrained(
 
     chosen = constrained.SEED if seed is None else seed
     typer.echo(f"wrote {constrained.make(recipe, chosen, out, say)}")
+
+
+def _gated(
+    name: str,
+    out: Path,
+    work: Path | None,
+    seed: int | None,
+    epochs: int | None,
+    device: str,
+    restart: bool,
+    snapshot: bool,
+) -> None:
+    """A GRU or an LSTM, with torch on the processor."""
+    from validation.training.gated import gated_recipe, make
+
+    if device or snapshot:
+        raise ValueError(f"{name} is trained with torch on the processor: no device, snapshot")
+    chosen = gated_recipe(name).with_epochs(epochs)
+    for each in range(chosen.seeds) if seed is None else [seed]:
+
+        def say(record: dict[str, Any], each: int = each) -> None:
+            words = " ".join(f"{key} {value:.5g}" for key, value in record.items())
+            typer.echo(f"{name} seed {each}: {words}")
+
+        typer.echo(f"wrote {make(chosen, each, out, work=work, restart=restart, say=say)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pruning.baselines import METHODS
 from validation.experiments.grids import Grid
-from validation.experiments.networks_to_train import RECIPES
+from validation.training.recipes import RECIPES
 
 
 def grid_named(name: str, models: Path) -> Grid:

@@ -14,7 +14,7 @@ from pruning.storage import load_network
 from pruning.training import train
 from validation.experiments.grids import Grid
 from validation.experiments.methods import file_of, method_named
-from validation.experiments.networks_to_train import LOADERS
+from validation.training.recipes import LOADERS
 
 EXAMPLE = """\
 network = "network.npz"        # or a list of networks, one a seed; what save_network writes

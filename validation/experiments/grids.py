@@ -12,7 +12,7 @@ from typing import Any
 
 from pruning.checks import integer
 from validation.experiments.methods import WHOLE, file_of, method_named
-from validation.experiments.networks_to_train import RECIPES
+from validation.training.recipes import RECIPES
 
 ROW_VERSION, BOUND_VERSION = 1, 4
 """Raised whenever the same settings would give another result: scores, and bounds."""

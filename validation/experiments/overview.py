@@ -9,7 +9,7 @@ from validation.experiments.findings import lead
 from validation.experiments.grids import SCRATCH
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Results, show
-from validation.experiments.table_formats import Table, latex, markdown
+from validation.output.tables import Table, latex, markdown
 
 HEADER = (
     "experiment",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Cell, Results
-from validation.report.figures import (
+from validation.output.figures import (
     BLUE,
     GREEN,
     ORANGE,

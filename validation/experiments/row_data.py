@@ -19,14 +19,12 @@ from pruning.checks import Array
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.storage import load_network
-from validation.experiments import networks_to_train
-from validation.experiments.atomic import write_atomically
-from validation.experiments.dataset import Dataset, read_file
-from validation.experiments.fetching import cache_folder
-from validation.experiments.language import sampled_windows
-
-_BATCH_NUMBERS = 1 << 23
-"""States formed at a time: 64 MB."""
+from validation.data.dataset import Dataset, read_file
+from validation.data.fetching import cache_folder
+from validation.data.language import sampled_windows
+from validation.output.writing import write_atomically
+from validation.training.recipes import LOADERS
+from validation.training.scores import batch
 
 _HELD: dict[Path, Array] = {}
 
@@ -70,11 +68,6 @@ def _formed(rnn: RNN, x: Any, row: Mapping[str, Any]) -> Array:
     return S.matrix
 
 
-def batch(rnn: RNN, T: int) -> int:
-    """How many sequences of T steps are run at a time."""
-    return max(1, _BATCH_NUMBERS // (T * max(rnn.m, rnn.d_y)))
-
-
 def window_seed(row: Mapping[str, Any]) -> int:
     """The windows of a text are themselves the sample, and a seed draws them."""
     return int(row["seed"]) if row["data"]["loader"] == "windows" else 0
@@ -98,4 +91,4 @@ def data_set(spec: str, seed: int) -> Dataset:
         return sampled_windows(**options, seed=seed)
     if loader == "file":
         return read_file(options["path"])
-    return networks_to_train.LOADERS[loader](**options)
+    return LOADERS[loader](**options)

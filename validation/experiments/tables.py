@@ -13,7 +13,7 @@ from validation.experiments.findings import findings, lead
 from validation.experiments.grids import is_trained
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Results, matched_by, show
-from validation.experiments.table_formats import Table, latex, markdown
+from validation.output.tables import Table, latex, markdown
 
 FORMATS = ("md", "latex", "csv")
 

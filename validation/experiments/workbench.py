@@ -19,12 +19,12 @@ from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
 from pruning.training import DivergenceError
-from validation.experiments.dataset import Dataset
+from validation.data.dataset import Dataset
+from validation.data.language import corpus, windows
 from validation.experiments.grids import READ_OUT
-from validation.experiments.language import corpus, windows
 from validation.experiments.methods import WHOLE, method_named
-from validation.experiments.row_data import batch, covariance, data_set, network, window_seed
-from validation.experiments.scores import score
+from validation.experiments.row_data import covariance, data_set, network, window_seed
+from validation.training.scores import batch, score
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -289,7 +290,13 @@ def _encode(value: Raw) -> Any:
         return bool(value)
     if isinstance(value, int | np.integer):
         return int(value)
-    if isinstance(value, str) or value is None:
+    if isinstance(value, Fraction):
+        return {"fraction": str(value)}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(part) for part in value]}
+    if isinstance(value, str):  # such as the name "inf", which is no number
+        return {"text": value} if _HEX.fullmatch(value) else value
+    if value is None:
         return value
     raise TypeError(f"an instance holds numbers, arrays, names and dicts of these, got {value!r}")
 
@@ -298,6 +305,13 @@ def _decode(data: Any) -> Raw:
     if isinstance(data, Mapping):
         if set(data) == {"shape", "integers"}:
             return np.zeros(tuple(data["shape"]), dtype=np.int64 if data["integers"] else float)
+        match data:
+            case {"fraction": text} if len(data) == 1:
+                return Fraction(text)
+            case {"tuple": parts} if len(data) == 1:
+                return tuple(_decode(part) for part in parts)
+            case {"text": text} if len(data) == 1:
+                return text
         return {name: _decode(part) for name, part in data.items()}
     if isinstance(data, list):
         return np.array([_decode(part) for part in data])

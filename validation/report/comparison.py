@@ -20,7 +20,7 @@ from pruning.checks import Array
 from pruning.reconstruction import information_loss
 from pruning.selection.derandomised import certified_nodes
 from pruning.selection.greedy import greedy_order
-from validation.report.figures import (
+from validation.output.figures import (
     BLUE,
     GREEN,
     INK,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pruning.spectral import PrunedRNN
-    from validation.experiments.dataset import Dataset
+    from validation.data.dataset import Dataset
     from validation.report.settings import Settings
 
 LEVEL = 0.95

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bounds.terms import Bound
+from validation.output.figures import Drawing, Series, bounds_over_nodes, draw
 from validation.report import figures
 from validation.report.comparison import nodes_figure, sweep
-from validation.report.figures import Drawing, Series
 from validation.report.findings import short_name
 from validation.report.reference import Chains, Reference
 from validation.report.study import Study
@@ -58,8 +58,8 @@ def gallery(study: Study) -> dict[str, Drawing]:
         fill["comparison"] = lambda ax: sweep(ax, sides.over_n, error)
         if any(mu > 0 for mu in reference.eigenvalues):
             fill["nodes_for_loss"] = lambda ax: nodes_figure(ax, sides.needed)
-    drawn = {name: figures.draw(body) for name, body in fill.items()}
-    drawn["overview"] = figures.draw(fill["accuracy"], fill["error_mean"], fill["chain"])
+    drawn = {name: draw(body) for name, body in fill.items()}
+    drawn["overview"] = draw(fill["accuracy"], fill["error_mean"], fill["chain"])
     return drawn
 
 
@@ -96,7 +96,7 @@ def _errors(ax: Axes, reference: Reference, steps: Callable[[Chains], list[Bound
         )
         for line in shown
     ]
-    return figures.bounds_over_nodes(ax, curves)
+    return bounds_over_nodes(ax, curves)
 
 
 def _chain(ax: Axes, steps: Sequence[Bound]) -> Axes:

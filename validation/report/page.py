@@ -15,9 +15,9 @@ from markupsafe import Markup
 
 from bounds.binomial import clopper_pearson
 from bounds.terms import Bound, show
+from validation.output.figures import Drawing, inline
 from validation.report.comparison import total_shown
 from validation.report.document import CONFIDENCE, settings
-from validation.report.figures import Drawing, inline
 from validation.report.findings import percent, short_name, times
 from validation.report.reference import norms
 from validation.report.study import Study

@@ -33,7 +33,7 @@ from pruning.checks import Array
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
-from validation.experiments.dataset import Dataset
+from validation.data.dataset import Dataset
 from validation.report.comparison import SideBySide, side_by_side
 from validation.report.settings import Settings, reference_size
 from validation.report.trials import Measured, measure

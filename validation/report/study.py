@@ -11,7 +11,7 @@ from typing import Any
 import joblib
 
 from pruning.rnn import RNN
-from validation.experiments.dataset import Dataset
+from validation.data.dataset import Dataset
 from validation.report.reference import Reference, examine
 from validation.report.settings import ACTIVATIONS, Settings
 from validation.report.trials import Trial, prune_trial, run_trial

@@ -15,7 +15,7 @@ from pruning.losses import loss_values
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
 from pruning.training import train
-from validation.experiments.dataset import Dataset
+from validation.data.dataset import Dataset
 from validation.report.settings import START, Settings
 
 RECONSTRUCTED = "spectral, with reconstruction"

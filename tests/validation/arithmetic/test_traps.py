@@ -4,6 +4,7 @@ import copy
 import math
 import operator
 import pickle
+import re
 from fractions import Fraction
 
 import flint
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from flint import arb
 
-from validation.arithmetic import FLOAT64, RATIONALS, Undecided, Undefined, Unsupported, balls
+from validation.arithmetic import FLOAT64, RATIONALS, Relation, Undecided, Unsupported, balls
 from validation.arithmetic.ball import Balls, from_zero_to, lower, upper
 
 B = balls(128)
@@ -142,11 +143,26 @@ def test_sqrt_of_a_ball_that_touches_zero_encloses_the_roots_of_its_nonnegative_
 
 
 @pytest.mark.parametrize("function", [xp.sqrt, xp.log, xp.log1p])
-def test_a_certainly_negative_argument_is_an_error(function):
-    with pytest.raises(Undefined):
-        function(ball((-3, 0.5)))
-    with pytest.raises(Undefined):
-        function(ball((1, 0), (-3, 0.5)))
+def test_a_negative_argument_has_no_value_and_the_comparison_says_why(function):
+    with B.active():
+        assert not function(ball((-3, 0.5))).entries().is_finite()
+        one, other = function(ball((1, 0), (-3, 0.5))).entries()
+        assert one.is_finite()
+        assert not other.is_finite()
+        found = B.compare(function(ball((-3, 0.5))), 1)
+    assert found.relation is Relation.NOT_FINITE
+    assert re.search(r"(square root|logarithm|log1p) of \[-3", found.reason)
+
+
+@pytest.mark.parametrize(
+    ("function", "low"), [(xp.sqrt, 0), (xp.log, 0), (xp.log1p, -1), (xp.lgamma, 0)]
+)
+def test_where_leaves_out_what_has_no_value(function, low):
+    x = B.lift([2.0, low - 1.0, 0.5])
+    chosen = xp.where(x > low, function(x), 0)
+    assert all(entry.is_finite() for entry in chosen.flat())
+    assert chosen[1] == 0
+    assert contains(chosen[0] - function(B.lift(2.0)), 0)
 
 
 def test_log_of_a_ball_that_touches_zero_is_not_finite():
@@ -172,8 +188,11 @@ def test_broken_powers_need_a_positive_base():
     assert contains(power, 8)
     assert power.entries().rad() < 1e-30
     assert contains(ball((0, 1)) ** 0.5, 1)
-    with pytest.raises(Undefined):
-        ball((-4, 0)) ** B.lift(1.5)
+    assert not (ball((-4, 0)) ** B.lift(1.5)).entries().is_finite()
+    assert contains(ball((0, 0)) ** B.lift(1.5), 0)
+    touching = ball((0, 1)) ** B.lift(1.5)
+    assert all(contains(touching, x) for x in (0, 0.125, 1))
+    assert not contains(touching, 1.0001)
     assert contains(2 ** B.lift(3.0), 8)
 
 
@@ -288,7 +307,7 @@ def test_precision_is_a_context_that_nests_and_restores():
         (lambda x: x + np.ones((2, 2)), r"lift it first"),
         (lambda x: np.asarray(x), r"NumPy asked for the entries"),
         (lambda x: np.where(x, 1, 2), r"numpy.where was called"),
-        (lambda x: x.sum(), r"x.sum was read on an array of balls; use a function of xp"),
+        (lambda x: x.sum(), r"x.sum was read on an array of balls; use xp.sum"),
         (lambda x: x[x > 0], r"use xp.take"),
         (lambda x: x[[0, 1]], r"use xp.take"),
         (lambda x: operator.setitem(x, 0, 1), r"do not change"),

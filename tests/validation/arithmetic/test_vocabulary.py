@@ -34,7 +34,7 @@ def run(arithmetic, word):
 
 def run_strict(word):
     names = {name: strict.lift(value) for name, value in VALUES.items()}
-    return strict.values(eval(word.example, {"xp": strict.xp, **names}))
+    return strict.values(eval(word.example, {"xp": strict.extended, **names}))
 
 
 @pytest.mark.parametrize("word", WORDS, ids=lambda w: w.name)
@@ -88,7 +88,7 @@ def test_a_word_that_an_arithmetic_lacks_is_refused_by_name(name, word):
         run(arithmetic, word)
 
 
-@pytest.mark.parametrize("name", ["inv", "where", "argmax", "sort", "linalg.inv", "linalg.eigh"])
+@pytest.mark.parametrize("name", ["dot", "argmax", "linalg.svd", "linalg.norm", "quantile"])
 @pytest.mark.parametrize("arithmetic", ARITHMETICS.values(), ids=str)
 def test_a_name_outside_fails_in_all_three_in_the_same_way(arithmetic, name):
     with pytest.raises(OutsideVocabulary, match=rf"xp\.{name} is not in the vocabulary"):
@@ -97,7 +97,10 @@ def test_a_name_outside_fails_in_all_three_in_the_same_way(arithmetic, name):
 
 def test_the_namespaces_have_no_word_that_the_list_does_not_name():
     listed = {w.name for w in WORDS} | {"float64", "int64", "newaxis", "linalg"}
-    internal = {"array", "kind", "prefix", "larger", "smaller", "ceiling", "rounding_down"}
+    internal = {
+        "array", "kind", "prefix", "larger", "smaller", "ceiling", "rounding_down", "truncation",
+        "signs",
+    }  # fmt: skip
     for arithmetic in ARITHMETICS.values():
         for prefix, namespace in (("", arithmetic.xp), ("linalg.", arithmetic.xp.linalg)):
             names = {n for n in dir(namespace) if not n.startswith("_")} - internal

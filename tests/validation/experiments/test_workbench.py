@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from pruning import RNN, StateCovariance, load_network, save_network, spectral_prune
-from validation.experiments import row_data, scores, workbench
-from validation.experiments.dataset import read_file
+from validation.data.dataset import read_file
+from validation.experiments import row_data, workbench
 from validation.experiments.grids import Grid, row_key
 from validation.experiments.workbench import Task, finish, warm
+from validation.training import scores
 
 
 @pytest.fixture

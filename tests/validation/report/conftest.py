@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pruning import initial_rnn
-from validation.experiments.dataset import Dataset
+from validation.data.dataset import Dataset
 from validation.report.settings import Settings
 from validation.report.study import Study, run
 

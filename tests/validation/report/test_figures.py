@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from validation.output import figures as style
+from validation.output.figures import Series, draw
 from validation.report import figures
-from validation.report.figures import Series
 
 STEPS = [("measured", -1.0), ("step", 0.5), ("no change", 0.5), ("far", 400.0)]
 FILLS = {
     "accuracy": lambda ax: figures.accuracy_over_nodes(
         ax, [Series("a", [1, 2, 3], [0.1, 0.5, 0.9], [0.0, 0.1, 0.1])], 0.95
     ),
-    "bounds": lambda ax: figures.bounds_over_nodes(
+    "bounds": lambda ax: style.bounds_over_nodes(
         ax, [Series("a", [1, 2, 3], [-1.0, None, 2.0]), Series("b", [1, 2, 3], [370.0, 371.0, 372])]
     ),
     "chain": lambda ax: figures.chain(ax, STEPS),
@@ -45,7 +46,7 @@ def test_the_axes_that_went_in_come_out_labelled(name):
 
 @pytest.mark.parametrize("name", FILLS)
 def test_a_figure_is_valid_svg_without_nan_and_the_same_again(name):
-    first, again = figures.draw(FILLS[name]), figures.draw(FILLS[name])
+    first, again = draw(FILLS[name]), draw(FILLS[name])
     ElementTree.fromstring(first.svg)
     assert "nan" not in re.sub(r"<(style|metadata)>.*?</\1>", "", first.svg, flags=re.DOTALL)
     assert first.svg == again.svg
@@ -55,7 +56,7 @@ def test_a_figure_is_valid_svg_without_nan_and_the_same_again(name):
 
 def test_the_lines_are_the_numbers():
     ax = Figure().subplots()
-    figures.bounds_over_nodes(ax, [Series("a", [4, 8, 16], [1.5, None, -2.0])])
+    style.bounds_over_nodes(ax, [Series("a", [4, 8, 16], [1.5, None, -2.0])])
     [line] = ax.get_lines()
     np.testing.assert_array_equal(line.get_xydata(), [[4, 1.5], [16, -2.0]])
 
@@ -82,14 +83,14 @@ def test_terms_are_sorted_and_the_total_is_on_top():
 
 def test_ticks_are_the_numbers_that_the_logarithms_stand_for():
     ax = Figure().subplots()
-    figures.bounds_over_nodes(ax, [Series("a", [1, 2], [-1.2, 0.8])])
+    style.bounds_over_nodes(ax, [Series("a", [1, 2], [-1.2, 0.8])])
     for y, label in zip(ax.get_yticks(), ax.get_yticklabels()):
         assert float(label.get_text()) == pytest.approx(10**y, rel=1e-2)
 
 
 def test_two_inlined_figures_share_no_id_and_take_their_colours_from_the_page():
-    drawing = figures.draw(FILLS["accuracy"])
-    one, two = (figures.inline(drawing.svg, prefix) for prefix in ("one", "two"))
+    drawing = draw(FILLS["accuracy"])
+    one, two = (style.inline(drawing.svg, prefix) for prefix in ("one", "two"))
     ids = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (one, two)]
     assert ids[0]
     assert not ids[0] & ids[1]
@@ -97,7 +98,7 @@ def test_two_inlined_figures_share_no_id_and_take_their_colours_from_the_page():
         assert set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg)) <= {
             pair for name in own for pair in ((name, ""), ("", name))
         }
-        assert figures.BLUE not in svg
+        assert style.BLUE not in svg
         assert "var(--blue)" in svg
         head = svg[: svg.index(">")]
         assert "viewBox" in head
@@ -105,6 +106,6 @@ def test_two_inlined_figures_share_no_id_and_take_their_colours_from_the_page():
 
 
 def test_side_by_side_figures_have_an_axes_each():
-    wide = figures.draw(FILLS["accuracy"], FILLS["chain"])
+    wide = draw(FILLS["accuracy"], FILLS["chain"])
     root = ElementTree.fromstring(wide.svg)
-    assert float(root.get("viewBox").split()[2]) == pytest.approx(2 * 72 * figures.SIZE[0])
+    assert float(root.get("viewBox").split()[2]) == pytest.approx(2 * 72 * style.SIZE[0])

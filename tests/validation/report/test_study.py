@@ -10,7 +10,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from bounds.approximation.a_priori import event_value, positive_tau
 from pruning import StateCovariance, initial_rnn, spectral_prune
-from validation.experiments.digits import digits
+from validation.data.digits import digits
 from validation.report.findings import order_kept
 from validation.report.reference import smallest_lam
 from validation.report.settings import Settings, default_nodes, reference_size

@@ -1,0 +1,1 @@
+"""Networks as other libraries save them: read, pruned, and written back in the same form."""

@@ -1,0 +1,266 @@
+"""Spectral pruning of stacks of plain and gated layers, from one pass over the data.
+
+Theory, section 12. For the kept nodes J of a cell, W_h*' = W_h*[J,:] A in every gate, W_i*' =
+W_i*[J,:], biases [J]; what reads the layer from outside, the next layer's W_i or the read-out,
+becomes W A. A bidirectional layer is two chains, each with an A of its own, and one reader over
+both, whose A reconstructs both from the kept nodes of both.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pruning.cells.gru import GRU
+from pruning.checks import Array, Nodes, choice, fraction, integer
+from pruning.reconstruction import reconstruction_matrix, residual
+from pruning.selection.dispatch import select_nodes
+from pruning.selection.greedy import greedy_order
+from pruning.stack import Stack
+from pruning.stack_moments import StackMoments, stack_moments
+
+Sizes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PrunedStack:
+    """A pruned stack, with what was kept and what was lost.
+
+    Attributes
+    ----------
+    original, pruned : Stack
+    nodes : tuple of tuples of integer arrays
+        Kept nodes by layer and direction: node i of a pruned cell is node ``nodes[l][d][i]`` of
+        the original one.
+    chains : tuple of tuples of (m, k) arrays
+        A of every cell: what its own recursion reads.
+    readers : tuple of (width, width') arrays
+        A of every layer: what the next layer or the read-out reads.
+    losses : tuple of float
+        By layer Tr[Z R Z^T]/Tr[Z S Z^T], Z what reads the layer from outside and R the covariance
+        of the residuals: the share of what it reads that reconstruction misses.
+    moments : StackMoments
+    method : str
+    """
+
+    original: Stack
+    pruned: Stack
+    nodes: tuple[tuple[Nodes, ...], ...]
+    chains: tuple[tuple[Array, ...], ...]
+    readers: tuple[Array, ...]
+    losses: tuple[float, ...]
+    moments: StackMoments
+    method: str
+
+
+def prune_stack(
+    stack: Stack,
+    data: Any,
+    k: int | Sequence[Any] | None = None,
+    *,
+    total: int | None = None,
+    lengths: Any = None,
+    theta: float = 0.5,
+    tau: float | None = None,
+    method: str = "greedy",
+    reconstruct: bool = True,
+    rng: np.random.Generator | int | None = None,
+) -> PrunedStack:
+    """Prune every layer of a stack.
+
+    Parameters
+    ----------
+    stack : Stack
+    data : StackMoments, x, or an iterable of batches
+        See `stack_moments`.
+    k : int, or one value a layer (or a tuple of two for both directions)
+        Nodes to keep in each cell.
+    total : int, optional
+        Instead of k: nodes in all, shared out so that each goes where it lowers the relative
+        objective most.
+    lengths : (n,) integer array, optional
+        True lengths of padded sequences.
+    theta : float
+        Weight of the reconstruction of all nodes against what is read, in [0, 1].
+    tau : float, optional
+        Regulariser of the reconstruction; None means 1e-8 Tr S/m.
+    method : str
+        ``greedy``, ``random`` or any of `select_nodes` that takes k.
+    reconstruct : bool
+        False: dropped nodes read as 0.
+    rng : numpy Generator or seed
+        For methods that draw.
+
+    Returns
+    -------
+    PrunedStack
+    """
+    moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
+    theta = fraction("theta", theta)
+    choice("method", method, ("greedy", "random", "exhaustive", "determinantal", "volume"))
+    weights = [
+        [selection_weight(stack, layer, side, theta) for side in range(len(cells))]
+        for layer, cells in enumerate(stack.layers)
+    ]
+    if (k is None) == (total is None):
+        raise ValueError("either k or total must be given, got both or neither")
+    sizes = _sizes(stack, k) if k is not None else _shared(stack, moments, weights, total)
+    generator = np.random.default_rng(rng)
+    nodes = []
+    for layer, cells in enumerate(stack.layers):
+        blocks = _blocks(stack, moments.states[layer], layer)
+        chosen = []
+        for side, cell in enumerate(cells):
+            size = sizes[layer][side]
+            if method == "random":
+                found = np.sort(generator.permutation(cell.m)[:size])
+            else:
+                drawing = generator if rng is not None else None
+                found = select_nodes(
+                    blocks[side], size, method, weights[layer][side], tau, rng=drawing
+                )
+            chosen.append(found.astype(np.int64))
+        nodes.append(tuple(chosen))
+    return prune_stack_to(stack, moments, nodes, tau=tau, reconstruct=reconstruct, method=method)
+
+
+def prune_stack_to(
+    stack: Stack,
+    data: Any,
+    nodes: Sequence[Sequence[ArrayLike]],
+    *,
+    lengths: Any = None,
+    tau: float | None = None,
+    reconstruct: bool = True,
+    method: str = "given nodes",
+) -> PrunedStack:
+    """Prune a stack to given nodes, by layer and direction."""
+    moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
+    kept = tuple(tuple(np.sort(np.asarray(side, np.int64)) for side in layer) for layer in nodes)
+    chains, readers, losses, layers = [], [], [], []
+    lift: Array | None = None
+    for number, cells in enumerate(stack.layers):
+        S = moments.states[number]
+        offsets = np.cumsum([0, *stack.nodes[number]])
+        joint = np.concatenate([kept[number][d] + offsets[d] for d in range(len(cells))])
+        reader = _matrix(S, joint, tau, reconstruct)
+        own, restricted = [], []
+        for side, cell in enumerate(cells):
+            J = kept[number][side]
+            block = S[offsets[side] : offsets[side + 1], offsets[side] : offsets[side + 1]]
+            A = reader if len(cells) == 1 else _matrix(block, J, tau, reconstruct)
+            own.append(A)
+            w_input = None if lift is None else cell.w_input @ lift
+            restricted.append(
+                _restricted(cell, J, A, w_input, moments.reset[number][side], tau, reconstruct)
+            )
+        Z = stack.readers(number)
+        scale = float(np.vdot(Z @ S, Z))
+        loss = max(0.0, float(np.vdot(Z @ residual(S, joint, reader), Z)))
+        losses.append(loss / scale if scale > 0 else 0.0)
+        chains.append(tuple(own))
+        readers.append(reader)
+        layers.append(tuple(restricted))
+        lift = reader
+    pruned = Stack(tuple(layers), stack.w_output @ readers[-1], stack.b_output, stack.embedding)
+    return PrunedStack(
+        stack, pruned, kept, tuple(chains), tuple(readers), tuple(losses), moments, method
+    )
+
+
+def selection_weight(stack: Stack, layer: int, side: int, theta: float) -> Array:
+    """Return M of the objective Tr[M C] for one cell, (m, m) of trace 1.
+
+    Z holds what reads the cell's state: the rows of all its gates, and what reads the layer from
+    outside. Each block is scaled by its Frobenius norm, as in `pruning.spectral.selection_weight`.
+    """
+    cell = stack.layers[layer][side]
+    offset = sum(other.m for other in stack.layers[layer][:side])
+    blocks = [stack.readers(layer)[:, offset : offset + cell.m], cell.reads_state]
+    Z = np.vstack([block / (np.linalg.norm(block) or 1.0) for block in blocks])
+    read = Z.T @ Z
+    return theta * np.eye(cell.m) / cell.m + (1 - theta) * read / (np.trace(read) or 1.0)
+
+
+def _matrix(S: Array, nodes: Nodes, tau: float | None, reconstruct: bool) -> Array:
+    if reconstruct:
+        return reconstruction_matrix(S, nodes, tau)
+    return np.eye(len(S))[:, nodes]
+
+
+def _restricted(
+    cell: Any,
+    nodes: Nodes,
+    A: Array,
+    w_input: Array | None,
+    reset: Array | None,
+    tau: float | None,
+    reconstruct: bool,
+) -> Any:
+    if isinstance(cell, GRU) and reset is not None:
+        return cell.restricted(nodes, A, w_input, _matrix(reset, nodes, tau, reconstruct))
+    return cell.restricted(nodes, A, w_input)
+
+
+def _blocks(stack: Stack, S: Array, layer: int) -> list[Array]:
+    ends = np.cumsum([0, *stack.nodes[layer]])
+    return [S[a:b, a:b] for a, b in itertools.pairwise(ends)]
+
+
+def _sizes(stack: Stack, k: Any) -> Sizes:
+    layers = stack.nodes
+    if isinstance(k, int | np.integer):
+        k = [k] * len(layers)
+    values = list(k)
+    if len(values) != len(layers):
+        raise ValueError(
+            f"k must be one number or one for each of the {len(layers)} layers, got {len(values)}"
+        )
+    sizes = []
+    for number, (value, layer) in enumerate(zip(values, layers, strict=True)):
+        sides = list(value) if isinstance(value, list | tuple) else [value] * len(layer)
+        if len(sides) != len(layer):
+            raise ValueError(f"k of layer {number} must have {len(layer)} values, got {len(sides)}")
+        name = f"k of layer {number}" if len(layers) > 1 else "k"
+        sizes.append(tuple(integer(name, v, 1, m) for v, m in zip(sides, layer, strict=True)))
+    return tuple(sizes)
+
+
+def _shared(
+    stack: Stack, moments: StackMoments, weights: list[list[Array]], total: int | None
+) -> Sizes:
+    """Share `total` nodes out: every next one where the relative objective falls most."""
+    cells = [(layer, side) for layer, row in enumerate(stack.layers) for side in range(len(row))]
+    most = sum(m for row in stack.nodes for m in row)
+    total = integer("total", total, len(cells), most)
+    curves = {}
+    for layer, side in cells:
+        S, M = _blocks(stack, moments.states[layer], layer)[side], weights[layer][side]
+        order = greedy_order(S, len(S), M)
+        curves[layer, side] = _relative(S, M, order)
+    size = dict.fromkeys(cells, 1)
+    for _ in range(total - len(cells)):
+        open_cells = [cell for cell in cells if size[cell] < len(curves[cell]) - 1]
+        gains = [curves[cell][size[cell]] - curves[cell][size[cell] + 1] for cell in open_cells]
+        size[open_cells[int(np.argmax(gains))]] += 1
+    return tuple(
+        tuple(size[layer, side] for side in range(len(row)))
+        for layer, row in enumerate(stack.layers)
+    )
+
+
+def _relative(S: Array, M: Array, order: Nodes) -> Array:
+    """Return Tr[M C]/Tr[M S] after 0, 1, ..., m nodes of this order."""
+    C, whole = S.copy(), float(np.vdot(M, S))
+    values = [1.0]
+    for j in order:
+        pivot = C[j, j]
+        if pivot > 1e-12 * S[j, j]:
+            C -= np.outer(C[:, j], C[j]) / pivot
+        values.append(max(0.0, float(np.vdot(M, C))) / whole if whole > 0 else 0.0)
+    return np.minimum.accumulate(values)

@@ -1,0 +1,214 @@
+"""`rnnbounds prune` as a user runs it, on state_dicts as training code leaves them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from helpers.stacks import stack_of
+from safetensors.numpy import load_file, save_file
+
+from pruning.checkpoints.torch_layout import torch_network
+from validation.commands import main
+
+
+def state_dict(kind, sizes, directions, d, q, rng, head="fc", rnn="rnn"):
+    stack = stack_of(kind, sizes, directions, d, q, rng)
+    arrays = {}
+    for number, layer in enumerate(stack.layers):
+        for side, cell in enumerate(layer):
+            tail = f"_l{number}" + ("_reverse" if side else "")
+            arrays[f"{rnn}.weight_ih{tail}"] = cell.w_input
+            arrays[f"{rnn}.weight_hh{tail}"] = cell.w_hidden
+            arrays[f"{rnn}.bias_ih{tail}"] = cell.b_input
+            arrays[f"{rnn}.bias_hh{tail}"] = cell.b_hidden
+    arrays[f"{head}.weight"], arrays[f"{head}.bias"] = stack.w_output, stack.b_output
+    return {name: np.array(value, np.float32) for name, value in arrays.items()}
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 7, 3))
+    np.savez(tmp_path / "data.npz", x=x[:40], x_test=x[40:], y_test=rng.integers(0, 4, 20))
+    return tmp_path / "data.npz"
+
+
+def run(capsys, *words):
+    try:
+        main(["prune", *map(str, words)])
+        code = 0
+    except SystemExit as stop:
+        code = stop.code or 0
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm", "plain"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_a_state_dict_goes_in_and_comes_out_under_its_own_names(
+    kind, suffix, tmp_path, data, capsys
+):
+    arrays = state_dict(kind, (6, 5), 2, 3, 4, np.random.default_rng(1))
+    prefixed = {f"module._orig_mod.{name}": value for name, value in arrays.items()}
+    save_file(prefixed, tmp_path / "net.safetensors")
+    out = tmp_path / f"small{suffix}"
+    words = (tmp_path / "net.safetensors", "--data", data, "-k", "4,3", "-o", out)
+    code, text, _ = run(capsys, *words, "--json", tmp_path / "facts.json")
+    assert code == 0
+    assert "2-layer bidirectional" in text
+    assert "accuracy" in text
+    found = load_file(out) if suffix == ".safetensors" else dict(np.load(out))
+    assert set(found) == set(prefixed)
+    assert {value.dtype for value in found.values()} == {np.dtype("float32")}
+    small = torch_network(found).stack
+    assert small.nodes == ((4, 4), (3, 3))
+    # What the command printed is what the file gives.
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    held = np.load(data)
+    right = small.predictions(held["x_test"])[:, -1].argmax(axis=1) == held["y_test"]
+    assert facts["accuracy_after"] == pytest.approx(right.mean())
+
+
+def test_masks_and_parametrisations_are_folded_in(tmp_path, data, capsys):
+    rng = np.random.default_rng(2)
+    arrays = state_dict("gru", (6,), 1, 3, 4, rng)
+    mask = (rng.random(arrays["rnn.weight_hh_l0"].shape) < 0.5).astype(np.float32)
+    pruned = dict(arrays, **{"rnn.weight_hh_l0": arrays["rnn.weight_hh_l0"] * mask})
+    left = dict(arrays)
+    left["rnn.weight_hh_l0_orig"] = left.pop("rnn.weight_hh_l0")
+    left["rnn.weight_hh_l0_mask"] = mask
+    left["parametrizations.x"] = left["rnn.weight_ih_l0"]
+    left["rnn.parametrizations.weight_ih_l0.original"] = left.pop("rnn.weight_ih_l0")
+    del left["parametrizations.x"]
+    a, b = torch_network(pruned), torch_network(left)
+    x = np.load(data)["x"]
+    np.testing.assert_array_equal(a.stack.predictions(x), b.stack.predictions(x))
+    assert set(b.tensors.folded) == {"rnn.weight_hh_l0", "rnn.weight_ih_l0"}
+    save_file(left, tmp_path / "net.safetensors")
+    out = tmp_path / "small.safetensors"
+    code, _, _ = run(capsys, tmp_path / "net.safetensors", "--data", data, "-k", 3, "-o", out)
+    assert code == 0
+    assert set(load_file(out)) == set(arrays)
+
+
+def test_bfloat16_is_read_exactly(tmp_path):
+    rng = np.random.default_rng(3)
+    value = rng.normal(size=(4, 3)).astype(np.float32)
+    bits = value.view(np.uint32) >> 16
+    # The file by hand, since NumPy has no bfloat16: header length, header, little-endian data.
+    payload = bits.astype("<u2").tobytes()
+    header = json.dumps(
+        {"w": {"dtype": "BF16", "shape": [4, 3], "data_offsets": [0, len(payload)]}}
+    ).encode()
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + payload)
+    from pruning.checkpoints.files import read_state_dict
+
+    arrays, _ = read_state_dict(path)
+    np.testing.assert_array_equal(arrays["w"], (bits << 16).astype(np.uint32).view(np.float32))
+
+
+def without_linear(arrays):
+    return {name: value for name, value in arrays.items() if not name.startswith("fc")}
+
+
+BAD = {
+    "a LayerNorm beside it": (
+        lambda a: dict(a, **{"norm.weight": np.ones(6, np.float32)}),
+        "must hold one nn.Linear that reads it, got fc, norm",
+    ),
+    "no read-out": (without_linear, "must hold one nn.Linear that reads it, got nothing"),
+    "two read-outs": (
+        lambda a: dict(a, **{"aux.weight": np.ones((2, 6), np.float32)}),
+        "got aux, fc",
+    ),
+    "two cells mixed up": (
+        lambda a: dict(a, **{"rnn.weight_hh_l0": np.ones((24, 6), np.float32)}),
+        "must have as many rows, got 18 and 24: weights of two kinds of cell?",
+    ),
+    "another number of gates": (
+        lambda a: dict(
+            a,
+            **{
+                "rnn.weight_hh_l0": np.ones((12, 6), np.float32),
+                "rnn.weight_ih_l0": np.ones((12, 3), np.float32),
+            },
+        ),
+        "must have 1, 3 or 4 times as many rows as columns",
+    ),
+    "no recurrence": (
+        lambda a: {"fc.weight": a["fc.weight"], "fc.bias": a["fc.bias"]},
+        "must hold a recurrent network",
+    ),
+    "projections": (
+        lambda a: dict(a, **{"rnn.weight_hr_l0": np.ones((2, 6), np.float32)}),
+        "an LSTM with projections is not supported",
+    ),
+    "not finite": (
+        lambda a: dict(a, **{"fc.bias": np.full(4, np.nan, np.float32)}),
+        "fc.bias must be finite",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_networks_are_one_sentence_and_nothing_is_written(name, tmp_path, data, capsys):
+    change, words = BAD[name]
+    save_file(
+        change(state_dict("gru", (6,), 1, 3, 4, np.random.default_rng(1))),
+        tmp_path / "net.safetensors",
+    )
+    out = tmp_path / "small.safetensors"
+    code, text, error = run(
+        capsys, tmp_path / "net.safetensors", "--data", data, "-k", 3, "-o", out
+    )
+    assert code == 2
+    assert words in error
+    assert error.count("\n") == 1
+    assert not text
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-k", "9"), "k must be an integer from 1 to 6, got 9"),
+        (("-k", "many"), "-k must be a number, or one a layer such as 24,16, got 'many'"),
+        ((), "either k or total must be given"),
+        (("-k", "3", "-o", "small.onnx"), "the output file must end in"),
+        (("-k", "3", "-o", "nowhere/small.npz"), "there is no folder"),
+    ],
+)
+def test_bad_settings_are_one_sentence(words, message, tmp_path, data, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_file(state_dict("gru", (6,), 1, 3, 4, np.random.default_rng(1)), "net.safetensors")
+    out = () if "-o" in words else ("-o", "small.npz")
+    code, _, error = run(capsys, "net.safetensors", "--data", data, *words, *out)
+    assert code == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_data_of_another_width_names_both(tmp_path, capsys):
+    save_file(
+        state_dict("gru", (6,), 1, 3, 4, np.random.default_rng(1)), tmp_path / "n.safetensors"
+    )
+    np.savez(tmp_path / "data.npz", x=np.zeros((5, 4, 2)))
+    words = (tmp_path / "n.safetensors", "--data", tmp_path / "data.npz", "-k", 2)
+    code, _, error = run(capsys, *words, "-o", tmp_path / "o.npz")
+    assert code == 2
+    assert "x has 2 numbers a step, but the network reads 3" in error
+
+
+def test_an_array_on_disk_is_mapped_and_labels_are_not_needed(tmp_path, capsys):
+    save_file(
+        state_dict("lstm", (6,), 1, 3, 4, np.random.default_rng(1)), tmp_path / "n.safetensors"
+    )
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(30, 5, 3)))
+    words = (tmp_path / "n.safetensors", "--data", tmp_path / "x.npy", "-k", 4)
+    code, text, _ = run(capsys, *words, "-o", tmp_path / "o.npz")
+    assert code == 0
+    assert "agreement" in text
+    assert "accuracy" not in text

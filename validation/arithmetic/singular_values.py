@@ -1,0 +1,126 @@
+"""Certified singular values, ranks and pseudo-inverses of matrices of balls.
+
+The singular values are the largest eigenvalues of the symmetric matrix [[0, A], [A^T, 0]], so that
+those near 0 are as accurate as the others (the Gram matrix would lose half of their bits). A
+matrix without radii has an exact rank, and the singular values beyond it are exactly 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz
+
+from .ball import square, square_root
+from .eigenvalues import eigenvalues
+from .errors import Undecided
+from .rational import pseudo_inverse as exact_pseudo_inverse
+
+# Exact ranks are computed with integers of so many bits at most.
+EXACT_BITS = 1 << 14
+
+
+def singular_values(matrix: Any) -> list[Any]:
+    """Return balls that contain the singular values, in descending order.
+
+    Parameters
+    ----------
+    matrix : arb_mat
+        Of any shape.
+    """
+    rows, columns = matrix.nrows(), matrix.ncols()
+    count = min(rows, columns)
+    if count == 0:
+        return []
+    if count == 1:
+        return [square_root(sum((square(x) for x in matrix.entries()), arb(0)))]
+    exact = as_rationals(matrix)
+    known = count if exact is None else exact.rank()
+    if known == 0:
+        return [arb(0)] * count
+    values = eigenvalues(_both_ways(matrix))[-known:]
+    return [x.nonnegative_part() for x in reversed(values)] + [arb(0)] * (count - known)
+
+
+def _both_ways(matrix: Any) -> Any:
+    """Return [[0, A], [A^T, 0]]."""
+    rows, columns = matrix.nrows(), matrix.ncols()
+    n = rows + columns
+    whole = arb_mat(n, n)
+    for i in range(rows):
+        for j in range(columns):
+            whole[i, rows + j] = whole[rows + j, i] = matrix[i, j]
+    return whole
+
+
+def rank(matrix: Any) -> int:
+    """Return the rank, if it is certain: of a matrix of full rank, or of one without radii.
+
+    Raises
+    ------
+    Undecided
+        Otherwise: every ball around a matrix of deficient rank contains one of full rank.
+    """
+    if _has_full_rank(matrix):
+        return min(matrix.nrows(), matrix.ncols())
+    exact = as_rationals(matrix)
+    if exact is None:
+        raise Undecided("matrix_rank: the matrix is not exact and not certainly of full rank")
+    return int(exact.rank())
+
+
+def pseudo_inverse(matrix: Any) -> Any:
+    """Return the Moore-Penrose inverse, if the rank is certain (see `rank`)."""
+    rows, columns = matrix.nrows(), matrix.ncols()
+    transpose = matrix.transpose()
+    if min(rows, columns) == 0:
+        return transpose
+    with contextlib.suppress(ZeroDivisionError):  # raised where it is not certainly nonsingular
+        if rows == columns:
+            return matrix.inv()
+        if rows > columns:
+            return (transpose * matrix).solve(transpose)
+        return (matrix * transpose).solve(matrix).transpose()
+    exact = as_rationals(matrix)
+    if exact is None:
+        raise Undecided("pinv: the matrix is not exact and not certainly of full rank")
+    inverse = exact_pseudo_inverse(exact)
+    return arb_mat(columns, rows, [arb(x) for x in inverse.entries()])
+
+
+def _has_full_rank(matrix: Any) -> bool:
+    rows, columns = matrix.nrows(), matrix.ncols()
+    if min(rows, columns) == 0:
+        return True
+    transpose = matrix.transpose()
+    square_matrix = matrix
+    if rows != columns:
+        square_matrix = transpose * matrix if rows > columns else matrix * transpose
+    try:
+        square_matrix.solve(arb_mat(square_matrix.nrows(), 1))
+    except ZeroDivisionError:
+        return False
+    return True
+
+
+def as_rationals(matrix: Any) -> Any:
+    """Return the matrix of rationals with these entries, or None where one has a radius."""
+    numbers = []
+    bits = 0
+    for x in matrix.entries():
+        if not (x.is_exact() and x.is_finite()):
+            return None
+        mantissa, power = (int(v) for v in x.man_exp())
+        numbers.append((mantissa, power))
+        bits = max(bits, abs(power) + mantissa.bit_length())
+    if bits > EXACT_BITS:
+        return None
+    entries = [_dyadic(mantissa, power) for mantissa, power in numbers]
+    return fmpq_mat(matrix.nrows(), matrix.ncols(), entries)
+
+
+def _dyadic(mantissa: int, power: int) -> Any:
+    if power >= 0:
+        return fmpq(fmpz(mantissa) << power)
+    return fmpq(mantissa, 1 << -power)

@@ -1,0 +1,84 @@
+"""`rnnbounds prune`: a network that people have in, pruned, and out again in the same form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def prune(
+    model: Annotated[
+        Path,
+        typer.Argument(help="safetensors, npz or torch's pt: ours, or a state_dict of torch."),
+    ],
+    data: Annotated[
+        Path, typer.Option(help="npz with x, perhaps y, x_test, y_test, lengths; or npy with x.")
+    ],
+    k: Annotated[
+        str, typer.Option("-k", help="Nodes to keep in each cell; or one number a layer: 24,16.")
+    ] = "",
+    total: Annotated[
+        int | None, typer.Option(help="Instead of -k: nodes in all, shared out over the layers.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The pruned network.")] = None,
+    theta: Annotated[float, typer.Option(help="Weight of all nodes against what is read.")] = 0.5,
+    method: Annotated[
+        str, typer.Option(help="greedy, random, determinantal or volume.")
+    ] = "greedy",
+    reconstruct: Annotated[bool, typer.Option(help="Rebuild dropped nodes from kept ones.")] = True,
+    activation: Annotated[
+        str | None, typer.Option(help="Of a plain RNN whose file does not say it; tanh else.")
+    ] = None,
+    time_major: Annotated[
+        bool, typer.Option("--time-major", help="Sequences are (T, n, ...), not (n, T, ...).")
+    ] = False,
+    every_step: Annotated[
+        bool, typer.Option("--every-step", help="Compare outputs at every step, not the last.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="For methods that draw.")] = 0,
+    json: Annotated[Path | None, typer.Option("--json", help="File for what happened.")] = None,
+) -> None:
+    """Prune the recurrent layers of a network, and say what it costs and what it brings.
+
+    Labels are not needed: without them the outputs of both networks are compared.
+    """
+    from validation.porting.job import prune_file, records, to_json
+
+    if out is None:
+        raise ValueError("-o must name the file for the pruned network, got none")
+    if json is not None and not json.resolve().parent.is_dir():
+        raise ValueError(f"{json} cannot be written: there is no such folder")
+    done = prune_file(
+        model,
+        data,
+        _sizes(k),
+        out,
+        total=total,
+        theta=theta,
+        method=method,
+        reconstruct=reconstruct,
+        activation=activation,
+        time_major=time_major,
+        every_step=every_step,
+        seed=seed,
+    )
+    for name, value in records(done):
+        typer.echo(f"{name:12} {value}")
+    if json is not None:
+        from validation.output.writing import write_atomically
+
+        write_atomically(json, to_json(done).encode())
+
+
+def _sizes(text: str) -> Any:
+    if not text:
+        return None
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(
+            f"-k must be a number, or one a layer such as 24,16, got {text!r}"
+        ) from None
+    return values[0] if len(values) == 1 else values

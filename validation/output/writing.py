@@ -1,0 +1,105 @@
+"""Write a file or a folder completely or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Put `data` at `path`: whoever reads it finds the old file or the new one, never a part.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be written, on a full disk for instance. What stood at `path` is still there.
+    """
+    path = Path(path)
+    name = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException as error:
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+        if isinstance(error, OSError):
+            raise ValueError(f"{path} cannot be written: {error.strerror}") from None
+        raise
+
+
+@contextmanager
+def replaced_folder(out: str | Path, names: Collection[str]) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `out` when the block ends without an error.
+
+    Parameters
+    ----------
+    out : path
+        A folder that does not exist yet, is empty, or holds an older copy.
+    names : collection of str
+        What a copy may hold. A folder with anything else in it is somebody's, and is refused.
+
+    Raises
+    ------
+    ValueError
+        If `out` cannot be written or must not be replaced. This is found before the block runs,
+        and whatever stood at `out` is left as it was.
+
+    Notes
+    -----
+    The folder is filled beside `out` and renamed, so that a reader of `out` finds the old copy or
+    the new one and never a mixture; only between the two renames is there none.
+    """
+    target = Path(out).resolve()
+    _check_replaceable(target, names)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise ValueError(f"{out} cannot be written: {error.strerror}") from None
+    try:
+        fresh.chmod(0o755)
+        yield fresh
+        _exchange(fresh, target, names)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _check_replaceable(target: Path, names: Collection[str]) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise ValueError(f"{target} must be a folder, it is a file")
+    others = sorted(path.name for path in target.iterdir() if path.name not in names)
+    if others:
+        raise ValueError(
+            f"{target} must be a new folder, an empty one or an older report, "
+            f"it holds {others[0]!r}, which is no part of a report"
+        )
+
+
+def _exchange(fresh: Path, target: Path, names: Collection[str]) -> None:
+    _check_replaceable(target, names)  # once more: the block may have taken minutes
+    if not target.exists():
+        fresh.rename(target)
+        return
+    older = Path(tempfile.mkdtemp(prefix=f".{target.name}-older-", dir=target.parent))
+    target.rename(older / target.name)
+    try:
+        fresh.rename(target)
+    except OSError:
+        (older / target.name).rename(target)
+        raise
+    finally:
+        shutil.rmtree(older, ignore_errors=True)
