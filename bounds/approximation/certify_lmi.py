@@ -1,9 +1,10 @@
-r"""Matrix inequalities proved in float64: C^T A^{-1} C rounded up in the order of symmetric matrices.
+r"""Matrix inequalities proved in float64: C^T A^{-1} C, rounded up as a symmetric matrix.
 
 A linear matrix inequality [[A, C], [C^T, Q]] >= 0 with A > 0 says Q >= C^T A^{-1} C. Given A and C,
 `quotient` returns such a Q, or None. With V the inverse of a Cholesky factor of A as computed,
 
-    ||V A V^T - I|| <= delta < 1  gives  A > 0 and A^{-1} = V^T (V A V^T)^{-1} V <= V^T V/(1 - delta),
+    ||V A V^T - I|| <= delta < 1  gives  A > 0,
+    A^{-1} = V^T (V A V^T)^{-1} V <= V^T V/(1 - delta),
 
 whatever rounding did to V; delta is the norm of the residual as computed and of the first-order
 bound on its rounding. All other roundings are charged entry by entry, and a symmetric matrix of

@@ -1,4 +1,4 @@
-r"""`approximation.dissipation`: one matrix inequality over the horizon instead of Minkowski by lags.
+r"""`approximation.dissipation`: one matrix inequality over the horizon for Minkowski by lags.
 
 With e_t = h'_t - h_{t,J}, g_t = W_h[J,:] r_{t-1}, y_t = (W_o r_t, h_{t,J}), diagonal Lambda_t and
 N_t >= 0 (N = 0 unless |s| <= sup), storage P_t >= 0 with P_T = 0, and X_t, Z_t such that for all
@@ -59,7 +59,7 @@ LARGEST = 2_500_000  # numbers in the cones of a program that is still tried
 RAISES = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
 NEVER = -5000  # the exponent of 0
 FLOOR = 2.0**-400  # of a reach, in units: more than what may have underflowed
-CAP_REACH = 2.0**10  # beyond this many times the drive |h'| <= sup is never felt
+CAP_REACH = 12  # beyond 2 to this times the drive |h'| <= sup is hardly felt
 
 
 @dataclass(frozen=True)
@@ -145,14 +145,15 @@ def dissipation_bound(
     w = time_weights(weights, T)
     parts, S = residuals(pruned), covariance_of(pruned)
     steps = None if per_step is None else real_array("per_step", per_step, (T, len(S), len(S)))
-    moments = S[None] if steps is None else steps
+    last = int(np.flatnonzero(w)[-1]) + 1  # later steps weigh nothing
+    moments, counted = (S[None], T) if steps is None else (steps[:last], 0)
     notes: tuple[str, ...] = ()
     live = np.diagonal(moments, axis1=1, axis2=2).max(axis=0) > 0
-    if T == 1 or not (parts.hidden[:, live].any() and parts.w_output.any()):
+    if last == 1 or not (parts.hidden[:, live].any() and parts.w_output.any()):
         # e = 0 or W_o' e = 0 throughout: the error is |W_o r|.
-        log_square = _log_read_out(parts, moments, w)
+        log_square = _log_read_out(parts, moments, w[:last], counted)
     else:
-        setting = in_units(parts, moments, w, pruned.nodes, s.bound)
+        setting = in_units(parts, moments, w[:last], pruned.nodes, s.bound, counted)
         log_square, notes = searched(setting)
     formula = (
         r"\Bigl(\sum_t \operatorname{Tr}[X_t Q_t] + \operatorname{Tr}[Z_t Y_t]"
@@ -164,18 +165,16 @@ def dissipation_bound(
         Condition("s nondecreasing", True, f"{s.name} never decreases, so 0 <= Delta <= rho."),
     )
     term = Term("error", up(0.5 * log_square), formula, ID, inputs)
-    return Bound(
-        ID, rf"\|\hat f - f'\|_{{n,w}} \le {formula}", (term,), VALID, conditions, notes
-    )
+    return Bound(ID, rf"\|\hat f - f'\|_{{n,w}} \le {formula}", (term,), VALID, conditions, notes)
 
 
-def _log_read_out(parts: Residuals, moments: Array, w: Array) -> float:
+def _log_read_out(parts: Residuals, moments: Array, w: Array, times: int) -> float:
     """Log of ||W_o r||_{n,w}^2, or of T max w times that with w = 1/T; rounded up."""
     logs = np.array([2 * log_residual_norm(parts.output, S) for S in moments])
-    if len(moments) == len(w):
-        logs = logs + np.log(w, where=w > 0, out=np.full(len(w), -math.inf))
+    if times:
+        logs = logs + math.log(times * w.max())
     else:
-        logs = logs + math.log(len(w) * w.max())
+        logs = logs + np.log(w, where=w > 0, out=np.full(len(w), -math.inf))
     top = float(logs.max())
     if top == -math.inf:
         return top
@@ -183,7 +182,12 @@ def _log_read_out(parts: Residuals, moments: Array, w: Array) -> float:
 
 
 def in_units(
-    parts: Residuals, moments: Array, w: Array, nodes: NDArray[np.int64], bound: float
+    parts: Residuals,
+    moments: Array,
+    w: Array,
+    nodes: NDArray[np.int64],
+    bound: float,
+    times: int,
 ) -> Setting:
     """The instance with all scales taken out as powers of two, which are exact.
 
@@ -197,7 +201,7 @@ def in_units(
     p = exponents(sizes)
     S = np.where((sizes[:, None] * sizes) > 0, moments, 0.0)
     S = np.ldexp(S, -(p[:, None] + p))
-    before = S[:-1] if len(S) == T else S
+    before = S if times else S[:-1]
     unit = _size(parts.hidden, before, p, c)
     hidden = np.ldexp(parts.hidden, p - unit)
     out = max(int(exponents(parts.w_output).max()) + unit, _size(parts.output, S, p, c))
@@ -205,7 +209,8 @@ def in_units(
     output = np.ldexp(parts.output, p - out)
     if not np.array_equal(np.ldexp(w_output, out - unit), parts.w_output):
         raise FloatingPointError("the read-out weights differ in size by more than floats reach")
-    cap = math.ldexp(bound, -unit) if bound < math.inf else math.inf
+    cap_unit = int(exponents(bound)) if bound < math.inf else 0
+    with_caps = bound < math.inf and cap_unit - unit < CAP_REACH
     half = round(math.log2(T) / 2)
     w = np.ldexp(w, 2 * half)
 
@@ -217,14 +222,13 @@ def in_units(
         # Only W_o'^T W_o r meets e; |W_o r|^2 is charged as it is.
         plain = [_moments(output, reach, S_t, c) for S_t in S]
         traces = [M.trace(np.eye(q)) for M in plain]
-        apart = float(w @ traces) if len(S) == T else T * float(w.max()) * traces[0]
+        apart = times * float(w.max()) * traces[0] if times else float(w @ traces)
         apart *= 1 + (T + 8) * EPS
         own, read, reach = 0.0, np.eye(k), np.abs(w_output).T @ reach
         output = w_output.T @ output
-    with_caps = cap < CAP_REACH
     if with_caps:
         kept = np.zeros((k, m))
-        kept[np.arange(k), nodes] = np.exp2(p[nodes].astype(np.float64) - unit)
+        kept[np.arange(k), nodes] = np.exp2(p[nodes].astype(np.float64) - cap_unit)
         output, reach = np.vstack([output, kept]), np.vstack([reach, kept])
     drives = [_moments(hidden, np.abs(hidden), S_t, c) for S_t in before]
     states = [_moments(output, reach, S_t, c) for S_t in S]
@@ -234,10 +238,12 @@ def in_units(
         (gram + gram.T) / 2,
         own,
         parts.rho,
-        cap if with_caps else None,
+        math.ldexp(bound, -cap_unit) if with_caps else None,
+        math.ldexp(1.0, cap_unit - unit) if with_caps else 1.0,
         w,
         np.array([M.matrix for M in drives]),
         np.array([M.matrix for M in states]),
+        times,
     )
     absolute = (q + 8) * EPS * (np.abs(w_output).T @ np.abs(w_output))
     return Setting(problem, absolute, drives, states, apart, 2 * (out - half))
@@ -276,7 +282,7 @@ def certified(setting: Setting, found: Multipliers) -> tuple[float, float]:
     """
     best, by = math.inf, math.nan
     for amount in RAISES:
-        raised = _raised(setting.problem, found, amount)
+        raised = _raised(setting, found, amount)
         if best < math.inf and amount > 1e-3:
             break
         value = _value(setting, raised)
@@ -294,7 +300,7 @@ def proved(setting: Setting, found: Multipliers) -> bool:
     if min(found.lam.min(initial=0.0), found.caps.min(initial=0.0)) < 0:
         return False
     with_caps = problem.cap is not None
-    if not with_caps and found.caps.any():
+    if (not with_caps and found.caps.any()) or (not problem.first_capped and found.caps[0].any()):
         return False
     P = np.zeros((k, k))
     for t in range(T, 0, -1):
@@ -313,11 +319,11 @@ def proved(setting: Setting, found: Multipliers) -> bool:
         E = quotient(found.X[min(t - 1, len(found.X)) - 1], np.diag(lam))
         B = w * problem.read.T
         if with_caps:
-            B = np.vstack([B, np.diag(caps)])
+            B = np.vstack([B, np.diag(caps / problem.lift)])
         D = quotient(Z, B, slip)
         if E is None or D is None:
             return False
-        kept = np.diag(2 * lam / problem.rho + caps)
+        kept = np.diag(2 * lam / problem.rho + caps / problem.lift**2)
         F = kept - w * problem.gram - P - E - D
         size = kept + w * np.abs(problem.gram) + np.abs(P) + np.abs(E) + np.abs(D)
         slip = (w * setting.absolute + 8 * EPS * size).sum(axis=1) + TINY
@@ -331,7 +337,7 @@ def proved(setting: Setting, found: Multipliers) -> bool:
 def _value(setting: Setting, found: Multipliers) -> float:
     """The bound on the square of the error, in units, rounded up."""
     problem = setting.problem
-    times = problem.T if problem.from_mean else 1
+    times = max(problem.times, 1)
     parts = [
         *(times * M.trace(X) for M, X in zip(setting.drives, found.X, strict=True)),
         *(times * M.trace(Z) for M, Z in zip(setting.states, found.Z, strict=True)),
@@ -343,17 +349,27 @@ def _value(setting: Setting, found: Multipliers) -> float:
     return max(total, TINY)
 
 
-def _raised(problem: Problem, found: Multipliers, amount: float) -> Multipliers:
-    """X and Z that leave room: the parts E and D of F fall by the factor 1 + amount at least."""
-    Z = found.Z * (1 + amount)
+def _raised(setting: Setting, found: Multipliers, amount: float) -> Multipliers:
+    """X and Z that leave room: the parts E and D of F fall by the factor 1 + amount at least.
+
+    A floor keeps both clear of singular; it costs about a thousandth of `amount` of the bound.
+    """
+    problem, value = setting.problem, _value(setting, found)
+    floor = value * (1e-10 + 1e-3 * amount) / max(problem.times, 1)
+    X, Z = found.X * (1 + amount), found.Z * (1 + amount)
     if problem.cap is not None:
         # (1 + a)(Z + N) is at most (1 + a) Z + a max N + N.
-        d = Z.shape[1]
         most = found.caps.max(axis=0) if problem.from_mean else found.caps
-        more = np.zeros((len(Z), d))
-        more[:, d - problem.k :] = amount * most
-        Z = Z + np.einsum("ti,ij->tij", more, np.eye(d))
-    return Multipliers(found.lam, found.caps, found.X * (1 + amount), Z)
+        Z[:, -problem.k :, -problem.k :] += (
+            amount * most.reshape(-1, 1, problem.k) * np.eye(problem.k)
+        )
+    X = X + floor / _mean_trace(setting.drives) * np.eye(problem.k)
+    Z = Z + floor / _mean_trace(setting.states) * np.eye(Z.shape[1])
+    return Multipliers(found.lam, found.caps, X, Z)
+
+
+def _mean_trace(moments: list[Moments]) -> float:
+    return max(math.fsum(M.trace(np.eye(len(M.matrix))) for M in moments), TINY)
 
 
 def exponents(values: ArrayLike) -> NDArray[np.int32]:

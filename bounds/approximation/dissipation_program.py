@@ -23,7 +23,7 @@ import scipy.sparse as sp
 
 from pruning.checks import Array
 
-Block = tuple[Array, Array, Array, Array]  # rows, columns, variables and coefficients of a matrix
+Block = tuple[Any, Any, Any, Any]  # rows, columns, variables and coefficients of a matrix
 
 MARGIN = 1e-6  # of F_t, relative to W_o'^T W_o': room for what the solver leaves unsatisfied
 EVEN = 1e-7  # of the second moments, evenly: keeps X and Z from running away where nothing is
@@ -47,13 +47,17 @@ class Problem:
     rho : float
         Lipschitz constant.
     cap : float or None
-        sup |s|; None where N = 0.
+        sup |s|, in units of its own; None where N = 0.
+    lift : float
+        That unit in the one of e, a power of two; the last k entries of y are h_J in it.
     w : (T,) array
         Time weights, times a constant.
     drives : (T - 1, k, k) or (1, k, k) array
         Second moments of g_t, t = 2..T, or of all of them.
     states : (T, d, d) or (1, d, d) array
         Second moments of y_t, t = 1..T, or their mean; d = p, or p + k with N.
+    times : int
+        Number of steps that a mean is over, at least T; 0 where there is none.
     """
 
     w_hidden: Array
@@ -62,9 +66,11 @@ class Problem:
     own: float
     rho: float
     cap: float | None
+    lift: float
     w: Array
     drives: Array
     states: Array
+    times: int
 
     @property
     def k(self) -> int:
@@ -79,7 +85,15 @@ class Problem:
     @property
     def from_mean(self) -> bool:
         """Whether X and Z are those of every step."""
-        return len(self.states) == 1 < self.T
+        return self.times > 0
+
+    @property
+    def first_capped(self) -> bool:
+        """Whether N_1 may be used.
+
+        Not where a mean is over more steps than the sum: then Z must be positive semidefinite.
+        """
+        return self.cap is not None and self.times <= self.T
 
 
 @dataclass(frozen=True)
@@ -91,7 +105,7 @@ class Multipliers:
     lam : (T - 1, k) array
         The diagonals of rho Lambda_t, t = 2..T, at least 0.
     caps : (T, k) array
-        The diagonals of N_t, at least 0.
+        The diagonals of lift^2 N_t, at least 0.
     X : (T - 1, k, k) or (1, k, k) array
     Z : (T, d, d) or (1, d, d) array
     """
@@ -153,8 +167,8 @@ class _Program:
     variables: int = 0
     rows: int = 0
     cones: list[tuple[bool, int]] = field(default_factory=list)
-    _costs: list[tuple[Array, Array]] = field(default_factory=list)
-    _entries: list[tuple[Array, Array, Array]] = field(default_factory=list)
+    _costs: list[tuple[Any, Any]] = field(default_factory=list)
+    _entries: list[tuple[Any, Any, Any]] = field(default_factory=list)
     _constants: list[Array] = field(default_factory=list)
 
     def vector(self, size: int) -> Any:
@@ -232,7 +246,7 @@ def _lay_out(program: _Program, problem: Problem) -> dict[str, list[Any]]:
     room = MARGIN * problem.w.max() * np.trace(problem.gram) / k
     names: dict[str, list[Any]] = {"lam": [], "caps": [], "X": [], "Z": []}
     storage = [program.symmetric(k) for _ in range(2, T)]  # P_t, t = 2..T-1
-    times = T if problem.from_mean else 1
+    times = max(problem.times, 1)
     for t in range(1, T + 1):
         w = problem.w[t - 1]
         if t == 1 or not problem.from_mean:
@@ -243,7 +257,7 @@ def _lay_out(program: _Program, problem: Problem) -> dict[str, list[Any]]:
                 program.charge(names["X"][-1], times * drives[max(t - 2, 0)])
         Z = names["Z"][-1]
         paid: list[Block] = []
-        if with_caps:
+        if with_caps and (t > 1 or problem.first_capped):
             caps = program.vector(k)
             names["caps"].append(caps)
             program.nonnegative(caps)
@@ -262,7 +276,7 @@ def _lay_out(program: _Program, problem: Problem) -> dict[str, list[Any]]:
         constant[:k, :k] = -w * problem.gram - room * np.eye(k)
         blocks = [_diagonal(0, lam, 2 / problem.rho), _full(0, E, -1.0), _full(0, D, -1.0)]
         if with_caps:
-            blocks.append(_diagonal(0, caps))
+            blocks.append(_diagonal(0, caps, problem.lift**-2))
         if t < T:
             blocks.append(_full(0, storage[t - 2], -1.0))
         if t > 2:
@@ -276,7 +290,7 @@ def _lay_out(program: _Program, problem: Problem) -> dict[str, list[Any]]:
         constant[:d, :d] = own
         constant[:p, d:] = w * problem.read.T
         if with_caps:
-            paid.append(_diagonal(p, caps, column=d))
+            paid.append(_diagonal(p, caps, 1 / problem.lift, column=d))
         program.semidefinite(constant, _full(0, Z), _full(d, D), *paid)
     return names
 
@@ -294,5 +308,6 @@ def _read(names: dict[str, list[Any]], x: Array, problem: Problem) -> Multiplier
     lam = np.maximum(lam, 1e-9 * lam.max(initial=0.0))
     caps = np.zeros((problem.T, problem.k))
     if problem.cap is not None:
-        caps = np.maximum(found["caps"], 0)
+        # The last ones, if N_1 is not used.
+        caps[problem.T - len(found["caps"]) :] = np.maximum(found["caps"], 0)
     return Multipliers(lam, caps, found["X"], found["Z"])
