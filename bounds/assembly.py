@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bounds.covering import ClassCover, class_cover
-from bounds.lipschitz import Radii, outputs, parameter_lipschitz, time_weights
+from bounds.lipschitz import Radii, outputs, parameter_lipschitz
 from bounds.loss_constants import LossConstants, loss_constants
-from bounds.terms import Bound, Condition, Term, exp_or_none
+from bounds.rounding import Upward, add_up, exp_up, log_sum_up, log_up
+from bounds.terms import Bound, Condition, Term
 from bounds.uniform import METHODS, Deviation, deviation
-from bounds.upward import Upward, add_up, log_sum_up, log_up
 from pruning.activations import Activation
-from pruning.checks import Array, choice, integer, nonnegative, probability
+from pruning.checks import Array, choice, integer, nonnegative, probability, time_weights
 
 EMPIRICAL, APPROXIMATION = "empirical loss", "approximation"
 COMPLEXITY, CONFIDENCE = "complexity", "confidence"
@@ -170,8 +170,8 @@ def assemble(
         {"n": setting.n, "loss": setting.loss},
     )
     second = approximation_term(members.loss, approximation)
-    shifted = exp_or_none(log_sum_up([first.log_value, second.log_value]))
-    gap = class_deviation(setting, members, math.inf if shifted is None else shifted)
+    shifted = exp_up(log_sum_up([first.log_value, second.log_value]))
+    gap = class_deviation(setting, members, shifted)
     inputs = {
         "k": members.k,
         "n": setting.n,

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from bounds.relative_entropy import inverse_kl
-from bounds.upward import EPS
+from bounds.rounding import EPS
 from pruning.checks import integer, nonnegative, probability
 
 # Beyond this many errors the tail is not summed: the Chernoff form is used, which is no smaller.

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bounds.covering import LogCovering
-from bounds.upward import EPS, add_up
+from bounds.rounding import EPS, add_up
 from pruning.checks import Array, integer, real
 
 # u = exp(-h i): steps h of 1/250 down to e^-8, of 1/25 down to e^-48. The left sums exceed the

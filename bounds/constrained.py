@@ -37,8 +37,8 @@ from bounds.assembly import LossClass, Setting, assemble, common_conditions, los
 from bounds.enlarged import EnlargedCover, enlarged
 from bounds.lipschitz import Radii
 from bounds.relative_entropy import inverse_kl
-from bounds.terms import VALID, Bound, Condition, Term, safe_log, violated
-from bounds.upward import EPS, log_up
+from bounds.rounding import EPS, log_up
+from bounds.terms import VALID, Bound, Condition, Term, violated
 from pruning.activations import activation
 from pruning.checks import choice, fraction, integer, nonnegative, positive, probability
 from pruning.rnn import RNN
@@ -289,8 +289,8 @@ def margin_bound(rnn: RNN, members: ConstrainedClass, share: float, n: int) -> B
     terms = (
         Term("empirical loss", log_up(share), r"q = P_n(\mu \le \gamma)", source, {"n": n}),
         Term("approximation", -math.inf, "0", "the margins are those of f' itself"),
-        Term("complexity", safe_log(bare), formula % "" + " - q", source, inputs),
-        Term("confidence", safe_log(rest), formula % r" + \log(1/\delta)" + r" - \ldots", source),
+        Term("complexity", log_up(bare), formula % "" + " - q", source, inputs),
+        Term("confidence", log_up(rest), formula % r" + \log(1/\delta)" + r" - \ldots", source),
     )
     statement = r"\mathrm{err}(f') \le " + formula % r" + \log(1/\delta)"
     return Bound("uniform.net_margin", statement, terms, label, tuple(conditions), notes)

@@ -30,7 +30,7 @@ from bounds.lipschitz import (
     block_sizes,
     parameter_lipschitz,
 )
-from bounds.upward import EPS, Upward
+from bounds.rounding import EPS, Upward
 from pruning.activations import Activation
 from pruning.checks import Array, Nodes, choice, integer, nonnegative, positive, real_array
 

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike
 
 from bounds.covering import ClassCover, log1p_exp_up
 from bounds.lipschitz import BLOCKS, Radii
-from bounds.upward import EPS
+from bounds.rounding import EPS
 from pruning.checks import Array
 
 MARGIN = 2.0**-10

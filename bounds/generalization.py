@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
-from bounds.lipschitz import Radii, time_weights
+from bounds.lipschitz import Radii
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
-from pruning.checks import choice, positive
+from pruning.checks import choice, positive, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN

@@ -2,7 +2,7 @@ r"""Boundedness and Lipschitz constants of a class of RNNs (theory, section 4).
 
 The class :math:`F(k; R)` holds the networks with k nodes whose weights lie in balls of the given
 radii. Everything is computed by Horner sums, which have no singularity at ratio 1, in numbers that
-are rounded up at every step (`bounds.upward`): a value returned is never below the exact one.
+are rounded up at every step (`bounds.rounding`): a value returned is never below the exact one.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.radii import BLOCKS, Radii, matrix_norm
-from bounds.upward import EPS, Upward
+from bounds.rounding import Upward
 from pruning.activations import Activation, activation
-from pruning.checks import Array, choice, integer, real_array
+from pruning.checks import Array, integer, time_weights
 
 
 @dataclass(frozen=True)
@@ -159,25 +159,6 @@ def block_sizes(k: int, d_x: int, d_y: int) -> dict[str, int]:
     }
 
 
-def time_weights(weights: ArrayLike | str, T: int) -> Array:
-    """Return time weights (T,): the array given, ``mean`` for 1/T, ``last`` for e_T.
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative, or they do not sum to 1 (within T rounding errors).
-    """
-    if isinstance(weights, str):
-        choice("weights", weights, ("mean", "last"))
-        return np.full(T, 1.0 / T) if weights == "mean" else np.eye(T)[T - 1]
-    w = real_array("weights", weights, (T,))
-    if w.min() < 0:
-        raise ValueError(f"weights must be at least 0, got {w.min():g}")
-    if abs(math.fsum(w) - 1) > 4 * T * EPS:
-        raise ValueError(f"weights must sum to 1, got {math.fsum(w):.17g}")
-    return w
-
-
 def _dot(weights: Array, values: Sequence[Upward]) -> Upward:
     total = Upward(0)
     for weight, value in zip(weights, values):
@@ -202,5 +183,4 @@ __all__ = [
     "parameter_lipschitz",
     "state_bound",
     "states",
-    "time_weights",
 ]

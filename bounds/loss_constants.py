@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bounds.upward import Upward
+from bounds.rounding import Upward
 from pruning.checks import choice, integer, nonnegative, positive
 
 LOSSES = ("margin_ramp", "cross_entropy", "squared", "absolute")

@@ -18,8 +18,8 @@ from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded
 from bounds.degrees_of_freedom import degrees_of_freedom, lam_for_degrees_of_freedom, spectrum
 from bounds.lipschitz import Radii, matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
+from bounds.rounding import EPS, add_up, log_up
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Term, violated
-from bounds.upward import EPS, add_up, log_up
 from pruning.checks import integer, positive
 from pruning.rnn import RNN
 

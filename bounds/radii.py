@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bounds.upward import EPS
+from bounds.rounding import EPS
 from pruning.checks import Array, choice, nonnegative
 from pruning.rnn import RNN
 

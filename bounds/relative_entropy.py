@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from bounds.upward import EPS
+from bounds.rounding import EPS
 from pruning.checks import fraction, nonnegative
 
 

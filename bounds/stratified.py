@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
 from bounds.lipschitz import BLOCKS, Radii
+from bounds.rounding import add_up
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition
-from bounds.upward import add_up
 from pruning.checks import integer
 
 if TYPE_CHECKING:

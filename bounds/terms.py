@@ -7,14 +7,20 @@ Values are kept as natural logarithms, so that T = 784 with ratio 3 is a number 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from bounds.rounding import add_up, exp_up, ldexp_up, log_sum_up, sum_up
 
 Label = str
 VALID: Label = "valid"
 FIXED_RADII: Label = "valid if the radii were fixed in advance"
 ORDER_ONLY: Label = "order only"
+
+
+class NotANumber(ValueError, ArithmeticError):
+    """A term came out as nan: no bound."""
 
 
 def violated(which: str) -> Label:
@@ -50,7 +56,7 @@ class Term:
     name : str
         What it is: ``approximation``, ``complexity``, ``confidence``, ``empirical loss``, ...
     log_value : float
-        Natural logarithm of the value; -inf for 0. Never nan and never +inf.
+        Natural logarithm of the value; -inf for 0, and +inf where no bound was found. Never nan.
     formula : str
         LaTeX of what was computed.
     source : str
@@ -59,6 +65,9 @@ class Term:
         The numbers that went in, by their symbols.
     parts : tuple of Term
         A finer breakdown, which adds up to this term; may be empty.
+    in_units : tuple of (float, int) or None
+        log v and e where the value was computed as v 2^e, so that the same in other units is the
+        same v; see `scaled`.
     """
 
     name: str
@@ -67,20 +76,40 @@ class Term:
     source: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[Term, ...] = ()
+    in_units: tuple[float, int] | None = None
 
     def __post_init__(self) -> None:
-        if math.isnan(self.log_value) or self.log_value == math.inf:
-            raise ValueError(f"the term {self.name!r} must be finite, got log {self.log_value}")
+        if math.isnan(self.log_value):
+            raise NotANumber(f"the term {self.name!r} must be a number, got {self.log_value}")
 
     @property
     def value(self) -> float | None:
-        """The value as a float, or None beyond the range of floats."""
-        return exp_or_none(self.log_value)
+        """The value as a float, rounded up, or None beyond the range of floats."""
+        value = self.rounded_up()
+        return value if value < math.inf else None
 
     @property
     def log10_value(self) -> float | None:
-        """Decimal logarithm of the value; None for the value 0."""
-        return None if self.log_value == -math.inf else self.log_value / math.log(10)
+        """Decimal logarithm of the value; None for the values 0 and infinity."""
+        return None if math.isinf(self.log_value) else self.log_value / math.log(10)
+
+    def rounded_up(self) -> float:
+        """The value, rounded up; infinite beyond the range of floats."""
+        log_unit, exponent = self.in_units or (self.log_value, 0)
+        return ldexp_up(exp_up(log_unit), exponent)
+
+    def scaled(self, exponent: int) -> Term:
+        """Return the term times 2^exponent; its value is scaled exactly."""
+        if exponent == 0 or math.isinf(self.log_value):
+            return self
+        log_unit, before = self.in_units or (self.log_value, 0)
+        after = before + exponent
+        return replace(
+            self,
+            log_value=add_up(log_unit, after * math.log(2)),
+            in_units=(log_unit, after),
+            parts=tuple(part.scaled(exponent) for part in self.parts),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Strictly valid JSON: no NaN, no Infinity."""
@@ -88,6 +117,7 @@ class Term:
             "name": self.name,
             "value": self.value,
             "log10_value": self.log10_value,
+            **({"infinite": True} if self.log_value == math.inf else {}),
             "formula": self.formula,
             "source": self.source,
             "inputs": {name: plain(value) for name, value in self.inputs.items()},
@@ -124,18 +154,23 @@ class Bound:
 
     @property
     def log_total(self) -> float:
-        """Natural logarithm of the sum of the terms."""
-        return log_sum(term.log_value for term in self.terms)
+        """Natural logarithm of the sum of the terms, rounded up."""
+        return log_sum_up(term.log_value for term in self.terms)
 
     @property
     def total(self) -> float | None:
-        """The sum as a float, or None beyond the range of floats."""
-        return exp_or_none(self.log_total)
+        """The sum of the terms' values as a float, rounded up; None beyond the range of floats."""
+        total = sum_up(term.rounded_up() for term in self.terms)
+        return total if total < math.inf else None
 
     @property
     def log10_total(self) -> float | None:
-        """Decimal logarithm of the sum; None for 0."""
-        return None if self.log_total == -math.inf else self.log_total / math.log(10)
+        """Decimal logarithm of the sum; None for 0 and for infinity."""
+        return None if math.isinf(self.log_total) else self.log_total / math.log(10)
+
+    def scaled(self, exponent: int) -> Bound:
+        """The same statement with both sides times 2^exponent; the total is scaled exactly."""
+        return replace(self, terms=tuple(term.scaled(exponent) for term in self.terms))
 
     def __getitem__(self, name: str) -> Term:
         for term in self.terms:
@@ -150,6 +185,7 @@ class Bound:
             "statement": self.statement,
             "total": self.total,
             "log10_total": self.log10_total,
+            **({"infinite": True} if self.log_total == math.inf else {}),
             "label": self.label,
             "terms": [term.to_json() for term in self.terms],
             "conditions": [
@@ -181,8 +217,8 @@ class Bound:
 
 def show(log_value: float, digits: int = 4) -> str:
     """Write exp(log_value) for a reader: ``0.0123``, ``1.234e+05``, ``10^373``."""
-    if log_value == -math.inf:
-        return "0"
+    if math.isinf(log_value):
+        return "0" if log_value < 0 else "infinite"
     log10 = log_value / math.log(10)
     if log10 >= 15 or log10 <= -300:
         return f"10^{log10:.0f}" if abs(log10) >= 100 else f"10^{log10:.1f}"
@@ -192,6 +228,8 @@ def show(log_value: float, digits: int = 4) -> str:
 def show_latex(log_value: float, digits: int = 4) -> str:
     r"""Write exp(log_value) as LaTeX: ``$0.0123$``, ``$1.234 \cdot 10^{5}$``, ``$10^{373}$``."""
     text = show(log_value, digits)
+    if text == "infinite":
+        return r"$\infty$"
     if text.startswith("10^"):
         return f"$10^{{{text[3:]}}}$"
     mantissa, e, exponent = text.partition("e")
@@ -213,22 +251,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def log_sum(logs: Iterable[float]) -> float:
-    """Logarithm of a sum of numbers given by their logarithms (-inf for 0)."""
-    values = [value for value in logs if value != -math.inf]
-    if not values:
-        return -math.inf
-    top = max(values)
-    return top + math.log(math.fsum(math.exp(value - top) for value in values))
-
-
-def safe_log(value: float) -> float:
-    """Logarithm of a number >= 0, with log 0 = -inf."""
-    return -math.inf if value == 0 else math.log(value)
-
-
-def exp_or_none(log_value: float) -> float | None:
-    """exp, or None where it would overflow."""
-    return None if log_value > 709.78 else math.exp(log_value)

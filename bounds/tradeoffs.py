@@ -19,7 +19,8 @@ from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
 from bounds.lipschitz import Radii
 from bounds.node_counts import node_count
 from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
-from bounds.terms import ORDER_ONLY, Bound, Label, Term, safe_log
+from bounds.rounding import log_up
+from bounds.terms import ORDER_ONLY, Bound, Label, Term
 from pruning.checks import Array, choice, integer, real_array
 from pruning.rnn import RNN
 
@@ -172,7 +173,7 @@ def tradeoff_order(
                 Term("approximation", math.log(lam) / 2, r"\sqrt{\lambda}", _SOURCE, {"lam": lam}),
                 Term(
                     "complexity",
-                    1.25 * safe_log(k) - math.log(n) / 2,
+                    1.25 * log_up(k) - math.log(n) / 2,
                     r"k^{5/4}/\sqrt{n}",
                     _SOURCE,
                     {"k": k, "n": n},

@@ -16,8 +16,7 @@ import numpy as np
 from bounds.complexity import chain, chain_grid, dudley, grid, log_radii
 from bounds.covering import LogCovering
 from bounds.relative_entropy import inverse_kl
-from bounds.terms import safe_log
-from bounds.upward import EPS, add_up, log_sum_up
+from bounds.rounding import EPS, add_up, log_sum_up, log_up
 from pruning.checks import choice, fraction, integer, positive
 
 MAX_LEVELS = 12
@@ -129,7 +128,7 @@ def net_chain(
     slack = 32 * EPS * (len(best[2]) + 1)
     return Deviation(
         add_up(log_half, math.log(best[0]), slack),
-        add_up(log_half, safe_log(best[1]), slack),
+        add_up(log_half, log_up(best[1]), slack),
         best[2],
     )
 
@@ -172,7 +171,7 @@ def net_kl(
             gap, bare, chosen = reached - empirical, without - empirical, (log_eps,)
     # The parts, each rounded up, add up to at least the gap.
     bare = min(bare, gap) + 4 * EPS
-    return Deviation(safe_log(bare), safe_log(max(gap + 8 * EPS - bare, 0.0)), chosen)
+    return Deviation(log_up(bare), log_up(max(gap + 8 * EPS - bare, 0.0)), chosen)
 
 
 def deviation(

@@ -2,6 +2,8 @@ from . import baselines as baselines
 from .activations import Activation as Activation
 from .activations import activation as activation
 from .backpropagation import gradients as gradients
+from .cells.gru import GRU as GRU
+from .cells.lstm import LSTM as LSTM
 from .covariance import StateCovariance as StateCovariance
 from .initialisation import initial_rnn as initial_rnn
 from .losses import loss_values as loss_values
@@ -22,6 +24,9 @@ from .spectral import PrunedRNN as PrunedRNN
 from .spectral import prune_to as prune_to
 from .spectral import selection_weight as selection_weight
 from .spectral import spectral_prune as spectral_prune
+from .stack import Stack as Stack
+from .stack_pruning import PrunedStack as PrunedStack
+from .stack_pruning import prune_stack as prune_stack
 from .storage import load_network as load_network
 from .storage import save_network as save_network
 from .training import DivergenceError as DivergenceError
@@ -31,12 +36,16 @@ from .training import train as train
 from .training_state import TrainingState as TrainingState
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "RNN",
     "Activation",
     "DivergenceError",
     "InterruptedTraining",
     "NodeCertificate",
     "PrunedRNN",
+    "PrunedStack",
+    "Stack",
     "StateCovariance",
     "TrainingResult",
     "TrainingState",
@@ -50,6 +59,7 @@ __all__ = [
     "load_network",
     "loss_values",
     "margins",
+    "prune_stack",
     "prune_to",
     "reconstruction_matrix",
     "residual_covariance",

@@ -5,6 +5,7 @@ Every message is one sentence that names the argument, what it should be and wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -159,6 +160,25 @@ def ridge(name: str, value: ArrayLike | None, size: int, S: Array) -> Array:
     if array.size and array.min() < 0:
         raise ValueError(f"{name} must be at least 0, got {array.min():g}")
     return array
+
+
+def time_weights(weights: ArrayLike | str | None, T: int) -> Array:
+    """Return time weights (T,) >= 0 of sum 1: the array given, ``mean`` or None for 1/T, ``last``.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or they do not sum to 1 (within T rounding errors).
+    """
+    if weights is None or isinstance(weights, str):
+        name = "mean" if weights is None else choice("weights", weights, ("mean", "last"))
+        return np.full(T, 1.0 / T) if name == "mean" else np.eye(1, T, T - 1)[0]
+    w = real_array("weights", weights, (T,))
+    if w.min() < 0:
+        raise ValueError(f"weights must be at least 0, got {w.min():g}")
+    if abs(math.fsum(w) - 1) > 4 * T * float(np.finfo(np.float64).eps):
+        raise ValueError(f"weights must sum to 1, got {math.fsum(w):.17g}")
+    return w
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

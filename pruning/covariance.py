@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from pruning.checks import Array, covariance, integer, real_array
+from pruning.checks import Array, covariance, integer, real_array, time_weights
 
 if TYPE_CHECKING:
     from pruning.rnn import RNN
@@ -23,6 +23,8 @@ class StateCovariance:
 
     Memory is O(m^2), or O(T m^2) with `per_step`, whatever the number of sequences. Sums are kept
     in float64 with a compensating term, so that the error does not grow with the number of batches.
+    States whose squares are no floats, below 1e-120 or above 1e120, say, are counted in units of a
+    power of two. A node that is not 0 at every step has a diagonal entry that is not 0.
 
     Parameters
     ----------
@@ -37,6 +39,8 @@ class StateCovariance:
     ----------
     n : int
         Sequences seen so far.
+    exponent : int
+        `scaled` is in units of 4^exponent: 0 but for extreme states.
 
     Examples
     --------
@@ -54,6 +58,9 @@ class StateCovariance:
         shape = (self.T, self.m, self.m) if per_step else (self.m, self.m)
         self._sum = np.zeros(shape)
         self._carry = np.zeros(shape)
+        # By step and node, or by node: whether a state was not 0, however small its square.
+        self._alive = np.zeros(shape[:-1], dtype=bool)
+        self.exponent = 0
 
     @classmethod
     def from_states(cls, h: ArrayLike, per_step: bool = False) -> StateCovariance:
@@ -105,7 +112,10 @@ class StateCovariance:
             )
         if other._keeps_steps != self._keeps_steps:
             raise ValueError("both covariances must keep their steps, or neither")
-        added, carried = other._sum.copy(), other._carry.copy()
+        self._widen(other.exponent, bool(other._alive.any()))
+        shift = 2 * (other.exponent - self.exponent)
+        added, carried = np.ldexp(other._sum, shift), np.ldexp(other._carry, shift)
+        self._alive |= other._alive
         self._accumulate(added)
         self._accumulate(carried)
         self.n += other.n
@@ -113,14 +123,26 @@ class StateCovariance:
 
     @property
     def matrix(self) -> Array:
-        """S, shape (m, m): symmetric, the mean over sequences and steps."""
+        """S, shape (m, m): symmetric, the mean over sequences and steps.
+
+        Raises
+        ------
+        ValueError
+            If an entry exceeds the range of floats.
+        """
+        return self._rescaled(self.scaled)
+
+    @property
+    def scaled(self) -> Array:
+        """S in units of 4^exponent, shape (m, m)."""
         total = self._total()
-        return total.mean(axis=0) if self._keeps_steps else total / self.T
+        S = total.mean(axis=0) if self._keeps_steps else total / self.T
+        return _not_dead(S, np.any(self._alive.reshape(-1, self.m), axis=0, keepdims=True)[0])
 
     @property
     def per_step(self) -> Array | None:
         """S_1..S_T, shape (T, m, m); None if they were not kept."""
-        return self._total() if self._keeps_steps else None
+        return self._rescaled(self._alive_steps()) if self._keeps_steps else None
 
     def weighted(self, weights: ArrayLike) -> Array:
         """Return S_w = sum_t w_t S_t, shape (m, m).
@@ -128,7 +150,7 @@ class StateCovariance:
         Parameters
         ----------
         weights : (T,) array
-            w_t >= 0 with sum 1, within 1e-9.
+            w_t >= 0 with sum 1, within T roundings.
 
         Raises
         ------
@@ -140,7 +162,7 @@ class StateCovariance:
             if np.all(w == w[0]):
                 return self.matrix
             raise ValueError("unequal weights need a StateCovariance made with per_step=True")
-        return np.tensordot(w, self._total(), axes=1)
+        return self._rescaled(np.tensordot(w, self._alive_steps(), axes=1))
 
     @property
     def _keeps_steps(self) -> bool:
@@ -151,19 +173,56 @@ class StateCovariance:
             raise ValueError("the covariance must have seen at least one sequence, got none")
         return (self._sum + self._carry) / self.n
 
+    def _alive_steps(self) -> Array:
+        S = self._total()
+        return np.stack([_not_dead(S_t, alive) for S_t, alive in zip(S, self._alive, strict=True)])
+
+    def _rescaled(self, S: Array) -> Array:
+        """S without its units; an entry of its diagonal that is not 0 stays so."""
+        if not self.exponent:
+            return S
+        with np.errstate(over="ignore"):
+            out = np.ldexp(S, 2 * self.exponent)
+        if not np.isfinite(out).all():
+            raise ValueError(
+                f"the states must have finite mean squares, got {S.max():.3g} times "
+                f"4^{self.exponent}; `scaled` has them in these units"
+            )
+        alive = np.diagonal(S, axis1=-2, axis2=-1) > 0
+        if out.ndim == 2:
+            return _not_dead(out, alive)
+        return np.stack([_not_dead(step, live) for step, live in zip(out, alive, strict=True)])
+
     def _add(self, h: Array) -> StateCovariance:
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self._keeps_steps:
-                by_step = np.ascontiguousarray(h.transpose(1, 0, 2))
-                gram = np.stack([step.T @ step for step in by_step])
-            else:
-                rows = h.reshape(-1, self.m)
-                gram = rows.T @ rows
-        if not np.isfinite(gram).all():
-            raise ValueError(f"h must have finite squares, got up to {np.abs(h).max():.3g}")
+        largest = float(np.abs(h).max(initial=0.0))
+        if largest > 0:
+            self._widen(_exponent(largest), True)
+        if self.exponent:
+            # Exactly, but for states that are nothing beside the largest.
+            scaled = np.ldexp(h, -self.exponent)
+        else:
+            scaled = h
+        if self._keeps_steps:
+            by_step = np.ascontiguousarray(scaled.transpose(1, 0, 2))
+            gram = np.stack([step.T @ step for step in by_step])
+            self._alive |= (h != 0).any(axis=0)
+        else:
+            rows = scaled.reshape(-1, self.m)
+            gram = rows.T @ rows
+            self._alive |= (h != 0).any(axis=(0, 1))
         self._accumulate(gram)
         self.n += len(h)
         return self
+
+    def _widen(self, exponent: int, seen: bool) -> None:
+        """Take units of 4^exponent where what was seen so far is nothing, or the smaller part."""
+        if not seen or exponent == self.exponent:
+            return
+        if self._alive.any() and exponent < self.exponent:
+            return
+        shift = 2 * (self.exponent - exponent)
+        self._sum, self._carry = np.ldexp(self._sum, shift), np.ldexp(self._carry, shift)
+        self.exponent = exponent
 
     def _accumulate(self, term: Array) -> None:
         """Add `term` by Neumaier's compensated summation; `term` is overwritten."""
@@ -176,32 +235,46 @@ class StateCovariance:
         self._sum = total
 
 
-def time_weights(weights: ArrayLike | None, T: int) -> Array:
-    """Return the time weights as a (T,) array >= 0 of sum 1; None means 1/T."""
-    if weights is None:
-        return np.full(T, 1 / T)
-    w = real_array("weights", weights, (T,))
-    if w.min() < 0 or abs(w.sum() - 1) > 1e-9:
-        raise ValueError(
-            f"weights must be nonnegative with sum 1, got minimum {w.min():g} and sum {w.sum():g}"
-        )
-    return w
-
-
-def covariance_of(rnn: RNN, covariance_or_x: Any) -> Array:
-    """Return S, shape (m, m), from a StateCovariance, a matrix, or the data themselves.
+def seen(rnn: RNN, covariance_or_x: Any) -> StateCovariance | Array:
+    """Return a StateCovariance or S as they are; of data, the covariance of their streamed states.
 
     A two-dimensional array of floats is read as S; integers (n, T) are tokens and floats
-    (n, T, d_x) are inputs, whose states are then streamed.
+    (n, T, d_x) are inputs.
     """
     if isinstance(covariance_or_x, StateCovariance):
-        S = covariance_or_x.matrix
-    else:
-        array = np.asarray(covariance_or_x)
-        if array.ndim != 2 or array.dtype.kind != "f":
-            S = StateCovariance.from_network(rnn, covariance_or_x).matrix
-        else:
-            S = covariance("S", array).copy()
+        return covariance_or_x
+    array = np.asarray(covariance_or_x)
+    if array.ndim != 2 or array.dtype.kind != "f":
+        return StateCovariance.from_network(rnn, covariance_or_x)
+    return covariance("S", array).copy()
+
+
+def covariance_of(rnn: RNN, covariance_or_x: Any) -> tuple[Array, int]:
+    """Return S, shape (m, m), and e: S is in units of 4^e, e = 0 but for extreme states.
+
+    The argument is that of `seen`.
+    """
+    found = seen(rnn, covariance_or_x)
+    S, e = (found.scaled, found.exponent) if isinstance(found, StateCovariance) else (found, 0)
     if S.shape != (rnn.m, rnn.m):
         raise ValueError(f"S must have shape ({rnn.m}, {rnn.m}), got {S.shape}")
+    return S, e
+
+
+def _exponent(largest: float) -> int:
+    """Units for states of this size: none where their squares are ordinary floats."""
+    exponent = int(np.frexp(largest)[1])
+    return exponent if abs(exponent) > 400 else 0
+
+
+def _not_dead(S: Array, alive: NDArray[np.bool_]) -> Array:
+    """S with the diagonal of live nodes rounded up to normal floats, which keeps it semidefinite.
+
+    The square of a small state may be 0; a bound that reads 0 as *dead* would be wrong then.
+    """
+    tiny = float(np.finfo(np.float64).tiny)
+    low = alive & (np.diag(S) < tiny)
+    if low.any():
+        S = S.copy()
+        S[low, low] = tiny
     return S

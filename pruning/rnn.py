@@ -83,11 +83,16 @@ class RNN:
     ) -> RNN:
         """Return the network of a one-layer torch.nn.RNN and an nn.Linear that reads it out.
 
-        See `pruning.torch_weights.from_torch`; torch is not imported.
+        Parameters
+        ----------
+        state_dict : mapping
+            See `pruning.torch_weights.weights_of`; torch is not imported.
+        activation : str
+            A state_dict does not tell it; torch's default is ``tanh``.
         """
-        from pruning.torch_weights import from_torch
+        from pruning.torch_weights import weights_of
 
-        return from_torch(state_dict, activation)
+        return cls(**weights_of(state_dict), activation=activation)  # type: ignore[arg-type]
 
     @property
     def m(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, Nodes, fraction, integer, node_set, ridge
+from pruning.checks import Array, Nodes, fraction, integer, node_set, real_array, ridge
 from pruning.covariance import covariance_of
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.rnn import RNN
@@ -46,6 +46,9 @@ class PrunedRNN:
         the A in use: ``hidden`` for Z = I, ``output`` for Z = W_o, ``recurrent`` for W_h[J,:].
         With reconstruction these are L_A(J) and L_B(J); without it they are the plain mean squared
         errors Tr[Z R Z^T] of replacing dropped nodes by 0.
+    exponent : int
+        The covariance, tau and the losses are in units of 4^exponent, which is 0 unless the states
+        are so large or so small that their squares are beyond the range of floats.
     """
 
     original: RNN
@@ -57,6 +60,7 @@ class PrunedRNN:
     theta: float | None
     method: str
     losses: Mapping[str, float]
+    exponent: int = 0
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -142,8 +146,12 @@ def spectral_prune(
     >>> pruned.pruned.m, len(pruned.nodes)
     (2, 2)
     """
-    S = covariance_of(rnn, covariance_or_x)
+    S, exponent = covariance_of(rnn, covariance_or_x)
     k = integer("k", k, low=0, high=rnn.m)
+    tau, lam = (
+        _in_units(tau, exponent),
+        None if lam is None else float(np.ldexp(lam, -2 * exponent)),
+    )
     if method == "leverage" and tau is None:
         if lam is None:
             raise ValueError("lam must be given for the method 'leverage', got None")
@@ -154,7 +162,7 @@ def spectral_prune(
         nodes = select_nodes(S, k, method, weight, all_tau, lam, rng)
         kept_tau = all_tau[nodes]
     theta = fraction("theta", theta)
-    return _assemble(rnn, S, nodes, kept_tau, reconstruct, theta, method)
+    return _assemble(rnn, S, exponent, nodes, kept_tau, reconstruct, theta, method)
 
 
 def prune_to(
@@ -178,16 +186,24 @@ def prune_to(
     method : str
         What the result says about how the nodes were chosen.
     """
-    S = covariance_of(rnn, covariance_or_x)
+    S, exponent = covariance_of(rnn, covariance_or_x)
     checked = node_set("nodes", nodes, rnn.m)
     order = np.argsort(np.asarray(nodes).reshape(-1), kind="stable")
-    kept_tau = ridge("tau", tau, len(checked), S)[order]
-    return _assemble(rnn, S, checked, kept_tau, reconstruct, None, method)
+    kept_tau = ridge("tau", _in_units(tau, exponent), len(checked), S)[order]
+    return _assemble(rnn, S, exponent, checked, kept_tau, reconstruct, None, method)
+
+
+def _in_units(tau: ArrayLike | None, exponent: int) -> ArrayLike | None:
+    """Tau in units of 4^exponent, those of the covariance."""
+    if tau is None or not exponent:
+        return tau
+    return np.asarray(np.ldexp(real_array("tau", tau), -2 * exponent))
 
 
 def _assemble(
     rnn: RNN,
     S: Array,
+    exponent: int,
     nodes: Nodes,
     tau: Array,
     reconstruct: bool,
@@ -214,4 +230,4 @@ def _assemble(
         "recurrent": float(np.vdot(rnn.w_hidden[nodes] @ loss, rnn.w_hidden[nodes])),
     }
     losses = {name: max(0.0, value) for name, value in losses.items()}
-    return PrunedRNN(rnn, pruned, nodes, tau, A, S, theta, method, losses)
+    return PrunedRNN(rnn, pruned, nodes, tau, A, S, theta, method, losses, exponent)

@@ -20,7 +20,7 @@ import numpy as np
 from pruning.activations import Activation
 from pruning.checks import choice
 from pruning.rnn import RNN
-from pruning.torch_weights import from_torch, looks_like_torch
+from pruning.torch_weights import looks_like_torch
 
 _WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 
@@ -82,7 +82,7 @@ def load_network(path: str | os.PathLike[str], activation: str | Activation | No
         )
     try:
         if torch:
-            return from_torch(arrays, used)
+            return RNN.from_torch(arrays, used)
         weights = [arrays[name] for name in _WEIGHTS]
         return RNN(*weights, activation=used)  # type: ignore[misc, arg-type]
     except ValueError as error:

@@ -7,23 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from pruning.activations import Activation
 from pruning.checks import Array, real_array
-from pruning.rnn import RNN
 
 _ENDS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
-def from_torch(state_dict: Mapping[str, Any], activation: str | Activation = "tanh") -> RNN:
-    """Return the network of a one-layer ``nn.RNN`` and an ``nn.Linear`` that reads it.
+def weights_of(state_dict: Mapping[str, Any]) -> dict[str, Array]:
+    """Return the weights of a one-layer ``nn.RNN`` and an ``nn.Linear``, by the names of `RNN`.
 
     Parameters
     ----------
     state_dict : mapping
         Of a module that holds the two, under whatever attribute names, or the two merged by hand.
         torch keeps two biases in ``nn.RNN``, which are added; ``bias=False`` reads as zeros.
-    activation : str
-        A state_dict does not tell it; torch's default is ``tanh``.
 
     Raises
     ------
@@ -59,14 +55,13 @@ def from_torch(state_dict: Mapping[str, Any], activation: str | Activation = "ta
             b_hidden = b_hidden + real_array(key, _array(state_dict, key), (m,))
     bias = weights[0][:-6] + "bias"
     b_output = _array(state_dict, bias) if bias in state_dict else np.zeros(len(w_output))
-    return RNN(
-        w_hidden,
-        _array(state_dict, own[0]),
-        b_hidden,
-        w_output,
-        b_output,
-        activation,  # type: ignore[arg-type]
-    )
+    return {
+        "w_hidden": w_hidden,
+        "w_input": _array(state_dict, own[0]),
+        "b_hidden": b_hidden,
+        "w_output": w_output,
+        "b_output": b_output,
+    }
 
 
 def looks_like_torch(names: Mapping[str, Any]) -> bool:

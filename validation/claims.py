@@ -4,7 +4,7 @@ How to write one
 ----------------
 ::
 
-    from validation import claim, draw
+    from rnnbounds import claim, draw
 
     @claim(
         "mine.trace",
@@ -69,12 +69,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from .arithmetic.checked import is_short, remedy
 from .instances import Product
 
-KINDS = ("inequality", "loewner", "identity", "probabilistic", "order")
+KINDS = {
+    "inequality": "left <= right, entry by entry",
+    "loewner": "left <= right as symmetric matrices",
+    "identity": "left = right, entry by entry",
+    "probabilistic": "P(left > right) <= failure; the body takes (xp, rng, ...)",
+    "order": "left = O(right) along ladder=(first, last, rungs); the body takes (xp, x, ...)",
+}
 Body = Callable[..., Any]
 
 
@@ -115,6 +121,9 @@ class Claim:
     constants: Mapping[str, Any] = field(default_factory=dict)
     where: tuple[str, int] = ("", 0)
     module: str = ""
+
+    __rnnbounds_claim__: ClassVar[bool] = True
+    """By which `rnnbounds_pytest` knows a claim without importing this module."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the body, with this claim's constants unless others are given."""

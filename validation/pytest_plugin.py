@@ -1,89 +1,14 @@
-"""Claims in a collected test file are test items: ``lemmas.py::mine.trace``.
+"""The pytest plugin under the name that it had; `rnnbounds_pytest` is it. Goes in rnnbounds 0.3."""
 
-A file's own claims are collected, not those that it imports. This module is loaded in every pytest
-run of everyone who has the package installed, so it imports nothing but pytest, and looks at an
-attribute only where `validation.claims` has been imported already.
-"""
+import importlib.util
+from pathlib import Path
 
-from __future__ import annotations
-
-import sys
-from typing import Any
-
-import pytest
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("rnnbounds")
-    group.addoption(
-        "--rnnbounds-budget",
-        type=float,
-        default=None,
-        metavar="SECONDS",
-        help="seconds of search for each claim (default 1)",
-    )
-
-
-def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> Any:
-    """Make an item of an attribute that is a claim of the module being collected."""
-    claims = sys.modules.get("validation.claims")
-    if claims is None or not isinstance(obj, claims.Claim):
-        return None
-    if obj.module != collector.module.__name__ or not isinstance(collector, pytest.Module):
-        return []
-    for other in vars(collector.module).values():
-        if isinstance(other, claims.Claim) and other.id == obj.id and other is not obj:
-            raise collector.CollectError(
-                f"two claims have the id {obj.id!r}: {obj.location} and {other.location}"
-            )
-    return ClaimItem.from_parent(collector, name=obj.id, claim=obj)
-
-
-class ClaimFailed(Exception):
-    """A claim that is violated, refuted or at fault."""
-
-
-class ClaimItem(pytest.Item):
-    """Runs one claim: Hypothesis first, with its settings, then the rungs of `verify`."""
-
-    def __init__(self, *, claim: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.claim = claim
-
-    def runtest(self) -> None:
-        from validation.checking.hypothetical import hypothetical
-        from validation.checking.runner import TimeLimit, alarm, limited
-        from validation.claims import ClaimError
-
-        budget = self.config.getoption("--rnnbounds-budget")
-        seconds = 1.0 if budget is None else budget
-        limit = 4 * seconds + 15
-        try:
-            with alarm(limit):
-                found = hypothetical(self.claim)
-        except (ClaimError, TimeLimit):
-            found = None  # what follows meets the same trouble, and reports it
-        outcome = limited(
-            self.claim,
-            quick=budget is None,
-            budget=seconds,
-            seed=0,
-            instances=() if found is None else (found,),
-            limit=limit,
-            hard=False,
-        )
-        everything = [outcome, *outcome.steps]
-        if any(o.error or o.conclusion.bad for o in everything):
-            from validation.commands.verify import details
-
-            raise ClaimFailed("\n".join(line for o in everything for line in details(o)))
-        if outcome.conclusion.value == "undecided":
-            raise ClaimFailed(f"{self.claim.id} is undecided: {outcome.verdict.message}")
-
-    def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
-        if isinstance(excinfo.value, ClaimFailed):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
-    def reportinfo(self) -> tuple[Any, int, str]:
-        return self.path, self.claim.where[1] - 1, f"claim {self.claim.id}"
+# By its place: an installation of before knows this name only.
+_SPEC = importlib.util.spec_from_file_location(
+    "rnnbounds_pytest", Path(__file__).resolve().parents[1] / "rnnbounds_pytest.py"
+)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+_PLUGIN = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_PLUGIN)
+globals().update({k: v for k, v in vars(_PLUGIN).items() if k.startswith("pytest_")})

@@ -23,6 +23,7 @@ from enum import Enum
 from typing import Any, NoReturn
 
 from .instances import Instance
+from .output.schema import SCHEMA
 
 
 class Conclusion(Enum):
@@ -189,6 +190,7 @@ class Outcome:
         """Strictly valid JSON: no NaN, no Infinity."""
         coverage = self.verdict.coverage
         return {
+            "schema": SCHEMA,
             "id": self.id,
             "kind": self.kind,
             "section": self.section,

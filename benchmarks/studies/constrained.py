@@ -21,8 +21,8 @@ from bounds.constrained import ConstrainedClass, constrained_bound, margin_bound
 from bounds.covering import class_cover
 from bounds.lipschitz import Radii
 from bounds.loss_constants import loss_constants
+from bounds.rounding import add_up
 from bounds.uniform import net_kl
-from bounds.upward import add_up
 from pruning.losses import margins
 from pruning.rnn import RNN
 from validation.data.dataset import Dataset

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bounds.approximation.global_ import json_log, product
+from bounds.approximation.closed import fails_closed
+from bounds.approximation.global_ import json_log
 from bounds.approximation.kernels import log_geometric_sum
 from bounds.approximation.residuals import (
-    EPS,
     Residuals,
     covariance_of,
     log_norm,
     log_residual_norm,
     residuals,
-    up,
 )
 from bounds.degrees_of_freedom import degrees_of_freedom
-from bounds.terms import VALID, Bound, Condition, Term, safe_log, violated
+from bounds.rounding import EPS, add_up, log_up, up
+from bounds.terms import VALID, Bound, Condition, Term, violated
 from pruning.checks import Array, Nodes, choice, integer, positive
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FORMS = ("measured", "a_priori")
 
 
+@fails_closed("approximation.a_priori")
 def a_priori_bound(pruned: PrunedRNN, T: int, lam: float, form: str = "measured") -> Bound:
     r"""||f^ - f'||_{n,T} = O(sqrt(lam)), without the measured residual.
 
@@ -73,7 +74,7 @@ def a_priori_bound(pruned: PrunedRNN, T: int, lam: float, form: str = "measured"
     tau = positive_tau(pruned.tau, S, k)
     rate = 0.5 * math.log(4 * lam)
     z_o, z_h = log_loss_factor(full.w_output, N), log_loss_factor(full.w_hidden[nodes], N)
-    limits = (product(rate, z_o), product(rate, z_h))
+    limits = (add_up(rate, z_o), add_up(rate, z_h))
     conditions = [
         event_condition(S, nodes, tau, lam),
         ridge_condition(pruned, parts, S, limits),
@@ -87,9 +88,9 @@ def a_priori_bound(pruned: PrunedRNN, T: int, lam: float, form: str = "measured"
             "residual only."
         )
     else:
-        log_A = 0.5 * safe_log(20 / 3 * m * N)
-        log_kappa = product(log_norm(full.w_hidden), log_A)
-        log_readout = product(log_norm(full.w_output), log_A)
+        log_A = 0.5 * log_up(20 / 3 * m * N)
+        log_kappa = add_up(log_norm(full.w_hidden), log_A)
+        log_readout = add_up(log_norm(full.w_output), log_A)
         gain = r"\|W_o\|_2\,\alpha\,\rho\,\Gamma_T(\rho\|W_h\|_2\,\alpha)"
         note = (
             "Fully a priori: kappa <= ||W_h||_2 alpha and ||W_o'||_2 <= ||W_o||_2 alpha, with "
@@ -115,7 +116,7 @@ def a_priori_bound(pruned: PrunedRNN, T: int, lam: float, form: str = "measured"
         Term("read-out", limits[0], read_formula, id, {"lam": lam, "N(lam)": N}),
         Term(
             "propagated",
-            product(log_readout, parts.log_rho, log_gain, limits[1]),
+            add_up(log_readout, parts.log_rho, log_gain, limits[1]),
             f"{gain}\\,{drive_formula}",
             id,
             inputs,
@@ -146,7 +147,7 @@ def log_loss_factor(Z: Array, N: float) -> float:
         return -math.inf
     frobenius = math.log(float(np.linalg.norm(Z / scale))) + math.log(scale)
     frobenius = up(frobenius + Z.size * EPS)
-    return min(frobenius, product(log_norm(Z), 0.5 * safe_log(N)))
+    return min(frobenius, add_up(log_norm(Z), 0.5 * log_up(N)))
 
 
 def positive_tau(tau: Array, S: Array, k: int) -> Array:

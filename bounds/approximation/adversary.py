@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.approximation.measured import paired_runs
-from bounds.approximation.residuals import Residuals, residuals, time_weights
+from bounds.approximation.residuals import Residuals, residuals
 from bounds.approximation.trajectory import is_nondecreasing
-from bounds.terms import Bound, Label, Term, safe_log
-from pruning.checks import Array, integer
+from bounds.rounding import log_up
+from bounds.terms import Bound, Label, Term
+from pruning.checks import Array, integer, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -90,7 +91,7 @@ def adversary_limit(
             largest_errors(parts, drive, read_out, kept, w, cap, start, sweeps) for start in starts
         ]
         totals.append(float(np.max(found, axis=0).sum()))
-    log_value = 0.5 * (safe_log(math.fsum(totals)) - math.log(n))
+    log_value = 0.5 * (log_up(math.fsum(totals)) - math.log(n))
     formula = r"\max_{0 \le \Delta \le \rho} \|W_o r - W_o' e\|_{n,w}"
     term = Term("reached", log_value, formula, ID, {"T": T, "n": n, "sweeps": sweeps})
     label = LOWER_LIMIT_BOUNDED if bounded else LOWER_LIMIT

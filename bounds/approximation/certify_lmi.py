@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from bounds.approximation.residuals import EPS
+from bounds.rounding import EPS
 from pruning.checks import Array
 
 TINY = 1e-290  # more than any sum of products can lose by underflow

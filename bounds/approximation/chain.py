@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.approximation.global_ import product
 from bounds.approximation.kernels import (
     geometric_kernel,
     log_geometric_sum,
@@ -22,9 +21,10 @@ from bounds.approximation.kernels import (
 )
 from bounds.approximation.measured import output_gap, paired_runs
 from bounds.approximation.recursion import log_convolved, log_row_norms
-from bounds.approximation.residuals import EPS, Residuals, residuals, up
+from bounds.approximation.residuals import Residuals, residuals
 from bounds.approximation.weighted import convolve, log_weighted_norm
-from bounds.terms import Bound, Term, safe_log
+from bounds.rounding import EPS, add_up, log_sum_up, log_up, up
+from bounds.terms import Bound, Term
 from pruning.checks import Array
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def slack_chain(pruned: PrunedRNN, x: ArrayLike, batch: int = 256) -> list[Bound
         return Bound(id, rf"\|\hat f - f'\|_{{n,T}} \le \|W_o r\|_{{n,T}} + {formula}", terms)
 
     def outside(log_value: float) -> float:
-        return product(parts.log_readout, log_value)
+        return add_up(parts.log_readout, log_value)
 
-    error = 0.5 * (safe_log(sums.error) - math.log(sums.n) - log_T)
+    error = 0.5 * (log_up(sums.error) - math.log(sums.n) - log_T)
     chain = [
         Bound(
             "measured",
@@ -124,13 +124,13 @@ def slack_chain(pruned: PrunedRNN, x: ArrayLike, batch: int = 256) -> list[Bound
     }
     for id, gain in gains.items():
         formula = rf"\|W_o'\|_2\,\rho\,{symbols[id]}\,\|W_h[J,:]\, r\|_{{n,T}}"
-        chain.append(entry(id, product(parts.log_readout, parts.log_rho, gain, drive), formula))
+        chain.append(entry(id, add_up(parts.log_readout, parts.log_rho, gain, drive), formula))
     lossy_read = _with_ridge(read_out, pruned.pruned.w_output, pruned.tau)
     lossy_drive = _with_ridge(drive, pruned.pruned.w_hidden, pruned.tau)
     chain.append(
         entry(
             "losses",
-            product(parts.log_readout, parts.log_rho, gains["approximation.global"], lossy_drive),
+            add_up(parts.log_readout, parts.log_rho, gains["approximation.global"], lossy_drive),
             r"\|W_o'\|_2\,\rho\,\Gamma_T(\rho\kappa)\sqrt{L_B(W_h[J,:])}",
             lossy_read,
         )
@@ -156,9 +156,7 @@ class _Sums:
 
     def mean_norm(self, logs: list[float]) -> float:
         """Log of sqrt((1/nT) sum of squares), rounded up."""
-        from bounds.approximation.kernels import log_kernel_sum
-
-        total = log_kernel_sum(np.array(logs))
+        total = log_sum_up(np.array(logs))
         return up(0.5 * (total - math.log(self.n) - math.log(self.T)))
 
 
@@ -196,22 +194,16 @@ def _measure(pruned: PrunedRNN, parts: Residuals, x: ArrayLike, batch: int) -> _
 
 
 def _log_squares(logs: Array) -> float:
-    from bounds.approximation.kernels import log_kernel_sum
-
-    return log_kernel_sum(2 * logs.ravel())
+    return log_sum_up(2 * logs.ravel())
 
 
 def _log_squares_by_step(logs: Array) -> Array:
-    from bounds.approximation.kernels import log_kernel_sum
-
-    return np.array([log_kernel_sum(2 * logs[:, t]) for t in range(logs.shape[1])])
+    return np.array([log_sum_up(2 * logs[:, t]) for t in range(logs.shape[1])])
 
 
 def _logs(per_batch: list[Array]) -> Array:
-    from bounds.approximation.kernels import log_kernel_sum
-
     stacked = np.array(per_batch)
-    return np.array([log_kernel_sum(stacked[:, t]) for t in range(stacked.shape[1])])
+    return np.array([log_sum_up(stacked[:, t]) for t in range(stacked.shape[1])])
 
 
 def _with_ridge(log_norm: float, W: Array, tau: Array) -> float:

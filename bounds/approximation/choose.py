@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from bounds.approximation.a_priori import a_priori_bound
 from bounds.approximation.global_ import global_bound
 from bounds.approximation.power import power_bound
-from bounds.approximation.residuals import time_weights
 from bounds.approximation.scaled import scaled_bound
 from bounds.approximation.sector import sector_bound
 from bounds.approximation.stepwise import stepwise_bound
@@ -19,7 +18,7 @@ from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import weighted_bound
 from bounds.approximation.weighted_from_mean import weighted_from_mean_bound
 from bounds.terms import Bound
-from pruning.checks import choice, integer, real_array
+from pruning.checks import choice, integer, real_array, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -113,7 +112,8 @@ def _candidates(
     scaling = None
     if weights is None:
         scaled = scaled_bound(pruned, T)
-        scaling = np.exp(scaled["propagated"].inputs["log D"])
+        log_d = scaled["propagated"].inputs.get("log D")
+        scaling = None if log_d is None else np.exp(log_d)
         bounds += [power_bound(pruned, T), scaled]
     if per_step is not None:
         bounds += [weighted_bound(pruned, per_step, weights, kernel="power")]

@@ -30,25 +30,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bounds.approximation.certify_lmi import TINY, quotient
+from bounds.approximation.closed import FAILED
 from bounds.approximation.dissipation_program import Multipliers, Problem, solve
 from bounds.approximation.residuals import (
-    EPS,
+    FLOAT_RUNS,
     Residuals,
     covariance_of,
-    log_residual_norm,
+    log_read_out,
     residuals,
-    time_weights,
-    up,
 )
 from bounds.approximation.trajectory import is_nondecreasing
+from bounds.rounding import EPS, log_sum_up, log_up, up
 from bounds.terms import VALID, Bound, Condition, Term
-from pruning.checks import Array, integer, real_array
+from pruning.checks import Array, integer, real_array, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -64,19 +64,15 @@ CAP_REACH = 12  # beyond 2 to this times the drive |h'| <= sup is hardly felt
 
 @dataclass(frozen=True)
 class Moments:
-    """Second moments in units, with what rounding may have done to them.
-
-    |entry - exact| <= c reach_a reach_b.
-    """
+    """Second moments in units; |entry - exact| is at most the allowance."""
 
     matrix: Array
-    reach: Array
-    c: float
+    allowance: Array
 
     def trace(self, form: Array) -> float:
         """Tr[form M], rounded up."""
         value = float(np.sum(form * self.matrix))
-        return value + self.c * float(self.reach @ np.abs(form) @ self.reach) * (1 + 1e-6)
+        return value + float(np.sum(np.abs(form) * self.allowance)) * (1 + 1e-6)
 
 
 @dataclass(frozen=True)
@@ -147,14 +143,22 @@ def dissipation_bound(
     steps = None if per_step is None else real_array("per_step", per_step, (T, len(S), len(S)))
     last = int(np.flatnonzero(w)[-1]) + 1  # later steps weigh nothing
     moments, counted = (S[None], T) if steps is None else (steps[:last], 0)
-    notes: tuple[str, ...] = ()
+    # The covariance of the pair may be in units of its own.
+    exponent = pruned.exponent if steps is None else 0
     live = np.diagonal(moments, axis1=1, axis2=2).max(axis=0) > 0
-    if last == 1 or not (parts.hidden[:, live].any() and parts.w_output.any()):
-        # e = 0 or W_o' e = 0 throughout: the error is |W_o r|.
-        log_square = _log_read_out(parts, moments, w[:last], counted)
-    else:
-        setting = in_units(parts, moments, w[:last], pruned.nodes, s.bound, counted)
-        log_square, notes = searched(setting)
+    moving = parts.hidden[:, live].any() or parts.hidden_reach[:, live].any()
+    notes: tuple[str, ...] = ()
+    try:
+        if last == 1 or not (moving and parts.w_output.any()):
+            # e = 0 or W_o' e = 0 throughout: the error is |W_o r|.
+            log_square = _log_square_read_out(parts, moments, w[:last], counted)
+        else:
+            bound = math.ldexp(s.bound, -exponent)
+            setting = in_units(parts, moments, w[:last], pruned.nodes, bound, counted)
+            log_square, notes = searched(setting)
+        log_square = up(log_square + 2 * exponent * math.log(2), 8)
+    except FAILED as error:
+        log_square, notes = math.inf, (f"No bound was found in floating point ({error}).",)
     formula = (
         r"\Bigl(\sum_t \operatorname{Tr}[X_t Q_t] + \operatorname{Tr}[Z_t Y_t]"
         r" + \sup|s|^2 \textstyle\sum_i N_{t,i}\Bigr)^{1/2}"
@@ -163,22 +167,59 @@ def dissipation_bound(
     conditions = (
         Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."),
         Condition("s nondecreasing", True, f"{s.name} never decreases, so 0 <= Delta <= rho."),
+        FLOAT_RUNS,
     )
     term = Term("error", up(0.5 * log_square), formula, ID, inputs)
     return Bound(ID, rf"\|\hat f - f'\|_{{n,w}} \le {formula}", (term,), VALID, conditions, notes)
 
 
-def _log_read_out(parts: Residuals, moments: Array, w: Array, times: int) -> float:
+def _log_square_read_out(parts: Residuals, moments: Array, w: Array, times: int) -> float:
     """Log of ||W_o r||_{n,w}^2, or of T max w times that with w = 1/T; rounded up."""
-    logs = np.array([2 * log_residual_norm(parts.output, S) for S in moments])
+    logs = np.array([2 * log_read_out(parts, S) for S in moments])
     if times:
-        logs = logs + math.log(times * w.max())
-    else:
-        logs = logs + np.log(w, where=w > 0, out=np.full(len(w), -math.inf))
-    top = float(logs.max())
-    if top == -math.inf:
-        return top
-    return up(top + math.log(math.fsum(np.exp(logs - top))), 8)
+        return up(float(logs[0]) + log_up(times * float(w.max())), 8)
+    live = w > 0
+    return up(log_sum_up(logs[live] + np.log(w[live])), 8)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read from the states: G h, with how far off it may be.
+
+    Attributes
+    ----------
+    G : (q, m) array
+    size : (q, m) array
+        |G|, or what stands for it in the rounding of G S G^T.
+    runs : (q, m) array
+        runs |h| bounds what rounding in the runs of both networks adds.
+    """
+
+    G: Array
+    size: Array
+    runs: Array
+
+    def times(self, exponents: Any) -> Reading:
+        """Columns or everything multiplied by powers of two."""
+        return Reading(*(np.ldexp(A, exponents) for A in (self.G, self.size, self.runs)))
+
+    def left(self, A: Array) -> Reading:
+        """A times this."""
+        return Reading(A @ self.G, np.abs(A) @ self.size, np.abs(A) @ self.runs)
+
+    def top(self, p: NDArray[np.int32]) -> int:
+        """Largest exponent of an entry of G or runs times 2^p."""
+        largest = np.maximum(exponents(self.G), exponents(self.runs)) + p
+        return int(largest.max(initial=2 * NEVER))
+
+    def moments(self, S: Array, c: float) -> Moments:
+        """Second moments of G h and of what the runs made of it."""
+        sigma = np.sqrt(np.maximum(np.diag(S), 0)) * (1 + 64 * EPS)
+        Q = self.G @ S @ self.G.T
+        reach, added = self.size @ sigma + FLOOR, self.runs @ sigma
+        own = np.sqrt(np.maximum(np.diag(Q), 0) + c * reach**2)
+        allowance = c * np.outer(reach, reach) + np.outer(own, added) + np.outer(added, own)
+        return Moments((Q + Q.T) / 2, (allowance + np.outer(added, added)) * (1 + 64 * EPS))
 
 
 def in_units(
@@ -194,44 +235,46 @@ def in_units(
     States are divided by 2^p, p the exponents of their sizes; errors e by 2^unit, the size of the
     drive g; outputs by 2^out, the size of W_o' e or of W_o r, whichever is larger.
     """
-    k, m, q, T = len(nodes), len(moments[0]), len(parts.w_output), len(w)
+    k, m, q, T = len(nodes), moments.shape[1], len(parts.w_output), len(w)
     # Rounding of products with G, of the entries of S, and of sums with X or Z; twice.
     c = 2 * (m + q + 4 * k * k + 64) * EPS
-    sizes = np.sqrt(np.diagonal(moments, axis1=1, axis2=2).max(axis=0))
+    sizes = np.sqrt(np.maximum(np.diagonal(moments, axis1=1, axis2=2), 0).max(axis=0))
     p = exponents(sizes)
-    S = np.where((sizes[:, None] * sizes) > 0, moments, 0.0)
+    S = np.where((sizes[:, None] > 0) & (sizes > 0), moments, 0.0)
     S = np.ldexp(S, -(p[:, None] + p))
     before = S if times else S[:-1]
-    unit = _size(parts.hidden, before, p, c)
-    hidden = np.ldexp(parts.hidden, p - unit)
-    out = max(int(exponents(parts.w_output).max()) + unit, _size(parts.output, S, p, c))
+
+    drive = Reading(parts.hidden, np.abs(parts.hidden), parts.hidden_reach)
+    output = Reading(parts.output, np.abs(parts.output), parts.output_reach)
+    unit = _exponent(drive, before, p, c)
+    out = max(int(exponents(parts.w_output).max()) + unit, _exponent(output, S, p, c))
     w_output = np.ldexp(parts.w_output, unit - out)
-    output = np.ldexp(parts.output, p - out)
     if not np.array_equal(np.ldexp(w_output, out - unit), parts.w_output):
         raise FloatingPointError("the read-out weights differ in size by more than floats reach")
-    cap_unit = int(exponents(bound)) if bound < math.inf else 0
-    with_caps = bound < math.inf and cap_unit - unit < CAP_REACH
+    drive, output = drive.times(p - unit), output.times(p - out)
     half = round(math.log2(T) / 2)
     w = np.ldexp(w, 2 * half)
 
-    gram = w_output.T @ w_output
-    apart, own, reach = 0.0, 1.0, np.abs(output)
-    if q <= k:
-        read = w_output.T
-    else:
+    apart, own, read = 0.0, 1.0, w_output.T
+    if q > k:
         # Only W_o'^T W_o r meets e; |W_o r|^2 is charged as it is.
-        plain = [_moments(output, reach, S_t, c) for S_t in S]
-        traces = [M.trace(np.eye(q)) for M in plain]
-        apart = times * float(w.max()) * traces[0] if times else float(w @ traces)
+        traces = np.array([output.moments(S_t, c).trace(np.eye(q)) for S_t in S])
+        apart = times * float(w.max() * traces[0]) if times else float(w @ traces)
         apart *= 1 + (T + 8) * EPS
-        own, read, reach = 0.0, np.eye(k), np.abs(w_output).T @ reach
-        output = w_output.T @ output
+        own, read, output = 0.0, np.eye(k), output.left(w_output.T)
+    cap_unit = int(exponents(bound)) if bound < math.inf else 0
+    with_caps = bound < math.inf and cap_unit - unit < CAP_REACH
     if with_caps:
         kept = np.zeros((k, m))
         kept[np.arange(k), nodes] = np.exp2(p[nodes].astype(np.float64) - cap_unit)
-        output, reach = np.vstack([output, kept]), np.vstack([reach, kept])
-    drives = [_moments(hidden, np.abs(hidden), S_t, c) for S_t in before]
-    states = [_moments(output, reach, S_t, c) for S_t in S]
+        output = Reading(
+            np.vstack([output.G, kept]),
+            np.vstack([output.size, kept]),
+            np.vstack([output.runs, 0 * kept]),
+        )
+    drives = [drive.moments(S_t, c) for S_t in before]
+    states = [output.moments(S_t, c) for S_t in S]
+    gram = w_output.T @ w_output
     problem = Problem(
         parts.w_hidden,
         read,
@@ -378,19 +421,15 @@ def exponents(values: ArrayLike) -> NDArray[np.int32]:
     return np.where(mantissa != 0, power, NEVER).astype(np.int32)
 
 
-def _size(G: Array, S: Array, p: NDArray[np.int32], c: float) -> int:
+def _exponent(reading: Reading, S: Array, p: NDArray[np.int32], c: float) -> int:
     """Exponent of the root mean square of the entries of G h, with what rounding hides."""
-    top = int((exponents(G) + p).max(initial=2 * NEVER))
+    top = reading.top(p)
     if top < NEVER:
         return 2 * NEVER
-    G = np.ldexp(G, p - top)
-    square = max(_moments(G, np.abs(G), S_t, c).trace(np.eye(len(G))) for S_t in S)
-    return top + int(exponents(math.sqrt(square / len(G))))
-
-
-def _moments(G: Array, reach: Array, S: Array, c: float) -> Moments:
-    Q = G @ S @ G.T
-    return Moments((Q + Q.T) / 2, reach @ np.sqrt(np.maximum(np.diag(S), 0)) + FLOOR, c)
+    near = reading.times(p - top)
+    rows = len(reading.G)
+    square = max(near.moments(S_t, c).trace(np.eye(rows)) for S_t in S)
+    return top + int(exponents(math.sqrt(square / rows)))
 
 
 def _numbers(problem: Problem) -> int:

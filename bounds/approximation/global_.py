@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from bounds.approximation.closed import fails_closed
 from bounds.approximation.kernels import log_geometric_sum
 from bounds.approximation.residuals import (
+    FLOAT_RUNS,
     Residuals,
     covariance_of,
-    log_residual_norm,
+    log_drive,
+    log_read_out,
     residuals,
-    time_weights,
 )
+from bounds.rounding import add_up
 from bounds.terms import VALID, Bound, Condition, Term
-from pruning.checks import Array, covariance, integer
+from pruning.checks import Array, covariance, integer, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -29,6 +32,7 @@ READ_OUT = r"\|W_o r\|_{n,T}"
 DRIVE = r"\|W_h[J,:]\, r\|_{n,T}"
 
 
+@fails_closed("approximation.global")
 def global_bound(
     pruned: PrunedRNN,
     T: int,
@@ -91,8 +95,7 @@ def convolution_bound(
 ) -> Bound:
     """The bound with a given gain of the convolution over time."""
     S, condition = covariance_for(pruned, T, weights, weighted_covariance)
-    read_out = log_residual_norm(parts.output, S)
-    drive = log_residual_norm(parts.hidden, S)
+    read_out, drive = log_read_out(parts, S), log_drive(parts, S)
     inputs: dict[str, Any] = {
         "T": T,
         "k": len(pruned.nodes),
@@ -102,13 +105,13 @@ def convolution_bound(
         "log ||W_o'||_2": json_log(parts.log_readout),
         "log ||W_h[J,:] r||": json_log(drive),
     }
-    propagated = product(parts.log_readout, parts.log_rho, log_gain, drive)
+    propagated = add_up(parts.log_readout, parts.log_rho, log_gain, drive)
     terms = (
         Term("read-out", read_out, READ_OUT, id, {"T": T}),
         Term("propagated", propagated, rf"\|W_o'\|_2\,\rho\,{gain}\,{DRIVE}", id, inputs),
     )
     statement = rf"\|\hat f - f'\|_{{n,T}} \le {READ_OUT} + \|W_o'\|_2\,\rho\,{gain}\,{DRIVE}"
-    return Bound(id, statement, terms, VALID, (condition,))
+    return Bound(id, statement, terms, VALID, (condition, FLOAT_RUNS))
 
 
 def covariance_for(
@@ -131,15 +134,6 @@ def covariance_for(
         )
     S = covariance("weighted_covariance", weighted)
     return S, Condition("w nonincreasing", True, "The time weights never increase.")
-
-
-def product(*logs: float) -> float:
-    """Log of a product; a factor 0 makes it 0. Four roundings are added."""
-    from bounds.approximation.residuals import up
-
-    if any(log == -float("inf") for log in logs):
-        return -float("inf")
-    return up(sum(logs), 4 * len(logs)) + 1e-15 * max(abs(log) for log in logs)
 
 
 def json_log(value: float) -> float | None:

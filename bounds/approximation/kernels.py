@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from bounds.approximation.residuals import EPS, Residuals, log_norm, up
+from bounds.approximation.residuals import Residuals, log_norm
+from bounds.rounding import EPS, add_up, log_sum_up, up
 from pruning.checks import Array
 
 DENSE_LIMIT = 1200  # (T-1) x (T-1) singular values take a second at this size
@@ -41,17 +42,7 @@ def log_geometric_sum(log_a: float, T: int) -> float:
 
     The sum is taken term by term: (a^{T-1} - 1)/(a - 1) cancels near a = 1.
     """
-    return log_kernel_sum(log_powers(log_a, T))
-
-
-def log_kernel_sum(kernel: Array) -> float:
-    """Log of sum_j c_j, rounded up: the norm in Young's inequality."""
-    finite = kernel[kernel > -math.inf]
-    if finite.size == 0:
-        return -math.inf
-    top = float(finite.max())
-    total = top + math.log(math.fsum(np.exp(finite - top)))
-    return total + 4 * EPS * (2 + float(np.abs(finite).max()) + abs(total))
+    return log_sum_up(log_powers(log_a, T))
 
 
 def log_toeplitz_norm(kernel: Array, weights: Array | None = None) -> float:
@@ -79,7 +70,7 @@ def log_toeplitz_norm(kernel: Array, weights: Array | None = None) -> float:
             log_w = 0.5 * np.log(weights)
     if log_w.max() == -math.inf:
         return -math.inf
-    young = log_kernel_sum(kernel) + float(log_w.max())
+    young = add_up(log_sum_up(kernel), float(log_w.max()))
     if N > DENSE_LIMIT:
         return young
     lag = np.arange(N)[:, None] - np.arange(N)[None, :]
@@ -163,7 +154,8 @@ def log_power_norms(W: Array, T: int) -> Array:
         return out
     base, log_scale = W / scale, math.log(scale)
     pattern, log_power = np.eye(k), 0.0
-    power, steps = np.eye(k), (base > 0).astype(np.float64)
+    # Of W itself: the quotient of a small entry by a large one may be 0.
+    power, steps = np.eye(k), (W > 0).astype(np.float64)
     base = np.where(steps > 0, np.maximum(base, 1e-290), 0.0)
     for j in range(1, N):
         power = power @ base

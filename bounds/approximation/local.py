@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.approximation.global_ import json_log, product
-from bounds.approximation.kernels import log_kernel_sum
+from bounds.approximation.global_ import json_log
 from bounds.approximation.measured import Runs, paired_runs
 from bounds.approximation.recursion import log_row_norms, log_square_mean
-from bounds.approximation.residuals import EPS, residuals, time_weights, up
+from bounds.approximation.residuals import residuals
+from bounds.rounding import EPS, add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Term
 from pruning.activations import Activation
-from pruning.checks import Array
+from pruning.checks import Array, time_weights
 
 if TYPE_CHECKING:
     from pruning.rnn import RNN
@@ -73,8 +73,8 @@ def local_bound(
         spread.append(log_square_mean(log_unrolled(log_gain, log_drive), w[1:]))
     id = "approximation.local"
     log_n = math.log(n)
-    log_read = up(0.5 * (log_kernel_sum(np.array(read_out)) - log_n))
-    log_spread = up(0.5 * (log_kernel_sum(np.array(spread)) - log_n))
+    log_read = up(0.5 * (log_sum_up(np.array(read_out)) - log_n))
+    log_spread = up(0.5 * (log_sum_up(np.array(spread)) - log_n))
     formula = r"\|W_o'\|_2\,\|v\|_{n,w}"
     values = {
         "T": T,
@@ -85,7 +85,7 @@ def local_bound(
     }
     terms = (
         Term("read-out", log_read, r"\|W_o r\|_{n,w}", id, {"T": T, "n": n}),
-        Term("propagated", product(parts.log_readout, log_spread), formula, id, values),
+        Term("propagated", add_up(parts.log_readout, log_spread), formula, id, values),
     )
     statement = (
         rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula},\; "

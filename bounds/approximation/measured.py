@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.approximation.residuals import time_weights
-from pruning.checks import Array
+from pruning.checks import Array, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.approximation.global_ import json_log, product
-from bounds.approximation.kernels import geometric_kernel, log_kernel_sum
-from bounds.approximation.residuals import EPS, residuals, time_weights, up
+from bounds.approximation.global_ import json_log
+from bounds.approximation.kernels import geometric_kernel
+from bounds.approximation.residuals import residuals
+from bounds.rounding import EPS, add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Term
-from pruning.checks import Array
+from pruning.checks import Array, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -54,8 +55,8 @@ def recursion_bound(
         spread.append(log_square_mean(log_convolved(log_c, drive) + parts.log_rho, w[1:]))
     id = "approximation.recursion"
     log_n = math.log(n)
-    log_read = up(0.5 * (log_kernel_sum(np.array(read_out)) - log_n))
-    log_spread = up(0.5 * (log_kernel_sum(np.array(spread)) - log_n))
+    log_read = up(0.5 * (log_sum_up(np.array(read_out)) - log_n))
+    log_spread = up(0.5 * (log_sum_up(np.array(spread)) - log_n))
     formula = r"\|W_o'\|_2\,\|v\|_{n,w}"
     inputs = {
         "T": T,
@@ -67,7 +68,7 @@ def recursion_bound(
     }
     terms = (
         Term("read-out", log_read, r"\|W_o r\|_{n,w}", id, {"T": T, "n": n}),
-        Term("propagated", product(parts.log_readout, log_spread), formula, id, inputs),
+        Term("propagated", add_up(parts.log_readout, log_spread), formula, id, inputs),
     )
     statement = (
         rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula},\; "
@@ -112,4 +113,4 @@ def log_convolved(log_c: Array, log_g: Array) -> Array:
 def log_square_mean(logs: Array, w: Array) -> float:
     """Log of sum_i sum_t w_t e^{2 logs_it}, rounded up."""
     with np.errstate(divide="ignore"):
-        return log_kernel_sum((2 * logs + np.log(w)).ravel())
+        return log_sum_up((2 * logs + np.log(w)).ravel())

@@ -12,18 +12,20 @@ Every number that leaves this module is rounded up by more than its own rounding
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
-from pruning.checks import Array, covariance, real_array
+from bounds.rounding import EPS, log_sum_up, log_up, up
+from bounds.terms import Condition
+from pruning.checks import Array, covariance
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
-EPS = float(np.finfo(np.float64).eps)
+_LOG2 = math.log(2)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Residuals:
         W_o'.
     rho : float
         Lipschitz constant of the activation.
+    hidden_reach, output_reach : (k, m) and (d_y, m) arrays
+        What rounding adds in one step of float64 runs of both networks: reach |h| bounds the
+        rounding of W_h[J,:] h, W_h' h_J and s, and that of W_o h and W_o' h_J.
     """
 
     hidden: Array
@@ -49,11 +54,19 @@ class Residuals:
     w_hidden: Array
     w_output: Array
     rho: float
+    hidden_reach: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    output_reach: Array = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def __post_init__(self) -> None:
+        # Exact runs, where nothing is said of their rounding.
+        for name, like in (("hidden_reach", self.hidden), ("output_reach", self.output)):
+            if getattr(self, name).shape != like.shape:
+                object.__setattr__(self, name, np.zeros_like(like))
 
     @property
     def log_rho(self) -> float:
-        """Logarithm of rho."""
-        return math.log(self.rho)
+        """Logarithm of rho, rounded up."""
+        return log_up(self.rho)
 
     @property
     def log_kappa(self) -> float:
@@ -93,13 +106,54 @@ def residuals(pruned: PrunedRNN) -> Residuals:
     hidden[:, nodes] -= small.w_hidden
     output = full.w_output.copy()
     output[:, nodes] -= small.w_output
+    same = len(nodes) == full.m and not hidden.any() and not output.any()
+    # The same network twice is run with the same roundings.
+    unit = 0.0 if same else (full.m + 8) * EPS
+    hidden_reach, output_reach = np.abs(full.w_hidden[nodes]), np.abs(full.w_output)
+    hidden_reach[:, nodes] += np.abs(small.w_hidden)
+    hidden_reach[np.arange(len(nodes)), nodes] += 1.0  # the rounding of s itself
+    output_reach[:, nodes] += np.abs(small.w_output)
     return Residuals(
-        hidden, output, small.w_hidden, small.w_output, float(full.activation.lipschitz)
+        hidden,
+        output,
+        small.w_hidden,
+        small.w_output,
+        float(full.activation.lipschitz),
+        unit * hidden_reach,
+        unit * output_reach,
     )
 
 
-def log_residual_norm(G: Array, S: Array) -> float:
-    """Logarithm of ||G h||_n = sqrt(Tr[G S G^T]), rounded up.
+FLOAT_RUNS = Condition(
+    "float64 runs",
+    True,
+    "The states are those of runs in float64. The rounding of products with the hidden states is "
+    "in the bound; that of W_i x + b_h is not, as second moments do not show it.",
+)
+
+
+def log_read_out(parts: Residuals, S: Array) -> float:
+    """Log of ||W_o r|| for the second moment S, and of what rounding adds, rounded up."""
+    return log_residual_norm(parts.output, S, parts.output_reach)
+
+
+def log_drive(parts: Residuals, S: Array) -> float:
+    """Log of ||W_h[J,:] r|| for the second moment S, and of what rounding adds, rounded up."""
+    return log_residual_norm(parts.hidden, S, parts.hidden_reach)
+
+
+def log_row_drives(parts: Residuals, S: Array) -> Array:
+    """Log of ||(W_h[J,:] r)_i||^2 for every row i, likewise, (k,)."""
+    return 2 * log_row_norms(parts.hidden, S, parts.hidden_reach)
+
+
+def log_residual_norm(G: Array, S: Array, reach: Array | None = None) -> float:
+    """Logarithm of ||G h||_n = sqrt(Tr[G S G^T]), rounded up; see `log_row_norms`."""
+    return up(0.5 * log_sum_up(2 * log_row_norms(G, S, reach)))
+
+
+def log_row_norms(G: Array, S: Array, reach: Array | None = None) -> Array:
+    """Logarithm of ||(G h)_i||_n for every row of G, rounded up, (q,).
 
     Parameters
     ----------
@@ -107,27 +161,53 @@ def log_residual_norm(G: Array, S: Array) -> float:
         Residual weights.
     S : (m, m) array
         Covariance of the states.
+    reach : (q, m) array, optional
+        Of `Residuals`: ||(reach |h|)_i||_n is added, which is at most (reach sqrt(diag S))_i.
 
     Notes
     -----
     |S_ij| <= sqrt(S_ii S_jj), so the float64 value of g^T S g errs by at most
-    (m + 1) eps (sum_i |g_i| sqrt(S_ii))^2. Twice (m + 64) times that reach is added: the rest
+    (m + 1) eps (sum_i |g_i| sqrt(S_ii))^2. Twice (m + 64) times that is added: the rest
     covers the entries of S, as long as each is within 60 eps sqrt(S_ii S_jj) of the exact mean (a
     pairwise or blocked sum of 10^7 products is). A residual below about sqrt(m eps) of its reach
-    is therefore not resolved: the bound stays true and stops shrinking.
+    is therefore not resolved: the bound stays true and stops shrinking. Columns are multiplied by
+    sqrt(S_ii) first, with exponents apart, so that a large weight of a dead node hides no other.
     """
-    if G.size == 0:
-        return -math.inf
-    scale, height = float(np.abs(G).max()), float(np.diag(S).max())
-    if scale == 0 or height == 0:
-        return -math.inf
-    g, s = G / scale, S / height
-    quadratic = np.einsum("qi,qi->q", g @ s, g)
-    reach = np.abs(g) @ np.sqrt(np.maximum(np.diag(s), 0))
-    total = math.fsum(np.maximum(quadratic, 0) + 2 * (len(S) + 64) * EPS * reach**2)
-    if total == 0:
-        return -math.inf
-    return up(0.5 * (math.log(total) + math.log(height)) + math.log(scale))
+    m = len(S)
+    C, sigma = correlations(S)
+    g, exponent = scaled_columns(G, sigma)
+    quadratic = np.einsum("qi,qi->q", g @ C, g)
+    total = np.maximum(quadratic, 0) + 2 * (m + 64) * EPS * np.abs(g).sum(axis=1) ** 2
+    found = _logs(np.sqrt(total), exponent, 4)
+    if reach is None:
+        return found
+    added, exponent = scaled_columns(reach, sigma)
+    more = _logs(added.sum(axis=1), exponent, 2 * m + 4)
+    return np.array([log_sum_up(pair) for pair in zip(found, more, strict=True)])
+
+
+def correlations(S: Array) -> tuple[Array, Array]:
+    """S with unit diagonal, 0 for dead nodes, and the square roots of its own diagonal."""
+    sigma = np.sqrt(np.maximum(np.diag(S), 0))
+    inverse = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 0)
+    return np.clip(S * inverse[:, None] * inverse, -1.0, 1.0), sigma
+
+
+def scaled_columns(G: Array, sigma: Array) -> tuple[Array, NDArray[np.int64]]:
+    """G diag(sigma) with every row divided by 2^e, entries at most 1; and the e."""
+    mantissa, power = np.frexp(G)
+    mantissa_s, power_s = np.frexp(sigma)
+    product, both = mantissa * mantissa_s, power.astype(np.int64) + power_s
+    both = np.where(product != 0, both, -10_000)
+    top = both.max(axis=1, initial=-10_000)
+    return np.ldexp(product, np.maximum(both - top[:, None], -1100)), top
+
+
+def _logs(values: Array, exponent: NDArray[np.int64], units: float) -> Array:
+    """Log of values 2^exponent, raised by units and by the rounding of the logarithm."""
+    live = values > 0
+    logs = np.log(np.where(live, values, 1.0)) + exponent * _LOG2
+    return np.where(live, logs + (units + 4) * EPS * (1 + np.abs(exponent * _LOG2)), -math.inf)
 
 
 def log_norm(W: Array) -> float:
@@ -143,31 +223,6 @@ def log_norm(W: Array) -> float:
         return -math.inf
     top = float(np.linalg.svd(W / scale, compute_uv=False)[0])
     return up(math.log(scale) + math.log(top) + 8 * max(W.shape) * EPS)
-
-
-def up(log_value: float, terms: int = 4) -> float:
-    """A float that exceeds `log_value` by more than `terms` roundings of its size."""
-    if log_value == -math.inf:
-        return log_value
-    return log_value + terms * EPS * (1 + abs(log_value))
-
-
-def time_weights(weights: ArrayLike | None, T: int) -> Array:
-    """Time weights as a (T,) array; None means 1/T, ``"last"`` is not a weight but `last_step` is.
-
-    Raises
-    ------
-    ValueError
-        If they are negative, do not sum to 1, or are not T of them.
-    """
-    if weights is None:
-        return np.full(T, 1.0 / T)
-    w = real_array("weights", weights, (T,))
-    if w.min() < 0:
-        raise ValueError(f"weights must be at least 0, got {w.min():g}")
-    if abs(math.fsum(w) - 1) > 1e-12 * T:
-        raise ValueError(f"weights must sum to 1, got {math.fsum(w):.12g}")
-    return w
 
 
 def covariance_of(pruned: PrunedRNN) -> Array:

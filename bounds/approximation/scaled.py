@@ -15,17 +15,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 
-from bounds.approximation.global_ import READ_OUT, json_log, product
-from bounds.approximation.kernels import log_geometric_toeplitz_norm, log_kernel_sum
+from bounds.approximation.closed import fails_closed
+from bounds.approximation.global_ import READ_OUT, json_log
+from bounds.approximation.kernels import log_geometric_toeplitz_norm
 from bounds.approximation.residuals import (
-    EPS,
+    FLOAT_RUNS,
     Residuals,
     covariance_of,
     log_norm,
-    log_residual_norm,
+    log_read_out,
+    log_row_drives,
     residuals,
-    up,
 )
+from bounds.rounding import EPS, add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.checks import Array, integer, real_array
 
@@ -38,6 +40,7 @@ MEAN_WEIGHTS = Condition(
 )
 
 
+@fails_closed("approximation.scaled")
 def scaled_bound(pruned: PrunedRNN, T: int, scaling: ArrayLike | None = None) -> Bound:
     r"""`approximation.toeplitz` in the norm ||D .||, D a positive diagonal.
 
@@ -64,7 +67,7 @@ def scaled_bound(pruned: PrunedRNN, T: int, scaling: ArrayLike | None = None) ->
     T = integer("T", T, low=1)
     parts = residuals(pruned)
     S = covariance_of(pruned)
-    log_q = log_row_drives(parts.hidden, S)
+    log_q = log_row_drives(parts, S)
     k = len(log_q)
     if scaling is None:
         log_d = optimal_scaling(parts, log_q, T)
@@ -88,17 +91,17 @@ def scaled_bound(pruned: PrunedRNN, T: int, scaling: ArrayLike | None = None) ->
         "log D": [float(v) for v in log_d],
     }
     terms = (
-        Term("read-out", log_residual_norm(parts.output, S), READ_OUT, id, {"T": T}),
+        Term("read-out", log_read_out(parts, S), READ_OUT, id, {"T": T}),
         Term(
             "propagated",
-            product(log_readout, parts.log_rho, log_gain, log_drive),
+            add_up(log_readout, parts.log_rho, log_gain, log_drive),
             formula,
             id,
             inputs,
         ),
     )
     statement = rf"\|\hat f - f'\|_{{n,T}} \le {READ_OUT} + {formula}"
-    return Bound(id, statement, terms, VALID, (MEAN_WEIGHTS,))
+    return Bound(id, statement, terms, VALID, (MEAN_WEIGHTS, FLOAT_RUNS))
 
 
 def positive_array(name: str, value: ArrayLike, size: int) -> Array:
@@ -107,11 +110,6 @@ def positive_array(name: str, value: ArrayLike, size: int) -> Array:
     if array.size and array.min() <= 0:
         raise ValueError(f"{name} must be positive, got {array.min():g}")
     return array
-
-
-def log_row_drives(G: Array, S: Array) -> Array:
-    """Log of ||(G h)_i||_n^2 for every row i, rounded up."""
-    return np.array([2 * log_residual_norm(row[None, :], S) for row in G])
 
 
 def scaled_norms(parts: Residuals, log_q: Array, log_d: Array) -> tuple[float, float, float]:
@@ -125,7 +123,7 @@ def scaled_norms(parts: Residuals, log_q: Array, log_d: Array) -> tuple[float, f
     slack = 8 * EPS * (1 + float(np.abs(log_d).max())) * len(log_d)
     kappa = log_norm(parts.w_hidden * np.exp(log_d[:, None] - log_d[None, :]))
     readout = log_norm(parts.w_output * np.exp(-log_d))
-    drive = 0.5 * log_kernel_sum(log_q + 2 * log_d)
+    drive = 0.5 * log_sum_up(log_q + 2 * log_d)
     return kappa + slack, readout + slack, up(drive) + slack
 
 
@@ -143,7 +141,7 @@ def optimal_scaling(parts: Residuals, log_q: Array, T: int) -> Array:
     def value(log_d: Array) -> float:
         kappa, readout, drive = scaled_norms(parts, log_q, log_d)
         gain = log_geometric_toeplitz_norm(parts.log_rho + kappa, T)
-        return product(readout, gain, drive)
+        return add_up(readout, gain, drive)
 
     best, best_value = identity, value(identity)
     for start in (identity, balancing(parts.w_hidden)):

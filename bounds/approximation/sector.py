@@ -21,6 +21,7 @@ P_j <= c_j^2 P for one form P.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,23 +31,31 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_triangular
 
-from bounds.approximation.global_ import READ_OUT, product
-from bounds.approximation.kernels import log_kernel_sum, log_toeplitz_norm
-from bounds.approximation.residuals import (
-    EPS,
-    Residuals,
-    covariance_of,
-    log_residual_norm,
-    residuals,
-    time_weights,
-    up,
+from bounds.approximation.closed import FAILED, exponent_of, fails_closed
+from bounds.approximation.global_ import READ_OUT
+from bounds.approximation.kernels import (
+    geometric_kernel,
+    log_geometric_toeplitz_norm,
+    log_toeplitz_norm,
 )
-from bounds.approximation.scaled import log_row_drives, optimal_scaling, positive_array
+from bounds.approximation.residuals import (
+    FLOAT_RUNS,
+    Residuals,
+    correlations,
+    covariance_of,
+    log_drive,
+    log_read_out,
+    log_row_drives,
+    residuals,
+    scaled_columns,
+)
+from bounds.approximation.scaled import MEAN_WEIGHTS, optimal_scaling, positive_array
 from bounds.approximation.stepwise import diagonal_majorant
 from bounds.approximation.trajectory import is_nondecreasing
-from bounds.approximation.weighted import log_weighted_norm
+from bounds.approximation.weighted import convolve, log_weighted_norm
+from bounds.rounding import EPS, SMALLEST_NORMAL, add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Condition, Term
-from pruning.checks import Array, integer, real_array
+from pruning.checks import Array, integer, real_array, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -68,6 +77,7 @@ class Form:
     log_scale: float
 
 
+@fails_closed(ID)
 def sector_bound(
     pruned: PrunedRNN,
     T: int,
@@ -106,7 +116,7 @@ def sector_bound(
 
     Notes
     -----
-    Source: this module's docstring; theory, section 3, for the factors Delta.
+    Source: theory, section 3, `approximation.sector`, whose proof is in this module's docstring.
     """
     T = integer("T", T, low=1)
     s = pruned.original.activation
@@ -118,32 +128,23 @@ def sector_bound(
     log_d = None
     if scaling is not None:
         log_d = np.log(positive_array("scaling", scaling, len(pruned.nodes)))
+    steps = None
     if per_step is not None:
         m = len(S)
         steps = real_array("per_step", per_step, (T, m, m))
-        read_logs = np.array([log_residual_norm(parts.output, S_t) for S_t in steps])
+        read_logs = np.array([log_read_out(parts, S_t) for S_t in steps])
         read_out, read_formula = log_weighted_norm(read_logs, w), r"\|W_o r\|_{n,w}"
-        formula = r"\bigl\| \sum_j \rho\sqrt{\operatorname{Tr}[P_j Q_{t-1-j}]} \bigr\|_w"
-        propagated = min(
-            (_by_step(scaled, forms, steps, w) for scaled, forms in _all_forms(parts, S, T, log_d)),
-            default=-math.inf,
-        )
         condition = Condition("w_t >= 0, sum 1", True, "Any time weights are allowed.")
     else:
         if not np.allclose(w, 1 / T, rtol=1e-12, atol=0):
             raise ValueError("per_step must be given when weights are not 1/T: S_t of every step")
-        read_out, read_formula = log_residual_norm(parts.output, S), READ_OUT
-        formula = r"\rho \sum_j \sqrt{\operatorname{Tr}[P_j Q]}"
-        propagated = -math.inf
-        found = [_from_mean(scaled, forms, S) for scaled, forms in _all_forms(parts, S, T, log_d)]
-        if found:
-            propagated, toeplitz = min(found)
-            if toeplitz:
-                formula = r"\rho\,\|(c_{s-t})_{s\ge t}\|_2 \sqrt{\operatorname{Tr}[P Q]}"
-        condition = Condition("w = 1/T", True, "The error is averaged evenly over time.")
+        read_out, read_formula = log_read_out(parts, S), READ_OUT
+        condition = MEAN_WEIGHTS
+    propagated, formula = _propagated(parts, S, T, steps, w, log_d)
     conditions = (
         condition,
         Condition("s nondecreasing", True, f"{s.name} never decreases, so 0 <= Delta <= rho."),
+        FLOAT_RUNS,
     )
     terms = (
         Term("read-out", read_out, read_formula, ID, {"T": T}),
@@ -151,34 +152,79 @@ def sector_bound(
     )
     statement = (
         rf"\|\hat f - f'\|_{{n,w}} \le {read_formula} + {formula},\;"
-        r" P_j = \Lambda_j(2\Lambda_j - M_j)^{-1}\Lambda_j,\; M_0 = W_o'^\top W_o',\;"
-        r" M_{j+1} = \rho^2 W_h'^\top P_j W_h'"
+        r" s \text{ nondecreasing},\; P_j = \Lambda_j(2\Lambda_j - M_j)^{-1}\Lambda_j,\;"
+        r" M_0 = W_o'^\top W_o',\; M_{j+1} = \rho^2 W_h'^\top P_j W_h'"
     )
     return Bound(ID, statement, terms, VALID, conditions)
 
 
-def _all_forms(
-    parts: Residuals, S: Array, T: int, log_d: Array | None
-) -> Iterator[tuple[Residuals, list[Form]]]:
-    if T < 2 or not parts.hidden.any() or not parts.w_output.any():
-        return
-    if log_d is None:
-        log_d = optimal_scaling(parts, log_row_drives(parts.hidden, S), T)
+SUM = r"\rho \sum_j \sqrt{\operatorname{Tr}[P_j Q]}"
+SUM_BY_STEP = r"\bigl\| \sum_j \rho\sqrt{\operatorname{Tr}[P_j Q_{t-1-j}]} \bigr\|_w"
+TOEPLITZ = r"\rho\,\|(c_{s-t})_{s\ge t}\|_2 \sqrt{\operatorname{Tr}[P Q]}"
+COARSE = r"\|W_o'\|_2 \rho\,\|L_T(\rho\kappa)\|_2 \|W_h[J,:]\, r\|_{n,T}"
+COARSE_BY_STEP = r"\|W_o'\|_2 \bigl(\sum_t w_t u_t^2\bigr)^{1/2}"
+
+
+def _propagated(
+    parts: Residuals, S: Array, T: int, steps: Array | None, w: Array, log_d: Array | None
+) -> tuple[float, str]:
+    """Log of the smallest value found, and its formula.
+
+    The search may come to nothing, in floats: then what is left is `approximation.toeplitz`, or
+    `approximation.weighted` with S_t of every step, at which it starts.
+    """
+    still = not (parts.hidden.any() or parts.hidden_reach.any())
+    if T < 2 or still or not parts.w_output.any():
+        return -math.inf, SUM if steps is None else SUM_BY_STEP  # nothing is propagated
+    found = [_coarse(parts, S, T, steps, w)]
     for damping, even, balanced in POLICIES:
-        scaled = rescaled(parts, log_d) if balanced else parts
-        Q = scaled.hidden @ S @ scaled.hidden.T
-        size = float(np.trace(Q))
-        if not 0 < size < math.inf:
-            continue
-        target, moved = Q / size, Q / size
-        for _ in range(min(T - 2, 20)):
-            moved = damping * scaled.w_hidden @ moved @ scaled.w_hidden.T
-            if not 0 < np.abs(moved).max() < 1e100:
-                break
-            target = target + moved
-        # Some weight everywhere keeps Lambda away from the edge of what is allowed.
-        target = target / np.trace(target) + even * np.eye(len(Q)) / len(Q)
-        yield scaled, list(forms(scaled, target, T))
+        # What one choice of weights dies of, the next one may survive.
+        with contextlib.suppress(*FAILED):
+            if log_d is None:
+                log_d = optimal_scaling(parts, log_row_drives(parts, S), T)
+            scaled = rescaled(parts, log_d) if balanced else parts
+            each = list(forms(scaled, _target(scaled, S, T, damping, even), T))
+            if steps is None:
+                found.append(_from_mean(scaled, each, S))
+            else:
+                found.append((_by_step(scaled, each, steps, w), SUM_BY_STEP))
+    return min(found)
+
+
+def _coarse(parts: Residuals, S: Array, T: int, steps: Array | None, w: Array) -> tuple[float, str]:
+    """What no search is needed for."""
+    if steps is None:
+        log_gain = log_geometric_toeplitz_norm(add_up(parts.log_rho, parts.log_kappa), T)
+        drive = log_drive(parts, S)
+        return add_up(parts.log_readout, parts.log_rho, log_gain, drive), COARSE
+    drives = np.array([log_drive(parts, S_t) for S_t in steps[:-1]])
+    spread = log_weighted_norm(convolve(geometric_kernel(parts, T), drives), w[1:])
+    return add_up(parts.log_readout, parts.log_rho, spread), COARSE_BY_STEP
+
+
+def _target(parts: Residuals, S: Array, T: int, damping: float, even: float) -> Array:
+    """The weight, of trace 1 or so, in which the forms are made small."""
+    Q, _, _ = _gram(parts, S)
+    k = len(Q)
+    size = float(np.trace(Q))
+    target = moved = Q / size if size > 0 else np.eye(k) / k
+    w_hidden, exponent = unit_scaled(parts.w_hidden)
+    growth = damping * 4.0 ** min(max(exponent, -250), 250)
+    for _ in range(min(T - 2, 20)):
+        moved = growth * (w_hidden @ moved @ w_hidden.T)
+        if not 0 < np.abs(moved).max() < 1e100:
+            break
+        target = target + moved
+    # Some weight everywhere keeps Lambda away from the edge of what is allowed.
+    return target / np.trace(target) + even * np.eye(k) / k
+
+
+def unit_scaled(W: Array) -> tuple[Array, int]:
+    """W 2^{-e} with entries below 1, and e; an entry that is not 0 stays so."""
+    exponent = exponent_of(W)
+    scaled = np.ldexp(W, -exponent)
+    lost = (np.abs(scaled) < SMALLEST_NORMAL) & (W != 0)
+    return np.where(lost, np.copysign(SMALLEST_NORMAL, W), scaled), exponent
 
 
 def rescaled(parts: Residuals, log_d: Array) -> Residuals:
@@ -191,32 +237,43 @@ def rescaled(parts: Residuals, log_d: Array) -> Residuals:
     return replace(
         parts,
         hidden=d[:, None] * parts.hidden,
+        hidden_reach=d[:, None] * parts.hidden_reach,
         w_hidden=d[:, None] * parts.w_hidden / d[None, :],
         w_output=parts.w_output / d[None, :],
     )
 
 
 def forms(parts: Residuals, target: Array, T: int) -> Iterator[Form]:
-    """Yield P_j, j = 0..T-2, with Tr[P_j target] made small."""
+    """Yield P_j, j = 0..T-2, with Tr[P_j target] made small.
+
+    Raises
+    ------
+    FloatingPointError
+        If a form leaves the range of floats.
+    """
     k = len(target)
-    M = parts.w_output.T @ parts.w_output
-    log_scale, start = 0.0, None
-    slip = 2 * len(parts.w_output) * EPS * float(np.square(parts.w_output).sum())
-    for _ in range(T - 1):
+    w_hidden, exponent = unit_scaled(parts.w_hidden)
+    w_output, own = unit_scaled(parts.w_output)
+    M, start = w_output.T @ w_output, None
+    log_scale = 2 * own * math.log(2)
+    slip = 2 * len(w_output) * EPS * float(np.square(w_output).sum())
+    for j in range(T - 1):
+        if j and not w_hidden.any():
+            yield Form(np.zeros((k, k)), 0.0)  # W_h' = 0: nothing is older than one step
+            continue
         # What rounding may have taken from M comes back as a multiple of I.
         M = (M + M.T) / 2 + slip * np.eye(k)
         size = float(np.trace(M))
-        if size == 0:
-            yield Form(np.zeros((k, k)), 0.0)
-            continue
+        if not 0 < size < math.inf:
+            raise FloatingPointError(f"the form of lag {j} has trace {size:g}")
         M = M / size
         log_scale = up(log_scale + math.log(size)) + 4 * EPS
         P, found = _smallest_form(M, target, start)
         start = found if T > SHORT else None
         yield Form(P, log_scale)
-        M = parts.w_hidden.T @ P @ parts.w_hidden
-        slip = 4 * (k + 2) * EPS * float(np.square(parts.w_hidden).sum() * np.linalg.norm(P))
-        log_scale += 2 * parts.log_rho
+        M = w_hidden.T @ P @ w_hidden
+        slip = 4 * (k + 2) * EPS * float(np.square(w_hidden).sum() * np.linalg.norm(P))
+        log_scale = up(log_scale + 2 * parts.log_rho + 2 * exponent * math.log(2))
 
 
 def _smallest_form(M: Array, target: Array, start: Array | None) -> tuple[Array, Array]:
@@ -252,7 +309,8 @@ def _smallest_form(M: Array, target: Array, start: Array | None) -> tuple[Array,
         # Lambda = Tr M is clear of M >= 0, whatever rounding did to the search.
         best_scale = np.full(len(M), 2 * float(np.trace(M)))
         best = _form(M, best_scale)
-    assert best is not None
+    if best is None:
+        raise FloatingPointError("no Lambda was found")
     return best, best_scale
 
 
@@ -273,45 +331,56 @@ def _form(M: Array, scale: Array) -> Array | None:
     return P + 8 * k * EPS * float(np.linalg.norm(P)) * np.eye(k)
 
 
-def _gram(parts: Residuals, S: Array) -> tuple[Array, Array]:
-    """Covariance Q of W_h[J,:] r and the reach |G_h| sqrt(diag S) of each of its rows."""
-    Q = parts.hidden @ S @ parts.hidden.T
-    return (Q + Q.T) / 2, np.abs(parts.hidden) @ np.sqrt(np.maximum(np.diag(S), 0))
+def _gram(parts: Residuals, S: Array) -> tuple[Array, Array, int]:
+    """Second moment Q of W_h[J,:] r and of what rounding adds, how far off it may be, and e.
+
+    Both are in units of 4^e. |Q_ab - exact| <= allowance_ab: as in `log_row_norms` for the rounding
+    of Q, and by Minkowski's inequality for that of the runs.
+    """
+    m = len(S)
+    C, sigma = correlations(S)
+    G, exponents = scaled_columns(parts.hidden, sigma)
+    runs, others = scaled_columns(parts.hidden_reach, sigma)
+    top = int(max(exponents.max(), others.max()))
+    G = np.ldexp(G, np.maximum(exponents - top, -1100)[:, None])
+    runs = np.ldexp(runs, np.maximum(others - top, -1100)[:, None])
+    Q = G @ C @ G.T
+    reach, added = np.abs(G).sum(axis=1), runs.sum(axis=1)
+    c = 2 * (m + len(G) ** 2 + 64) * EPS
+    own = np.sqrt(np.maximum(np.diag(Q), 0) + c * reach**2)
+    allowance = c * np.outer(reach, reach) + np.outer(own, added) + np.outer(added, own)
+    return (Q + Q.T) / 2, (allowance + np.outer(added, added)) * (1 + 16 * EPS), top
 
 
 def _log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
     """Log of rho sqrt(Tr[P_j Q_s]), rounded up, (lags, steps)."""
-    k, m = parts.hidden.shape
     grams = [_gram(parts, S) for S in steps]
-    Q = np.array([gram for gram, _ in grams]).reshape(len(steps), -1)
-    reach = np.array([r for _, r in grams])
+    Q = np.array([gram for gram, _, _ in grams]).reshape(len(steps), -1)
+    allowance = np.array([room for _, room, _ in grams]).reshape(len(steps), -1)
+    units = np.array([exponent for _, _, exponent in grams]) * math.log(2)
     P = np.array([form.matrix for form in forms]).reshape(len(forms), -1)
-    # As in `log_residual_norm`: |Q_ab - exact| <= c reach_a reach_b, entries of S included.
-    c = 2 * (m + k * k + 64) * EPS
-    outer = np.einsum("sa,sb->sab", reach, reach).reshape(len(steps), -1)
-    traces = np.maximum(P @ Q.T, 0) + c * (np.abs(P) @ outer.T)
+    traces = np.maximum(P @ Q.T, 0) + np.abs(P) @ allowance.T
     scale = np.array([form.log_scale for form in forms])[:, None]
-    with np.errstate(divide="ignore"):
-        logs = np.asarray(0.5 * (np.log(traces) + scale) + parts.log_rho)
-    live = logs > -math.inf
-    logs[live] += 8 * EPS * (1 + np.abs(logs[live]))
-    return logs
+    live = traces > 0
+    logs = 0.5 * (np.log(np.where(live, traces, 1.0)) + scale) + parts.log_rho + units
+    logs += 8 * EPS * (1 + np.abs(logs) + np.abs(scale) + np.abs(units))
+    return np.where(live, logs, -math.inf)
 
 
 def _by_step(parts: Residuals, forms: list[Form], steps: Array, w: Array) -> float:
     """Log of sqrt(sum_t w_t (sum_j p_{j,t-1-j})^2)."""
     T = len(steps)
     p = _log_traces(parts, forms, steps[:-1])
-    logs = [log_kernel_sum(np.array([p[j, t - 1 - j] for j in range(t)])) for t in range(1, T)]
+    logs = [log_sum_up(np.array([p[j, t - 1 - j] for j in range(t)])) for t in range(1, T)]
     return log_weighted_norm(np.array(logs), w[1:])
 
 
-def _from_mean(parts: Residuals, forms: list[Form], S: Array) -> tuple[float, bool]:
-    """The smaller of the sum over lags and the Toeplitz forms; whether it is the latter."""
+def _from_mean(parts: Residuals, forms: list[Form], S: Array) -> tuple[float, str]:
+    """The smaller of the sum over lags and the Toeplitz forms, and its formula."""
     p = _log_traces(parts, forms, S[None])[:, 0]
-    young = log_kernel_sum(p)
+    young = log_sum_up(p)
     if not all(form.matrix.any() for form in forms):
-        return young, False
+        return young, SUM
     log_scale = np.array([form.log_scale for form in forms])
     level = log_scale + np.log([np.trace(form.matrix) for form in forms])
     slope = (level[-1] - level[0]) / max(len(forms) - 1, 1)
@@ -325,9 +394,9 @@ def _from_mean(parts: Residuals, forms: list[Form], S: Array) -> tuple[float, bo
             continue
         log_c = log_c + 0.5 * log_scale
         drive = _log_traces(parts, [Form(np.asarray(common), 0.0)], S[None])[0, 0]
-        values.append(product(log_toeplitz_norm(log_c), drive))
+        values.append(add_up(log_toeplitz_norm(log_c), drive))
     best = min(values, default=math.inf)
-    return (best, True) if best < young else (young, False)
+    return (best, TOEPLITZ) if best < young else (young, SUM)
 
 
 def _relative_sizes(forms: list[Form], common: Array) -> Array | None:

@@ -27,18 +27,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bounds.approximation.global_ import READ_OUT, product
-from bounds.approximation.kernels import log_kernel_sum, log_toeplitz_norm
+from bounds.approximation.closed import fails_closed
+from bounds.approximation.global_ import READ_OUT
+from bounds.approximation.kernels import log_toeplitz_norm
 from bounds.approximation.residuals import (
-    EPS,
+    FLOAT_RUNS,
     Residuals,
     covariance_of,
     log_norm,
-    log_residual_norm,
+    log_read_out,
+    log_row_drives,
     residuals,
-    up,
 )
-from bounds.approximation.scaled import MEAN_WEIGHTS, log_row_drives, optimal_scaling
+from bounds.approximation.scaled import MEAN_WEIGHTS, optimal_scaling
+from bounds.rounding import EPS, add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Term
 from pruning.checks import Array, integer
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 SWEEPS, WARM_SWEEPS = 200, 40  # of the search for a majorant, for the first lag and later ones
 
 
+@fails_closed("approximation.scaled")
 def stepwise_bound(pruned: PrunedRNN, T: int) -> Bound:
     r"""||f^ - f'||_{n,T} <= ||W_o r||_{n,T} + rho sum_j sqrt(sum_i d_{j,i} q_i).
 
@@ -73,7 +76,7 @@ def stepwise_bound(pruned: PrunedRNN, T: int) -> Bound:
     T = integer("T", T, low=1)
     parts = residuals(pruned)
     S = covariance_of(pruned)
-    log_q = log_row_drives(parts.hidden, S)
+    log_q = log_row_drives(parts, S)
     chains = _chains(parts, log_q, T)
     young = min((_young(parts, chain, log_q) for chain in chains), key=_total)
     id = "approximation.scaled"
@@ -83,12 +86,12 @@ def stepwise_bound(pruned: PrunedRNN, T: int) -> Bound:
         for j, value in enumerate(young)
     )
     total = _total(young)
-    toeplitz = min((_toeplitz(parts, chain, log_q) for chain in chains), default=-math.inf)
+    toeplitz = min((_toeplitz(parts, chain, log_q) for chain in chains), default=math.inf)
     if toeplitz < total:
         total, each = toeplitz, ()
         formula = r"\rho\,\|(c_{s-t})_{s \ge t}\|_2\,\|D W_h[J,:]\, r\|_{n,T}"
     terms = (
-        Term("read-out", log_residual_norm(parts.output, S), READ_OUT, id, {"T": T}),
+        Term("read-out", log_read_out(parts, S), READ_OUT, id, {"T": T}),
         Term("propagated", total, formula, id, {"T": T, "rho": parts.rho}, each),
     )
     statement = (
@@ -96,7 +99,7 @@ def stepwise_bound(pruned: PrunedRNN, T: int) -> Bound:
         r" \operatorname{diag}(d_0) \succeq W_o'^\top W_o',\;"
         r" \operatorname{diag}(d_{j+1}) \succeq \rho^2 W_h'^\top \operatorname{diag}(d_j) W_h'"
     )
-    return Bound(id, statement, terms, VALID, (MEAN_WEIGHTS,))
+    return Bound(id, statement, terms, VALID, (MEAN_WEIGHTS, FLOAT_RUNS))
 
 
 def _chains(parts: Residuals, log_q: Array, T: int) -> list[Array]:
@@ -121,7 +124,9 @@ def log_majorants(parts: Residuals, log_weight: Array, T: int) -> Array:
     for j in range(T - 1):
         size = log_norm(factor)
         if size == -math.inf:
-            break
+            if factor.size and j and parts.w_hidden.any():
+                raise FloatingPointError("a majorant underflows")
+            break  # W_o' or W_h' is 0, and so is all that is older
         factor = factor * math.exp(-size)
         sweeps = SWEEPS if start is None else WARM_SWEEPS
         d, start = diagonal_majorant(factor, weight, start, sweeps)
@@ -136,11 +141,11 @@ def log_majorants(parts: Residuals, log_weight: Array, T: int) -> Array:
 
 def _young(parts: Residuals, chain: Array, log_q: Array) -> list[float]:
     """Log of rho sqrt(sum_i d_{j,i} q_i) for every lag."""
-    return [product(parts.log_rho, up(0.5 * log_kernel_sum(log_d + log_q))) for log_d in chain]
+    return [add_up(parts.log_rho, up(0.5 * log_sum_up(log_d + log_q))) for log_d in chain]
 
 
 def _total(lags: list[float]) -> float:
-    return log_kernel_sum(np.array(lags))
+    return log_sum_up(np.array(lags))
 
 
 def _toeplitz(parts: Residuals, chain: Array, log_q: Array) -> float:
@@ -157,8 +162,8 @@ def _toeplitz(parts: Residuals, chain: Array, log_q: Array) -> float:
     best = math.inf
     for twice_log_d in candidates:
         log_c = 0.5 * (chain - twice_log_d).max(axis=1)
-        drive = 0.5 * log_kernel_sum(log_q + twice_log_d)
-        best = min(best, product(parts.log_rho, log_toeplitz_norm(log_c), up(drive)))
+        drive = 0.5 * log_sum_up(log_q + twice_log_d)
+        best = min(best, add_up(parts.log_rho, log_toeplitz_norm(log_c), up(drive)))
     return best
 
 

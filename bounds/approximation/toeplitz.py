@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
+from bounds.approximation.closed import fails_closed
 from bounds.approximation.global_ import convolution_bound
 from bounds.approximation.kernels import log_geometric_toeplitz_norm
 from bounds.approximation.residuals import residuals
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
 
+@fails_closed("approximation.toeplitz")
 def toeplitz_bound(
     pruned: PrunedRNN,
     T: int,

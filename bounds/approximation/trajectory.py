@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.approximation.measured import Runs, output_gap, paired_runs
-from bounds.approximation.residuals import Residuals, residuals, time_weights
-from bounds.terms import VALID, Bound, Term, safe_log
+from bounds.approximation.residuals import Residuals, residuals
+from bounds.rounding import log_up
+from bounds.terms import VALID, Bound, Term
 from pruning.cells.secants import secant_factors
-from pruning.checks import Array, choice
+from pruning.checks import Array, choice, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -84,10 +85,8 @@ def trajectory_bound(
     formula = rf"\bigl\|\sum_{{s<t}} {each}\bigr\|_{{n,w}}"
     half_n = 0.5 * math.log(n)
     terms = (
-        Term("read-out", 0.5 * safe_log(math.fsum(read_out)) - half_n, r"\|W_o r\|_{n,w}", id),
-        Term(
-            "propagated", 0.5 * safe_log(math.fsum(spread)) - half_n, formula, id, {"T": T, "n": n}
-        ),
+        Term("read-out", 0.5 * log_up(math.fsum(read_out)) - half_n, r"\|W_o r\|_{n,w}", id),
+        Term("propagated", 0.5 * log_up(math.fsum(spread)) - half_n, formula, id, {"T": T, "n": n}),
     )
     statement = rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula}"
     note = "Evaluated in float64 on the measured runs, without outward rounding."

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.approximation.global_ import json_log, product
-from bounds.approximation.kernels import geometric_kernel, log_kernel_sum, power_kernel
-from bounds.approximation.residuals import EPS, log_residual_norm, residuals, time_weights, up
+from bounds.approximation.closed import fails_closed
+from bounds.approximation.global_ import json_log
+from bounds.approximation.kernels import geometric_kernel, power_kernel
+from bounds.approximation.residuals import FLOAT_RUNS, log_drive, log_read_out, residuals
+from bounds.rounding import EPS, add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Condition, Term
-from pruning.checks import Array, choice, real_array
+from pruning.checks import Array, choice, real_array, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
 
+@fails_closed("approximation.weighted")
 def weighted_bound(
     pruned: PrunedRNN,
     per_step: ArrayLike,
@@ -57,10 +60,10 @@ def weighted_bound(
     choice("kernel", kernel, ["geometric", "power"])
     parts = residuals(pruned)
     log_c = (geometric_kernel if kernel == "geometric" else power_kernel)(parts, T)
-    log_drive = np.array([log_residual_norm(parts.hidden, S_t) for S_t in S[:-1]])
-    log_u = convolve(log_c, log_drive) + parts.log_rho
+    drives = np.array([log_drive(parts, S_t) for S_t in S[:-1]])
+    log_u = convolve(log_c, drives) + parts.log_rho
     spread = log_weighted_norm(log_u, w[1:])
-    read_out = log_weighted_norm(np.array([log_residual_norm(parts.output, S_t) for S_t in S]), w)
+    read_out = log_weighted_norm(np.array([log_read_out(parts, S_t) for S_t in S]), w)
     inputs = {
         "T": T,
         "k": len(pruned.nodes),
@@ -73,7 +76,7 @@ def weighted_bound(
     u = r"\|W_o'\|_2 \bigl(\sum_t w_t u_t^2\bigr)^{1/2}"
     terms = (
         Term("read-out", read_out, r"\|W_o r\|_{n,w}", id, {"T": T}),
-        Term("propagated", product(parts.log_readout, spread), u, id, inputs),
+        Term("propagated", add_up(parts.log_readout, spread), u, id, inputs),
     )
     rule = (
         r"u_t = \rho(\kappa u_{t-1} + \|W_h[J,:]\, r_{t-1}\|_n)"
@@ -82,7 +85,7 @@ def weighted_bound(
         r"c_j = \rho^j\min(\kappa^j, \||W_h'|^j\|_2)"
     )
     statement = rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {u},\; {rule}"
-    conditions = (Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."),)
+    conditions = (Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."), FLOAT_RUNS)
     return Bound(id, statement, terms, VALID, conditions)
 
 
@@ -93,10 +96,10 @@ def convolve(log_c: Array, log_g: Array) -> Array:
     for s in range(N):
         with np.errstate(invalid="ignore"):
             logs = log_c[: s + 1] + log_g[s::-1]
-        out[s] = log_kernel_sum(logs)
+        out[s] = log_sum_up(logs)
     # The sum of two logarithms is rounded once more.
     live = out > -math.inf
-    out[live] += EPS * (1 + np.abs(out[live]))
+    out[live] += 2 * EPS * (1 + np.abs(out[live]))
     return out
 
 
@@ -104,4 +107,4 @@ def log_weighted_norm(logs: Array, w: Array) -> float:
     """Log of sqrt(sum_t w_t e^{2 logs_t}), rounded up."""
     with np.errstate(divide="ignore"):
         squares = np.where(w > 0, np.log(w) + 2 * logs, -math.inf)
-    return up(0.5 * log_kernel_sum(squares))
+    return up(0.5 * log_sum_up(squares))

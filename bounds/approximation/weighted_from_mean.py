@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from bounds.approximation.global_ import DRIVE, json_log, product
+from bounds.approximation.closed import fails_closed
+from bounds.approximation.global_ import DRIVE, json_log
 from bounds.approximation.kernels import geometric_kernel, log_toeplitz_norm, power_kernel
 from bounds.approximation.residuals import (
+    FLOAT_RUNS,
     covariance_of,
-    log_residual_norm,
+    log_drive,
+    log_read_out,
     residuals,
-    time_weights,
 )
+from bounds.rounding import add_up
 from bounds.terms import VALID, Bound, Condition, Term
-from pruning.checks import choice, covariance, integer
+from pruning.checks import choice, covariance, integer, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
 
+@fails_closed("approximation.weighted_from_mean")
 def weighted_from_mean_bound(
     pruned: PrunedRNN,
     T: int,
@@ -58,14 +62,14 @@ def weighted_from_mean_bound(
     parts = residuals(pruned)
     log_c = (geometric_kernel if kernel == "geometric" else power_kernel)(parts, T)
     log_gain = log_toeplitz_norm(log_c, w[1:])
-    drive = log_residual_norm(parts.hidden, S)
+    drive = log_drive(parts, S)
     half_log_T = 0.5 * math.log(T)
     if weighted_covariance is None:
-        read_out = product(log_residual_norm(parts.output, S), half_log_T, 0.5 * math.log(w.max()))
+        read_out = add_up(log_read_out(parts, S), half_log_T, 0.5 * math.log(w.max()))
         read_formula = r"\sqrt{T \max_t w_t}\,\|W_o r\|_{n,T}"
     else:
         S_w = covariance("weighted_covariance", weighted_covariance)
-        read_out = log_residual_norm(parts.output, S_w)
+        read_out = log_read_out(parts, S_w)
         read_formula = r"\|W_o r\|_{n,w}"
     id = "approximation.weighted_from_mean"
     gain = r"\rho\sqrt{T}\,\|\operatorname{diag}(\sqrt{w_2},\dots,\sqrt{w_T})\,L_T\|_2"
@@ -79,11 +83,11 @@ def weighted_from_mean_bound(
         "log ||W_o'||_2": json_log(parts.log_readout),
         "log ||W_h[J,:] r||": json_log(drive),
     }
-    propagated = product(parts.log_readout, parts.log_rho, half_log_T, log_gain, drive)
+    propagated = add_up(parts.log_readout, parts.log_rho, half_log_T, log_gain, drive)
     terms = (
         Term("read-out", read_out, read_formula, id, {"T": T, "max w": float(w.max())}),
         Term("propagated", propagated, formula, id, inputs),
     )
     statement = rf"\|\hat f - f'\|_{{n,w}} \le {read_formula} + {formula}"
-    conditions = (Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."),)
+    conditions = (Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."), FLOAT_RUNS)
     return Bound(id, statement, terms, VALID, conditions)

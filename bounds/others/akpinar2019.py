@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 
-from bounds.others.problem import Problem, log_add
-from bounds.terms import ORDER_ONLY, Bound, Condition, Term, safe_log
+from bounds.others.problem import Problem
+from bounds.rounding import add_up, log_up
+from bounds.terms import ORDER_ONLY, Bound, Condition, Term
 
 
 def akpinar2019(problem: Problem) -> Bound:
     """The gap eps at which a^4 T/eps^2 samples are asked for: sqrt(a^4 T/n), a hidden nodes."""
     a, T, n = problem.rnn.m, problem.T, problem.n
-    value = log_add(2 * safe_log(a), math.log(T) / 2, -math.log(n) / 2)
+    value = add_up(2 * log_up(a), math.log(T) / 2, -math.log(n) / 2)
     source = "Akpinar, Kratzwald, Feuerriegel, 2019 (order as read); theory, section 9"
     rectified = problem.rnn.activation.name == "relu"
     return Bound(

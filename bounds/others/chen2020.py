@@ -16,8 +16,8 @@ import numpy as np
 from bounds.assembly import COMPLEXITY, assemble, common_conditions, loss_class
 from bounds.covering import ClassCover
 from bounds.others.problem import Problem
+from bounds.rounding import add_up
 from bounds.terms import Bound, Condition, violated
-from bounds.upward import add_up
 
 SOURCE = "in the form of Chen, Li, Zhao, AISTATS 2020; theory, sections 4 to 6 and 9"
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 
 from bounds.assembly import COMPLEXITY, CONFIDENCE
-from bounds.others.problem import Problem, log_add, radii_condition
+from bounds.others.problem import Problem, radii_condition
 from bounds.others.unbiased import row_norm
-from bounds.terms import FIXED_RADII, Bound, Condition, Term, log_sum, safe_log, violated
+from bounds.rounding import add_up, log_sum_up, log_up
+from bounds.terms import FIXED_RADII, Bound, Condition, Term, violated
 
 SOURCE = "Joukovsky et al., UAI 2021, Theorem 3.3 at depth 1 (as read); theory, section 9"
 
@@ -27,7 +28,7 @@ def joukovsky2021(problem: Problem) -> Bound:
     a, b, c = (row_norm(W) for W in (plain.w_hidden, plain.w_input, plain.w_output))
     B_x = math.sqrt(problem.unbiased.diagonal) * (1 + 1e-12)
     log_rad = log_rademacher(a, b, B_x, T, plain.d_x, max(plain.m, 1), n)
-    gap = log_add(math.log(2), safe_log(c), -math.log(problem.gamma), log_rad)
+    gap = add_up(math.log(2), log_up(c), -math.log(problem.gamma), log_rad)
     s = problem.rnn.activation
     fits = s.at_zero == 0 and s.lipschitz <= 1
     outputs = problem.rnn.d_y
@@ -76,10 +77,10 @@ def joukovsky2021(problem: Problem) -> Bound:
 def log_rademacher(a: float, b: float, B_x: float, T: int, d_x: int, m: int, n: int) -> float:
     """Return log of sqrt(2 (4 T log 2 + log d_x + log m)/n) b B_x sum_{t<T} a^t."""
     root = math.log(2 * (4 * T * math.log(2) + math.log(d_x) + math.log(m)) / n) / 2
-    geometric = 0.0 if a == 0 else log_sum(t * math.log(a) for t in range(T))
-    return log_add(root, safe_log(b), safe_log(B_x), geometric)
+    geometric = 0.0 if a == 0 else log_sum_up(t * math.log(a) for t in range(T))
+    return add_up(root, log_up(b), log_up(B_x), geometric)
 
 
 def log_confidence(delta: float, n: int) -> float:
     """Return log of 4 sqrt(2 log(4/delta)/n)."""
-    return log_add(math.log(4), math.log(2 * math.log(4 / delta) / n) / 2)
+    return add_up(math.log(4), math.log(2 * math.log(4 / delta) / n) / 2)

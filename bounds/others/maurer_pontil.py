@@ -8,7 +8,8 @@ import numpy as np
 
 from bounds.assembly import CONFIDENCE
 from bounds.others.problem import Problem, ramp
-from bounds.terms import VALID, Bound, Condition, Term, safe_log, violated
+from bounds.rounding import log_up
+from bounds.terms import VALID, Bound, Condition, Term, violated
 from pruning.checks import Array, probability
 
 SOURCE = "Maurer, Pontil, COLT 2009; theory, section 9"
@@ -28,19 +29,19 @@ def maurer_pontil(problem: Problem) -> Bound:
         (
             Term(
                 "held-out loss",
-                safe_log(mean),
+                log_up(mean),
                 r"\bar\psi",
                 "measured on the test set",
                 {**inputs, "gamma": problem.gamma},
             ),
             Term(
                 "deviation",
-                safe_log(root),
+                log_up(root),
                 r"\sqrt{\frac{2V\ln(2/\delta)}{n}}",
                 SOURCE,
                 inputs,
             ),
-            Term(CONFIDENCE, safe_log(rest), r"\frac{7\ln(2/\delta)}{3(n-1)}", SOURCE, inputs),
+            Term(CONFIDENCE, log_up(rest), r"\frac{7\ln(2/\delta)}{3(n-1)}", SOURCE, inputs),
         ),
         VALID if enough else violated("n >= 2 held-out sequences"),
         (

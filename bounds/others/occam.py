@@ -16,8 +16,8 @@ from bounds.binomial import upper_risk
 from bounds.others.code import BLOCKS, QuantisedRNN, decode, encode, estimated_bits, quantise
 from bounds.others.problem import Problem
 from bounds.relative_entropy import inverse_kl
-from bounds.terms import VALID, Bound, Condition, Term, safe_log
-from bounds.upward import EPS
+from bounds.rounding import EPS, log_up
+from bounds.terms import VALID, Bound, Condition, Term
 from pruning.checks import choice
 
 FORMS = ("binomial", "kl", "hoeffding")
@@ -101,14 +101,14 @@ def occam(
             first,
             Term(
                 COMPLEXITY,
-                safe_log(size * (1 + 4 * EPS)),
+                log_up(size * (1 + 4 * EPS)),
                 _FORMULAS[form] + r"\text{ at }\delta = 1\text{, less the empirical loss}",
                 source,
                 {**inputs, "log2 of the steps": steps},
             ),
             Term(
                 CONFIDENCE,
-                safe_log(rest * (1 + 4 * EPS) + 4 * EPS),
+                log_up(rest * (1 + 4 * EPS) + 4 * EPS),
                 r"\text{what } \delta \text{ adds}",
                 source,
                 inputs,

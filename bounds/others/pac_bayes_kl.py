@@ -16,9 +16,9 @@ from bounds.assembly import COMPLEXITY, CONFIDENCE, EMPIRICAL
 from bounds.others.code import BLOCKS
 from bounds.others.problem import Problem
 from bounds.relative_entropy import inverse_kl
+from bounds.rounding import EPS, log_up
 from bounds.stratified import grid_weight
-from bounds.terms import VALID, Bound, Condition, Term, safe_log
-from bounds.upward import EPS
+from bounds.terms import VALID, Bound, Condition, Term
 from pruning.checks import Array, integer
 from pruning.rnn import RNN
 
@@ -99,28 +99,28 @@ def pac_bayes_kl(
         (
             Term(
                 EMPIRICAL,
-                safe_log(q * (1 + 2 * EPS)),
+                log_up(q * (1 + 2 * EPS)),
                 r"\hat\Psi(Q)\text{, estimated}",
                 "measured on the sample",
                 {"draws": draws, "group": group},
             ),
             Term(
                 "Monte Carlo",
-                safe_log(max(top - q, 0.0) * (1 + 2 * EPS)),
+                log_up(max(top - q, 0.0) * (1 + 2 * EPS)),
                 r"\mathrm{kl}^{-1}(\cdot; \ln(1/\delta_1)/N) - \cdot",
                 "Chernoff; theory, section 9",
                 {"draws": draws, "delta_1": SHARE * problem.delta},
             ),
             Term(
                 COMPLEXITY,
-                safe_log(max(bare - top, 0.0) * (1 + 2 * EPS)),
+                log_up(max(bare - top, 0.0) * (1 + 2 * EPS)),
                 r"\mathrm{kl}^{-1}(\cdot; KL(Q\|P)/n) - \cdot",
                 SOURCE,
                 {**inputs, "price of the grid": chosen.price, "price of the nodes": nodes},
             ),
             Term(
                 CONFIDENCE,
-                safe_log(max(reached - bare, 0.0) * (1 + 2 * EPS) + 2 * EPS),
+                log_up(max(reached - bare, 0.0) * (1 + 2 * EPS) + 2 * EPS),
                 r"\text{what } \ln(2\sqrt n/\delta) \text{ adds}",
                 SOURCE,
                 inputs,

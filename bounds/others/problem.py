@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +12,8 @@ from bounds.assembly import EMPIRICAL, Setting
 from bounds.generalization import largest_input
 from bounds.others.unbiased import Unbiased, measure
 from bounds.radii import Radii
-from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term, safe_log
+from bounds.rounding import log_up
+from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term
 from pruning.checks import Array, positive, probability
 from pruning.losses import margins
 from pruning.rnn import RNN
@@ -169,7 +169,7 @@ class Problem:
         value = self.errors / self.n * (1 + 1e-15) if zero_one else self.ramp
         formula = r"\tfrac1n \#\{\mu_i \le 0\}" if zero_one else r"\hat\Psi_\gamma(f')"
         inputs = {"n": self.n, "errors": self.errors, "gamma": self.gamma}
-        return Term(EMPIRICAL, safe_log(value), formula, "measured on the sample", inputs)
+        return Term(EMPIRICAL, log_up(value), formula, "measured on the sample", inputs)
 
     def gamma_condition(self) -> Condition:
         """The margin must not have been chosen on the sample; nobody can see whether it was."""
@@ -193,8 +193,3 @@ def radii_condition(what: str) -> Condition:
     return Condition(
         "radii fixed in advance", False, f"{what} were measured on the trained network."
     )
-
-
-def log_add(*logs: float) -> float:
-    """Sum of logarithms, raised by a relative 1e-12 of the value; -inf where one is -inf."""
-    return -math.inf if -math.inf in logs else math.fsum(logs) + 1e-12 * (1 + abs(math.fsum(logs)))

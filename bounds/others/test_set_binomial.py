@@ -7,8 +7,8 @@ import math
 from bounds.assembly import CONFIDENCE
 from bounds.binomial import upper_risk
 from bounds.others.problem import Problem
-from bounds.terms import VALID, Bound, Condition, Term, safe_log
-from bounds.upward import EPS
+from bounds.rounding import EPS, log_up
+from bounds.terms import VALID, Bound, Condition, Term
 
 SOURCE = "Langford, JMLR 2005; theory, sections 8 and 9"
 
@@ -23,10 +23,10 @@ def test_set_binomial(problem: Problem) -> Bound:
         "others.test_set_binomial",
         r"\operatorname{err} \le \sup\{p: P(\operatorname{Bin}(n,p)\le k)\ge\delta\}",
         (
-            Term("held-out error", safe_log(k / n), "k/n", "measured on the test set", inputs),
+            Term("held-out error", log_up(k / n), "k/n", "measured on the test set", inputs),
             Term(
                 CONFIDENCE,
-                safe_log(max(upper - k / n, 0.0) * (1 + 2 * EPS)),
+                log_up(max(upper - k / n, 0.0) * (1 + 2 * EPS)),
                 r"\sup\{p: P(\operatorname{Bin}(n,p)\le k)\ge\delta\} - k/n",
                 SOURCE,
                 inputs,

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from bounds.assembly import CONFIDENCE
-from bounds.others.problem import Problem, log_add, radii_condition
+from bounds.others.problem import Problem, radii_condition
 from bounds.others.unbiased import row_norm
-from bounds.terms import FIXED_RADII, Bound, Condition, Term, log_sum, safe_log, violated
+from bounds.rounding import add_up, log_sum_up, log_up
+from bounds.terms import FIXED_RADII, Bound, Condition, Term, violated
 from pruning.checks import nonnegative, positive
 
 SOURCE = "Tu, He, Tao, ICLR 2020, Theorem 2 (as read); theory, section 9"
@@ -43,7 +44,7 @@ def tu2020(
     """
     own = problem.unbiased
     plain, n, T, q = own.rnn, problem.n, problem.T, problem.rnn.d_y
-    log_frobenius = (safe_log(own.trace) + math.log(n)) / 2
+    log_frobenius = (log_up(own.trace) + math.log(n)) / 2
     known = smallest_moment is not None
     least = positive("smallest_moment", smallest_moment) if known else own.smallest
     r = own.fisher_rao if radius is None else nonnegative("radius", radius)
@@ -53,19 +54,19 @@ def tu2020(
 
     terms = [problem.empirical_term()]
     if least > 0:
-        value = log_add(front, safe_log(r), log_frobenius, -math.log(2 * n), -math.log(least) / 2)
+        value = add_up(front, log_up(r), log_frobenius, -math.log(2 * n), -math.log(least) / 2)
         formula = r"\frac{4q}{\gamma}\frac{r\|X\|_F}{2n}\lambda_{\min}(\mathbb{E}xx^\top)^{-1/2}"
         extra = {"r": r, "lambda_min": least, "log ||X||_F": log_frobenius}
         terms.append(Term("Fisher-Rao", value, formula, SOURCE, {**inputs, **extra}))
     norms = {"b_V": b_V, "b_W": b_W, "b_U": b_U, "||X^T||_1/n": own.absolute}
-    value = log_add(front, safe_log(b_V), safe_log(b_U), safe_log(own.absolute), log_growth(b_W, T))
+    value = add_up(front, log_up(b_V), log_up(b_U), log_up(own.absolute), log_growth(b_W, T))
     formula = r"\frac{4q}{\gamma}\frac{1}{n} b_V b_U \|X^\top\|_1 \sum_{t=1}^T t\,b_W^{t-1}"
     terms.append(Term("matrix 1-norms", value, formula, SOURCE, {**inputs, **norms}))
     log_confidence = math.log(3) + math.log(math.log(2 / problem.delta) / (2 * n)) / 2
     terms.append(
         Term(
             CONFIDENCE,
-            log_add(log_confidence),
+            add_up(log_confidence),
             r"3\sqrt{\frac{\log(2/\delta)}{2n}}",
             SOURCE,
             {"delta": problem.delta, "n": n},
@@ -113,4 +114,4 @@ def log_growth(b: float, T: int) -> float:
     t = np.arange(1, T + 1)
     if b == 0:
         return 0.0
-    return log_sum((np.log(t) + (t - 1) * math.log(b)).tolist())
+    return log_sum_up((np.log(t) + (t - 1) * math.log(b)).tolist())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from bounds.others.problem import Problem, log_add, radii_condition
+from bounds.others.problem import Problem, radii_condition
 from bounds.radii import matrix_norm
-from bounds.terms import ORDER_ONLY, Bound, Term, safe_log
+from bounds.rounding import add_up, log_up
+from bounds.terms import ORDER_ONLY, Bound, Term
 
 
 def zhang2018(problem: Problem) -> Bound:
@@ -14,12 +15,12 @@ def zhang2018(problem: Problem) -> Bound:
     plain, n, T = problem.unbiased.rnn, problem.n, problem.T
     U, W, V = (matrix_norm(M, "spectral") for M in (plain.w_input, plain.w_hidden, plain.w_output))
     largest = max(plain.m, plain.d_x, plain.d_y)
-    value = log_add(
+    value = add_up(
         math.log(largest),
         2 * math.log(T),
-        safe_log(U),
-        safe_log(V),
-        T * max(0.0, safe_log(W)),
+        log_up(U),
+        log_up(V),
+        T * max(0.0, log_up(W)),
         -math.log(n) / 2,
         -math.log(problem.gamma),
     )

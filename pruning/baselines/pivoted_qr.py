@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import qr
 
 from pruning.checks import integer
-from pruning.covariance import covariance_of
+from pruning.covariance import covariance_of, seen
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
 
@@ -31,6 +31,7 @@ def pivoted_qr(
         Not used: nothing is drawn.
     """
     k = integer("k", k, low=0, high=rnn.m)
-    S = covariance_of(rnn, covariance_or_x)
+    held = seen(rnn, covariance_or_x)
+    S, _ = covariance_of(rnn, held)
     nodes = qr(S, mode="r", pivoting=True)[1][:k] if k else np.zeros(0, np.int64)
-    return prune_to(rnn, S, np.sort(nodes).astype(np.int64), tau, True, "pivoted QR")
+    return prune_to(rnn, held, np.sort(nodes).astype(np.int64), tau, True, "pivoted QR")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.checks import Array, Nodes, integer
-from pruning.covariance import covariance_of
+from pruning.covariance import covariance_of, seen
 from pruning.rnn import RNN
 from pruning.selection.determinantal import fill_up, sample_determinantal, sample_volume
 from pruning.selection.leverage import leverage_scores, spectrum
@@ -37,9 +37,10 @@ def leverage_nodes(
     rng : numpy Generator or seed
     """
     k = integer("k", k, low=0, high=rnn.m)
-    S = covariance_of(rnn, covariance_or_x)
+    held = seen(rnn, covariance_or_x)
+    S, _ = covariance_of(rnn, held)
     nodes = _by_leverage(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
-    return prune_to(rnn, S, nodes, tau, True, "leverage scores")
+    return prune_to(rnn, held, nodes, tau, True, "leverage scores")
 
 
 def determinantal_nodes(
@@ -62,7 +63,8 @@ def determinantal_nodes(
     rng : numpy Generator or seed
     """
     k = integer("k", k, low=0, high=rnn.m)
-    S = covariance_of(rnn, covariance_or_x)
+    held = seen(rnn, covariance_or_x)
+    S, _ = covariance_of(rnn, held)
     generator = np.random.default_rng(rng)
     mu = spectrum(S)[0] if k else np.zeros(0)
     if k == 0 or k >= len(mu):
@@ -72,7 +74,7 @@ def determinantal_nodes(
         nodes = sample_determinantal(S, lam, generator)
         while len(nodes) > k:
             nodes = sample_determinantal(S, lam, generator)
-    return prune_to(rnn, S, nodes, tau, True, "determinantal")
+    return prune_to(rnn, held, nodes, tau, True, "determinantal")
 
 
 def volume_nodes(
@@ -91,9 +93,10 @@ def volume_nodes(
     rng : numpy Generator or seed
     """
     k = integer("k", k, low=0, high=rnn.m)
-    S = covariance_of(rnn, covariance_or_x)
+    held = seen(rnn, covariance_or_x)
+    S, _ = covariance_of(rnn, held)
     nodes = sample_volume(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
-    return prune_to(rnn, S, nodes, tau, True, "volume")
+    return prune_to(rnn, held, nodes, tau, True, "volume")
 
 
 def lam_of_size(mu: Array, size: float) -> float:

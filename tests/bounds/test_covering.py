@@ -19,7 +19,7 @@ from bounds.covering import (
     minimising_split,
 )
 from bounds.lipschitz import BLOCKS, Radii, block_sizes, parameter_lipschitz
-from bounds.upward import Upward
+from bounds.rounding import Upward
 from pruning.rnn import RNN
 
 EPS_RANGE = st.floats(1e-6, 3.0)

@@ -19,9 +19,9 @@ from bounds.lipschitz import (
     output_bound,
     parameter_lipschitz,
     state_bound,
-    time_weights,
 )
 from bounds.loss_constants import loss_constants
+from pruning.checks import time_weights
 from pruning.losses import loss_values
 from pruning.rnn import RNN
 

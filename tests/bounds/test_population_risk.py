@@ -23,8 +23,9 @@ from bounds import (
     fixed_nodes_bound,
     stratified_bound,
 )
-from bounds.lipschitz import matrix_norm, time_weights
+from bounds.lipschitz import matrix_norm
 from pruning import RNN, spectral_prune, train
+from pruning.checks import time_weights
 from pruning.losses import loss_values
 from pruning.selection.leverage import sample_leverage
 from pruning.spectral import prune_to

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bounds import Radii, node_count
 from bounds.complexity import dudley
 from bounds.covering import class_cover
-from bounds.upward import Upward
+from bounds.rounding import Upward
 from pruning.selection.leverage import leverage_scores
 from validation import Conclusion, Evidence, certify
 from validation.arithmetic import FLOAT64, RATIONALS, balls

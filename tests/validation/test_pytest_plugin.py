@@ -102,7 +102,7 @@ def test_the_budget_is_an_option(ran):
 
 def test_the_plugin_imports_nothing_heavy():
     code = (
-        "import sys, validation.pytest_plugin;"
+        "import sys, rnnbounds_pytest;"
         "heavy = {'numpy', 'scipy', 'flint', 'hypothesis', 'sympy', 'rich', 'typer', 'joblib'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 
 from ..claims import Claim
-from ..loading import claims_of, unique
+from ..collecting import claims_of, unique
 
 MODULES = (
     "reconstruction",

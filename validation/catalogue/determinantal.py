@@ -7,12 +7,10 @@ rule), which stay finite; the other claims draw a nonsingular S and solve.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
 from typing import Any
 
 from ..claims import claim
-from ..instances import draw
+from ..instances import draw, subsets
 from .degrees_of_freedom import degrees_of_freedom, smoothed
 from .reconstruction import minor
 
@@ -20,12 +18,6 @@ SECTION = "2b"
 SOURCE = "DKM20 and KT12, section 2b of the theory"
 SETTING = draw(S=draw.covariances(nonsingular=True), lam=draw.positive(), sizes={"m": (1, 4)})
 SINGULAR = draw(S=draw.covariances(), lam=draw.positive(), sizes={"m": (1, 4)})
-
-
-def subsets(m: int) -> Iterator[list[int]]:
-    """All 2^m subsets of 0..m-1."""
-    for size in range(m + 1):
-        yield from (list(J) for J in combinations(range(m), size))
 
 
 def principal_minor(xp: Any, S: Any, J: list[int]) -> Any:

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
+
+from validation.commands.exits import BAD_INPUT as BAD_INPUT
+from validation.commands.exits import INTERRUPTED as INTERRUPTED
+from validation.commands.exits import VIOLATED as VIOLATED
 
 # Name: (module, function, line in the list of commands).
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -75,6 +80,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "table",
         "Show the tables of an experiment.",
     ),
+    "doctor": (
+        "validation.commands.doctor",
+        "doctor",
+        "Show what this installation runs on: versions, BLAS, threads, caches, data.",
+    ),
     "plot": (
         "validation.commands.plot",
         "plot",
@@ -82,29 +92,38 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
 }
 
-VIOLATED = 1
-"""Exit code of a command that found a statement violated; used for nothing else."""
-
-BAD_INPUT = 2
-INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `rnnbounds` with these arguments, by default those of the process."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    _plainly(_app(words))(words, prog_name="rnnbounds")
+    _plainly(_app(_being_completed() or words))(words, prog_name="rnnbounds")
+
+
+def _being_completed() -> list[str]:
+    """The words of the line that a shell asks to complete; none in an ordinary run."""
+    if "_RNNBOUNDS_COMPLETE" not in os.environ:
+        return []
+    line = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")
+    return line.split()[1:]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"rnnbounds {version('rnnbounds')}")
+        raise typer.Exit
 
 
 def _app(words: Sequence[str]) -> typer.Typer:
     """Every command with its line of help, of which only the one asked for is imported."""
     app = typer.Typer(
-        add_completion=False,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback(help="Check the bounds for spectral pruning of recurrent networks.")(lambda: None)
+    app.callback(help="Check the bounds for spectral pruning of recurrent networks.")(_options)
     asked = next((word for word in words if not word.startswith("-")), None)
     for name, (module, function, line) in COMMANDS.items():
         body: Callable[..., Any] = _not_loaded
@@ -112,6 +131,14 @@ def _app(words: Sequence[str]) -> typer.Typer:
             body = _plainly(getattr(importlib.import_module(module), function))
         app.command(name, short_help=line)(body)
     return app
+
+
+def _options(
+    version: bool = typer.Option(
+        False, "--version", help="Show the version and exit.", is_eager=True, callback=_version
+    ),
+) -> None:
+    pass
 
 
 def _not_loaded() -> None:

@@ -201,6 +201,7 @@ def _fill(
     from bounds.comparison import comparison, informative_from
     from pruning.spectral import spectral_prune
     from validation.output.figures import draw
+    from validation.output.schema import SCHEMA
     from validation.report import comparison as shown
     from validation.report.document import to_text
     from validation.report.settings import default_nodes
@@ -236,6 +237,7 @@ def _fill(
         (folder / f"{name}.svg").write_text(figure.svg, "utf-8")
         (folder / f"{name}.png").write_bytes(figure.png)
     curves = {
+        "schema": SCHEMA,
         "sweeps": [values.to_json() for values in sweeps],
         "smaller_than_1_from_n": informative_from(main),
         "nodes_for_4_lam_N": needed.to_json(),

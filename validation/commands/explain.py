@@ -11,16 +11,37 @@ from ..loading import gather
 from ..verdict import Outcome
 
 
+def claim_ids(begun: str) -> list[str]:
+    """The ids of the catalogue that begin like this, for the shell to offer."""
+    return [claim.id for claim in gather([]) if claim.id.startswith(begun)]
+
+
 def explain(
-    claims: Annotated[list[str], typer.Argument(help="Ids, FILE.py or FILE.py::id.")],
+    claims: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Ids, FILE.py or FILE.py::id; default: list the claims.",
+            autocompletion=claim_ids,
+        ),
+    ] = None,
     budget: Annotated[float, typer.Option(help="Seconds of search for a claim.")] = 1.5,
 ) -> None:
     """Statement, hypotheses, constants, steps with their verdicts, and where in the code."""
+    if not claims:
+        typer.echo("\n".join(listed(gather([]))))
+        return
     from ..checking.runner import verify_all
 
     chosen = gather(claims)
     outcomes = verify_all(chosen, budget=budget, quick=True)
     typer.echo("\n\n".join(text_of(c, outcome) for c, outcome in zip(chosen, outcomes)))
+
+
+def listed(claims: list[Claim]) -> list[str]:
+    """One line a claim: id, label and section."""
+    width = max(len(claim.id) for claim in claims)
+    lines = [f"{claim.id:{width}}  {claim.label:8}  section {claim.section}" for claim in claims]
+    return [*lines, f"{len(claims)} claims; `rnnbounds explain ID` shows one in full"]
 
 
 def text_of(claim: Claim, outcome: Outcome) -> str:

@@ -45,24 +45,21 @@ def prune(
     Labels are not needed: without them the outputs of both networks are compared.
     """
     from validation.porting.job import prune_file, records, to_json
+    from validation.porting.models import Settings
 
     if out is None:
         raise ValueError("-o must name the file for the pruned network, got none")
     if json is not None and not json.resolve().parent.is_dir():
         raise ValueError(f"{json} cannot be written: there is no such folder")
+    settings = Settings(_sizes(k), total, theta, method, reconstruct, seed)
     done = prune_file(
         model,
         data,
-        _sizes(k),
         out,
-        total=total,
-        theta=theta,
-        method=method,
-        reconstruct=reconstruct,
+        settings,
         activation=activation,
         time_major=time_major,
         every_step=every_step,
-        seed=seed,
     )
     for name, value in records(done):
         typer.echo(f"{name:12} {value}")

@@ -14,6 +14,7 @@ from ..checking.tighten import Tightened
 from ..checking.tighten import tighten as find
 from ..claims import Claim, ClaimError
 from ..loading import gather
+from ..output.schema import SCHEMA
 from . import VIOLATED
 
 
@@ -103,6 +104,7 @@ def to_json(found: Tightened) -> dict[str, Any]:
     """Strictly valid JSON."""
     coverage = found.coverage
     return {
+        "schema": SCHEMA,
         "id": found.claim,
         "constant": found.constant,
         "published": _number(found.published),

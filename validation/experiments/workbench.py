@@ -213,7 +213,7 @@ class _Bench:
     def _risk(self, rnn: RNN) -> float | None:
         """The loss that the theorem bounds, on sequences that nothing was made from."""
         from bounds.generalization import empirical_loss
-        from bounds.lipschitz import time_weights
+        from pruning.checks import time_weights
 
         if self.data.x_test is None:
             return None

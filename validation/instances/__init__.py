@@ -6,68 +6,146 @@ from collections.abc import Mapping
 from typing import Any
 
 from .discrete import Choice, Integer, MultiSet, NodeSet, Size
-from .factors import ArrayFactor, Factor, Positive, Probability, Real
+from .enumeration import expectation, subsets
+from .factors import ArrayFactor, Bound, Factor, Positive, Probability, Real
 from .matrices import Covariance, Distribution, Orthogonal, Ridge, Sequences, Spectrum
-from .networks import Network, Networks
+from .networks import ACTIVATIONS, Network, Networks
 from .product import Instance, Product
+from .structured import (
+    Correlation,
+    CovarianceStack,
+    Nonsingular,
+    OrderedPair,
+    Permutation,
+    Stochastic,
+    Subset,
+    Symmetric,
+    Triangular,
+    UnitRows,
+)
 
-__all__ = ["Draw", "Factor", "Instance", "Network", "Product", "draw"]
+INFINITY = float("inf")
+
+__all__ = [
+    "Draw",
+    "Factor",
+    "Instance",
+    "Network",
+    "Product",
+    "draw",
+    "expectation",
+    "subsets",
+]
 
 
 class Draw:
     """``draw(name=factor, ...)`` is a product of factors; ``draw.covariances()`` etc. are factors.
 
     Sizes are shared by name: ``draw(S=draw.covariances("m"), J=draw.node_sets("m", "k"))`` draws
-    nodes of S. Ranges (default m 1..5, k 0..m, n 1..3, T 1..4, d 1..2, q 1..3, others 1..4) are set
-    by ``sizes={"m": (2, 8), "k": (1, "m")}``.
+    nodes of S; an int in the place of a name is a fixed length. Ranges (default m 1..5, k
+    0..m, n 1..3, T 1..4, d 1..2, q 1..3, others 1..4) are set by
+    ``sizes={"m": (2, 8), "k": (1, "m"), "T": 3}``.
     """
 
     def __call__(self, *, sizes: Mapping[str, Any] | None = None, **factors: Factor) -> Product:
         return Product(factors, sizes or {})
 
     @staticmethod
-    def covariances(m: str = "m", nonsingular: bool = False) -> Covariance:
+    def covariances(m: str | int = "m", nonsingular: bool = False) -> Covariance:
         """S = F F^T (m, m), of any rank unless nonsingular: `draw.covariances()`."""
         return Covariance(m, nonsingular)
 
     @staticmethod
-    def spectra(m: str = "m") -> Spectrum:
+    def spectra(m: str | int = "m") -> Spectrum:
         """Eigenvalues (m,), decreasing, >= 0: `draw.spectra()`."""
         return Spectrum(m)
 
     @staticmethod
-    def orthogonal(m: str = "m") -> Orthogonal:
+    def orthogonal(m: str | int = "m") -> Orthogonal:
         """An orthogonal (m, m), exact in rationals: `draw.orthogonal()`."""
         return Orthogonal(m)
 
     @staticmethod
     def matrices(
-        rows: str | int, columns: str | int, low: float = -float("inf"), high: float = float("inf")
+        rows: str | int, columns: str | int, low: Bound = -INFINITY, high: Bound = INFINITY
     ) -> ArrayFactor:
         """A real matrix: `draw.matrices("q", "m")`."""
         return ArrayFactor(rows, columns, low=low, high=high)
 
     @staticmethod
-    def vectors(
-        length: str | int, low: float = -float("inf"), high: float = float("inf")
-    ) -> ArrayFactor:
+    def vectors(length: str | int, low: Bound = -INFINITY, high: Bound = INFINITY) -> ArrayFactor:
         """A real vector: `draw.vectors("m")`."""
         return ArrayFactor(length, low=low, high=high)
 
     @staticmethod
-    def arrays(
-        *axes: str | int, low: float = -float("inf"), high: float = float("inf")
-    ) -> ArrayFactor:
+    def arrays(*axes: str | int, low: Bound = -INFINITY, high: Bound = INFINITY) -> ArrayFactor:
         """A real array: `draw.arrays("n", "T", "d")`."""
         return ArrayFactor(*axes, low=low, high=high)
 
     @staticmethod
-    def positive(above: float = 0.0, below: float = float("inf")) -> Positive:
+    def symmetric(m: str | int = "m") -> Symmetric:
+        """A symmetric (m, m) of any signature: `draw.symmetric()`."""
+        return Symmetric(m)
+
+    @staticmethod
+    def nonsingular(m: str | int = "m") -> Nonsingular:
+        """A general (m, m) that is nonsingular for certain: `draw.nonsingular()`."""
+        return Nonsingular(m)
+
+    @staticmethod
+    def triangular(
+        m: str | int = "m", upper: bool = False, nonsingular: bool = False
+    ) -> Triangular:
+        """A lower (or upper) triangular (m, m): `draw.triangular(upper=True)`."""
+        return Triangular(m, upper, nonsingular)
+
+    @staticmethod
+    def ordered_pairs(m: str | int = "m") -> OrderedPair:
+        """A pair (S, S') of covariances, S <= S': `draw.ordered_pairs()`; `S, more = pair`."""
+        return OrderedPair(m)
+
+    @staticmethod
+    def covariance_stacks(n: str | int = "n", m: str | int = "m") -> CovarianceStack:
+        """A stack (n, m, m) of covariances of any rank: `draw.covariance_stacks()`."""
+        return CovarianceStack(n, m)
+
+    @staticmethod
+    def correlations(m: str | int = "m") -> Correlation:
+        """A covariance (m, m) with ones on its diagonal: `draw.correlations()`."""
+        return Correlation(m)
+
+    @staticmethod
+    def stochastic_matrices(rows: str | int = "m", columns: str | int = "m") -> Stochastic:
+        """A matrix >= 0 with rows that sum to 1: `draw.stochastic_matrices("n", "m")`."""
+        return Stochastic(rows, columns)
+
+    @staticmethod
+    def unit_vectors(length: str | int = "m") -> UnitRows:
+        """A vector of norm 1, exactly so in rationals: `draw.unit_vectors("m")`."""
+        return UnitRows(None, length)
+
+    @staticmethod
+    def unit_rows(rows: str | int = "n", length: str | int = "m") -> UnitRows:
+        """A matrix whose rows have norm 1: `draw.unit_rows("n", "m")`."""
+        return UnitRows(rows, length)
+
+    @staticmethod
+    def permutations(m: str | int = "m") -> Permutation:
+        """An order of 0..m-1 as an integer array: `draw.permutations("m")`."""
+        return Permutation(m)
+
+    @staticmethod
+    def subsets(m: str | int = "m") -> Subset:
+        """Some of 0..m-1, any number, as sorted integers: `draw.subsets("m")`."""
+        return Subset(m)
+
+    @staticmethod
+    def positive(above: Bound = 0.0, below: Bound = INFINITY) -> Positive:
         """A number > 0, from 1e-12 to 1e12: `draw.positive(below=4)`."""
         return Positive(above, below)
 
     @staticmethod
-    def reals(low: float = -float("inf"), high: float = float("inf")) -> Real:
+    def reals(low: Bound = -INFINITY, high: Bound = INFINITY) -> Real:
         """A number in [low, high]: `draw.reals(0, 1)`."""
         return Real(low, high)
 
@@ -92,43 +170,43 @@ class Draw:
         return Choice(*options)
 
     @staticmethod
-    def node_sets(m: str = "m", k: str = "k") -> NodeSet:
+    def node_sets(m: str | int = "m", k: str | int = "k") -> NodeSet:
         """Distinct nodes, k of m, as sorted integers: `draw.node_sets("m", "k")`."""
         return NodeSet(m, k)
 
     @staticmethod
-    def multisets(m: str = "m", k: str = "k") -> MultiSet:
+    def multisets(m: str | int = "m", k: str | int = "k") -> MultiSet:
         """Nodes with repetitions, k of m, as sorted integers: `draw.multisets("m", "k")`."""
         return MultiSet(m, k)
 
     @staticmethod
-    def ridges(k: str = "k") -> Ridge:
+    def ridges(k: str | int = "k") -> Ridge:
         """Regularisers tau >= 0 (k,), zero included: `draw.ridges("k")`."""
         return Ridge(k)
 
     @staticmethod
-    def distributions(m: str = "m", positive: bool = False) -> Distribution:
+    def distributions(m: str | int = "m", positive: bool = False) -> Distribution:
         """Weights >= 0 with sum 1 (m,): `draw.distributions("m")`."""
         return Distribution(m, positive=positive)
 
     @staticmethod
-    def time_weights(T: str = "T", decreasing: bool = False) -> Distribution:
+    def time_weights(T: str | int = "T", decreasing: bool = False) -> Distribution:
         """Time weights >= 0 with sum 1 (T,), 1/T and e_T included: `draw.time_weights()`."""
         return Distribution(T, decreasing=decreasing)
 
     @staticmethod
     def networks(
-        m: str = "m",
-        d: str = "d",
-        q: str = "q",
-        activations: tuple[str, ...] = ("identity", "relu", "tanh", "leaky_relu"),
+        m: str | int = "m",
+        d: str | int = "d",
+        q: str | int = "q",
+        activations: str | tuple[str, ...] = ACTIVATIONS,
         biases: bool = True,
     ) -> Networks:
         """A recurrent network, `Network`: `draw.networks(activations=("relu",))`."""
         return Networks(m, d, q, activations, biases)
 
     @staticmethod
-    def sequences(n: str = "n", T: str = "T", d: str = "d") -> Sequences:
+    def sequences(n: str | int = "n", T: str | int = "T", d: str | int = "d") -> Sequences:
         """Input sequences (n, T, d): `draw.sequences()`."""
         return Sequences(n, T, d)
 

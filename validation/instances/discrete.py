@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import checks
 from .factors import Factor, Raw, Sizes
 from .sources import Source
 
@@ -15,6 +16,11 @@ class Integer(Factor):
     """An integer in low..high; the body receives an int."""
 
     def __init__(self, low: int = 0, high: int = 8) -> None:
+        for name, end in (("low", low), ("high", high)):
+            if isinstance(end, bool) or not isinstance(end, int):
+                raise TypeError(f"integers({name}) must be an int, got {end!r}")
+        if low > high:
+            raise ValueError(f"integers(low, high) needs low <= high, got {low}, {high}")
         self.low, self.high = low, high
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
@@ -31,7 +37,9 @@ class Size(Factor):
     """The value of a size itself, as an int."""
 
     def __init__(self, size: str) -> None:
-        self.sizes = (size,)
+        if not isinstance(size, str):
+            raise TypeError(f"size(name) must be the name of a size, got {size!r}")
+        self.sizes = (checks.size("size(name)", size),)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return sizes[self.sizes[0]]
@@ -46,9 +54,13 @@ class Size(Factor):
 class NodeSet(Factor):
     """k distinct nodes of 0..m-1, sorted: an integer array."""
 
-    def __init__(self, m: str = "m", k: str = "k") -> None:
-        self.m, self.k = m, k
-        self.sizes = (m, k)
+    def __init__(self, m: str | int = "m", k: str | int = "k") -> None:
+        self.m, self.k = checks.size("node_sets(m, k): m", m), checks.size("node_sets(m, k): k", k)
+        self.sizes = tuple(dict.fromkeys((self.m, self.k)))
+        self._limit()
+
+    def _limit(self) -> None:
+        self.inside = ((self.k, self.m),)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return source.subset(sizes[self.m], sizes[self.k])
@@ -73,6 +85,9 @@ class NodeSet(Factor):
 class MultiSet(NodeSet):
     """k nodes of 0..m-1 with repetitions, sorted: an integer array."""
 
+    def _limit(self) -> None:
+        self.at_least = {self.m: 1}
+
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return source.multiset(sizes[self.m], sizes[self.k])
 
@@ -81,6 +96,8 @@ class Choice(Factor):
     """One of a few names or numbers, as it is."""
 
     def __init__(self, *options: Any) -> None:
+        if not options:
+            raise ValueError("choices() needs at least one option")
         self.options = options
 
     def make(self, source: Source, sizes: Sizes) -> Raw:

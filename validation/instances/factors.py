@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import checks
 from .sources import Source
 
+Bound = float | Fraction  # or an int; a float means the decimals that it is written as
 Array = NDArray[np.float64]
 Sizes = Mapping[str, int]
 Raw = Any
@@ -78,11 +81,15 @@ class Factor:
     sizes : tuple of str
         The sizes (m, k, n, T, d, q, ...) that the value's shape depends on; factors that name the
         same size agree on it.
-    example : str
-        How a user writes it, for `rnnbounds vocabulary`.
+    at_least : mapping
+        Sizes that cannot be smaller than so much.
+    inside : tuple of pairs of sizes
+        The first of which is never larger than the second.
     """
 
     sizes: tuple[str, ...] = ()
+    at_least: Mapping[str, int] = {}
+    inside: tuple[tuple[str, str], ...] = ()
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         """Draw a raw value."""
@@ -120,14 +127,16 @@ class ArrayFactor(Factor):
     ----------
     axes : names or lengths
         One an axis.
-    low, high : float
+    low, high : number
         Closed bounds of the entries.
     """
 
-    def __init__(self, *axes: str | int, low: float = -np.inf, high: float = np.inf) -> None:
-        self.axes = axes
+    def __init__(self, *axes: str | int, low: Bound = -np.inf, high: Bound = np.inf) -> None:
+        if not axes:
+            raise ValueError("an array needs at least one axis; a number is draw.reals()")
+        self.axes = tuple(checks.axis(f"axis {i} of an array", a) for i, a in enumerate(axes))
         self.sizes = tuple(dict.fromkeys(axis for axis in axes if isinstance(axis, str)))
-        self.low, self.high = low, high
+        self.low, self.high = checks.interval("an array of numbers", low, high)
 
     def shape(self, sizes: Sizes) -> tuple[int, ...]:
         """The lengths of the axes."""
@@ -174,13 +183,17 @@ class ArrayFactor(Factor):
 class Positive(Factor):
     """A positive number, by default within 1e-12..1e12, in the open interval (above, below)."""
 
-    def __init__(self, above: float = 0.0, below: float = np.inf) -> None:
-        if not 0 <= above < below:
+    def __init__(self, above: Bound = 0.0, below: Bound = np.inf) -> None:
+        a, b = checks.number("positive: above", above), checks.number("positive: below", below)
+        if not 0 <= a < b:
             raise ValueError(
                 f"positive(above, below) needs 0 <= above < below, got {above}, {below}"
             )
-        self.low = float(np.nextafter(above, np.inf)) if above > 0 else min(SMALLEST, below / 1e12)
-        self.high = float(np.nextafter(below, 0)) if below < np.inf else max(LARGEST, above * 1e12)
+        first, last = checks.beyond(a, 1), checks.beyond(b, -1)
+        self.low = first if a > 0 else min(SMALLEST, last / 1e12)
+        self.high = last if b < np.inf else max(LARGEST, first * 1e12)
+        if not 0 < self.low <= self.high < np.inf:
+            raise ValueError(f"positive: there is no float in ({above}, {below}) to draw")
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         family = source.choice(("one", "plain", "plain", "plain", "extreme"))
@@ -205,10 +218,8 @@ class Positive(Factor):
 class Real(Factor):
     """A number in the closed interval [low, high]."""
 
-    def __init__(self, low: float = -np.inf, high: float = np.inf) -> None:
-        if not low <= high:
-            raise ValueError(f"reals(low, high) needs low <= high, got {low}, {high}")
-        self.low, self.high = float(low), float(high)
+    def __init__(self, low: Bound = -np.inf, high: Bound = np.inf) -> None:
+        self.low, self.high = checks.interval("reals(low, high)", low, high)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         family = source.choice(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import checks
 from .factors import Array, ArrayFactor, Factor, Parameters, Raw, Sizes
 from .sources import Source
 
@@ -62,10 +63,10 @@ def rotation(source: Source, m: int) -> Array:
 class Covariance(Factor):
     """S = F F^T, (m, m), of any rank 0..m. Raw: F (m, r), r >= 1 (a zero column at rank 0)."""
 
-    def __init__(self, m: str = "m", nonsingular: bool = False) -> None:
-        self.m = m
-        self.sizes = (m,)
-        self.nonsingular = nonsingular
+    def __init__(self, m: str | int = "m", nonsingular: bool = False) -> None:
+        self.m = checks.size("covariances(m)", m)
+        self.sizes = (self.m,)
+        self.nonsingular = checks.flag("covariances(nonsingular)", nonsingular)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         m = sizes[self.m]
@@ -144,9 +145,9 @@ class Covariance(Factor):
 class Spectrum(Factor):
     """Eigenvalues mu_1 >= ... >= mu_m >= 0, (m,). Raw: the same in any order."""
 
-    def __init__(self, m: str = "m") -> None:
-        self.m = m
-        self.sizes = (m,)
+    def __init__(self, m: str | int = "m") -> None:
+        self.m = checks.size("spectra(m)", m)
+        self.sizes = (self.m,)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return spectrum(source, sizes[self.m])
@@ -171,9 +172,9 @@ class Orthogonal(Factor):
     vector stands for the identity.
     """
 
-    def __init__(self, m: str = "m") -> None:
-        self.m = m
-        self.sizes = (m,)
+    def __init__(self, m: str | int = "m") -> None:
+        self.m = checks.size("orthogonal(m)", m)
+        self.sizes = (self.m,)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         m = sizes[self.m]
@@ -206,7 +207,7 @@ class Orthogonal(Factor):
 class Ridge(ArrayFactor):
     """tau >= 0, one a node of the size, (k,)."""
 
-    def __init__(self, k: str = "k") -> None:
+    def __init__(self, k: str | int = "k") -> None:
         super().__init__(k, low=0.0)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
@@ -224,9 +225,15 @@ class Ridge(ArrayFactor):
 class Distribution(ArrayFactor):
     """Weights >= 0 that sum to 1, (m,). Raw: any weights >= 0, not all 0; divided by their sum."""
 
-    def __init__(self, m: str = "m", decreasing: bool = False, positive: bool = False) -> None:
+    def __init__(
+        self, m: str | int = "m", decreasing: bool = False, positive: bool = False
+    ) -> None:
+        checks.flag("distributions(positive)", positive)
         super().__init__(m, low=2.0**-30 if positive else 0.0)
-        self.decreasing = decreasing
+        self.decreasing = checks.flag("time_weights(decreasing)", decreasing)
+        if m == 0:
+            raise ValueError("weights that sum to 1 need at least one entry, got m = 0")
+        self.at_least = dict.fromkeys(self.sizes, 1)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         (m,) = self.shape(sizes)
@@ -259,7 +266,7 @@ class Distribution(ArrayFactor):
 class Sequences(ArrayFactor):
     """Input sequences (n, T, d): generic ones, impulses, constants, period two, zero."""
 
-    def __init__(self, n: str = "n", T: str = "T", d: str = "d") -> None:
+    def __init__(self, n: str | int = "n", T: str | int = "T", d: str | int = "d") -> None:
         super().__init__(n, T, d)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from . import checks
 from .factors import Array, Factor, Parameters, Raw, Sizes
 from .sources import Source
 
+ACTIVATIONS = ("identity", "relu", "tanh", "leaky_relu")
 WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 
 
@@ -45,6 +47,8 @@ class Network:
             return xp.maximum(z, z / 4)
         if self.activation == "tanh":
             return xp.tanh(z)
+        if self.activation != "identity":
+            raise ValueError(f"activation must be one of {ACTIVATIONS}, got {self.activation!r}")
         return z
 
     def states(self, xp: Any, x: Any) -> list[Any]:
@@ -64,16 +68,25 @@ class Networks(Factor):
 
     def __init__(
         self,
-        m: str = "m",
-        d: str = "d",
-        q: str = "q",
-        activations: Sequence[str] = ("identity", "relu", "tanh", "leaky_relu"),
+        m: str | int = "m",
+        d: str | int = "d",
+        q: str | int = "q",
+        activations: str | Sequence[str] = ACTIVATIONS,
         biases: bool = True,
     ) -> None:
-        self.m, self.d, self.q = m, d, q
-        self.sizes = (m, d, q)
-        self.activations = tuple(activations)
-        self.biases = biases
+        self.m = checks.size("networks(m, d, q): m", m)
+        self.d = checks.size("networks(m, d, q): d", d)
+        self.q = checks.size("networks(m, d, q): q", q)
+        self.sizes = tuple(dict.fromkeys((self.m, self.d, self.q)))
+        names = (activations,) if isinstance(activations, str) else tuple(activations)
+        unknown = [name for name in names if name not in ACTIVATIONS]
+        if unknown or not names:
+            raise ValueError(
+                f"networks(activations) must be some of {', '.join(ACTIVATIONS)}, "
+                f"got {activations!r}"
+            )
+        self.activations = names
+        self.biases = checks.flag("networks(biases)", biases)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
         m, d, q = sizes[self.m], sizes[self.d], sizes[self.q]

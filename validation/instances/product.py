@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import checks
 from .factors import Array, Factor, Parameters, Raw
 from .sources import HypothesisSource, NumpySource, Source
 
@@ -81,6 +82,8 @@ class Product:
 
     def __init__(self, factors: Mapping[str, Factor], sizes: Mapping[str, Any]) -> None:
         for name, factor in factors.items():
+            if name in ("xp", "rng"):
+                raise ValueError(f"draw({name}=...) would hide the body's own {name}: rename it")
             if not isinstance(factor, Factor):
                 raise TypeError(
                     f"draw({name}=...) needs something that draw offers, such as "
@@ -88,7 +91,7 @@ class Product:
                 )
         self.factors = dict(factors)
         used = dict.fromkeys(size for factor in factors.values() for size in factor.sizes)
-        known = {**SIZES, **sizes}
+        known = {**SIZES, **{name: checks.range_of(name, value) for name, value in sizes.items()}}
         ranges: dict[str, tuple[int | str, int | str]] = {}
 
         def add(size: str, waiting: tuple[str, ...] = ()) -> None:
@@ -96,7 +99,7 @@ class Product:
                 raise ValueError(f"the sizes {' -> '.join([*waiting, size])} depend on each other")
             if size in ranges:
                 return
-            low, high = known.get(size, (1, 4))
+            low, high = checks.fixed(size) or known.get(size, (1, 4))
             for end in (low, high):
                 if isinstance(end, str):
                     add(end, (*waiting, size))
@@ -107,12 +110,19 @@ class Product:
         unused = set(sizes) - set(ranges)
         if unused:
             raise ValueError(f"no factor has the size {', '.join(sorted(unused))}")
-        self.sizes = ranges
+        for size in ranges:
+            low, high = checks.extreme(size, ranges, 0), checks.extreme(size, ranges, 1)
+            if low > high:
+                raise ValueError(f"the size {size} cannot lie in {low}..{high}")
+        for name, factor in factors.items():
+            _check_sizes(name, factor, ranges)
+        self.sizes = {size: ends for size, ends in ranges.items() if not checks.fixed(size)}
+        self.fixed = {size: int(size) for size in ranges if checks.fixed(size)}
 
     def make(self, source: Source) -> Instance:
         """Draw from any source."""
         for _ in range(_PATIENCE):
-            sizes: dict[str, int] = {}
+            sizes: dict[str, int] = dict(self.fixed)
             for size, (low, high) in self.sizes.items():
                 first = sizes[low] if isinstance(low, str) else low
                 last = sizes[high] if isinstance(high, str) else high
@@ -123,9 +133,8 @@ class Product:
                 break
         else:
             raise ValueError(f"the size {size} cannot lie in {first}..{last}")
-        return Instance(
-            sizes, {n: factor.make(source, sizes) for n, factor in self.factors.items()}
-        )
+        raw = {n: factor.make(source, sizes) for n, factor in self.factors.items()}
+        return Instance({size: sizes[size] for size in self.sizes}, raw)
 
     def sample(self, rng: np.random.Generator) -> Instance:
         """Draw with NumPy."""
@@ -189,6 +198,8 @@ class Product:
         for name, factor in self.factors.items():
             chain[:0] = factor.consequences(raw[name], size, index)
         for which, where in dict.fromkeys(chain):
+            if which in self.fixed:
+                return None
             raw = {name: f.drop(raw[name], which, where) for name, f in self.factors.items()}
             sizes[which] -= 1
         for which, (low, high) in self.sizes.items():
@@ -218,6 +229,23 @@ class Product:
                 values = numbers.values.copy()
                 values[i] = option
                 yield self.with_parameters(instance, values)
+
+
+def _check_sizes(
+    name: str, factor: Factor, ranges: Mapping[str, tuple[int | str, int | str]]
+) -> None:
+    """Refuse ranges of sizes in which a factor cannot always be drawn."""
+    for size, least in factor.at_least.items():
+        low = checks.extreme(size, ranges, 0)
+        if low < least:
+            raise ValueError(f"{name}: {size} must be at least {least}, and may be {low}")
+    for k, m in factor.inside:
+        if not checks.within(k, m, ranges):
+            k_high, m_low = checks.extreme(k, ranges, 1), checks.extreme(m, ranges, 0)
+            raise ValueError(
+                f"{name}: {k} must be at most {m}, but {k} may be {k_high} where {m} is {m_low}; "
+                f'give sizes={{"{k}": (0, "{m}")}}'
+            )
 
 
 def complexity(instance: Instance) -> tuple[int, ...]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from pruning.stack import Stack
-from pruning.stack_pruning import PrunedStack, prune_stack
-from validation.porting.measures import Difference, difference, seconds, torch_latency
-from validation.porting.models import described, opened
-from validation.porting.sequences import Sequences, read_sequences
+from validation.output.schema import SCHEMA
+from validation.porting.measures import Difference, difference
+from validation.porting.models import Pruned, Settings, opened
+from validation.porting.sequences import read_sequences
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,47 +18,37 @@ class Done:
 
     Attributes
     ----------
-    before, after : str
-        The networks in a phrase.
-    pruned : PrunedStack
+    before : str
+        The whole network in a phrase.
+    pruned : Pruned
     change : Difference
     held_out : bool
-        Whether the comparison is on other sequences than S was formed from.
-    parameters, bytes : (int, int)
-        Of the whole network and of the pruned one: weights, and the sizes of the files.
-    latency : (float, float)
-        Seconds for one sequence, whole and pruned.
-    runtime : str
-        What ran it.
+        Whether the comparison is on other sequences than those that it was pruned on.
+    bytes : (int, int)
+        Sizes of the files, whole and pruned.
+    latency : (float, float, str)
+        Seconds for one sequence, whole and pruned, and what ran them.
     out : str
     """
 
     before: str
-    after: str
-    pruned: PrunedStack
+    pruned: Pruned
     change: Difference
     held_out: bool
-    parameters: tuple[int, int]
     bytes: tuple[int, int]
-    latency: tuple[float, float]
-    runtime: str
+    latency: tuple[float, float, str]
     out: str
 
 
 def prune_file(
     model: Path,
     data: Path,
-    k: Any,
     out: Path,
+    settings: Settings,
     *,
-    total: int | None = None,
-    theta: float = 0.5,
-    method: str = "greedy",
-    reconstruct: bool = True,
     activation: str | None = None,
     time_major: bool = False,
     every_step: bool = False,
-    seed: int = 0,
 ) -> Done:
     """Prune the network in a file and write the result; see `rnnbounds prune`.
 
@@ -71,52 +59,28 @@ def prune_file(
         all.
     """
     form = opened(model, activation)
-    form.check_out(out)
     if not out.resolve().parent.is_dir():
         raise ValueError(f"{out} cannot be written: there is no folder {out.resolve().parent}")
     held = read_sequences(data, time_major)
-    _check_width(form.stack, held, time_major)
-    rng = seed if method in ("random",) else None
-    pruned = prune_stack(
-        form.stack,
-        held.x,
-        k,
-        total=total,
-        lengths=held.lengths,
-        theta=theta,
-        method=method,
-        reconstruct=reconstruct,
-        rng=rng,
-    )
+    form.check(held, out)
+    pruned = form.prune(held, settings)
     steps = every_step or (held.y_eval is not None and held.y_eval.ndim == 2)
-    before, after = (
-        stack.predictions(held.x_eval, held.lengths_eval, "float32")
-        for stack in (form.stack, pruned.pruned)
-    )
+    before, after = pruned.outputs(held)
     change = difference(before, after, held, steps)
-    form.write(out, pruned)
-    latency, runtime = _latency(form.stack, pruned.pruned, held)
-    return Done(
-        form.words,
-        described(pruned.pruned),
-        pruned,
-        change,
-        held.held_out,
-        (form.stack.parameters, pruned.pruned.parameters),
-        (model.stat().st_size, out.stat().st_size),
-        latency,
-        runtime,
-        str(out),
-    )
+    pruned.write(out)
+    sizes = model.stat().st_size, out.stat().st_size
+    latency = pruned.latency(held)
+    return Done(form.words, pruned, change, held.held_out, sizes, latency, str(out))
 
 
 def records(done: Done) -> list[tuple[str, str]]:
     """Return what to print: a name and a line each."""
     change = done.change
+    whole, small = done.pruned.parameters
     where = "held-out" if done.held_out else "the same"
     rows = [
-        ("network", f"{done.before} -> {done.after}"),
-        ("parameters", f"{done.parameters[0]:,} -> {done.parameters[1]:,}"),
+        ("network", f"{done.before} -> {done.pruned.words}"),
+        ("parameters", f"{whole:,} -> {small:,}"),
         ("file", f"{done.bytes[0]:,} -> {done.bytes[1]:,} bytes"),
     ]
     if change.accuracy_before is not None and change.accuracy_after is not None:
@@ -135,15 +99,14 @@ def records(done: Done) -> list[tuple[str, str]]:
         )
     )
     rows.append(("lost", ", ".join(f"{loss:.2%}" for loss in done.pruned.losses) + _LOST))
-    before, after = done.latency
+    before, after, runtime = done.latency
     speed = before / after
     word = "faster" if speed > 1.05 else "slower" if speed < 0.95 else "no faster"
     times = f", {speed if speed > 1 else 1 / speed:.2f} times" if word != "no faster" else ""
     rows.append(
         (
             "latency",
-            f"{before * 1e3:.3g} -> {after * 1e3:.3g} ms a sequence in {done.runtime}: "
-            f"{word}{times}",
+            f"{before * 1e3:.3g} -> {after * 1e3:.3g} ms a sequence in {runtime}: {word}{times}",
         )
     )
     rows.append(("wrote", done.out))
@@ -156,40 +119,17 @@ _LOST = " of what reads the states is not rebuilt (by layer)"
 def to_json(done: Done) -> str:
     """Return what happened as JSON."""
     facts = {
-        "schema": 1,
+        "schema": SCHEMA,
         "before": done.before,
-        "after": done.after,
-        "nodes": [[side.tolist() for side in layer] for layer in done.pruned.nodes],
-        "losses": list(done.pruned.losses),
-        "parameters": list(done.parameters),
+        "after": done.pruned.words,
+        "nodes": done.pruned.nodes,
+        "losses": done.pruned.losses,
+        "parameters": list(done.pruned.parameters),
         "bytes": list(done.bytes),
-        "latency_seconds": list(done.latency),
-        "runtime": done.runtime,
+        "latency_seconds": list(done.latency[:2]),
+        "runtime": done.latency[2],
         "held_out": done.held_out,
         **asdict(done.change),
         "out": done.out,
     }
     return json.dumps(facts, indent=1) + "\n"
-
-
-def _check_width(stack: Stack, held: Sequences, time_major: bool) -> None:
-    x = held.x
-    tokens = x.ndim == 2
-    if tokens != (stack.embedding is not None):
-        wants = "integer tokens (n, T)" if stack.embedding is not None else "numbers (n, T, d_x)"
-        raise ValueError(f"the network reads {wants}, but x is {x.dtype} of shape {x.shape}")
-    if not tokens and x.shape[2] != stack.d_x:
-        raise ValueError(f"x has {x.shape[2]} numbers a step, but the network reads {stack.d_x}")
-
-
-def _latency(whole: Stack, pruned: Stack, held: Sequences) -> tuple[tuple[float, float], str]:
-    """Seconds for one sequence as long as the data's, in torch where it is installed."""
-    T = int(held.x_eval.shape[1])
-    runs = [torch_latency(stack, T) for stack in (whole, pruned)]
-    if runs[0] is None or runs[1] is None:
-        one = held.x_eval[:1]
-        return (
-            seconds(lambda: whole.layer_states(one, dtype="float32")),
-            seconds(lambda: pruned.layer_states(one, dtype="float32")),
-        ), "NumPy"
-    return (seconds(runs[0]), seconds(runs[1])), "torch on the processor"

@@ -5,6 +5,7 @@ To add a form, write a class with the methods of `Form` and a line in `opened`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,9 +17,52 @@ from pruning.checkpoints.files import read_state_dict
 from pruning.checkpoints.torch_layout import TorchNetwork, torch_network
 from pruning.rnn import RNN
 from pruning.stack import Stack
-from pruning.stack_pruning import PrunedStack
+from pruning.stack_pruning import PrunedStack, prune_stack
+from validation.porting.measures import seconds, torch_latency
+from validation.porting.sequences import Sequences
 
 WEIGHT_FILES = (".safetensors", ".npz", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to prune; the arguments of `pruning.stack_pruning.prune_stack`."""
+
+    k: Any = None
+    total: int | None = None
+    theta: float = 0.5
+    method: str = "greedy"
+    reconstruct: bool = True
+    seed: int = 0
+
+
+class Pruned(Protocol):
+    """A network that was pruned, beside the whole one."""
+
+    @property
+    def words(self) -> str:
+        """The pruned network in a phrase."""
+
+    @property
+    def nodes(self) -> list[list[list[int]]]:
+        """Kept nodes by layer and direction."""
+
+    @property
+    def losses(self) -> list[float]:
+        """By layer, the share of what reads the states that reconstruction misses."""
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """Weights before and after."""
+
+    def outputs(self, held: Sequences) -> tuple[Any, Any]:
+        """Return what both networks say on x_eval, each (n, T, d_y) or (n, d_y)."""
+
+    def latency(self, held: Sequences) -> tuple[float, float, str]:
+        """Return the seconds that both take for one sequence, and what ran them."""
+
+    def write(self, out: Path) -> None:
+        """Write the pruned network, completely or not at all."""
 
 
 class Form(Protocol):
@@ -28,19 +72,100 @@ class Form(Protocol):
     def words(self) -> str:
         """The network in a phrase."""
 
-    @property
-    def stack(self) -> Stack:
-        """The network."""
+    def check(self, held: Sequences, out: Path) -> None:
+        """Raise ValueError where the data do not fit or `out` cannot be of this form."""
 
-    def check_out(self, out: Path) -> None:
-        """Raise ValueError where the network cannot be written to `out`."""
-
-    def write(self, out: Path, pruned: PrunedStack) -> None:
-        """Write the pruned network, completely or not at all."""
+    def prune(self, held: Sequences, settings: Settings) -> Pruned:
+        """Prune the network on the sequences."""
 
 
 @dataclass(frozen=True, eq=False)
-class OwnForm:
+class PrunedFile:
+    """A pruned stack and the form that writes it."""
+
+    result: PrunedStack
+    write: Callable[[Path], None]
+
+    @property
+    def words(self) -> str:
+        """The pruned network in a phrase."""
+        return described(self.result.pruned)
+
+    @property
+    def nodes(self) -> list[list[list[int]]]:
+        """Kept nodes by layer and direction."""
+        return [[side.tolist() for side in layer] for layer in self.result.nodes]
+
+    @property
+    def losses(self) -> list[float]:
+        """By layer."""
+        return list(self.result.losses)
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """Weights before and after."""
+        return self.result.original.parameters, self.result.pruned.parameters
+
+    def outputs(self, held: Sequences) -> tuple[Any, Any]:
+        """What both networks say at every step, in float32."""
+        before, after = (
+            stack.predictions(held.x_eval, held.lengths_eval, "float32")
+            for stack in (self.result.original, self.result.pruned)
+        )
+        return before, after
+
+    def latency(self, held: Sequences) -> tuple[float, float, str]:
+        """Of the recurrent layers on one sequence, in torch where it is installed."""
+        stacks = (self.result.original, self.result.pruned)
+        runs = [torch_latency(stack, int(held.x_eval.shape[1])) for stack in stacks]
+        if runs[0] is not None and runs[1] is not None:
+            return seconds(runs[0]), seconds(runs[1]), "torch on the processor"
+        one = held.x_eval[:1]
+        before, after = (
+            seconds(lambda stack=stack: stack.layer_states(one, dtype="float32"))  # type: ignore[misc]
+            for stack in stacks
+        )
+        return before, after, "NumPy"
+
+
+class StackForm:
+    """What files share whose network is a stack."""
+
+    stack: Stack
+    words: str
+
+    def check(self, held: Sequences, out: Path) -> None:
+        """The width of the data, and the name of the output."""
+        check_width(self.stack, held)
+        self.check_out(out)
+
+    def check_out(self, out: Path) -> None:
+        """Raise ValueError where the network cannot be written to `out`."""
+        raise NotImplementedError
+
+    def write(self, out: Path, pruned: Stack) -> None:
+        """Write a pruned stack in this form."""
+        raise NotImplementedError
+
+    def prune(self, held: Sequences, settings: Settings) -> Pruned:
+        """Prune the stack."""
+        rng = settings.seed if settings.method == "random" else None
+        result = prune_stack(
+            self.stack,
+            held.x,
+            settings.k,
+            total=settings.total,
+            lengths=held.lengths,
+            theta=settings.theta,
+            method=settings.method,
+            reconstruct=settings.reconstruct,
+            rng=rng,
+        )
+        return PrunedFile(result, lambda out: self.write(out, result.pruned))
+
+
+@dataclass(frozen=True, eq=False)
+class OwnForm(StackForm):
     """The five weights of `pruning.save_network`."""
 
     rnn: RNN
@@ -49,71 +174,60 @@ class OwnForm:
 
     def check_out(self, out: Path) -> None:
         """Npz or safetensors."""
-        _suffix(out, (".npz", ".safetensors"))
+        check_suffix(out, (".npz", ".safetensors"))
 
-    def write(self, out: Path, pruned: PrunedStack) -> None:
+    def write(self, out: Path, pruned: Stack) -> None:
         """Write the five weights of the pruned network."""
         from pruning.storage import save_network
 
-        cell = pruned.pruned.layers[0][0]
-        small = RNN(
-            cell.w_hidden,
-            cell.w_input,
-            cell.b_input + cell.b_hidden,
-            pruned.pruned.w_output,
-            pruned.pruned.b_output,
-            self.rnn.activation,
-        )
-        save_network(out, small)
+        cell = pruned.layers[0][0]
+        bias = cell.b_input + cell.b_hidden
+        weights = (cell.w_hidden, cell.w_input, bias, pruned.w_output, pruned.b_output)
+        save_network(out, RNN(*weights, activation=self.rnn.activation))
 
 
 @dataclass(frozen=True, eq=False)
-class TorchForm:
+class TorchForm(StackForm):
     """A state_dict of torch, in a file of any kind that holds named tensors."""
 
     network: TorchNetwork
-    metadata: dict[str, str]
+    stack: Stack
     words: str
-
-    @property
-    def stack(self) -> Stack:
-        """The network in it."""
-        return self.network.stack
+    metadata: dict[str, str]
 
     def check_out(self, out: Path) -> None:
         """Any file of named tensors."""
-        if _suffix(out, WEIGHT_FILES) in (".pt", ".pth"):
+        if check_suffix(out, WEIGHT_FILES) in (".pt", ".pth"):
             _torch("to write")
 
-    def write(self, out: Path, pruned: PrunedStack) -> None:
+    def write(self, out: Path, pruned: Stack) -> None:
         """Write the tensors of the file with the pruned ones in their places and dtypes.
 
-        bfloat16 becomes float32 in npz and safetensors, which NumPy cannot write otherwise.
+        bfloat16 becomes float32 in npz and safetensors, since NumPy has no bfloat16.
         """
-        arrays = self.network.replaced(pruned.pruned)
-        kinds = self.network.tensors.dtypes
-        prefix = self.network.tensors.prefix
-        kept = {name: kinds[name.removeprefix(prefix)] for name in arrays}
-        if out.suffix.lower() in (".pt", ".pth"):
-            torch = _torch("to write")
-            value: Any = {
-                name: torch.tensor(array).to(getattr(torch, kept[name]))
+        from pruning.storage import replacing
+
+        arrays = self.network.replaced(pruned)
+        tensors = self.network.tensors
+        kinds = {name: tensors.dtypes[name.removeprefix(tensors.prefix)] for name in arrays}
+        suffix = out.suffix.lower()
+        with replacing(out) as temporary:
+            if suffix in (".pt", ".pth"):
+                _save_torch(temporary, arrays, kinds, tensors.path)
+                return
+            plain = {
+                name: np.ascontiguousarray(
+                    array, "float32" if kinds[name] == "bfloat16" else kinds[name]
+                )
                 for name, array in arrays.items()
             }
-            for key in reversed(self.network.tensors.path):
-                value = {key: value}
-            _replaced(out, lambda temporary: torch.save(value, temporary))
-            return
-        plain = {
-            name: np.ascontiguousarray(array, "float32" if "bfloat" in kept[name] else kept[name])
-            for name, array in arrays.items()
-        }
-        if out.suffix.lower() == ".npz":
-            _replaced(out, lambda temporary: _save_npz(temporary, plain))
-            return
-        from safetensors.numpy import save_file
+            if suffix == ".npz":
+                with open(temporary, "wb") as file:
+                    np.savez(file, **plain)  # type: ignore[arg-type]
+            else:
+                from safetensors.numpy import save_file
 
-        _replaced(out, lambda temporary: save_file(plain, temporary, self.metadata or None))
+                save_file(plain, temporary, self.metadata or None)
 
 
 def opened(path: str | Path, activation: str | None = None) -> Form:
@@ -122,7 +236,7 @@ def opened(path: str | Path, activation: str | None = None) -> Form:
     Parameters
     ----------
     path : path
-        safetensors, npz, pt or pth.
+        safetensors, npz, pt, pth, onnx or keras.
     activation : str, optional
         Of a plain RNN whose file does not say it; torch's default, tanh, otherwise.
 
@@ -132,6 +246,14 @@ def opened(path: str | Path, activation: str | None = None) -> Form:
         If it is not such a file, or what it holds is no network that can be pruned.
     """
     path = Path(path)
+    if path.suffix.lower() == ".onnx":
+        from validation.porting.onnx_form import OnnxForm
+
+        return OnnxForm(path)
+    if path.suffix.lower() == ".keras":
+        from validation.porting.keras_form import KerasForm
+
+        return KerasForm(path)
     state_dict, metadata = read_state_dict(path)
     if {"w_hidden", "w_input", "b_hidden", "w_output", "b_output"} <= set(state_dict):
         from pruning.storage import load_network
@@ -142,7 +264,18 @@ def opened(path: str | Path, activation: str | None = None) -> Form:
         network = torch_network(state_dict, activation or metadata.get("activation", "tanh"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return TorchForm(network, metadata, described(network.stack))
+    return TorchForm(network, network.stack, described(network.stack), metadata)
+
+
+def check_width(stack: Stack, held: Sequences) -> None:
+    """Raise ValueError where sequences are not of the width that a stack reads."""
+    x = held.x
+    tokens = x.ndim == 2
+    if tokens != (stack.embedding is not None):
+        wants = "integer tokens (n, T)" if stack.embedding is not None else "numbers (n, T, d_x)"
+        raise ValueError(f"the network reads {wants}, but x is {x.dtype} of shape {x.shape}")
+    if not tokens and x.shape[2] != stack.d_x:
+        raise ValueError(f"x has {x.shape[2]} numbers a step, but the network reads {stack.d_x}")
 
 
 def stack_of(rnn: RNN) -> Stack:
@@ -164,7 +297,8 @@ def described(stack: Stack) -> str:
     return f"{many}{both}{names[cell.kind]}, {sizes} nodes{each}{table}"
 
 
-def _suffix(path: Path, allowed: tuple[str, ...]) -> str:
+def check_suffix(path: Path, allowed: tuple[str, ...]) -> str:
+    """Return the suffix of an output file, one of the allowed ones."""
     suffix = path.suffix.lower()
     if suffix not in allowed:
         raise ValueError(f"the output file must end in {' or '.join(allowed)}, got {path.name!r}")
@@ -181,13 +315,13 @@ def _torch(why: str) -> Any:
     return torch
 
 
-def _save_npz(path: str, arrays: dict[str, Any]) -> None:
-    with open(path, "wb") as file:
-        np.savez(file, **arrays)
-
-
-def _replaced(out: Path, save: Any) -> None:
-    from pruning.storage import replacing
-
-    with replacing(out) as temporary:
-        save(temporary)
+def _save_torch(
+    path: str, arrays: dict[str, Any], kinds: dict[str, str], keys: tuple[str, ...]
+) -> None:
+    torch = _torch("to write")
+    value: Any = {
+        name: torch.tensor(array).to(getattr(torch, kinds[name])) for name, array in arrays.items()
+    }
+    for key in reversed(keys):
+        value = {key: value}
+    torch.save(value, path)

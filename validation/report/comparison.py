@@ -15,7 +15,8 @@ from bounds.comparison import Comparison, comparison
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
 from bounds.node_counts import THEOREMS, node_count
 from bounds.others.problem import Problem
-from bounds.terms import FIXED_RADII, ORDER_ONLY, VALID, Bound, log_sum, show
+from bounds.rounding import log_sum_up
+from bounds.terms import FIXED_RADII, ORDER_ONLY, VALID, Bound, show
 from pruning.checks import Array
 from pruning.reconstruction import information_loss
 from pruning.selection.derandomised import certified_nodes
@@ -33,6 +34,7 @@ from validation.output.figures import (
     legend,
     powers_of_ten,
 )
+from validation.output.schema import SCHEMA
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -214,7 +216,7 @@ def total_shown(bound: Bound) -> str:
 
 def to_json(bounds: Sequence[Bound], problem: Problem, k: int) -> list[dict[str, Any]]:
     """One object a bound: id, total, label, terms and what else a bound says, with k, n and T."""
-    where = {"k": k, "n": problem.n, "T": problem.T}
+    where = {"schema": SCHEMA, "k": k, "n": problem.n, "T": problem.T}
     return [{**bound.to_json(), **where} for bound in bounds]
 
 
@@ -373,8 +375,8 @@ def _groups(bounds: Sequence[Bound]) -> list[list[Bound]]:
 
 def _largest(bound: Bound) -> str:
     largest = max(bound.terms, key=lambda term: term.log_value)
-    share = math.exp(largest.log_value - log_sum(t.log_value for t in bound.terms))
-    return largest.name if share == 1 else f"{largest.name}, {100 * share:.0f} %"
+    share = math.exp(largest.log_value - log_sum_up(t.log_value for t in bound.terms))
+    return largest.name if round(100 * share) == 100 else f"{largest.name}, {100 * share:.0f} %"
 
 
 def _measured(problem: Problem) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 from bounds.binomial import clopper_pearson
 from bounds.terms import Bound
 from bounds.tradeoffs import Tradeoff
+from validation.output.schema import SCHEMA
 from validation.report.reference import Chains, factors, norms
 from validation.report.study import Study
 from validation.report.trials import METHODS, Measured, Trial, summary
@@ -23,6 +24,7 @@ def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
     reference = study.reference
     return _plain(
         {
+            "schema": SCHEMA,
             "findings": list(findings),
             "bounds": [bound.to_json() for bound in reference.bounds],
             "chain": chain(reference.chain.mean),

@@ -26,8 +26,9 @@ from bounds.generalization import fixed_nodes_bound
 from bounds.lipschitz import Radii, matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
 from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
+from bounds.rounding import log_up
 from bounds.stratified import stratified_bound
-from bounds.terms import Bound, Term, safe_log
+from bounds.terms import Bound, Term
 from bounds.tradeoffs import Tradeoff, lam_grid, tradeoff, tradeoff_order
 from pruning.checks import Array
 from pruning.covariance import StateCovariance
@@ -229,7 +230,7 @@ def _chains(pruned: PrunedRNN, data: Dataset, per_step: Array | None) -> Chains:
     assert per_step is not None
     w = np.eye(data.T)[-1]
     formula = r"\|\hat f - f'\|_{n,w}"
-    error = safe_log(approximation_error(pruned, data.x, w))
+    error = log_up(approximation_error(pruned, data.x, w))
     read = [
         Bound("measured", formula, (Term("error", error, formula, "measured on the sample"),)),
         recursion_bound(pruned, data.x, w),

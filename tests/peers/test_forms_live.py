@@ -1,0 +1,66 @@
+"""Every form goes in, is pruned, comes out, and its own library finds what the command printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+
+import numpy as np
+import pytest
+from helpers.forms import FORMS, D, V
+
+from validation.commands import main
+
+pytest.importorskip("torch")
+os.environ.setdefault("KERAS_BACKEND", "torch")
+pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
+
+
+def words_of(path, data, out, facts):
+    words = ["prune", path, "--data", data, "-k", 7, "-o", out, "--json", facts]
+    return [str(word) for word in words]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_foreign_library_finds_the_accuracy_that_was_printed(name, tmp_path):
+    case = FORMS[name]
+    pytest.importorskip({"onnx": "onnxruntime"}.get(case.made_by, case.made_by))
+    rng = np.random.default_rng(sorted(FORMS).index(name))
+    shape = (260, 7) if case.tokens else (260, 7, D)
+    x = rng.integers(0, V, shape) if case.tokens else rng.normal(size=shape).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path, _, run = case.make(tmp_path, rng)
+        # Labels that the whole network gets right but for a few, so that accuracy means something.
+        y = run(path, x).argmax(axis=1) if not name.endswith(("pruned", "norm")) else None
+    if y is None:
+        y = rng.integers(0, 4, 260)
+    y = np.where(rng.random(260) < 0.1, rng.integers(0, 4, 260), y)
+    data = tmp_path / "data.npz"
+    np.savez(data, x=x[:200], y=y[:200], x_test=x[200:], y_test=y[200:])
+    out, facts = tmp_path / f"small.{case.out}", tmp_path / "facts.json"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(SystemExit) as stop:
+            main(words_of(path, data, out, facts))
+        assert not stop.value.code
+        printed = json.loads(facts.read_text())
+        if case.out != "npz":
+            outputs = run(out, x[200:])
+        else:
+            outputs = run(_as_safetensors(out), x[200:])
+    found = (outputs.argmax(axis=1) == y[200:]).mean()
+    # One output may lie on the other side by float32 rounding.
+    assert abs(found - printed["accuracy_after"]) <= 1 / 60 + 1e-12
+    assert all(len(side) == 7 for layer in printed["nodes"] for side in layer)
+    if y is not None and not name.endswith(("pruned", "norm")):
+        assert printed["accuracy_before"] > 0.8
+
+
+def _as_safetensors(path):
+    from safetensors.numpy import save_file
+
+    out = path.with_suffix(".safetensors")
+    save_file(dict(np.load(path)), out)
+    return out

@@ -1,0 +1,136 @@
+"""Recurrent layers of Keras 3 as cells, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pruning.cells.gru import GRU
+from pruning.cells.lstm import LSTM
+from pruning.cells.plain import Plain
+from pruning.checks import Array
+from validation.porting.selecting import Chosen
+
+KINDS = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
+# Keras's order of the gates, as places in torch's order.
+ORDER = {"SimpleRNN": (0,), "GRU": (1, 0, 2), "LSTM": (0, 1, 2, 3)}
+
+
+@dataclass(frozen=True, eq=False)
+class KerasLayer:
+    """A recurrent layer with one direction or two.
+
+    Attributes
+    ----------
+    layer : keras Layer
+    sides : tuple of keras RNN layers
+        Itself, or the forward and the backward layer of a Bidirectional.
+    cells : tuple of cells
+    """
+
+    layer: Any
+    sides: tuple[Any, ...]
+    cells: tuple[GRU | LSTM | Plain, ...]
+
+    @property
+    def kind(self) -> str:
+        """SimpleRNN, GRU or LSTM."""
+        return type(self.sides[0]).__name__
+
+    @property
+    def m(self) -> int:
+        """Nodes of one direction."""
+        return self.cells[0].m
+
+
+def recurrent(layer: Any) -> KerasLayer | None:
+    """Return a recurrent layer read into cells; None for any other layer.
+
+    Raises
+    ------
+    ValueError
+        If it has a setting that pruning does not know.
+    """
+    both = type(layer).__name__ == "Bidirectional"
+    sides = (layer.forward_layer, layer.backward_layer) if both else (layer,)
+    if type(sides[0]).__name__ not in KINDS:
+        return None
+    if both and layer.merge_mode != "concat":
+        raise ValueError(
+            f"{layer.name} must merge its directions by concat, got {layer.merge_mode!r}"
+        )
+    for number, side in enumerate(sides):
+        wrong = [
+            word
+            for word, value in (
+                ("return_state", getattr(side, "return_state", False)),
+                ("stateful", getattr(side, "stateful", False)),
+                ("go_backwards", side.go_backwards and not (both and number)),
+            )
+            if value
+        ]
+        if wrong:
+            raise ValueError(f"{layer.name} has {wrong[0]} set, which is not supported")
+    return KerasLayer(layer, sides, tuple(_cell(layer.name, side) for side in sides))
+
+
+def _cell(name: str, side: Any) -> GRU | LSTM | Plain:
+    kind = type(side).__name__
+    act = side.activation.__name__
+    if kind == "SimpleRNN":
+        if act not in ("tanh", "relu", "linear"):
+            raise ValueError(f"{name} must have tanh, relu or linear, got {act}")
+    elif act != "tanh" or side.recurrent_activation.__name__ != "sigmoid":
+        raise ValueError(
+            f"{name} must have the activations tanh and sigmoid, got {act} and "
+            f"{side.recurrent_activation.__name__}"
+        )
+    weights = [np.asarray(w, np.float64) for w in side.get_weights()]
+    g, m = KINDS[kind], side.units
+    w_input, w_hidden = (_turned(w.T, kind) for w in weights[:2])
+    zero = np.zeros(g * m)
+    b_input, b_hidden = zero, zero
+    if side.use_bias:
+        bias = weights[2]
+        b_input = _turned(bias[0] if bias.ndim == 2 else bias, kind)
+        b_hidden = _turned(bias[1], kind) if bias.ndim == 2 else zero
+    if kind == "SimpleRNN":
+        name_of = {"linear": "identity"}.get(act, act)
+        return Plain(w_input, w_hidden, b_input, b_hidden, name_of)
+    if kind == "LSTM":
+        return LSTM(w_input, w_hidden, b_input, b_hidden)
+    return GRU(w_input, w_hidden, b_input, b_hidden, bool(side.reset_after))
+
+
+def _turned(rows: Array, kind: str) -> Array:
+    """Rows gate by gate from Keras's order into torch's, or back: the orders are involutions."""
+    blocks = np.split(rows, KINDS[kind])
+    return np.concatenate([blocks[place] for place in ORDER[kind]])
+
+
+def small_weights(side: Any, cell: Any, kept: Chosen, lift: Array | None) -> list[Array]:
+    """Return the weights of a pruned direction as Keras holds them.
+
+    Parameters
+    ----------
+    side : keras RNN layer
+        The whole one.
+    cell : its cell
+    kept : Chosen
+    lift : (d, d') array or None
+        What the layer below was pruned by.
+    """
+    kind = type(side).__name__
+    w_input = cell.w_input if lift is None else cell.w_input @ lift
+    if isinstance(cell, GRU):
+        small: Any = cell.restricted(kept.nodes, kept.A, w_input, kept.A_reset)
+    else:
+        small = cell.restricted(kept.nodes, kept.A, w_input)
+    weights = [_turned(small.w_input, kind).T, _turned(small.w_hidden, kind).T]
+    if side.use_bias:
+        biases = [_turned(small.b_input, kind), _turned(small.b_hidden, kind)]
+        two = isinstance(cell, GRU) and cell.reset_after
+        weights.append(np.stack(biases) if two else biases[0])
+    return weights
