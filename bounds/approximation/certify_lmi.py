@@ -44,13 +44,15 @@ def quotient(A: Array, C: Array, slip: Array | None = None) -> Array | None:
     k = len(A)
     if k == 0:
         return np.zeros((C.shape[1], C.shape[1]))
+    if not (np.isfinite(A).all() and np.isfinite(C).all()):
+        return None
     diagonal = np.diag(A)
     low = A.copy()
     lost = 2 * EPS * np.abs(diagonal)
     if slip is not None:
         lost = lost + slip * (1 + 8 * EPS)
     np.fill_diagonal(low, diagonal - lost)
-    if not (np.isfinite(low).all() and np.isfinite(C).all() and np.diag(low).min() > 0):
+    if not np.diag(low).min() > 0:
         return None
     # A diagonal of powers of two is exact.
     d = np.exp2(-np.round(np.log2(np.diag(low)) / 2))

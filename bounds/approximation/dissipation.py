@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 ID = "approximation.dissipation"
 EXTRA = "Clarabel is not installed; it comes with the extra `sharp`: pip install rnnbounds[sharp]."
-LARGEST = 2_500_000  # numbers in the cones of a program that is still tried
+LARGEST = 300_000_000  # numbers in the factors of a program that is still tried: 2.4 GB
 RAISES = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
 NEVER = -5000  # the exponent of 0
 FLOOR = 2.0**-400  # of a reach, in units: more than what may have underflowed
@@ -296,7 +296,7 @@ def searched(setting: Setting) -> tuple[float, tuple[str, ...]]:
     """Log of a certified bound on the square of the error, and notes; +inf where there is none."""
     size = _numbers(setting.problem)
     if size > LARGEST:
-        note = f"The program would have {size:,} numbers in its cones, {LARGEST:,} are tried."
+        note = f"The program has {size:,} numbers to factor, at most {LARGEST:,} are tried."
         return math.inf, (note,)
     try:
         found, status, _ = solve(setting.problem)
@@ -433,7 +433,7 @@ def _exponent(reading: Reading, S: Array, p: NDArray[np.int32], c: float) -> int
 
 
 def _numbers(problem: Problem) -> int:
-    """The size of the dense blocks that the solver factors: sums of squares of cones' sizes."""
-    d = problem.states.shape[1] + problem.k
-    cones = 2 * (2 * problem.k) * (2 * problem.k + 1) + d * (d + 1)
-    return (problem.T - 1) * cones // 2
+    """Numbers in the dense blocks that the solver factors: squares of the sizes of its cones."""
+    k, d = problem.k, problem.states.shape[1] + problem.k
+    cones = 2 * (k * (2 * k + 1)) ** 2 + (d * (d + 1) // 2) ** 2
+    return (problem.T - 1) * cones
