@@ -1,10 +1,12 @@
-# One plain virtual environment, made here; nothing else is assumed but Python 3.11 and make.
-PYTHON ?= python3.11
+# One plain virtual environment, made here; nothing else is assumed but make and Python 3.11 or newer:
+# the first of these that is. `make PYTHON=...` takes another.
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))) python3.11)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: report test test-long test-peers lint bench clean
+.PHONY: report test test-long test-peers lint bench smoke wheel clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,5 +48,24 @@ bench: $(VENV)/peers
 	export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; \
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
+# The oldest NumPy and SciPy that pyproject.toml allows, in an environment of their own. Their wheels
+# exist for Python 3.11 and 3.12.
+OLDEST := .venv-oldest
+$(OLDEST)/done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(OLDEST)
+	grep -vE '^(numpy|scipy|scikit-learn|torch)==' constraints.txt > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+		-c $(OLDEST)/constraints.txt 'numpy==2.0.*' 'scipy==1.13.*'
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c $(OLDEST)/constraints.txt 'numpy==2.0.*' 'scipy==1.13.*' -e '.[test]'
+	touch $@
+
+smoke: $(OLDEST)/done
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q -n auto -m smoke
+
+# A wheel in a clean environment, used from another folder.
+wheel:
+	PYTHON=$(PYTHON) .ci/wheel
+
 clean:
-	rm -rf $(VENV) report build *.egg-info
+	rm -rf $(VENV) $(OLDEST) report build *.egg-info

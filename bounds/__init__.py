@@ -1,4 +1,7 @@
-"""What is claimed, term by term: every bound is a list of named terms."""
+"""What is claimed, term by term: every bound is a list of named terms.
+
+"Section 3 of the theory" and the like mean docs/theory.md, which also lists the sources: F22, S20.
+"""
 
 import pkgutil
 

@@ -14,7 +14,7 @@ from bounds.covering import ClassCover, class_cover
 from bounds.lipschitz import Radii, outputs, parameter_lipschitz
 from bounds.loss_constants import LossConstants, loss_constants
 from bounds.rounding import Upward, add_up, exp_up, log_sum_up, log_up
-from bounds.terms import Bound, Condition, Term
+from bounds.terms import IID, Bound, Condition, Term
 from bounds.uniform import METHODS, Deviation, deviation
 from pruning.activations import Activation
 from pruning.checks import Array, choice, integer, nonnegative, probability, time_weights
@@ -253,6 +253,7 @@ def common_conditions(
         fixed = "Measured radii were plugged into a theorem for radii fixed in advance."
     size = f"k = {members.k} must not have been chosen on the sample."
     conditions = [
+        IID,
         Condition("s(0) = 0, or the shifted form", True, zero),
         Condition("radii fixed in advance", radii.fixed or bool(paid), paid or fixed),
         Condition("||x_t|| <= R_x", inputs_bounded(setting, members), inputs),

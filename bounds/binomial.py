@@ -13,15 +13,16 @@ import numpy as np
 from scipy.special import gammaln
 
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS
-from pruning.checks import integer, nonnegative, probability
+from bounds.rounding import EPS, lowered, raised
+from pruning.bisection import last_holding
+from pruning.checks import Array, integer, nonnegative, probability
 
 # Beyond this many errors the tail is not summed: the Chernoff form is used, which is no smaller.
 SUMMED = 1 << 17
 
 
 def log_binomial_tail(k: int, n: int, p: float) -> tuple[float, float]:
-    """Return log P(Bin(n, p) <= k) for p in (0, 1), and a bound on the error of the computation.
+    """Return log P(Bin(n, p) <= k) for p in (0, 1), and how far above it the truth may be.
 
     Parameters
     ----------
@@ -30,7 +31,22 @@ def log_binomial_tail(k: int, n: int, p: float) -> tuple[float, float]:
     p : float
         In the open interval (0, 1).
     """
-    i = np.arange(k + 1, dtype=np.float64)
+    value, error = _log_sum_of_terms(np.arange(k + 1, dtype=np.float64), n, p)
+    if k < n and value > -1:
+        # Near 1 the tail is known from what is missing: any part of it is a lower bound of that.
+        rest = np.arange(k + 1, min(n, k + SUMMED) + 1, dtype=np.float64)
+        log_missing, relative = _log_sum_of_terms(rest, n, p)
+        missing = math.exp(min(log_missing, 0.0))
+        if missing < 0.9 and relative < 1e-2:
+            # log(1 - U) moves by dU/(1 - U); all of what was not summed can only lower it.
+            room = 2 * missing * relative / (1 - missing) + 4 * EPS * -math.log1p(-missing)
+            if math.log1p(-missing) + room < value + error:
+                return math.log1p(-missing), room
+    return value, error
+
+
+def _log_sum_of_terms(i: Array, n: int, p: float) -> tuple[float, float]:
+    """Log of sum P(Bin(n, p) = i), and a bound on the error of its computation."""
     log_p, log_q = math.log(p), math.log1p(-p)
     counts = float(gammaln(n + 1)) - gammaln(i + 1) - gammaln(n - i + 1)
     logs = counts + i * log_p + (n - i) * log_q
@@ -64,16 +80,12 @@ def upper_risk(k: int, n: int, log_inv_delta: float) -> float:
     if k == 0:
         # (1 - p)^n = delta, in closed form.
         return min(1.0, -math.expm1(-log_inv_delta / n * (1 + 4 * EPS)) * (1 + 8 * EPS))
-    low, high = 0.0, 1.0
-    while True:
-        middle = low + (high - low) / 2
-        if not low < middle < high or high - low <= 4 * EPS * high:
-            return high
-        value, error = log_binomial_tail(k, n, middle)
-        if value + error < -log_inv_delta:
-            high = middle
-        else:
-            low = middle
+
+    def excluded(p: float) -> bool:
+        value, error = log_binomial_tail(k, n, p)
+        return value + error < -log_inv_delta
+
+    return last_holding(excluded, 1.0, 0.0, rtol=4 * EPS)
 
 
 def clopper_pearson(k: int, n: int, delta: float) -> tuple[float, float]:
@@ -87,5 +99,9 @@ def clopper_pearson(k: int, n: int, delta: float) -> tuple[float, float]:
         Failure probability in (0, 1), half of it at either end.
     """
     log_inv = math.log(2 / probability("delta", delta)) * (1 + 2 * EPS)
-    lower = 1 - upper_risk(n - k, n, log_inv)
+    if k == n:
+        # p^n = delta/2, in closed form.
+        return lowered(math.exp(-raised(log_inv / n)), 4), 1.0
+    # The subtraction may round up.
+    lower = max(0.0, math.nextafter(1 - upper_risk(n - k, n, log_inv), 0.0))
     return (lower if k else 0.0), upper_risk(k, n, log_inv)

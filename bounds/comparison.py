@@ -25,6 +25,7 @@ from bounds.radii import Radii
 from bounds.stratified import stratified_bound
 from bounds.terms import FIXED_RADII, VALID, Bound
 from bounds.uniform import METHODS
+from pruning.bisection import last_holding
 from pruning.checks import Array
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
@@ -167,6 +168,7 @@ class Comparison:
             others.tu2020(problem),
             others.joukovsky2021(problem),
             others.chen2020(problem),
+            others.cheng2024(problem),
             others.zhang2018(problem),
             others.akpinar2019(problem),
         ]
@@ -297,14 +299,9 @@ def _smallest(enough: Any, largest: int) -> int | None:
     """Smallest n, to 3 digits, of a condition that stays true once it is."""
     if not enough(largest):
         return None
-    low, high = 0.0, math.log10(largest)
-    while high - low > 5e-4:
-        middle = (low + high) / 2
-        if enough(max(1, round(10**middle))):
-            high = middle
-        else:
-            low = middle
-    return round(10**high)
+    high = math.log10(largest)
+    found = last_holding(lambda log_n: bool(enough(max(1, round(10**log_n)))), high, 0.0, atol=5e-4)
+    return round(10**found)
 
 
 def _parse(name: str) -> tuple[str, str, bool]:

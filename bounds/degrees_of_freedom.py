@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.checks import Array, covariance, positive, real_array
+from pruning.selection import leverage
 
 
 def degrees_of_freedom(S: ArrayLike, lam: float) -> float:
@@ -75,20 +76,10 @@ def lam_for_degrees_of_freedom(S: ArrayLike, N: float) -> float:
     N = positive("N", N)
     if rank <= N:
         raise ValueError(f"N must be smaller than the rank of S, {rank}, got {N:g}")
-    # N(lam) <= Tr S / lam, and N(lam) >= rank mu_min / (mu_min + lam), bracket the root.
-    low = math.log(mu[mu > 0].min()) + math.log1p(-N / rank) + math.log(rank / N)
-    high = _log_sum(np.log(mu[mu > 0])) - math.log(N)
-    low, high = low - 1e-9 * (1 + abs(low)), high + 1e-9 * (1 + abs(high))
-    if not -744 < low <= high < 709:
+    lam = leverage.lam_for_degrees_of_freedom(mu[mu > 0], N)
+    if not 0 < lam < math.inf:
         raise ValueError(f"N must belong to a lam within the range of floats, got {N:g}")
-    while True:
-        middle = (low + high) / 2
-        if not low < middle < high:
-            return math.exp(high)
-        if _dof(mu, math.exp(middle)) <= N:
-            high = middle
-        else:
-            low = middle
+    return lam
 
 
 def spectrum(S: ArrayLike) -> Array:
@@ -105,10 +96,8 @@ def spectrum(S: ArrayLike) -> Array:
         if mu[-1] < 0:
             raise ValueError(f"eigenvalues of S must be at least 0, got {mu[-1]:g}")
         return mu
-    from pruning.selection.leverage import spectrum as positive_spectrum
-
     matrix = covariance("S", S)
-    mu, _ = positive_spectrum(matrix)
+    mu, _ = leverage.spectrum(matrix)
     return np.concatenate([mu, np.zeros(len(matrix) - len(mu))])
 
 
@@ -117,15 +106,8 @@ def _dof(mu: Array, lam: float) -> float:
     return math.fsum(mu / (mu + lam))
 
 
-def _log_sum(logs: Array) -> float:
-    top = float(logs.max())
-    return top + math.log(math.fsum(np.exp(logs - top)))
-
-
 def __getattr__(name: str) -> Any:
     # Late, so that the degrees of freedom of a spectrum need no selection code.
     if name == "leverage_scores":
-        from pruning.selection.leverage import leverage_scores
-
-        return leverage_scores
+        return leverage.leverage_scores
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

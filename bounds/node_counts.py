@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
+from pruning.bisection import last_holding
 from pruning.checks import Array, choice, integer, positive, probability
 
 CHERNOFF = 2.48  # 1 / (3/4 - (1/4) ln 4) = 2.4788..., rounded up
@@ -232,15 +233,7 @@ def largest_degrees_of_freedom(
         problem = Problem(N, m, m, N * intrinsic_ratio, np.zeros(0))
         return _need(rule, problem, delta) <= k
 
-    low, high = 0.0, float(m)
-    if enough(high):
-        return high
-    for _ in range(200):
-        middle = (low + high) / 2
-        if not low < middle < high:
-            break
-        low, high = (middle, high) if enough(middle) else (low, middle)
-    return low
+    return float(m) if enough(float(m)) else last_holding(enough, 0.0, float(m), rtol=1e-15)
 
 
 def failure_probability(S: ArrayLike, lam: float, k: int, theorem: str) -> float:

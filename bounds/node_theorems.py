@@ -180,7 +180,7 @@ def _smallest_lam(mu: np.ndarray, N: float) -> float:
     """The smallest lam with N(lam) <= N; where every lam has, one that makes the error vanish."""
     if np.count_nonzero(mu) > N:
         return lam_for_degrees_of_freedom(mu, N)
-    return max(float(mu[0]), 1e-100) * 1e-40
+    return float(mu[0]) * 2.0**-133 or 1.0
 
 
 def _a_priori(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from bounds.rounding import EPS
+from pruning.bisection import last_holding
 from pruning.checks import fraction, nonnegative
 
 
@@ -36,16 +37,12 @@ def inverse_kl(q: float, c: float) -> float:
     nonnegative("c", c)
     if q == 1:
         return 1.0
-    low, high = q, 1.0
-    while True:
-        middle = low + (high - low) / 2
-        if not low < middle < high:
-            return high
-        value, error = _kl(q, middle)
-        if value - error > c:
-            high = middle
-        else:
-            low = middle
+
+    def exceeds(p: float) -> bool:
+        value, error = _kl(q, p)
+        return value - error > c
+
+    return last_holding(exceeds, 1.0, q)
 
 
 def _kl(q: float, p: float) -> tuple[float, float]:

@@ -47,6 +47,14 @@ class Condition:
     detail: str
 
 
+IID = Condition(
+    "i.i.d. sequences",
+    None,
+    "The sequences of the sample must be independent and identically distributed.",
+)
+"""What every probabilistic bound assumes, and no program can see."""
+
+
 @dataclass(frozen=True)
 class Term:
     """One named, nonnegative summand.

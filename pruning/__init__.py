@@ -1,6 +1,8 @@
 """What is pruned, and how: networks, second moments, selection, reconstruction.
 
 NumPy and SciPy only; everything is loaded when it is first used.
+
+"Section 2a of the theory" and the like mean docs/theory.md, which also lists the sources: F22, B17.
 """
 
 import pkgutil

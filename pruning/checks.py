@@ -49,7 +49,7 @@ def positive(name: str, value: Any) -> float:
     """Return `value` as a finite float > 0."""
     number = real(name, value)
     if number <= 0:
-        raise ValueError(f"{name} must be positive, got {number:g}")
+        raise ValueError(f"{name} must be positive, got {shown(number)}")
     return number
 
 
@@ -57,7 +57,7 @@ def nonnegative(name: str, value: Any) -> float:
     """Return `value` as a finite float >= 0."""
     number = real(name, value)
     if number < 0:
-        raise ValueError(f"{name} must be at least 0, got {number:g}")
+        raise ValueError(f"{name} must be at least 0, got {shown(number)}")
     return number
 
 
@@ -65,7 +65,7 @@ def probability(name: str, value: Any) -> float:
     """Return `value` as a float in the open interval (0, 1)."""
     number = real(name, value)
     if not 0 < number < 1:
-        raise ValueError(f"{name} must lie strictly between 0 and 1, got {number:g}")
+        raise ValueError(f"{name} must lie strictly between 0 and 1, got {shown(number)}")
     return number
 
 
@@ -73,8 +73,13 @@ def fraction(name: str, value: Any) -> float:
     """Return `value` as a float in the closed interval [0, 1]."""
     number = real(name, value)
     if not 0 <= number <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1, got {number:g}")
+        raise ValueError(f"{name} must lie between 0 and 1, got {shown(number)}")
     return number
+
+
+def shown(number: float) -> str:
+    """Return a float with all the digits that tell it from its neighbours: 1.0000000001, not 1."""
+    return repr(float(number)).removesuffix(".0")
 
 
 def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
@@ -111,22 +116,24 @@ def covariance(name: str, value: ArrayLike) -> Array:
     matrix = real_array(name, value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise ValueError(f"{name} must be a square matrix (m, m) with m >= 1, got {matrix.shape}")
-    m = len(matrix)
-    scale = max(float(matrix.max()), -float(matrix.min()))
+    m, exponent = len(matrix), unit_exponent(matrix)
     if not np.array_equal(matrix, matrix.T):
-        gap = float(np.abs(matrix - matrix.T).max())
-        if gap > 1e-10 * scale:
-            raise ValueError(f"{name} must be symmetric, got entries that differ by {gap:.3g}")
-        matrix = (matrix + matrix.T) / 2
+        gap = float(np.abs(matrix / 2 - matrix.T / 2).max())
+        if gap > 1e-10 * float(np.abs(matrix / 2).max()):
+            raise ValueError(f"{name} must be symmetric, got entries that differ by {2 * gap:.3g}")
+        matrix = matrix / 2 + matrix.T / 2
     # A Cholesky factorization is a third of the price of the eigenvalues, and nearly always enough.
-    shifted = matrix.copy()
+    unit = in_units(matrix, exponent)
+    scale = float(np.abs(unit).max())
+    shifted = unit.copy()
     shifted.flat[:: m + 1] += 1e-9 * scale * m
     _, failed = dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
     if failed:
-        smallest = float(np.linalg.eigvalsh(matrix)[0])
+        smallest = float(np.linalg.eigvalsh(unit)[0])
         if smallest < -1e-8 * scale * m:
             raise ValueError(
-                f"{name} must be positive semidefinite, got the eigenvalue {smallest:.3g}"
+                f"{name} must be positive semidefinite, got the eigenvalue "
+                f"{float(from_units(np.array(smallest), exponent)):.3g}"
             )
     return matrix
 
@@ -179,6 +186,27 @@ def time_weights(weights: ArrayLike | str | None, T: int) -> Array:
     if abs(math.fsum(w) - 1) > 4 * T * float(np.finfo(np.float64).eps):
         raise ValueError(f"weights must sum to 1, got {math.fsum(w):.17g}")
     return w
+
+
+def unit_exponent(*matrices: Array) -> int:
+    """Return e where the largest entries of the matrices lie in [4^e/4, 4^e); 0 where all are 0.
+
+    In units of 4^e their squares and products are ordinary floats, and square roots of the units
+    are powers of two: what is computed in them is the same, bit by bit, whatever the units were.
+    """
+    largest = max((float(np.abs(a).max(initial=0.0)) for a in matrices), default=0.0)
+    return (int(np.frexp(largest)[1]) + 1) // 2 if largest else 0
+
+
+def in_units(matrix: Array, exponent: int) -> Array:
+    """Return the matrix in units of 4^exponent."""
+    return np.ldexp(matrix, -2 * exponent) if exponent else matrix
+
+
+def from_units(matrix: Array, exponent: int) -> Array:
+    """Return what `in_units` was given: entries beyond the range of floats become infinite."""
+    with np.errstate(over="ignore"):
+        return np.ldexp(matrix, 2 * exponent) if exponent else matrix
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from pruning.checks import Array, choice, nonnegative
+from pruning.checks import Array, choice, nonnegative, shown
 
 Schedule = str | Callable[[float], float]
 
@@ -127,7 +127,7 @@ def optimizer_named(
     weight_decay = nonnegative("weight_decay", weight_decay)
     momentum = nonnegative("momentum", momentum)
     if momentum >= 1:
-        raise ValueError(f"momentum must be less than 1, got {momentum:g}")
+        raise ValueError(f"momentum must be less than 1, got {shown(momentum)}")
     if name == "sgd":
         return SGD(weights, weight_decay, momentum)
     return Adam(weights, weight_decay, decoupled=name == "adamw")

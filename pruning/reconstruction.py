@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import qr, solve_triangular
 
-from pruning.checks import Array, Nodes, covariance, node_set, real_array, ridge
+from pruning.checks import (
+    Array,
+    Nodes,
+    covariance,
+    from_units,
+    in_units,
+    node_set,
+    real_array,
+    ridge,
+    unit_exponent,
+)
 from pruning.factor import pivoted_cholesky
 
 
@@ -44,8 +54,9 @@ def reconstruction_matrix(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None 
         If S is not symmetric positive semidefinite, a node is out of range or repeated, or
         tau < 0.
     """
-    A, _ = _solve(*_checked(S, nodes, tau))
-    return A
+    S, nodes, tau = _checked(S, nodes, tau)
+    exponent = unit_exponent(S)
+    return _solve(in_units(S, exponent), nodes, in_units(tau, exponent))[0]
 
 
 def ridge_schur_complement(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None = None) -> Array:
@@ -54,6 +65,12 @@ def ridge_schur_complement(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None
     Parameters and errors as in `reconstruction_matrix`.
     """
     S, nodes, tau = _checked(S, nodes, tau)
+    exponent = unit_exponent(S)
+    C = _schur(in_units(S, exponent), nodes, in_units(tau, exponent))
+    return from_units(C, exponent)
+
+
+def _schur(S: Array, nodes: Nodes, tau: Array) -> Array:
     A, W = _solve(S, nodes, tau)
     C = S - W.T @ W
     # C[:, J] = A I_tau, without cancellation where tau is small; a large tau magnifies errors of A.
@@ -76,7 +93,8 @@ def residual_covariance(S: ArrayLike, nodes: ArrayLike, A: ArrayLike) -> Array:
     S = covariance("S", S)
     nodes, order = _sorted_nodes(nodes, len(S))
     A = real_array("A", A, (len(S), len(nodes)))[:, order]
-    return residual(S, nodes, A)
+    exponent = unit_exponent(S)
+    return from_units(residual(in_units(S, exponent), nodes, A), exponent)
 
 
 def information_loss(
@@ -97,10 +115,15 @@ def information_loss(
     weight : (m, m) array, optional
         Symmetric positive semidefinite.
     """
-    C = ridge_schur_complement(S, nodes, tau)
+    S, nodes, tau = _checked(S, nodes, tau)
+    exponent = unit_exponent(S)
+    C = _schur(in_units(S, exponent), nodes, in_units(tau, exponent))
     if weight is None:
-        return float(np.trace(C))
-    return max(0.0, float(np.vdot(weight_matrix(weight, len(C)), C)))
+        return float(from_units(np.trace(C), exponent))
+    M = weight_matrix(weight, len(C))
+    own = unit_exponent(M)
+    loss = max(0.0, float(np.vdot(in_units(M, own), C)))
+    return float(from_units(np.array(loss), exponent + own))
 
 
 def residual(S: Array, nodes: Nodes, A: Array) -> Array:

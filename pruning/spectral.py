@@ -17,7 +17,7 @@ from pruning.checks import Array, Nodes, fraction, integer, node_set, real_array
 from pruning.covariance import covariance_of
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.rnn import RNN
-from pruning.selection.dispatch import select_nodes
+from pruning.selection.dispatch import WEIGHTED, select_nodes
 from pruning.selection.leverage import sample_leverage
 
 
@@ -38,7 +38,7 @@ class PrunedRNN:
     covariance : (m, m) array
         S, of the original network.
     theta : float or None
-        Weight of L_A in the objective; None if the nodes were not chosen by it.
+        Weight of L_A in the objective; None if the nodes were not chosen by it, as with ``volume``.
     method : str
         How the nodes were chosen.
     losses : mapping
@@ -148,6 +148,7 @@ def spectral_prune(
     """
     S, exponent = covariance_of(rnn, covariance_or_x)
     k = integer("k", k, low=0, high=rnn.m)
+    theta = fraction("theta", theta)
     tau, lam = (
         _in_units(tau, exponent),
         None if lam is None else float(np.ldexp(lam, -2 * exponent)),
@@ -161,8 +162,9 @@ def spectral_prune(
         all_tau = ridge("tau", tau, rnn.m, S)
         nodes = select_nodes(S, k, method, weight, all_tau, lam, rng)
         kept_tau = all_tau[nodes]
-    theta = fraction("theta", theta)
-    return _assemble(rnn, S, exponent, nodes, kept_tau, reconstruct, theta, method)
+    # Of the methods only these two look at the objective.
+    used = theta if method in WEIGHTED else None
+    return _assemble(rnn, S, exponent, nodes, kept_tau, reconstruct, used, method)
 
 
 def prune_to(

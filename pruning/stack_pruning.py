@@ -69,6 +69,8 @@ def prune_stack(
     tau: float | None = None,
     method: str = "greedy",
     reconstruct: bool = True,
+    objective: str = "paper",
+    reads: str = "last",
     rng: np.random.Generator | int | None = None,
 ) -> PrunedStack:
     """Prune every layer of a stack.
@@ -93,6 +95,11 @@ def prune_stack(
         ``greedy``, ``random`` or any of `select_nodes` that takes k.
     reconstruct : bool
         False: dropped nodes read as 0.
+    objective : {"paper", "balanced"}
+        Weigh the residual by what reads it next, or by what the outputs feel of it through all
+        later steps (`pruning.stack_balanced`); the second needs the sequences themselves.
+    reads : {"last", "every"}
+        Which outputs count for the balanced objective.
     rng : numpy Generator or seed
         For methods that draw.
 
@@ -103,10 +110,12 @@ def prune_stack(
     moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
     theta = fraction("theta", theta)
     choice("method", method, ("greedy", "random", "exhaustive", "determinantal", "volume"))
-    weights = [
-        [selection_weight(stack, layer, side, theta) for side in range(len(cells))]
-        for layer, cells in enumerate(stack.layers)
-    ]
+    choice("objective", objective, ("paper", "balanced"))
+    weights = (
+        _paper(stack, theta)
+        if objective == "paper"
+        else _balanced(stack, data, lengths, reads, theta)
+    )
     if (k is None) == (total is None):
         raise ValueError("either k or total must be given, got both or neither")
     sizes = _sizes(stack, k) if k is not None else _shared(stack, moments, weights, total)
@@ -185,6 +194,24 @@ def selection_weight(stack: Stack, layer: int, side: int, theta: float) -> Array
     Z = np.vstack([block / (np.linalg.norm(block) or 1.0) for block in blocks])
     read = Z.T @ Z
     return theta * np.eye(cell.m) / cell.m + (1 - theta) * read / (np.trace(read) or 1.0)
+
+
+def _paper(stack: Stack, theta: float) -> list[list[Array]]:
+    return [
+        [selection_weight(stack, layer, side, theta) for side in range(len(cells))]
+        for layer, cells in enumerate(stack.layers)
+    ]
+
+
+def _balanced(stack: Stack, data: Any, lengths: Any, reads: str, theta: float) -> list[list[Array]]:
+    from pruning.stack_balanced import balanced_weights
+
+    if not hasattr(data, "shape"):
+        raise ValueError(
+            f"the balanced objective needs the sequences as one array, got {type(data).__name__}"
+        )
+    whole = balanced_weights(stack, data, lengths, reads=reads)
+    return [_blocks(stack, M, layer) for layer, M in enumerate(whole)]
 
 
 def _matrix(S: Array, nodes: Nodes, tau: float | None, reconstruct: bool) -> Array:

@@ -26,10 +26,33 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+# Some of every room, whatever NumPy and SciPy are under it: `make smoke`.
+SMOKE = (
+    "tests/bounds/test_degrees_of_freedom.py",
+    "tests/bounds/test_terms.py",
+    "tests/commands/test_manners.py",
+    "tests/pruning/test_covariance.py",
+    "tests/pruning/test_gradients.py",
+    "tests/pruning/test_reconstruction.py",
+    "tests/pruning/test_rnn.py",
+    "tests/pruning/test_spectral.py",
+    "tests/test_false_lemmas.py",
+    "tests/test_readme.py",
+    "tests/validation/arithmetic/test_comparison.py",
+    "tests/validation/arithmetic/test_vocabulary.py",
+    "tests/validation/data/test_digits.py",
+    "tests/validation/test_claim.py",
+    "tests/validation/test_certified.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse a suite whose statistical tests raise a false alarm in over 1e-6 of its runs."""
     total = 0.0
     for item in items:
+        if item.nodeid.split("::")[0] in SMOKE and not item.get_closest_marker("long"):
+            item.add_marker("smoke")
         mark = item.get_closest_marker("randomised")
         if mark is None:
             continue

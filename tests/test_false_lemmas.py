@@ -42,7 +42,13 @@ STUBBORN = (
 )
 
 
-NEEDS_FOUR = ("false.ties.hilbert", "false.ties_of_matrices.leverage_floor")  # true for m <= 3
+# True for m <= 3, or not drawn below m = 4.
+NEEDS_FOUR = (
+    "false.ties.hilbert",
+    "false.ties.aligned_steps",
+    "false.ties.identity_lipschitz",
+    "false.ties_of_matrices.leverage_floor",
+)
 
 
 def ids(lemmas):

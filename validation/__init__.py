@@ -1,4 +1,7 @@
-"""Whether it is true: claims, their verdicts, and experiments."""
+"""Whether it is true: claims, their verdicts, and experiments.
+
+"Section 7 of the theory" and the like mean docs/theory.md; docs/house.md says what is where.
+"""
 
 import pkgutil
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from bounds.approximation.residuals import Residuals, log_norm
 from bounds.rounding import EPS, add_up, log_sum_up, up
+from pruning.bisection import last_holding
 from pruning.checks import Array
 
 DENSE_LIMIT = 1200  # (T-1) x (T-1) singular values take a second at this size
@@ -106,18 +107,20 @@ def _log_perron_vector(log_a: float, N: int) -> Array:
     index = np.arange(N, 0, -1.0)
     if log_a <= math.log1p(1 / N):
         a = math.exp(log_a)
-        low, high = 0.0, math.pi / (N + 1)
-        for _ in range(100):
-            theta = (low + high) / 2
-            positive = math.sin((N + 1) * theta) > a * math.sin(N * theta)
-            low, high = (theta, high) if positive else (low, theta)
+        low = last_holding(
+            lambda theta: math.sin((N + 1) * theta) > a * math.sin(N * theta),
+            0.0,
+            math.pi / (N + 1),
+            rtol=1e-15,
+        )
         # Within rounding of theta = 0 the vector is linear.
         return np.log(np.sin(index * low)) if low > 1e-6 / N else np.log(index)
-    low, high = 0.0, log_a
-    for _ in range(100):
-        phi = (low + high) / 2
-        negative = _log_sinh((N + 1) * phi) - _log_sinh(N * phi) < log_a
-        low, high = (phi, high) if negative else (low, phi)
+    low = last_holding(
+        lambda phi: bool(_log_sinh((N + 1) * phi) - _log_sinh(N * phi) < log_a),
+        0.0,
+        log_a,
+        rtol=1e-15,
+    )
     return np.log(index) if low < 1e-6 / N else np.asarray(_log_sinh(index * low))
 
 

@@ -6,7 +6,7 @@ import math
 
 from bounds.others.problem import Problem
 from bounds.rounding import add_up, log_up
-from bounds.terms import ORDER_ONLY, Bound, Condition, Term
+from bounds.terms import IID, ORDER_ONLY, Bound, Condition, Term
 
 
 def akpinar2019(problem: Problem) -> Bound:
@@ -17,9 +17,12 @@ def akpinar2019(problem: Problem) -> Bound:
     rectified = problem.rnn.activation.name == "relu"
     return Bound(
         "others.akpinar2019",
-        r"n = O(a^4 T/\epsilon^2)",
+        r"n = \tilde O(a^4 T/\epsilon^2)",
         (Term("order of the gap", value, r"\sqrt{a^4 T/n}", source, {"a": a, "T": T, "n": n}),),
         ORDER_ONLY,
-        (Condition("rectified units", rectified, f"s is {problem.rnn.activation.name}."),),
-        ("An order without its constants: no number follows from it.",),
+        (
+            IID,
+            Condition("rectified units", rectified, f"s is {problem.rnn.activation.name}."),
+        ),
+        ("An order without its constants and logarithms: no number follows from it.",),
     )

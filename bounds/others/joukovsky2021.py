@@ -12,7 +12,7 @@ from bounds.assembly import COMPLEXITY, CONFIDENCE
 from bounds.others.problem import Problem, radii_condition
 from bounds.others.unbiased import row_norm
 from bounds.rounding import add_up, log_sum_up, log_up
-from bounds.terms import FIXED_RADII, Bound, Condition, Term, violated
+from bounds.terms import FIXED_RADII, IID, Bound, Condition, Term, violated
 
 SOURCE = "Joukovsky et al., UAI 2021, Theorem 3.3 at depth 1 (as read); theory, section 9"
 
@@ -61,6 +61,7 @@ def joukovsky2021(problem: Problem) -> Bound:
         ),
         label,
         (
+            IID,
             Condition("s is 1-Lipschitz, s(0) = 0", fits, f"The activation is {s.name}."),
             Condition(
                 "one output",

@@ -9,7 +9,7 @@ import numpy as np
 from bounds.assembly import CONFIDENCE
 from bounds.others.problem import Problem, ramp
 from bounds.rounding import log_up
-from bounds.terms import VALID, Bound, Condition, Term, violated
+from bounds.terms import IID, VALID, Bound, Condition, Term, violated
 from pruning.checks import Array, probability
 
 SOURCE = "Maurer, Pontil, COLT 2009; theory, section 9"
@@ -45,6 +45,7 @@ def maurer_pontil(problem: Problem) -> Bound:
         ),
         VALID if enough else violated("n >= 2 held-out sequences"),
         (
+            IID,
             Condition("n >= 2", enough, f"n = {n} held-out sequences."),
             Condition("held-out data", None, "Nothing may have been chosen on the test sequences."),
         ),

@@ -17,7 +17,7 @@ from bounds.others.code import BLOCKS, QuantisedRNN, decode, encode, estimated_b
 from bounds.others.problem import Problem
 from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, log_up
-from bounds.terms import VALID, Bound, Condition, Term
+from bounds.terms import IID, VALID, Bound, Condition, Term
 from pruning.checks import choice
 
 FORMS = ("binomial", "kl", "hoeffding")
@@ -116,6 +116,7 @@ def occam(
         ),
         VALID,
         (
+            IID,
             Condition("prefix-free code", True, f"{shown.bits} bits; the decoder knows no data."),
             Condition(
                 "errors of the decoded network",

@@ -18,7 +18,7 @@ from bounds.others.problem import Problem
 from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, log_up
 from bounds.stratified import grid_weight
-from bounds.terms import VALID, Bound, Condition, Term
+from bounds.terms import IID, VALID, Bound, Condition, Term
 from pruning.checks import Array, integer
 from pruning.rnn import RNN
 
@@ -128,6 +128,7 @@ def pac_bayes_kl(
         ),
         VALID,
         (
+            IID,
             Condition(
                 "prior fixed in advance",
                 True if prior is None else None,

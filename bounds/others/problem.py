@@ -12,7 +12,7 @@ from bounds.assembly import EMPIRICAL, Setting
 from bounds.generalization import largest_input
 from bounds.others.unbiased import Unbiased, measure
 from bounds.radii import Radii
-from bounds.rounding import log_up
+from bounds.rounding import EPS, log_up
 from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term
 from pruning.checks import Array, positive, probability
 from pruning.losses import margins
@@ -170,6 +170,12 @@ class Problem:
         formula = r"\tfrac1n \#\{\mu_i \le 0\}" if zero_one else r"\hat\Psi_\gamma(f')"
         inputs = {"n": self.n, "errors": self.errors, "gamma": self.gamma}
         return Term(EMPIRICAL, log_up(value), formula, "measured on the sample", inputs)
+
+    def share_term(self) -> Term:
+        """The share of training sequences whose margin is at most gamma."""
+        share = float((self.margins <= self.gamma).mean()) * (1 + 4 * EPS)
+        formula, inputs = r"P_n(\mu \le \gamma)", {"n": self.n, "gamma": self.gamma}
+        return Term(EMPIRICAL, log_up(share), formula, "measured on the sample", inputs)
 
     def gamma_condition(self) -> Condition:
         """The margin must not have been chosen on the sample; nobody can see whether it was."""

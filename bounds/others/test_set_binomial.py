@@ -8,7 +8,7 @@ from bounds.assembly import CONFIDENCE
 from bounds.binomial import upper_risk
 from bounds.others.problem import Problem
 from bounds.rounding import EPS, log_up
-from bounds.terms import VALID, Bound, Condition, Term
+from bounds.terms import IID, VALID, Bound, Condition, Term
 
 SOURCE = "Langford, JMLR 2005; theory, sections 8 and 9"
 
@@ -33,7 +33,10 @@ def test_set_binomial(problem: Problem) -> Bound:
             ),
         ),
         VALID,
-        (Condition("held-out data", None, "Nothing may have been chosen on the test sequences."),),
+        (
+            IID,
+            Condition("held-out data", None, "Nothing may have been chosen on the test sequences."),
+        ),
     )
 
 

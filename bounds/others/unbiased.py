@@ -56,53 +56,77 @@ class Unbiased:
     ----------
     rnn : RNN
         From `without_biases`.
-    trace : float
-        The largest Tr E_n[x_t x_t^T] of a step.
     diagonal : float
         The largest E_n[x_{t,i}^2] of a coordinate i at a step.
     absolute : float
         The largest E_n|x_{t,i}|.
-    smallest : float
-        The smallest lambda_min(E_n[x_t x_t^T]) of a step; 0 where that is within rounding.
+    sequence_trace : float
+        Tr E_n[X X^T], X in R^{Td} a whole sequence.
+    sequence_smallest : float or None
+        lambda_min(E_n[X X^T]), rounded down; 0 where that is within rounding, None where it was
+        not computed: Td above `LARGEST_MOMENT`.
     fisher_rao : float
         See `fisher_rao`.
     """
 
     rnn: RNN
-    trace: float
     diagonal: float
     absolute: float
-    smallest: float
+    sequence_trace: float
+    sequence_smallest: float | None
     fisher_rao: float
+
+
+LARGEST_MOMENT = 3000
 
 
 def measure(rnn: RNN, x: Any) -> Unbiased:
     """Return the statistics of inputs (n, T, d_x) or tokens (n, T), which are one-hot vectors."""
     plain, constant = without_biases(rnn)
     steps = range(x.shape[1])
-    moments = [second_moment(x[:, t], rnn.d_x, constant) for t in steps]
+    squares = [mean_square(x[:, t], rnn.d_x, constant) for t in steps]
     absolute = [mean_absolute(x[:, t], rnn.d_x, constant) for t in steps]
     return Unbiased(
         plain,
-        max(float(np.trace(M)) for M in moments),
-        max(float(M.diagonal().max()) for M in moments),
+        max(float(values.max()) for values in squares),
         max(float(values.max()) for values in absolute),
-        min(_smallest(M) for M in moments),
+        math.fsum(float(values.sum()) for values in squares) * (1 + 1e-12),
+        sequence_smallest(x, rnn.d_x, constant),
         fisher_rao(plain, x, constant),
     )
 
 
-def second_moment(step: Any, d_x: int, constant: bool) -> Array:
-    """Mean of x x^T over one step's inputs (n, d_x) or tokens (n,), the constant included."""
+def sequence_smallest(x: Any, d_x: int, constant: bool) -> float | None:
+    """Smallest eigenvalue of the second moment of whole sequences, the constant included.
+
+    Exactly 0 for T >= 2 with a constant, which is the same at every step, or with tokens, whose
+    coordinates sum to 1 at every step; and where there are fewer sequences than coordinates.
+    """
+    n, T = x.shape[:2]
+    tokens = x.ndim == 2
+    size = T * (d_x + constant)
+    if (T >= 2 and (constant or tokens)) or n < size:
+        return 0.0
+    if size > LARGEST_MOMENT:
+        return None
+    if tokens:
+        x = np.eye(d_x)[x]
+    if constant:
+        x = with_constant(x)
+    sequences = x.reshape(n, -1)
+    values = np.linalg.eigvalsh(sequences.T @ sequences / n)
+    # LAPACK's values are off by size eps times the largest, the product by n eps of it at most.
+    allowance = 8 * (size + math.sqrt(n)) * float(np.finfo(np.float64).eps) * float(values[-1])
+    return max(0.0, float(values[0]) - allowance)
+
+
+def mean_square(step: Any, d_x: int, constant: bool) -> Array:
+    """Mean of x^2 over one step's inputs, by coordinate, the constant included."""
     if step.ndim == 1:
         mean = np.bincount(step, minlength=d_x) / len(step)
-        square = np.diag(mean)
     else:
-        mean = step.mean(axis=0)
-        square = step.T @ step / len(step)
-    if not constant:
-        return square
-    return np.block([[square, mean[:, None]], [mean[None, :], np.ones((1, 1))]])
+        mean = np.square(step).mean(axis=0)
+    return np.append(mean, 1.0) if constant else mean
 
 
 def mean_absolute(step: Any, d_x: int, constant: bool) -> Array:
@@ -115,36 +139,26 @@ def mean_absolute(step: Any, d_x: int, constant: bool) -> Array:
 
 
 def fisher_rao(plain: RNN, x: Any, constant: bool) -> float:
-    """Return sqrt(mean over the sample of ||d/dc f_T(c theta)||^2) at c = 1, theta without biases.
+    """Return sqrt(E_n max_i [(tau(theta) c)_i]^2), the norm of the *linear* network, rounded up.
 
-    This is <theta, (mean of J^T J) theta>^{1/2}, J the Jacobian of the output: forward mode, with
-    g_t = d h_t: g_t = s'(a_t) (W h_{t-1} + U x_t + W g_{t-1}), d f = V h_T + V g_T.
+    tau(theta) c = sum_t c_t V W^{T-t} U x_t with c = (T + 1, T, ..., 2): the activation does not
+    enter (Tu, He, Tao, ICLR 2020, as read). Horner: g <- W g + c_t U x_t.
     """
-    total = 0.0
-    inputs = plain.d_x - constant
+    squares = []
+    T, inputs = x.shape[1], plain.d_x - constant
     for start in range(0, len(x), 4096):
         batch = x[start : start + 4096]
         if batch.ndim == 2:
             batch = np.eye(inputs)[batch]
         if constant:
             batch = with_constant(batch)
-        h: Array = np.zeros((len(batch), plain.m))
-        g = h
-        for t in range(x.shape[1]):
-            a = h @ plain.w_hidden.T + batch[:, t] @ plain.w_input.T
-            moved = a + g @ plain.w_hidden.T
-            h = plain.activation.apply(a)
-            g = plain.activation.slope(h) * moved
-        total += float(np.square((h + g) @ plain.w_output.T).sum())
-    return math.sqrt(total / len(x))
+        g = np.zeros((len(batch), plain.m))
+        for t in range(T):
+            g = g @ plain.w_hidden.T + (T + 1 - t) * (batch[:, t] @ plain.w_input.T)
+        squares.append(np.square(g @ plain.w_output.T).max(axis=1))
+    return math.sqrt(float(np.concatenate(squares).mean())) * (1 + 1e-12)
 
 
 def row_norm(matrix: Array) -> float:
     """The largest l1-norm of a row, rounded up; 0 without rows."""
     return float(np.abs(matrix).sum(axis=1).max()) * (1 + 1e-12) if matrix.size else 0.0
-
-
-def _smallest(moment: Array) -> float:
-    """Smallest eigenvalue, 0 where it is within rounding of 0."""
-    values = np.linalg.eigvalsh(moment)
-    return float(values[0]) if values[0] > 1e-12 * float(np.abs(values).max()) else 0.0

@@ -7,7 +7,7 @@ import math
 from bounds.others.problem import Problem, radii_condition
 from bounds.radii import matrix_norm
 from bounds.rounding import add_up, log_up
-from bounds.terms import ORDER_ONLY, Bound, Term
+from bounds.terms import IID, ORDER_ONLY, Bound, Term
 
 
 def zhang2018(problem: Problem) -> Bound:
@@ -29,9 +29,9 @@ def zhang2018(problem: Problem) -> Bound:
     source = "Zhang, Lei, Dhillon, ICML 2018 (order as read); theory, section 9"
     return Bound(
         "others.zhang2018",
-        rf"\Psi - \hat\Psi = O\Bigl({formula}\Bigr)",
+        rf"\Psi - \hat\Psi = \tilde O\Bigl({formula}\Bigr)",
         (Term("order of the gap", value, formula, source, inputs),),
         ORDER_ONLY,
-        (radii_condition("The norms"), problem.gamma_condition()),
-        ("An order without its constants: no number follows from it.",),
+        (IID, radii_condition("The norms"), problem.gamma_condition()),
+        ("An order without its constants and logarithms: no number follows from it.",),
     )

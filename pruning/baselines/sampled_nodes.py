@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from pruning.checks import Array, Nodes, integer
 from pruning.covariance import covariance_of, seen
 from pruning.rnn import RNN
 from pruning.selection.determinantal import fill_up, sample_determinantal, sample_volume
-from pruning.selection.leverage import leverage_scores, spectrum
+from pruning.selection.leverage import lam_for_degrees_of_freedom, leverage_scores, spectrum
 from pruning.spectral import PrunedRNN, prune_to
 
 
@@ -70,7 +69,7 @@ def determinantal_nodes(
     if k == 0 or k >= len(mu):
         nodes = sample_volume(S, k, generator) if k else np.zeros(0, np.int64)
     else:
-        lam = lam_of_size(mu, k)
+        lam = lam_for_degrees_of_freedom(mu, k)
         nodes = sample_determinantal(S, lam, generator)
         while len(nodes) > k:
             nodes = sample_determinantal(S, lam, generator)
@@ -99,27 +98,12 @@ def volume_nodes(
     return prune_to(rnn, held, nodes, tau, True, "volume")
 
 
-def lam_of_size(mu: Array, size: float) -> float:
-    """Return lam with sum_j mu_j/(mu_j + lam) = size, 0 < size < number of mu, all mu > 0."""
-    # N decreases in lam; at these ends every summand is at least, or at most, size/r.
-    share = size / len(mu)
-    odds = math.log(1 / share - 1)
-    low, high = math.log(float(mu.min())) + odds, math.log(float(mu.max())) + odds
-    for _ in range(200):
-        middle = (low + high) / 2
-        if float((1 / (1 + np.exp(middle - np.log(mu)))).sum()) > size:
-            low = middle
-        else:
-            high = middle
-    return math.exp(high)
-
-
 def _by_leverage(S: Array, k: int, rng: np.random.Generator) -> Nodes:
     mu = spectrum(S)[0]
     if len(mu) == 0:
         return fill_up(np.zeros(0, np.int64), k, len(S))
     size = k if k < len(mu) else len(mu) / 2
-    scores = leverage_scores(S, lam_of_size(mu, size))
+    scores = leverage_scores(S, lam_for_degrees_of_freedom(mu, size))
     alive = np.flatnonzero(scores)
     count = min(k, len(alive))
     q = scores[alive] / scores[alive].sum()

@@ -65,6 +65,17 @@ class GRU(Gates):
         """See `pruning.cells.gru_steps.backward`."""
         return gru_steps.backward(run, self.w_hidden, self.reset_after, given)
 
+    def tangent(
+        self, run: Any, in_drive: Array, in_recurrent: Array, in_start: Array | None = None
+    ) -> Array:
+        """Return how the states move, (T, n, m), where W_i x + b_i and W_h h + b_h do.
+
+        `in_recurrent` is what moves while h stays: for weights dW_h h_{t-1} + db_h.
+        """
+        return gru_steps.tangent(
+            run, self.w_hidden, self.reset_after, in_drive, in_recurrent, in_start
+        )
+
     def restricted(
         self,
         nodes: Nodes,

@@ -196,3 +196,48 @@ def backward(
             at_recurrent[t] = at_drive[t]
             carried = g * z + at_product * r + at_drive[t, :, : 2 * m] @ w_hidden[: 2 * m]
     return total, at_drive, at_recurrent, carried
+
+
+def tangent(
+    run: GRURun,
+    w_hidden: Array,
+    reset_after: bool,
+    in_drive: Array,
+    in_recurrent: Array,
+    in_start: Array | None = None,
+) -> Array:
+    """Return the derivative of the states along a direction, (T, n, m): forwards.
+
+    Parameters
+    ----------
+    run : GRURun
+    w_hidden : (3 m, m) array
+    reset_after : bool
+    in_drive : (T, n, 3 m) array
+        How ``drive`` moves.
+    in_recurrent : (T, n, 3 m) array
+        How W_h h_{t-1} + b_h moves while h_{t-1} stays (its last third: W_hn (r * h) + b_hn).
+    in_start : (n, m) array, optional
+        How h_0 moves.
+    """
+    m = w_hidden.shape[1]
+    out = np.empty_like(run.h)
+    moved = np.zeros_like(run.start) if in_start is None else in_start
+    for t in range(len(run.h)):
+        before = run.h[t - 1] if t else run.start
+        r, z, n, v = run.r[t], run.z[t], run.n[t], run.v[t]
+        rows = w_hidden if reset_after else w_hidden[: 2 * m]
+        u = moved @ rows.T
+        u += in_recurrent[t, :, : len(rows)]
+        u[:, : 2 * m] += in_drive[t, :, : 2 * m]
+        in_r = r * (1 - r) * u[:, :m]
+        in_z = z * (1 - z) * u[:, m : 2 * m]
+        if reset_after:
+            in_v = in_r * v + r * u[:, 2 * m :]
+        else:
+            product = in_r * before + r * moved
+            in_v = product @ w_hidden[2 * m :].T + in_recurrent[t, :, 2 * m :]
+        in_n = (1 - n * n) * (in_drive[t, :, 2 * m :] + in_v)
+        moved = in_n * (1 - z) + in_z * (before - n) + z * moved
+        out[t] = moved
+    return out

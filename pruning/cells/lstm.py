@@ -60,6 +60,13 @@ class LSTM(Gates):
         """See `pruning.cells.lstm_steps.backward`."""
         return lstm_steps.backward(run, self.w_hidden, given)
 
+    def tangent(self, run: Any, in_drive: Array, in_recurrent: Array) -> Array:
+        """Return how the states move, (T, n, m), where W_i x + b_i and W_h h + b_h do.
+
+        `in_recurrent` is what moves while h stays: for weights dW_h h_{t-1} + db_h.
+        """
+        return lstm_steps.tangent(run, self.w_hidden, in_drive + in_recurrent)
+
     def restricted(self, nodes: Nodes, A: Array, w_input: Array | None = None) -> LSTM:
         """Return the cell of the kept nodes, which reads A h_J where this one reads h.
 

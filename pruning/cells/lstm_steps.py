@@ -139,3 +139,32 @@ def backward(run: LSTMRun, w_hidden: Array, given: Array) -> tuple[Array, Array,
         carried = at_drive[t] @ w_hidden
         carried_c = at_c * f
     return total, at_drive, carried, carried_c
+
+
+def tangent(run: LSTMRun, w_hidden: Array, in_drive: Array) -> Array:
+    """Return the derivative of the states along a direction, (T, n, m): forwards.
+
+    Parameters
+    ----------
+    run : LSTMRun
+    w_hidden : (4 m, m) array
+    in_drive : (T, n, 4 m) array
+        How ``drive`` and W_h h_{t-1} move together while h_{t-1} stays.
+    """
+    m = w_hidden.shape[1]
+    out = np.empty_like(run.h)
+    moved, moved_c = np.zeros_like(run.start), np.zeros_like(run.start)
+    for t in range(len(run.h)):
+        before_c = run.c[t - 1] if t else run.start_c
+        i, f, g, o = run.i[t], run.f[t], run.g[t], run.o[t]
+        u = moved @ w_hidden.T + in_drive[t]
+        squashed = np.tanh(run.c[t])
+        moved_c = (
+            f * moved_c
+            + before_c * f * (1 - f) * u[:, m : 2 * m]
+            + g * i * (1 - i) * u[:, :m]
+            + i * (1 - g * g) * u[:, 2 * m : 3 * m]
+        )
+        moved = o * (1 - squashed * squashed) * moved_c + squashed * o * (1 - o) * u[:, 3 * m :]
+        out[t] = moved
+    return out

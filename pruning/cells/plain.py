@@ -80,6 +80,18 @@ class Plain(Gates):
             carried = at_drive[t] @ self.w_hidden
         return total, at_drive, at_drive, carried
 
+    def tangent(self, run: Any, in_drive: Array, in_recurrent: Array) -> Array:
+        """Return how the states move, (T, n, m), where W_i x + b_i and W_h h + b_h do.
+
+        `in_recurrent` is what moves while h stays: for weights dW_h h_{t-1} + db_h.
+        """
+        out, moved, slope = np.empty_like(run.h), np.zeros_like(run.start), np.empty_like(run.start)
+        for t in range(len(run.h)):
+            self.activation.slope(run.h[t], out=slope)
+            moved = slope * (moved @ self.w_hidden.T + in_drive[t] + in_recurrent[t])
+            out[t] = moved
+        return out
+
     def restricted(self, nodes: Nodes, A: Array, w_input: Array | None = None) -> Plain:
         """Return the cell of the kept nodes, which reads A h_J where this one reads h."""
         w_input = self.w_input if w_input is None else w_input

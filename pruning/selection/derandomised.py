@@ -1,10 +1,10 @@
 """One node set with the guarantee that determinantal or volume sampling gives on average.
 
-Method of conditional expectations (theory, sections 2b and 2c). For `determinantal_nodes` the
+Method of conditional expectations (theory, sections 2b and 2c). For `certified_nodes` the
 expected residual, given which nodes were kept and which dropped, is a ridge Schur complement: kept
 nodes have tau = 0, undecided ones tau = lam, dropped ones tau = infinity (`dpp.conditional`). A
 decision is then an update of rank one, and the marginal probability of an undecided node j is
-T_jj/lam, T that complement.
+T_jj/lam, T that complement, in units of lam T_jj.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg.blas import dger
 
-from pruning.checks import Array, Nodes, covariance, integer, positive
+from pruning.checks import Array, Nodes, covariance, in_units, integer, positive, unit_exponent
+from pruning.factor import rank_tolerance
 from pruning.reconstruction import reconstruction_matrix, ridge_schur_complement
 from pruning.selection.determinantal import fill_up, log_elementary
 from pruning.selection.leverage import spectrum
@@ -71,7 +72,7 @@ def certified_nodes(S: ArrayLike, lam: float) -> NodeCertificate:
     lam = positive("lam", lam)
     S = covariance("S", S)
     mu, U = spectrum(S)
-    nodes = determinantal_nodes(mu, U, lam)
+    nodes = decided_nodes(lam / mu, U)
     A = reconstruction_matrix(S, nodes, 0.0)
     return NodeCertificate(
         nodes=nodes,
@@ -82,14 +83,14 @@ def certified_nodes(S: ArrayLike, lam: float) -> NodeCertificate:
     )
 
 
-def determinantal_nodes(mu: Array, U: Array, lam: float) -> Nodes:
-    """Decide one node after the other so that lam |J| + L_A never grows in expectation.
+def decided_nodes(ratio: Array, U: Array) -> Nodes:
+    """Decide one node after the other so that |J| + L_A/lam never grows in expectation.
 
-    mu and U are those of `pruning.selection.leverage.spectrum`.
+    ratio is lam/mu, with mu and U of `pruning.selection.leverage.spectrum`: units drop out.
     """
     m = len(U)
-    # T = lam S (S + lam)^{-1}: everything is undecided.
-    T = np.asfortranarray((U * (lam / (1 + lam / mu))) @ U.T)
+    # T = S (S + lam)^{-1}, in units of lam: everything is undecided.
+    T = np.asfortranarray((U / (1 + ratio)) @ U.T)
     undecided, kept = np.ones(m, dtype=bool), np.zeros(m, dtype=bool)
     # Below this a node is spanned by those that were kept, and T_jj is rounding.
     floor = 64 * np.finfo(float).eps * m * np.maximum(np.diag(T), 0)
@@ -103,14 +104,14 @@ def determinantal_nodes(mu: Array, U: Array, lam: float) -> Nodes:
             return np.flatnonzero(kept).astype(np.int64)
         own = diagonal[candidates]
         moved = over_all[candidates] + over_undecided[candidates] - own**2
-        keep, drop = _changes(own, moved, lam)
+        keep, drop = _changes(own, moved)
         j = int(candidates[np.argmin(np.minimum(keep, drop))])
         # The decision itself is made on sums that have not been updated.
         column, own_j = T[:, j].copy(), float(T[j, j])
         moved_j = column @ column + column[undecided] @ column[undecided] - own_j**2
-        keep_j, drop_j = _changes(np.array([own_j]), np.array([moved_j]), lam)
+        keep_j, drop_j = _changes(np.array([own_j]), np.array([moved_j]))
         kept[j] = keep_j[0] <= drop_j[0]
-        factor = -1 / own_j if kept[j] else 1 / (lam - own_j)
+        factor = -1 / own_j if kept[j] else 1 / (1 - own_j)
         over_undecided -= T[j] * T[j]
         undecided[j] = False
         for sums, rows in ((over_all, column), (over_undecided, np.where(undecided, column, 0.0))):
@@ -118,14 +119,14 @@ def determinantal_nodes(mu: Array, U: Array, lam: float) -> Nodes:
         T = dger(factor, column, column, a=T, overwrite_a=True)
 
 
-def _changes(own: Array, moved: Array, lam: float) -> tuple[Array, Array]:
-    """What keeping and what dropping a node adds to lam E|J| + E L_A.
+def _changes(own: Array, moved: Array) -> tuple[Array, Array]:
+    """What keeping and what dropping a node adds to E|J| + E L_A/lam.
 
-    p = T_jj/lam is the probability that j is kept. Keeping j adds -T_{:j} T_{j:}/T_jj to T,
-    dropping it adds T_{:j} T_{j:}/(lam - T_jj): weighted by p and 1 - p these sum to 0. The
+    p = T_jj is the probability that j is kept. Keeping j adds -T_{:j} T_{j:}/T_jj to T,
+    dropping it adds T_{:j} T_{j:}/(1 - T_jj): weighted by p and 1 - p these sum to 0. The
     objective moves by the trace, by the diagonal over the undecided nodes, and by j itself.
     """
-    free = lam - own
+    free = 1 - own
     with np.errstate(divide="ignore"):
         drop = np.where(free > 0, moved / np.maximum(free, 0) - own, np.inf)
     return free - moved / own, drop
@@ -146,21 +147,22 @@ def volume_nodes(S: ArrayLike, k: int) -> Nodes:
         0..m.
     """
     S = covariance("S", S)
+    S = in_units(S, unit_exponent(S))
     m = len(S)
     k = integer("k", k, low=0, high=m)
     nodes: list[int] = []
     rest = S
-    rounding = 64 * np.finfo(float).eps * m
     while len(nodes) < k:
         left = k - len(nodes)
-        mu, U = np.linalg.eigh(rest)
-        real = mu > rounding * float(np.max(np.diag(S), initial=0.0))
-        mu, U = mu[real], U[:, real]
-        gains = (U * U) @ mu
-        candidates = np.flatnonzero(gains > rounding * np.diag(S))
-        candidates = candidates[~np.isin(candidates, nodes)]
+        # What is left of a node that the kept ones span, or of a dead one, is rounding.
+        spent = np.diag(rest) <= rank_tolerance(m) * np.diag(S)
+        spent[nodes] = True
+        candidates = np.flatnonzero(~spent)
         if not candidates.size:
             break
+        rest = np.where(spent[:, None] | spent, 0.0, rest)
+        mu, U = spectrum(rest)
+        gains = (U * U) @ mu
         # After node j the rest has e_i = sum_l p_jl e_i(mu without mu_l), p_jl = U_jl^2 mu_l/gain.
         shares = (U[candidates] ** 2) * mu / gains[candidates, None]
         with np.errstate(divide="ignore"):

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, Nodes, choice, covariance, integer, ridge
+from pruning.checks import (
+    Array,
+    Nodes,
+    choice,
+    covariance,
+    in_units,
+    integer,
+    positive,
+    ridge,
+    unit_exponent,
+)
 from pruning.reconstruction import weight_matrix
 from pruning.selection.derandomised import certified_nodes, volume_nodes
 from pruning.selection.determinantal import sample_determinantal, sample_volume
@@ -88,7 +98,14 @@ def select_nodes(
         k = integer("k", k, low=0, high=m)
     generator = None if rng is None else np.random.default_rng(rng)
     M = None if weight is None else weight_matrix(weight, m)
-    asked = Request(name, S, k, M, ridge("tau", tau, m, S), lam, generator)
+    # Nothing that is chosen depends on units, and in these no square is beyond floats.
+    exponent = unit_exponent(S)
+    unit_tau = in_units(ridge("tau", tau, m, S), exponent)
+    if lam is not None:
+        lam = float(in_units(np.array(positive("lam", lam)), exponent))
+    if M is not None:
+        M = in_units(M, unit_exponent(M))
+    asked = Request(name, in_units(S, exponent), k, M, unit_tau, lam, generator)
     return np.sort(METHODS[name](asked))
 
 
@@ -121,6 +138,9 @@ def _volume(asked: Request) -> Nodes:
         return volume_nodes(asked.S, asked.size())
     return sample_volume(asked.S, asked.size(), asked.rng)
 
+
+WEIGHTED = ("greedy", "exhaustive")
+"""The methods that choose by the objective Tr[weight C]."""
 
 METHODS: dict[str, Callable[[Request], Nodes]] = {
     "greedy": _greedy,

@@ -97,9 +97,14 @@ class _Residual:
             below = self.d + self.tau
             gain = self.g / below
             j = int(np.argmax(gain))
+            spent = self.d[j] <= self.floor[j] or self.g[j] <= self.noise[j]
+            if self.t and (spent or not gain[j] > 0):
+                # What is carried is only rounding here; formed anew, it may be more.
+                self._refresh()
+                continue
             if not gain[j] > 0:
                 return None
-            if self.d[j] <= self.floor[j] or self.g[j] <= self.noise[j]:
+            if spent:
                 self._close(j)
             elif self._doubtful(gain, below, float(gain[j])):
                 self._refresh()

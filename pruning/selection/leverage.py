@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import svd
 
-from pruning.checks import Array, Nodes, covariance, integer, positive
+from pruning.bisection import last_holding
+from pruning.checks import (
+    Array,
+    Nodes,
+    covariance,
+    from_units,
+    in_units,
+    integer,
+    positive,
+    unit_exponent,
+)
 from pruning.factor import pivoted_cholesky
 
 
@@ -26,13 +38,38 @@ def spectrum(S: ArrayLike) -> tuple[Array, Array]:
         Orthonormal columns.
     """
     S = covariance("S", S)
-    F, pivots, r = pivoted_cholesky(S)
+    exponent = unit_exponent(S)
+    F, pivots, r = pivoted_cholesky(in_units(S, exponent))
     U = np.zeros((len(S), r))
     if r == 0:
         return np.zeros(0), U
     left, sigma, _ = svd(F, full_matrices=False)
     U[pivots] = left
-    return sigma**2, U
+    return from_units(sigma**2, exponent), U
+
+
+def lam_for_degrees_of_freedom(mu: Array, N: float) -> float:
+    """Return the smallest float found with sum_j mu_j/(mu_j + lam) <= N, 0 < N < len(mu), mu > 0.
+
+    Parameters
+    ----------
+    mu : (r,) array
+        Positive, in any order.
+    N : float
+        The degrees of freedom wanted.
+    """
+    exponent = int(np.frexp(mu.max())[1])
+    logs = np.log(mu) - exponent * math.log(2)
+    # At lam = mu_j (1/share - 1) the summand of mu_j is the share N/r.
+    odds = math.log((len(mu) - N) / N)
+    low, high = float(logs.min()) + odds, float(logs.max()) + odds
+    low, high = low - 1e-9 * (1 + abs(low)), high + 1e-9 * (1 + abs(high))
+    unit = np.ldexp(mu, -exponent)
+
+    def enough(log_lam: float) -> bool:
+        return math.fsum(unit / (unit + math.exp(log_lam))) <= N
+
+    return float(np.ldexp(math.exp(last_holding(enough, high, low)), exponent))
 
 
 def leverage_scores(S: ArrayLike, lam: float) -> Array:

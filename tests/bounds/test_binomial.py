@@ -35,7 +35,7 @@ def counts(draw: st.DrawFn, largest: int = 60) -> tuple[int, int]:
 def test_the_tail_lies_within_its_stated_error(kn, p):
     k, n = kn
     value, error = log_binomial_tail(k, n, p)
-    flint.ctx.prec = 200
+    flint.ctx.prec = 1200
     exact = log_of(exact_tail(k, n, Fraction(p)))
     assert abs(exact - flint.arb(value)) <= flint.arb(error)
     assert error < 1e-9 * (1 + abs(value))
@@ -48,7 +48,7 @@ def test_the_upper_end_is_never_below_the_supremum(kn, log_inv_delta):
     assert 0 <= p <= 1
     if p == 1:
         return
-    flint.ctx.prec = 200
+    flint.ctx.prec = 1200
     # Zero slack: the tail at p, in exact rationals, against exp(-log_inv_delta) in balls.
     assert log_of(exact_tail(k, n, Fraction(p))) <= -flint.arb(log_inv_delta)
 
@@ -140,3 +140,38 @@ def test_the_interval_is_that_of_scipy():
 def test_bad_arguments_are_refused(bad):
     with pytest.raises(ValueError, match="must be"):
         upper_risk(*bad)
+
+
+@given(counts(30), st.floats(1e-14, 0.3))
+def test_the_upper_end_is_tight_near_tails_of_one(kn, log_inv_delta):
+    k, n = kn
+    p = upper_risk(k, n, log_inv_delta)
+    flint.ctx.prec = 300
+    if p < 1:
+        assert log_of(exact_tail(k, n, Fraction(p))) <= -flint.arb(log_inv_delta)
+        below = Fraction(p) * (1 - Fraction(1, 10**10))
+        assert log_of(exact_tail(k, n, below)) > -flint.arb(log_inv_delta)
+    else:
+        assert k == n
+
+
+@given(counts(40), st.floats(1e-9, 0.9))
+def test_the_interval_is_rounded_outwards_at_both_ends(kn, delta):
+    k, n = kn
+    low, high = clopper_pearson(k, n, delta)
+    half = Fraction(delta) / 2
+    # P(Bin(n, low) >= k) <= delta/2 and P(Bin(n, high) <= k) <= delta/2, exactly.
+    if k:
+        assert 1 - exact_tail(k - 1, n, Fraction(low)) <= half
+    if k < n:
+        assert exact_tail(k, n, Fraction(high)) <= half
+
+
+@pytest.mark.parametrize("n", [1, 3, 10, 100, 5000])
+@pytest.mark.parametrize("delta", [0.5, 0.05, 1e-6, 1 / 3])
+def test_with_errors_everywhere_the_lower_end_is_below_the_root(n, delta):
+    low, _ = clopper_pearson(n, n, delta)
+    flint.ctx.prec = 200
+    exact = (flint.arb(delta) / 2) ** (flint.arb(1) / n)
+    assert flint.arb(low) <= exact
+    assert flint.arb(low) >= exact * (1 - 1e-13)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import betainc
 from scipy.stats import binom
 
 from bounds import FIXED_RADII, ORDER_ONLY, VALID, Radii, others
@@ -16,9 +18,11 @@ from bounds.others.joukovsky2021 import log_confidence, log_rademacher
 from bounds.others.maurer_pontil import empirical_bernstein
 from bounds.others.occam import describe
 from bounds.others.pac_bayes_kl import gaussian_divergence
+from bounds.others.pick_to_learn import compression_risk
 from bounds.others.problem import Problem
 from bounds.others.tu2020 import log_growth
 from bounds.others.unbiased import fisher_rao, with_constant, without_biases
+from bounds.terms import IID
 from pruning import RNN
 
 EVERY = (
@@ -26,6 +30,7 @@ EVERY = (
     others.tu2020,
     others.joukovsky2021,
     others.chen2020,
+    others.cheng2024,
     others.zhang2018,
     others.akpinar2019,
     others.occam,
@@ -76,7 +81,9 @@ def test_every_bound_answers_in_the_same_form(rng, bound, kind):
     assert found.label
     assert {c.holds for c in found.conditions} <= {True, False, None}
     assert found.to_json()["id"] == found.id
-    assert sum(t.value or 0 for t in found.terms) == pytest.approx(found.total, rel=1e-9)
+    infinite = any(t.log_value == math.inf for t in found.terms)
+    total = math.inf if infinite else sum(t.value or 0 for t in found.terms)
+    assert total == pytest.approx(math.inf if found.total is None else found.total, rel=1e-9)
     assert all(term.formula and term.source for term in found.terms)
 
 
@@ -102,18 +109,23 @@ def test_without_biases_nothing_is_appended(rng):
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "identity"])
-def test_the_fisher_rao_radius_is_a_derivative_along_the_weights(rng, activation):
+def test_the_fisher_rao_norm_is_that_of_the_linear_network(rng, activation):
     net = network(rng, activation=activation, biases=False)
-    x = rng.normal(size=(6, 5, 2))
-    h = 1e-6
-
-    def scaled(c: float):
-        w = {b: c * v for b, v in net.weights.items()}
-        return RNN(**w, activation=activation).predictions(x)[:, -1]
-
-    numeric = (scaled(1 + h) - scaled(1 - h)) / (2 * h)
-    expected = math.sqrt(np.square(numeric).sum() / 6)
-    assert fisher_rao(net, x, False) == pytest.approx(expected, rel=1e-6)
+    n, T = 6, 5
+    x = rng.normal(size=(n, T, 2))
+    # tau(theta) c, spelled out: c = (T + 1, ..., 2) and V W^{T-t} U x_t for t = 1..T.
+    squares = []
+    for sequence in x:
+        total = sum(
+            (T + 2 - t)
+            * net.w_output
+            @ np.linalg.matrix_power(net.w_hidden, T - t)
+            @ net.w_input
+            @ sequence[t - 1]
+            for t in range(1, T + 1)
+        )
+        squares.append(max(total**2))
+    assert fisher_rao(net, x, False) == pytest.approx(math.sqrt(np.mean(squares)), rel=1e-11)
 
 
 @given(st.floats(0, 3), st.integers(1, 30))
@@ -125,7 +137,8 @@ def test_the_growth_of_tu2020_is_its_closed_form(b, T):
 
 
 def test_tu2020_as_printed_does_not_vanish_with_the_sample(rng):
-    own = problem(rng)
+    net = network(rng, activation="relu", biases=False)
+    own = Problem(net, rng.normal(size=(60, 5, 2)), rng.integers(0, 3, 60))
     small, large = (others.tu2020(own.as_if(n)) for n in (10**3, 10**15))
     # The first part goes like 1/sqrt n, the second stays.
     assert large["matrix 1-norms"].log_value == small["matrix 1-norms"].log_value
@@ -134,16 +147,18 @@ def test_tu2020_as_printed_does_not_vanish_with_the_sample(rng):
 
 
 def test_tu2020_by_hand():
-    """One node, one class pair, T = 1, identity: every quantity on paper."""
+    """One node, one class pair, T = 1, ReLU: every quantity on paper."""
     x = np.array([[[1.0]], [[-2.0]]])
-    net = RNN([[0.5]], [[3.0]], [0.0], [[1.0], [-1.0]], [0.0, 0.0], "identity")
+    net = RNN([[0.5]], [[3.0]], [0.0], [[1.0], [-1.0]], [0.0, 0.0], "relu")
     own = Problem(net, x, np.array([0, 1]), gamma=2.0, delta=0.1)
     found = others.tu2020(own, smallest_moment=2.5)
+    # The margins are 6 and -0: the share at most gamma = 2 is a half.
+    assert found["empirical loss"].value == pytest.approx(0.5)
     front = 4 * 2 / 2.0
-    # f = (3x, -3x) has derivative (6x, -6x) along the weights: r^2 = mean of 72 x^2 = 180.
+    # tau c = 2 (3x, -3x): r^2 = mean of 36 x^2 = 90, the largest output and not their sum.
     frobenius = math.sqrt(5)
     assert found["Fisher-Rao"].value == pytest.approx(
-        front * math.sqrt(180) * frobenius / (2 * 2) / math.sqrt(2.5)
+        front * math.sqrt(90) * frobenius / (2 * 2) / math.sqrt(2.5)
     )
     assert found["matrix 1-norms"].value == pytest.approx(front * 1 * 3 * 1.5)
     assert found["confidence"].value == pytest.approx(3 * math.sqrt(math.log(20) / 4))
@@ -151,18 +166,50 @@ def test_tu2020_by_hand():
 
 
 def test_a_pixel_that_is_always_zero_violates_tu2020(rng):
-    own = problem(rng)
-    x = own.x.copy()
+    x = rng.normal(size=(60, 5, 2))
     x[:, 2, 1] = 0
-    found = others.tu2020(Problem(own.rnn, x, own.y))
+    net = network(rng, activation="relu", biases=False)
+    found = others.tu2020(Problem(net, x, rng.integers(0, 3, 60)))
     assert found.label.startswith("hypothesis violated: lambda_min")
     assert found.conditions[0].holds is False
-    assert "Fisher-Rao" not in [term.name for term in found.terms]
+    assert found["Fisher-Rao"].log_value == math.inf
+    assert found.total is None
     assert any("infinite" in note for note in found.notes)
 
 
+def test_a_bias_makes_every_moment_of_whole_sequences_singular(rng):
+    biased = problem(rng)
+    assert biased.unbiased.sequence_smallest == 0
+    # Nothing that is declared for the population can help.
+    found = others.tu2020(biased, smallest_moment=0.5)
+    assert found.label.startswith("hypothesis violated: lambda_min")
+    assert found["Fisher-Rao"].log_value == math.inf
+
+
+def test_x_of_tu2020_is_the_whole_sequence(rng):
+    """ReLU, T = 8, d = 2, n = 4000, N(0, 1) inputs, smallest moment 0.9, by loops."""
+    n, T = 4000, 8
+    x = rng.normal(size=(n, T, 2))
+    net = network(rng, activation="relu", biases=False)
+    own = Problem(net, x, rng.integers(0, 3, n))
+    assert 0.8 < own.unbiased.sequence_smallest < 1
+    moment = np.einsum("na,nb->ab", x.reshape(n, -1), x.reshape(n, -1)) / n
+    assert own.unbiased.sequence_smallest == pytest.approx(np.linalg.eigvalsh(moment)[0], rel=1e-9)
+    found = others.tu2020(own, smallest_moment=0.9)
+    r = fisher_rao(net, x, False)
+    frobenius = math.sqrt(np.square(x).sum())
+    expected = 4 * 3 * r * frobenius / (2 * n) / math.sqrt(0.9)
+    assert found["Fisher-Rao"].value == pytest.approx(expected, rel=1e-9)
+    # sqrt(T) times what one step for X would give.
+    one = math.sqrt(np.square(x[:, 0]).sum())
+    assert found["Fisher-Rao"].value > 2.7 * 4 * 3 * r * one / (2 * n) / math.sqrt(0.9)
+    assert found.label == FIXED_RADII
+
+
 def test_the_population_moment_of_tu2020_is_not_the_samples(rng):
-    found = others.tu2020(problem(rng))
+    net = network(rng, activation="relu", biases=False)
+    x = rng.normal(size=(60, 5, 2))
+    found = others.tu2020(Problem(net, x, rng.integers(0, 3, 60)))
     assert found.conditions[0].holds is None
     assert found.label.startswith("hypothesis violated")
 
@@ -388,7 +435,7 @@ def test_more_data_or_confidence_never_makes_a_bound_larger(rng, complexity):
 def test_overflow_is_a_power_of_ten(rng):
     net = RNN(3 * np.eye(2), np.eye(2), np.ones(2), np.ones((2, 2)), np.zeros(2), "relu")
     own = problem(rng, rnn=net, T=3).as_if(T=784)
-    for bound in (others.tu2020, others.joukovsky2021, others.zhang2018):
+    for bound in (others.joukovsky2021, others.zhang2018):
         found = bound(own)
         assert found.log10_total > 308
         assert found.total is None
@@ -403,3 +450,78 @@ def test_labels_must_fit(rng):
         Problem(own.rnn, own.x, own.y, own.x)
     with pytest.raises(ValueError, match="gamma must be positive"):
         Problem(own.rnn, own.x, own.y, gamma=0)
+
+
+def test_the_compression_bound_solves_its_equation():
+    for k, n, delta in ((0, 1, 0.5), (3, 20, 0.05), (12, 40, 0.2), (7, 8, 0.9)):
+        eps = Fraction(compression_risk(k, n, delta))
+
+        def left(eps, k=k, n=n, delta=delta):
+            return (
+                Fraction(delta)
+                / n
+                * sum(
+                    Fraction(math.comb(m, k), math.comb(n, k)) / (1 - eps) ** (n - m)
+                    for m in range(k, n)
+                )
+            )
+
+        # Rounded up: the left side exceeds 1 there, and no longer just below.
+        assert left(eps) >= 1
+        assert left(eps * (1 - Fraction(1, 10**8))) < 1
+    assert compression_risk(5, 5, 0.1) == 1
+
+
+def _two_sided(k, n, delta, star=True):
+    """The two-sided form; its first public code had `+` where `*` belongs."""
+    low, high = k / n, 1.0
+    while high - low > 1e-10:
+        t = (low + high) / 2
+        left = (delta / 2 - delta / 6) * betainc(k + 1, n - k, t)
+        if not star:
+            left = (delta / 2 - delta / 6) + betainc(k + 1, n - k, t)
+        left += delta / 6 * betainc(k + 1, 4 * n + 1 - k, t)
+        right = (1 + delta / 6 / n) * t * n * (betainc(k, n - k + 1, t) - betainc(k + 1, n - k, t))
+        low, high = (low, t) if left > right else (t, high)
+    return high
+
+
+def test_a_planted_compression_bound_with_a_plus_for_a_times_is_false():
+    k, n, delta = 326, 24_000, 0.01
+    assert compression_risk(k, n, delta) == pytest.approx(0.0165, abs=5e-5)
+    assert _two_sided(k, n, delta) == pytest.approx(0.0167, abs=5e-5)
+    planted = _two_sided(k, n, delta, star=False)
+    assert planted == pytest.approx(0.0152, abs=5e-5)
+    # The learner that keeps the k largest of n uniform numbers, and calls what is above the least
+    # of them an error, has a risk above eps with probability exactly P(Bin(n, eps) <= k - 1).
+    assert binom.cdf(k - 1, n, planted) > 1.5 * delta
+    assert binom.cdf(k - 1, n, compression_risk(k, n, delta)) < delta
+
+
+def test_pick_to_learn_says_whether_the_network_was_picked(rng):
+    own = problem(rng)
+    found = others.pick_to_learn(own, 3)
+    assert found.label.startswith("hypothesis violated: a network learned from |T|")
+    picked = others.pick_to_learn(own, 3, picked=True)
+    assert picked.label == VALID
+    assert picked.total == pytest.approx(compression_risk(3, own.n, own.delta))
+    assert IID in picked.conditions
+
+
+def test_every_probabilistic_bound_assumes_independent_sequences(rng):
+    own = problem(rng)
+    for bound in EVERY:
+        names = [condition.name for condition in bound(own).conditions]
+        assert "i.i.d. sequences" in names, bound
+    orders = (others.zhang2018(own), others.akpinar2019(own))
+    for order in orders:
+        assert "logarithms" in order.notes[0]
+        assert r"\tilde O" in order.statement
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 400))
+def test_the_order_of_akpinar2019_goes_with_the_square_of_the_nodes(m, T, n):
+    rng = np.random.default_rng(m)
+    net = RNN(np.eye(m), np.ones((m, 1)), np.zeros(m), np.ones((2, m)), np.zeros(2), "relu")
+    own = Problem(net, rng.normal(size=(3, 1, 1)), np.zeros(3, dtype=int)).as_if(n, T)
+    assert others.akpinar2019(own).total == pytest.approx(m**2 * math.sqrt(T / n), rel=1e-12)

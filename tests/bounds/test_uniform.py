@@ -226,3 +226,10 @@ def test_bad_arguments_are_refused_in_one_sentence():
         inverse_kl(1.5, 0.1)
     with pytest.raises(ValueError, match="c must be at least 0"):
         inverse_kl(0.5, -1.0)
+
+
+def test_a_loss_just_above_one_is_refused_with_the_digits_that_matter():
+    with pytest.raises(ValueError, match=r"^q must lie between 0 and 1, got 1\.0000000001$"):
+        inverse_kl(1.0000000001, 0.1)
+    with pytest.raises(ValueError, match=r"^p must lie between 0 and 1, got 1\.0000000000000002$"):
+        kl(0.5, 1.0000000000000002)

@@ -79,7 +79,7 @@ a_priori_without_event = lemmas.mutated(
     ),
     why="The weights must not increase: on the last step alone the right side sees u_T only.",
 )
-def young_for_any_weights(xp: Any, u: Any, a: Any, w: Any) -> Any:
+def young_for_any_weights(xp, u, a, w):
     return true.young.body(xp, u, a, w)
 
 
@@ -90,7 +90,7 @@ def young_for_any_weights(xp: Any, u: Any, a: Any, w: Any) -> Any:
     WEIGHTED,
     why="On the last step the error comes from residuals of earlier steps, which w does not see.",
 )
-def global_for_any_weights(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) -> Any:
+def global_for_any_weights(xp, net, x, J, A, w):
     both = run(xp, net, x, J, A)
     growth = geometric(xp, spectral(xp, both.small.w_hidden), both.T)
     carried = spectral(xp, both.small.w_output) * growth * norm(xp, both.recurrent, w)
@@ -176,7 +176,7 @@ no_growth_below_one = with_growth(
     draw(a=draw.positive(below=1e3), T=draw.size("T"), sizes={"T": (2, 6)}),
     why="The inequality points the other way.",
 )
-def global_below_toeplitz(xp: Any, a: Any, T: int) -> Any:
+def global_below_toeplitz(xp, a, T):
     return geometric(xp, a, T), spectral(xp, toeplitz(xp, powers(a, T - 1)))
 
 
@@ -187,7 +187,7 @@ def global_below_toeplitz(xp: Any, a: Any, T: int) -> Any:
     kind="identity",
     why="The matrix has T - 1 rows: 4(T - 1) + 2 = 4T - 2.",
 )
-def toeplitz_at_one_index(xp: Any, T: int) -> Any:
+def toeplitz_at_one_index(xp, T):
     return true.toeplitz_at_one.body(xp, T)[0], 1 / (2 * xp.sin(xp.pi / (4 * T)))
 
 
@@ -197,7 +197,7 @@ def toeplitz_at_one_index(xp: Any, T: int) -> Any:
     draw(W=draw.matrices("m", "m"), D=draw.vectors("m", low=0, high=1), sizes={"m": (2, 3)}),
     why="Signs that cancel in W^2 need not cancel when a ReLU switches a node off.",
 )
-def power_without_absolute_values(xp: Any, W: Any, D: Any) -> Any:
+def power_without_absolute_values(xp, W, D):
     return spectral(xp, W @ (xp.reshape(D, (D.shape[0], 1)) * W)), spectral(xp, W @ W)
 
 
@@ -208,7 +208,7 @@ def power_without_absolute_values(xp: Any, W: Any, D: Any) -> Any:
     kind="identity",
     why="e_t is h'_t - h_{t,J}: it enters with a minus.",
 )
-def split_sign(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+def split_sign(xp, net, x, J, A):
     both = run(xp, net, x, J, A)
     right = [u + e @ both.small.w_output.T for u, e in zip(both.readout, both.error)]
     return xp.stack(both.output_error), xp.stack(right)
@@ -220,7 +220,7 @@ def split_sign(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
     LONGER,
     why="The maximum stands where the triangle inequality has a sum.",
 )
-def recursion_largest(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+def recursion_largest(xp, net, x, J, A):
     both = run(xp, net, x, J, A)
     left, right = [], []
     for t in range(1, both.T):
@@ -237,7 +237,7 @@ def recursion_largest(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
     WEIGHTED,
     why="The residual of the step before enters, r_{t-1}.",
 )
-def weighted_same_step(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) -> Any:
+def weighted_same_step(xp, net, x, J, A, w):
     both = run(xp, net, x, J, A)
     kappa, b, total = spectral(xp, both.small.w_hidden), xp.asarray(0.0), xp.asarray(0.0)
     for t in range(1, both.T):
@@ -254,7 +254,7 @@ def weighted_same_step(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) ->
     true.weighted_from_mean.instances,
     why="The mean over time has weights 1/T: the factor sqrt T is missing.",
 )
-def weighted_from_mean_without_T(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) -> Any:
+def weighted_from_mean_without_T(xp, net, x, J, A, w):
     left, right = true.weighted_from_mean.body(xp, net, x, J, A, w)
     return left, right / xp.sqrt(xp.asarray(float(x.shape[1])))
 
@@ -271,7 +271,7 @@ def weighted_from_mean_without_T(xp: Any, net: Network, x: Any, J: Any, A: Any, 
     ),
     why="Cauchy-Schwarz squares the coefficients: (rho kappa)^2 in the sum.",
 )
-def last_step_exponent(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+def last_step_exponent(xp, net, x, J, A):
     both = run(xp, net, x, J, A)
     kappa = spectral(xp, both.small.w_hidden)
     growth = xp.sqrt(both.T * geometric(xp, kappa, both.T))
@@ -284,7 +284,7 @@ def last_step_exponent(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
     WEIGHTED,
     why="At w = 1/T the two norms are equal, and the factor would be 1/sqrt T.",
 )
-def readout_from_mean_without_T(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) -> Any:
+def readout_from_mean_without_T(xp, net, x, J, A, w):
     both = run(xp, net, x, J, A)
     return norm(xp, both.readout, w), xp.sqrt(xp.max(w)) * norm(xp, both.readout)
 
@@ -296,7 +296,7 @@ def readout_from_mean_without_T(xp: Any, net: Network, x: Any, J: Any, A: Any, w
     true.scaled.instances,
     why="The read-out pays with D^{-1}: a small D would make the bound vanish.",
 )
-def scaled_for_free(xp: Any, net: Network, x: Any, J: Any, A: Any, D: Any) -> Any:
+def scaled_for_free(xp, net, x, J, A, D):
     both = run(xp, net, x, J, A)
     column = xp.reshape(D, (D.shape[0], 1))
     growth = geometric(xp, spectral(xp, column * both.small.w_hidden / D), both.T)
@@ -313,7 +313,7 @@ def scaled_for_free(xp: Any, net: Network, x: Any, J: Any, A: Any, D: Any) -> An
     given=drawn_nodes_live,
     why="Z may read several directions: S = 3 lam I_3, one draw, Z = I gives 6.3 lam.",
 )
-def output_loss_by_spectral_norm(xp: Any, F: Any, J: Any, lam: Any, Z: Any) -> Any:
+def output_loss_by_spectral_norm(xp, F, J, lam, Z):
     left = xp.linalg.trace(Z @ ridge_loss(xp, F, J, lam) @ Z.T)
     return left, 4 * lam * spectral(xp, Z) ** 2
 
@@ -329,7 +329,7 @@ def output_loss_by_spectral_norm(xp: Any, F: Any, J: Any, lam: Any, Z: Any) -> A
     ),
     why="W_h' = 0 stops the error from passing on, not from arising at every step.",
 )
-def readout_alone(xp: Any, net: Network, x: Any, J: Any) -> Any:
+def readout_alone(xp, net, x, J):
     W = net.w_hidden
     kept = xp.take(xp.eye(W.shape[0]), J, axis=1)
     severed = Network(
@@ -358,7 +358,7 @@ local_constant = lemmas.mutated(
     approximation_slopes.local.instances,
     why="The small run may be where s is steeper: on where the large one is off, or nearer 0.",
 )
-def local_by_the_large_run(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+def local_by_the_large_run(xp, net, x, J, A):
     def slopes(xp: Any, activation: str, a: Any, b: Any) -> Any:
         return approximation_slopes.largest_slopes(xp, activation, a, a)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -37,7 +36,7 @@ class_mean_square_constant = lemmas.mutated(
     draw(eps=draw.positive(below=8), p=draw.integers(1, 6)),
     why="True up to eps = 2; the 1 in 1 + 2/eps is what makes it true above.",
 )
-def ball_without_one(xp: Any, eps: Any, p: int) -> Any:
+def ball_without_one(xp, eps, p):
     count = xp.maximum(xp.ceil(1 / eps), xp.asarray(1.0)) ** p
     return count, (2 / eps) ** p
 
@@ -48,7 +47,7 @@ def ball_without_one(xp: Any, eps: Any, p: int) -> Any:
     draw(eps=draw.positive(above=0.05, below=4)),
     why="False where 1/eps is an integer, and only there.",
 )
-def ball_of_grid(xp: Any, eps: Any) -> Any:
+def ball_of_grid(xp, eps):
     return xp.floor(1 / eps) + 1, xp.ceil(1 / eps)
 
 
@@ -58,7 +57,7 @@ def ball_of_grid(xp: Any, eps: Any) -> Any:
     draw(eps=draw.positive(below=4), p=draw.integers(1, 6)),
     why="The number of cubes grows like a power of 1/eps, not linearly.",
 )
-def ball_exponent(xp: Any, eps: Any, p: int) -> Any:
+def ball_exponent(xp, eps, p):
     count = xp.maximum(xp.ceil(1 / eps), xp.asarray(1.0)) ** p
     return count, 1 + p * 2 / eps
 
@@ -79,7 +78,7 @@ SPLIT = draw(
     SPLIT,
     why="A block with many parameters should get more of the budget.",
 )
-def equal_split_is_optimal(xp: Any, c: Any, p: Any, b: Any) -> Any:
+def equal_split_is_optimal(xp, c, p, b):
     equal = 0 * b + xp.asarray(1.0) / b.shape[0]
     return log_product(xp, p, c, equal), log_product(xp, p, c, b)
 
@@ -91,7 +90,7 @@ def equal_split_is_optimal(xp: Any, c: Any, p: Any, b: Any) -> Any:
     SPLIT,
     why="That is the limit of large c only.",
 )
-def proportional_split_is_optimal(xp: Any, c: Any, p: Any, b: Any) -> Any:
+def proportional_split_is_optimal(xp, c, p, b):
     return log_product(xp, p, c, p / xp.sum(p)), log_product(xp, p, c, b)
 
 
@@ -101,7 +100,7 @@ def proportional_split_is_optimal(xp: Any, c: Any, p: Any, b: Any) -> Any:
     true.maurey.instances,
     why="The variance of a mean falls like 1/k: two vertices of a tetrahedron leave 1/3 > 1/4.",
 )
-def maurey_exponent(xp: Any, V: Any, p: Any, k: int) -> Any:
+def maurey_exponent(xp, V, p, k):
     left, right = true.maurey.body(xp, V, p, k)
     return left, right / k
 
@@ -113,7 +112,7 @@ def maurey_exponent(xp: Any, V: Any, p: Any, k: int) -> Any:
     true.class_mean_square.instances,
     why="T = 2, W_i = W_o = 1, W_h = 2, x = 1: the outputs 1 and 3 have norm sqrt 5 > 2.",
 )
-def class_mean_square_by_mean(xp: Any, net: Network, other: Network, s: str, x: Any, w: Any) -> Any:
+def class_mean_square_by_mean(xp, net, other, s, x, w):
     weights = (net.w_hidden, net.w_input, net.b_hidden)
     moved = Network(*weights, other.w_output, net.b_output, activation=net.activation)
     left, _ = true.class_mean_square.body(xp, net, moved, s, x, w)
@@ -130,7 +129,7 @@ def class_mean_square_by_mean(xp: Any, net: Network, other: Network, s: str, x: 
     draw(W=draw.matrices("m", "k"), sizes={"m": (1, 4), "k": (1, 4)}),
     why="Equal rows add up; true for orthogonal rows.",
 )
-def spectral_by_rows(xp: Any, W: Any) -> Any:
+def spectral_by_rows(xp, W):
     return spectral(xp, W), xp.max(xp.linalg.vector_norm(W, axis=1))
 
 
@@ -140,7 +139,7 @@ def spectral_by_rows(xp: Any, W: Any) -> Any:
     draw(W=draw.matrices("m", "k"), sizes={"m": (1, 4), "k": (1, 4)}),
     why="Cauchy-Schwarz gives the Frobenius norm: the identity has k against sqrt k.",
 )
-def two_one_norm_by_spectral(xp: Any, W: Any) -> Any:
+def two_one_norm_by_spectral(xp, W):
     left = xp.sum(xp.linalg.vector_norm(W, axis=0))
     return left, xp.sqrt(xp.asarray(float(W.shape[1]))) * spectral(xp, W)
 
@@ -151,7 +150,7 @@ def two_one_norm_by_spectral(xp: Any, W: Any) -> Any:
     draw(X=draw.matrices("n", "d"), c=draw.vectors("d"), sizes={"n": (1, 4)}),
     why="Two points and their midpoint: an internal centre needs twice the radius.",
 )
-def internal_cover_of_the_same_radius(xp: Any, X: Any, c: Any) -> Any:
+def internal_cover_of_the_same_radius(xp, X, c):
     radii_of = [xp.max(xp.linalg.vector_norm(X - X[i, :], axis=1)) for i in range(X.shape[0])]
     return xp.min(xp.stack(radii_of)), xp.max(xp.linalg.vector_norm(X - c, axis=1))
 
@@ -175,7 +174,7 @@ enlarged_by_fewer_draws = lemmas.mutated(
     ),
     why="At a corner of the cube only the share 2^-p of a small ball is inside.",
 )
-def enlarged_with_centres_inside(xp: Any, y: Any, r: Any) -> Any:
+def enlarged_with_centres_inside(xp, y, r):
     one = 0 * y + xp.asarray(1.0)
     overlap = (xp.minimum(y + r, one) - xp.maximum(y - r, -one)) / 2
     return r ** y.shape[0], xp.prod(overlap)

@@ -49,7 +49,7 @@ spectrum_split_joint_constant = lemmas.mutated(
     draw(mu=draw.spectra(), lam=draw.positive()),
     why="An eigenvalue equal to lam is counted twice: false on a set of measure 0.",
 )
-def spectrum_split_both_closed(xp: Any, mu: Any, lam: Any) -> Any:
+def spectrum_split_both_closed(xp, mu, lam):
     left = xp.asarray(0.0)
     for j in range(mu.shape[0]):
         left = left + int(bool(mu[j] >= lam))
@@ -64,7 +64,7 @@ def spectrum_split_both_closed(xp: Any, mu: Any, lam: Any) -> Any:
     SETTING,
     why="The spectral norm stands where the trace belongs.",
 )
-def range_spectral(xp: Any, S: Any, lam: Any) -> Any:
+def range_spectral(xp, S, lam):
     return degrees_of_freedom(xp, S, lam), xp.linalg.matrix_norm(S, ord=2) / lam
 
 
@@ -74,7 +74,7 @@ def range_spectral(xp: Any, S: Any, lam: Any) -> Any:
     SETTING,
     why="The Frobenius norm stands where the trace belongs.",
 )
-def range_frobenius(xp: Any, S: Any, lam: Any) -> Any:
+def range_frobenius(xp, S, lam):
     return degrees_of_freedom(xp, S, lam), xp.linalg.matrix_norm(S, ord="fro") / lam
 
 
@@ -84,7 +84,7 @@ def range_frobenius(xp: Any, S: Any, lam: Any) -> Any:
     SETTING,
     why="N is linear in Tr S/lam where that is small, not quadratic.",
 )
-def range_exponent(xp: Any, S: Any, lam: Any) -> Any:
+def range_exponent(xp, S, lam):
     return degrees_of_freedom(xp, S, lam), (xp.linalg.trace(S) / lam) ** 2
 
 
@@ -94,7 +94,7 @@ def range_exponent(xp: Any, S: Any, lam: Any) -> Any:
     draw(S=draw.covariances(), lam=draw.positive(), ratio=draw.positive(above=1e-6, below=1e6)),
     why="mu/(mu + lam) is a logistic function of log lam, concave where lam < mu.",
 )
-def convex_in_log_lam(xp: Any, S: Any, lam: Any, ratio: Any) -> Any:
+def convex_in_log_lam(xp, S, lam, ratio):
     middle = 2 * degrees_of_freedom(xp, S, lam)
     ends = degrees_of_freedom(xp, S, lam / ratio) + degrees_of_freedom(xp, S, lam * ratio)
     return middle, ends
@@ -106,7 +106,7 @@ def convex_in_log_lam(xp: Any, S: Any, lam: Any, ratio: Any) -> Any:
     draw(S=draw.covariances(nonsingular=True), lam=draw.positive(), step=draw.positive()),
     why="1/N is a harmonic mean of functions linear in lam, hence concave; linear at m = 1.",
 )
-def inverse_is_convex(xp: Any, S: Any, lam: Any, step: Any) -> Any:
+def inverse_is_convex(xp, S, lam, step):
     ends = 1 / degrees_of_freedom(xp, S, lam) + 1 / degrees_of_freedom(xp, S, lam + 2 * step)
     return 2 / degrees_of_freedom(xp, S, lam + step), ends
 
@@ -117,7 +117,7 @@ def inverse_is_convex(xp: Any, S: Any, lam: Any, step: Any) -> Any:
     TWO_LAM,
     why="lam N(lam) increases to Tr S.",
 )
-def product_decreasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
+def product_decreasing(xp, S, lam, step):
     larger = (lam + step) * degrees_of_freedom(xp, S, lam + step)
     return larger, lam * degrees_of_freedom(xp, S, lam)
 
@@ -128,7 +128,7 @@ def product_decreasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
     SETTING,
     why="The product lam N(lam) increases, so doubling lam leaves more than half.",
 )
-def halved_by_doubling(xp: Any, S: Any, lam: Any) -> Any:
+def halved_by_doubling(xp, S, lam):
     return 2 * degrees_of_freedom(xp, S, 2 * lam), degrees_of_freedom(xp, S, lam)
 
 
@@ -138,7 +138,7 @@ def halved_by_doubling(xp: Any, S: Any, lam: Any) -> Any:
     SETTING,
     why="N/m is the mean of the leverage scores, not their maximum.",
 )
-def leverage_is_even(xp: Any, S: Any, lam: Any) -> Any:
+def leverage_is_even(xp, S, lam):
     scores = xp.linalg.diagonal(smoothed(xp, S, lam))
     return scores, 0 * scores + xp.sum(scores) / S.shape[0]
 
@@ -149,7 +149,7 @@ def leverage_is_even(xp: Any, S: Any, lam: Any) -> Any:
     SETTING,
     why="Jensen points the other way: mu/(mu + lam) is concave in mu; equality for diagonal S.",
 )
-def leverage_from_the_diagonal(xp: Any, S: Any, lam: Any) -> Any:
+def leverage_from_the_diagonal(xp, S, lam):
     variances = xp.linalg.diagonal(S)
     return variances / (variances + lam), xp.linalg.diagonal(smoothed(xp, S, lam))
 
@@ -160,7 +160,7 @@ def leverage_from_the_diagonal(xp: Any, S: Any, lam: Any) -> Any:
     draw(S=draw.covariances(), J=draw.node_sets(), lam=draw.positive(), sizes={"k": (1, "m")}),
     why="Jensen for operators points the other way; equality where J is decoupled or all nodes.",
 )
-def leverage_of_a_block(xp: Any, S: Any, J: Any, lam: Any) -> Any:
+def leverage_of_a_block(xp, S, J, lam):
     scores = xp.linalg.diagonal(smoothed(xp, S, lam))
     return degrees_of_freedom(xp, minor(xp, S, J, J), lam), xp.sum(xp.take(scores, J, axis=0))
 
@@ -171,7 +171,7 @@ def leverage_of_a_block(xp: Any, S: Any, J: Any, lam: Any) -> Any:
     TWO_S,
     why="mu/(mu + lam) is concave and 0 at 0: N is subadditive.",
 )
-def superadditive(xp: Any, S: Any, D: Any, lam: Any) -> Any:
+def superadditive(xp, S, D, lam):
     apart = degrees_of_freedom(xp, S, lam) + degrees_of_freedom(xp, D, lam)
     return apart, degrees_of_freedom(xp, S + D, lam)
 
@@ -183,7 +183,7 @@ def superadditive(xp: Any, S: Any, D: Any, lam: Any) -> Any:
     kind="loewner",
     why="The square is not operator monotone; true where S and D commute.",
 )
-def square_is_monotone(xp: Any, S: Any, D: Any) -> Any:
+def square_is_monotone(xp, S, D):
     return S @ S, (S + D) @ (S + D)
 
 
@@ -193,7 +193,7 @@ def square_is_monotone(xp: Any, S: Any, D: Any) -> Any:
     draw(S=draw.covariances(), D=draw.covariances()),
     why="The inequality of Lieb and Thirring points the other way; equality where S and D commute.",
 )
-def products_commute(xp: Any, S: Any, D: Any) -> Any:
+def products_commute(xp, S, D):
     return xp.linalg.trace(S @ S @ D @ D), xp.linalg.trace(S @ D @ S @ D)
 
 
@@ -203,7 +203,7 @@ def products_commute(xp: Any, S: Any, D: Any) -> Any:
     draw(F=draw.matrices("m", "m"), floor=draw.positive(below=1.0)),
     why="Jensen points the other way; equality for a flat spectrum only.",
 )
-def half_at_the_mean(xp: Any, F: Any, floor: Any) -> Any:
+def half_at_the_mean(xp, F, floor):
     m = F.shape[0]
     S = F @ F.T + floor * xp.eye(m)
     return xp.asarray(float(m)) / 2, degrees_of_freedom(xp, S, xp.linalg.trace(S) / m)
@@ -216,7 +216,7 @@ def half_at_the_mean(xp: Any, F: Any, floor: Any) -> Any:
     draw(S=draw.covariances(nonsingular=True), lam=draw.positive(), step=draw.positive()),
     why="A large lam makes q proportional to the variances, which is less even.",
 )
-def sampling_weights_increase(xp: Any, S: Any, lam: Any, step: Any) -> Any:
+def sampling_weights_increase(xp, S, lam, step):
     def largest(value: Any) -> Any:
         scores = xp.linalg.diagonal(smoothed(xp, S, value))
         return xp.max(scores) / xp.sum(scores)

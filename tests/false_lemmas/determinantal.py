@@ -50,7 +50,7 @@ tradeoff_constant = lemmas.mutated(
     SETTING,
     why="The variance of |J| is missing: sum kap^2.",
 )
-def norm_without_squares(xp: Any, S: Any, lam: Any) -> Any:
+def norm_without_squares(xp, S, lam):
     N = degrees_of_freedom(xp, S, lam)
     return mean(xp, S, lam, lambda J: squared_norm(xp, S, J)), N * (S.shape[0] - N)
 
@@ -62,7 +62,7 @@ def norm_without_squares(xp: Any, S: Any, lam: Any) -> Any:
     kind="identity",
     why="|J| is a sum of Bernoulli variables: the variance is N - sum kap^2.",
 )
-def size_is_poisson(xp: Any, S: Any, lam: Any) -> Any:
+def size_is_poisson(xp, S, lam):
     square = mean(xp, S, lam, lambda J: len(J) ** 2)
     N = degrees_of_freedom(xp, S, lam)
     return square - N**2, N
@@ -74,7 +74,7 @@ def size_is_poisson(xp: Any, S: Any, lam: Any) -> Any:
     draw(S=draw.covariances(), lam=draw.positive(), sizes={"m": (2, 4)}),
     why="Nodes repel: P(i, j) = l_i l_j - K_ij^2; equality for uncorrelated nodes.",
 )
-def nodes_attract(xp: Any, S: Any, lam: Any) -> Any:
+def nodes_attract(xp, S, lam):
     scores = xp.linalg.diagonal(smoothed(xp, S, lam))
     together = mean(xp, S, lam, lambda J: int(0 in J and 1 in J))
     return scores[0] * scores[1], together
@@ -86,7 +86,7 @@ def nodes_attract(xp: Any, S: Any, lam: Any) -> Any:
     SETTING,
     why="Each is true of the mean; no set need have both.",
 )
-def both_means_at_once(xp: Any, S: Any, lam: Any) -> Any:
+def both_means_at_once(xp, S, lam):
     N = degrees_of_freedom(xp, S, lam)
     worst = []
     for J in subsets(S.shape[0]):
@@ -101,7 +101,7 @@ def both_means_at_once(xp: Any, S: Any, lam: Any) -> Any:
     SETTING,
     why="1/a + 1/b = 3/2 exceeds 1: Markov with the union forgotten.",
 )
-def tradeoff_of_two_without_union(xp: Any, S: Any, lam: Any) -> Any:
+def tradeoff_of_two_without_union(xp, S, lam):
     N = degrees_of_freedom(xp, S, lam)
     worst = []
     for J in subsets(S.shape[0]):
@@ -118,7 +118,7 @@ def tradeoff_of_two_without_union(xp: Any, S: Any, lam: Any) -> Any:
     kind="identity",
     why="Equality needs a nonsingular S.",
 )
-def inverse_singular_with_equality(xp: Any, F: Any, lam: Any) -> Any:
+def inverse_singular_with_equality(xp, F, lam):
     return true.inverse_singular.body(xp, F, lam)
 
 
@@ -128,7 +128,7 @@ def inverse_singular_with_equality(xp: Any, F: Any, lam: Any) -> Any:
     draw(F=draw.matrices("m", "r"), lam=draw.positive(), sizes={"m": (2, 4), "r": (1, 2)}),
     why="m equal nodes of rank one have E Tr = m/(mu + lam), not 1/(mu + lam).",
 )
-def inverse_by_rank(xp: Any, F: Any, lam: Any) -> Any:
+def inverse_by_rank(xp, F, lam):
     left, right = true.inverse_singular.body(xp, F, lam)
     m, r = F.shape
     return left, right - (m - min(m, r)) / lam
@@ -142,7 +142,7 @@ def inverse_by_rank(xp: Any, F: Any, lam: Any) -> Any:
     kind="identity",
     why="What is kept explains part of the rest: S' is a Schur complement of S.",
 )
-def conditional_without_schur(xp: Any, S: Any, lam: Any) -> Any:
+def conditional_without_schur(xp, S, lam):
     weight, nodes = xp.asarray(0.0), xp.asarray(0.0)
     for J in subsets(S.shape[0]):
         if 0 in J:
@@ -157,7 +157,7 @@ def conditional_without_schur(xp: Any, S: Any, lam: Any) -> Any:
     SETTING,
     why="The mode is not the mean: with S below lam it is the empty set.",
 )
-def best_set_by_mode(xp: Any, S: Any, lam: Any) -> Any:
+def best_set_by_mode(xp, S, lam):
     best: Any = None
     for J in subsets(S.shape[0]):
         p = principal_minor(xp, S / lam, J)
@@ -172,7 +172,7 @@ def best_set_by_mode(xp: Any, S: Any, lam: Any) -> Any:
     SETTING,
     why="mu_1 belongs where mu_m stands.",
 )
-def norm_by_loss(xp: Any, S: Any, lam: Any) -> Any:
+def norm_by_loss(xp, S, lam):
     left = mean(xp, S, lam, lambda J: squared_norm(xp, S, J))
     smallest_eigenvalue = xp.linalg.eigvalsh(S)[0]
     return left, smallest_eigenvalue * (S.shape[0] - degrees_of_freedom(xp, S, lam)) / lam
@@ -184,6 +184,6 @@ def norm_by_loss(xp: Any, S: Any, lam: Any) -> Any:
     SETTING,
     why="A bound on the mean is none on every set: a small node kept alone has a large A.",
 )
-def norm_for_every_set(xp: Any, S: Any, lam: Any) -> Any:
+def norm_for_every_set(xp, S, lam):
     norms = [squared_norm(xp, S, J) for J in subsets(S.shape[0])]
     return xp.max(xp.stack(norms)), norm_bound(xp, S, lam) + S.shape[0]

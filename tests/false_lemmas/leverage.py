@@ -115,7 +115,7 @@ def unmerged_loss(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     given=drawn_nodes_live,
     why="A node drawn c_j times needs tau_j = lam k q_j/c_j.",
 )
-def identity_unmerged(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def identity_unmerged(xp, F, J, lam):
     shifted = sampled_gram(xp, F, J, lam) + lam * xp.eye(F.shape[1])
     right = lam * xp.linalg.trace(F @ xp.linalg.solve(shifted, F.T))
     return xp.linalg.trace(unmerged_loss(xp, F, J, lam)), right
@@ -130,7 +130,7 @@ def identity_unmerged(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     given=drawn_nodes_live,
     why="m = 1, drawn five times: tau = 5 lam gives nearly 5 lam N.",
 )
-def loss_bound_unmerged(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def loss_bound_unmerged(xp, F, J, lam):
     right = 4 * lam * degrees_of_freedom(xp, F @ F.T, lam)
     return xp.linalg.trace(unmerged_loss(xp, F, J, lam)), right
 
@@ -144,7 +144,7 @@ def loss_bound_unmerged(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     given=drawn_nodes_live,
     why="The maximum stands where Cauchy-Schwarz has a sum.",
 )
-def norm_largest_term(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def norm_largest_term(xp, F, J, lam):
     S = F @ F.T
     nodes, tau = merged(xp, F @ F.T, J, lam)
     left = xp.sum(xp.linalg.vector_norm(reconstruction(xp, S, nodes, tau), axis=0))
@@ -160,7 +160,7 @@ def norm_largest_term(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     given=drawn_nodes_live,
     why="The event gives G + lam >= (S + lam)/4 only; G may miss directions below 3 lam.",
 )
-def gram_alone(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def gram_alone(xp, F, J, lam):
     return F.T @ F / 4, sampled_gram(xp, F, J, lam)
 
 
@@ -172,9 +172,7 @@ def gram_alone(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     given=drawn_nodes_live,
     why="Markov gives it with probability 2/5; a set of rare nodes does not have it.",
 )
-def inverse_weights_for_every_set(
-    xp: Any, F: Any, J: Any, lam: Any, *, c: Any = Fraction(5, 3)
-) -> Any:
+def inverse_weights_for_every_set(xp, F, J, lam, *, c=Fraction(5, 3)):
     q = leverage_distribution(xp, F @ F.T, lam)
     total = xp.asarray(0.0)
     for j, count in multiplicities(J, F.shape[0]).items():
@@ -190,9 +188,7 @@ def inverse_weights_for_every_set(
     given=drawn_nodes_live,
     why="It needs sum 1/q_j <= (5/3) m k besides; a small node kept alone has a large A.",
 )
-def reconstruction_norm_for_every_set(
-    xp: Any, F: Any, J: Any, lam: Any, *, c: Any = Fraction(20, 3)
-) -> Any:
+def reconstruction_norm_for_every_set(xp, F, J, lam, *, c=Fraction(20, 3)):
     S = F @ F.T
     nodes, tau = merged(xp, F @ F.T, J, lam)
     left = xp.sum(reconstruction(xp, S, nodes, tau) ** 2)
@@ -212,7 +208,7 @@ def reconstruction_norm_for_every_set(
     given=drawn_nodes_live,
     why="With every node drawn the loss at tau = 0 is 0, and lam N at the tau of sampling.",
 )
-def loss_without_ridge_gap(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def loss_without_ridge_gap(xp, F, J, lam):
     S = F @ F.T + lam / 4 * xp.eye(F.shape[0])
     nodes, tau = merged(xp, F @ F.T, J, lam)
     without = xp.linalg.trace(ridge_schur_complement(xp, S, nodes, 0 * tau))
@@ -227,7 +223,7 @@ def loss_without_ridge_gap(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     given=drawn_nodes_live,
     why="lam N is the loss at G = S; a G that exceeds S has less.",
 )
-def loss_equals_expectation(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def loss_equals_expectation(xp, F, J, lam):
     left = lam * degrees_of_freedom(xp, F @ F.T, lam)
     return left, xp.linalg.trace(ridge_loss(xp, F, J, lam))
 
@@ -277,9 +273,7 @@ def whitened_gap(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     why="Bernstein without its logarithm: to miss one of m equal directions has the probability "
     "(1 - 1/m)^k, whatever delta.",
 )
-def event_probability_without_logarithm(
-    xp: Any, rng: Any, mu: Any, lam: Any, *, c: Any = Fraction(32, 9)
-) -> Any:
+def event_probability_without_logarithm(xp, rng, mu, lam, *, c=Fraction(32, 9)):
     F = xp.eye(mu.shape[0]) * xp.sqrt(mu)
     count = at_least(c * (xp.sum(mu / (mu + lam)) + 0.25))
     return whitened_gap(xp, F, draws(xp, rng, F, lam, count), lam)
@@ -295,9 +289,7 @@ def event_probability_without_logarithm(
     given=live,
     why="The union over the directions costs log rank S: at delta near 1 one draw would do.",
 )
-def event_probability_without_union(
-    xp: Any, rng: Any, F: Any, lam: Any, delta: Any, *, c: Any = Fraction(62, 25)
-) -> Any:
+def event_probability_without_union(xp, rng, F, lam, delta, *, c=Fraction(62, 25)):
     count = at_least(c * degrees_of_freedom(xp, F @ F.T, lam) * xp.log(1 / delta))
     return whitened_gap(xp, F, draws(xp, rng, F, lam, count), lam)
 
@@ -316,7 +308,7 @@ def event_probability_without_union(
     given=live,
     why="m k is the mean: Markov at the mean itself says nothing.",
 )
-def existence_for_most_sets(xp: Any, rng: Any, F: Any, lam: Any, k: int) -> Any:
+def existence_for_most_sets(xp, rng, F, lam, k):
     q = leverage_distribution(xp, F @ F.T, lam)
     J = draws(xp, rng, F, lam, k)
     total = xp.asarray(0.0)

@@ -107,7 +107,7 @@ def largest_states(xp: Any, net: Network, x: Any) -> Any:
     SETTING,
     why="R_b is missing: a bias moves the state without any input.",
 )
-def state_without_biases(xp: Any, net: Network, x: Any) -> Any:
+def state_without_biases(xp, net, x):
     R, T = radii(xp, [net], x), x.shape[1]
     right = [R.input * R.data * horner(xp, R.hidden, t) for t in range(1, T + 1)]
     return largest_states(xp, net, x), xp.stack(right)
@@ -119,7 +119,7 @@ def state_without_biases(xp: Any, net: Network, x: Any) -> Any:
     SETTING,
     why="The term j = 1 is missing from the sum.",
 )
-def state_off_by_one(xp: Any, net: Network, x: Any) -> Any:
+def state_off_by_one(xp, net, x):
     R, T = radii(xp, [net], x), x.shape[1]
     drive = R.input * R.data + R.bias_hidden
     right = [
@@ -134,7 +134,7 @@ def state_off_by_one(xp: Any, net: Network, x: Any) -> Any:
     true.state_bounded.instances,
     why="Each of k nodes may be near 1: sqrt k is missing.",
 )
-def state_bounded_without_width(xp: Any, net: Network, x: Any) -> Any:
+def state_bounded_without_width(xp, net, x):
     left = largest_states(xp, net, x)
     return left, xp.ones(left.shape)
 
@@ -146,7 +146,7 @@ def state_bounded_without_width(xp: Any, net: Network, x: Any) -> Any:
     true.state_shifted.instances,
     why="s(0) = 1/2: the state is not 0 without input.",
 )
-def logistic_without_shift(xp: Any, net: Network, x: Any) -> Any:
+def logistic_without_shift(xp, net, x):
     R, T = radii(xp, [net], x), x.shape[1]
     drive = (R.input * R.data + R.bias_hidden) / 4
     left, _ = true.state_shifted.body(xp, net, x)
@@ -159,7 +159,7 @@ def logistic_without_shift(xp: Any, net: Network, x: Any) -> Any:
     SETTING,
     why="R_c is missing.",
 )
-def output_without_bias(xp: Any, net: Network, x: Any) -> Any:
+def output_without_bias(xp, net, x):
     left, _ = true.output.body(xp, net, x)
     R = radii(xp, [net], x)
     return left, xp.stack([R.output * h for h in state_bounds(xp, R, x.shape[1])[1:]])
@@ -260,7 +260,7 @@ parameters_bias_last = with_constants(
     BOTH,
     why="The maximum over the blocks stands where their sum belongs.",
 )
-def parameters_largest_block(xp: Any, net: Network, other: Network, s: str, x: Any) -> Any:
+def parameters_largest_block(xp, net, other, s, x):
     left, _ = true.parameters.body(xp, net, other, s, x)
     R, right = radii(xp, [net, other], x), []
     H = state_bounds(xp, R, x.shape[1])
@@ -280,7 +280,7 @@ def parameters_largest_block(xp: Any, net: Network, other: Network, s: str, x: A
     true.input_.instances,
     why="At t = s the input has not passed through W_h yet.",
 )
-def input_one_factor_more(xp: Any, net: Network, x: Any, moved: Any, s: int) -> Any:
+def input_one_factor_more(xp, net, x, moved, s):
     left, right = true.input_.body(xp, net, x, moved, s)
     return left, right * spectral(xp, net.w_hidden)
 
@@ -291,7 +291,7 @@ def input_one_factor_more(xp: Any, net: Network, x: Any, moved: Any, s: int) -> 
     true.input_.instances,
     why="Each step passes through W_h once.",
 )
-def input_one_factor_fewer(xp: Any, net: Network, x: Any, moved: Any, s: int) -> Any:
+def input_one_factor_fewer(xp, net, x, moved, s):
     left, _ = true.input_.body(xp, net, x, moved, s)
     T = x.shape[1]
     s = min(s, T - 1)
@@ -309,7 +309,7 @@ def input_one_factor_fewer(xp: Any, net: Network, x: Any, moved: Any, s: int) ->
     kind="identity",
     why="The power of the first term is t - 1.",
 )
-def hidden_closed_form_power(xp: Any, a: Any, t: int) -> Any:
+def hidden_closed_form_power(xp, a, t):
     left, _ = true.hidden_closed_form.body(xp, a, t)
     return left, (t * a**t - (a**t - 1) / (a - 1)) / (a - 1)
 
@@ -320,7 +320,7 @@ def hidden_closed_form_power(xp: Any, a: Any, t: int) -> Any:
     draw(a=draw.positive(above=0.25, below=4.0), t=draw.size("T"), sizes={"T": (1, 6)}),
     why="The removable point has the value t: false at a = 1 exactly.",
 )
-def geometric_sum_at_one(xp: Any, a: Any, t: int) -> Any:
+def geometric_sum_at_one(xp, a, t):
     at_one = bool(a == 1)
     closed = xp.asarray(float(t - 1)) if at_one else (a**t - 1) / (a - 1)
     # Off a = 1 the statement is an identity; the slack keeps rounding out of the comparison.
@@ -333,7 +333,7 @@ def geometric_sum_at_one(xp: Any, a: Any, t: int) -> Any:
     draw(f=draw.vectors("q"), sizes={"q": (2, 4)}),
     why="A tie is an error for every class: false on a set of measure 0.",
 )
-def one_class_is_right(xp: Any, f: Any) -> Any:
+def one_class_is_right(xp, f):
     q = f.shape[0]
     errors = sum(int(bool(margin(xp, f, y) <= 0)) for y in range(q))
     return xp.asarray(float(errors)), xp.asarray(float(q - 1))
@@ -345,7 +345,7 @@ def one_class_is_right(xp: Any, f: Any) -> Any:
     PREDICTIONS,
     why="At f = 0 the loss is log d_y.",
 )
-def range_cross_entropy_without_classes(xp: Any, f: Any, g: Any, y: int) -> Any:
+def range_cross_entropy_without_classes(xp, f, g, y):
     y = min(y, f.shape[0] - 1)
     return log_sum_exp(xp, f) - f[y], 2 * vector_norm(xp, f)
 
@@ -356,7 +356,7 @@ def range_cross_entropy_without_classes(xp: Any, f: Any, g: Any, y: int) -> Any:
     true.loss_squared.instances,
     why="The maximum of the radii stands where their sum belongs.",
 )
-def squared_largest_radius(xp: Any, f: Any, g: Any, y: Any) -> Any:
+def squared_largest_radius(xp, f, g, y):
     left, _ = true.loss_squared.body(xp, f, g, y)
     norms = [vector_norm(xp, v) for v in (f, g, y)]
     return left, xp.max(xp.stack(norms)) * vector_norm(xp, f - g)
@@ -368,6 +368,6 @@ def squared_largest_radius(xp: Any, f: Any, g: Any, y: Any) -> Any:
     true.loss_absolute.instances,
     why="The 1-norm is up to sqrt d_y times the 2-norm.",
 )
-def absolute_without_dimension(xp: Any, f: Any, g: Any, y: Any) -> Any:
+def absolute_without_dimension(xp, f, g, y):
     left, _ = true.loss_absolute.body(xp, f, g, y)
     return left, vector_norm(xp, f - g)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import product
-from typing import Any
 
 from planted import Lemmas
 
@@ -24,7 +23,7 @@ lemmas = Lemmas("9", __name__)
     why="m equal nodes: the 2-norm lets the sum grow like sqrt(m), the right side like sqrt(log m)."
     " This is how the constant c of the source was read.",
 )
-def joukovsky2021_two_norm(xp: Any, X: Any, copies: int) -> Any:
+def joukovsky2021_two_norm(xp, X, copies):
     n, d = X.shape
     total = xp.asarray(0.0)
     for signs in product((-1.0, 1.0), repeat=n):

@@ -61,7 +61,7 @@ eckart_young_constant = lemmas.mutated(
     PRUNED,
     why="k nodes remove k eigenvalues, not k - 1.",
 )
-def eckart_young_rank(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def eckart_young_rank(xp, S, J, tau):
     tail = xp.sum(xp.linalg.eigvalsh(S)[: S.shape[0] - J.shape[0] + 1])
     return tail, xp.linalg.trace(ridge_schur_complement(xp, S, J, tau))
 
@@ -72,7 +72,7 @@ def eckart_young_rank(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     PRUNED,
     why="It holds on average over volume sampling; a set of small nodes does not have it.",
 )
-def volume_bound_for_every_set(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def volume_bound_for_every_set(xp, S, J, tau):
     k = J.shape[0]
     return loss(xp, S, J), (k + 1) * xp.sum(xp.linalg.eigvalsh(S)[: S.shape[0] - k])
 
@@ -84,7 +84,7 @@ def volume_bound_for_every_set(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     kind="loewner",
     why="The inequality points the other way: C - R = A I_tau A^T.",
 )
-def residual_above_schur(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def residual_above_schur(xp, S, J, tau):
     R = residual_covariance(xp, S, J, reconstruction(xp, S, J, tau))
     return ridge_schur_complement(xp, S, J, tau), R
 
@@ -96,7 +96,7 @@ def residual_above_schur(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     kind="identity",
     why="The penalty sum_j tau_j ||A_{:,j}||^2 is missing.",
 )
-def trace_without_regulariser(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def trace_without_regulariser(xp, S, J, tau):
     R = residual_covariance(xp, S, J, reconstruction(xp, S, J, tau))
     return xp.linalg.trace(ridge_schur_complement(xp, S, J, tau)), xp.linalg.trace(R)
 
@@ -108,7 +108,7 @@ def trace_without_regulariser(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     kind="identity",
     why="Orthogonality of the residual needs tau = 0.",
 )
-def residual_by_pythagoras(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def residual_by_pythagoras(xp, S, J, tau):
     A = reconstruction(xp, S, J, tau)
     return residual_covariance(xp, S, J, A), S - A @ minor(xp, S, J, J) @ A.T
 
@@ -125,7 +125,7 @@ def residual_by_pythagoras(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     ),
     why="The loss increases with tau.",
 )
-def regulariser_helps(xp: Any, S: Any, J: Any, tau: Any, sigma: Any) -> Any:
+def regulariser_helps(xp, S, J, tau, sigma):
     larger = ridge_schur_complement(xp, S, J, tau + sigma)
     return xp.linalg.trace(larger), xp.linalg.trace(ridge_schur_complement(xp, S, J, tau))
 
@@ -143,7 +143,7 @@ def regulariser_helps(xp: Any, S: Any, J: Any, tau: Any, sigma: Any) -> Any:
     kind="loewner",
     why="(S_J + I_tau)^{-1} is convex in tau, and it enters with a minus: C is concave.",
 )
-def convex_in_tau(xp: Any, S: Any, J: Any, tau: Any, sigma: Any) -> Any:
+def convex_in_tau(xp, S, J, tau, sigma):
     ends = ridge_schur_complement(xp, S, J, tau) + ridge_schur_complement(xp, S, J, sigma)
     return ridge_schur_complement(xp, S, J, (tau + sigma) / 2), ends / 2
 
@@ -160,7 +160,7 @@ def convex_in_tau(xp: Any, S: Any, J: Any, tau: Any, sigma: Any) -> Any:
     kind="identity",
     why="The pivot is C_jj + tau_j.",
 )
-def gain_without_tau(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def gain_without_tau(xp, S, J, tau):
     before, j = J[:-1], J[-1:]
     C = ridge_schur_complement(xp, S, before, xp.take(tau, before, axis=0))
     column = xp.take(C, j, axis=1)
@@ -174,7 +174,7 @@ def gain_without_tau(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     GROWING,
     why="Two nodes whose difference explains a third gain more together than alone.",
 )
-def gains_are_submodular(xp: Any, S: Any, J: Any) -> Any:
+def gains_are_submodular(xp, S, J):
     i, j, *base = (int(J[position]) for position in range(J.shape[0]))
     later = loss(xp, S, [*base, i]) - loss(xp, S, [*base, i, j])
     return later, loss(xp, S, base) - loss(xp, S, [*base, j])
@@ -187,7 +187,7 @@ def gains_are_submodular(xp: Any, S: Any, J: Any) -> Any:
     GROWING,
     why="Two nodes whose difference explains a third gain more together than alone.",
 )
-def gains_are_subadditive(xp: Any, S: Any, J: Any) -> Any:
+def gains_are_subadditive(xp, S, J):
     trace, single = xp.linalg.trace(S), xp.asarray(0.0)
     for i in range(J.shape[0]):
         single = single + trace - loss(xp, S, J[i : i + 1])
@@ -200,7 +200,7 @@ def gains_are_subadditive(xp: Any, S: Any, J: Any) -> Any:
     draw(S=draw.covariances(nonsingular=True), sizes={"m": (3, 4)}),
     why="The best single node need not belong to the best pair.",
 )
-def greedy_is_optimal(xp: Any, S: Any) -> Any:
+def greedy_is_optimal(xp, S):
     nodes: list[int] = []
     for _ in range(2):
         best: Any = None
@@ -225,7 +225,7 @@ def greedy_is_optimal(xp: Any, S: Any) -> Any:
     ),
     why="The new node's row of W_h may read a node that is not kept.",
 )
-def monotone_with_the_kept_rows(xp: Any, S: Any, J: Any, W: Any) -> Any:
+def monotone_with_the_kept_rows(xp, S, J, W):
     def objective(nodes: Any) -> Any:
         Z = xp.take(W, nodes, axis=0)
         C = ridge_schur_complement(xp, S, nodes, xp.zeros((nodes.shape[0],)))
@@ -241,7 +241,7 @@ def monotone_with_the_kept_rows(xp: Any, S: Any, J: Any, W: Any) -> Any:
     PRUNED,
     why="A large tau sends A to 0, and then the kept nodes are lost too.",
 )
-def never_worse_than_embedding(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def never_worse_than_embedding(xp, S, J, tau):
     R = residual_covariance(xp, S, J, reconstruction(xp, S, J, tau))
     E = xp.take(xp.eye(S.shape[0]), J, axis=1)
     return xp.linalg.trace(R), xp.linalg.trace(residual_covariance(xp, S, J, E))
@@ -253,7 +253,7 @@ def never_worse_than_embedding(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     PRUNED,
     why="A small node that is proportional to a large one needs a large coefficient.",
 )
-def reconstruction_is_a_contraction(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def reconstruction_is_a_contraction(xp, S, J, tau):
     return xp.sum(reconstruction(xp, S, J, tau) ** 2), xp.asarray(float(S.shape[0]))
 
 
@@ -263,7 +263,7 @@ def reconstruction_is_a_contraction(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     READ_OUT,
     why="The maximum over the rows of Z stands where their sum, or ||Z||_2^2, belongs.",
 )
-def output_loss_by_the_largest_row(xp: Any, S: Any, J: Any, tau: Any, Z: Any) -> Any:
+def output_loss_by_the_largest_row(xp, S, J, tau, Z):
     C = ridge_schur_complement(xp, S, J, tau)
     largest = xp.max(xp.sum(Z**2, axis=1))
     return xp.linalg.trace(Z @ C @ Z.T), largest * xp.linalg.trace(C)
@@ -275,7 +275,7 @@ def output_loss_by_the_largest_row(xp: Any, S: Any, J: Any, tau: Any, Z: Any) ->
     READ_OUT,
     why="A row of ones has norm sqrt m, not 1.",
 )
-def output_loss_by_the_largest_entry(xp: Any, S: Any, J: Any, tau: Any, Z: Any) -> Any:
+def output_loss_by_the_largest_entry(xp, S, J, tau, Z):
     C = ridge_schur_complement(xp, S, J, tau)
     return xp.linalg.trace(Z @ C @ Z.T), Z.shape[0] * xp.max(Z**2) * xp.linalg.trace(C)
 
@@ -291,7 +291,7 @@ def output_loss_by_the_largest_entry(xp: Any, S: Any, J: Any, tau: Any, Z: Any) 
     ),
     why="rank C = rank S: it fails on singular S only, a set that no gradient points to.",
 )
-def full_rank_schur(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def full_rank_schur(xp, S, J, tau):
     rank = xp.linalg.matrix_rank(ridge_schur_complement(xp, S, J, tau))
     return xp.asarray(float(S.shape[0])), rank + xp.asarray(0.0)
 
@@ -303,7 +303,7 @@ def full_rank_schur(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     kind="loewner",
     why="k of m nodes explain a share k/m of nothing in particular.",
 )
-def equal_share(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def equal_share(xp, S, J, tau):
     C = ridge_schur_complement(xp, S, J, 0 * tau)
     m = xp.asarray(float(S.shape[0]))
     return C, (1 - J.shape[0] / m) * S
@@ -315,7 +315,7 @@ def equal_share(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     PRUNED,
     why="True of one node alone; further nodes and the rows outside J add to it.",
 )
-def penalty_of_one_node(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def penalty_of_one_node(xp, S, J, tau):
     A = reconstruction(xp, S, J, tau)
     largest = xp.linalg.matrix_norm(minor(xp, S, J, J), ord=2)
     return xp.sum(A**2) * xp.min(tau), largest / 4
@@ -328,5 +328,5 @@ def penalty_of_one_node(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     kind="loewner",
     why="C_JJ = S_J (S_J + I_tau)^{-1} I_tau is below I_tau, not below half of it.",
 )
-def ridge_by_diagonal(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def ridge_by_diagonal(xp, S, J, tau):
     return minor(xp, ridge_schur_complement(xp, S, J, tau), J, J), diagonal(xp, tau) / 2

@@ -13,7 +13,6 @@ from validation.catalogue.approximation import norm, run
 from validation.catalogue.degrees_of_freedom import degrees_of_freedom
 from validation.catalogue.determinantal import residual, smallest, squared_norm, subsets
 from validation.catalogue.lipschitz import horner, margin, outputs, ramp
-from validation.instances import Network
 
 lemmas = Lemmas("7", __name__)
 
@@ -33,9 +32,7 @@ transfer_constant = lemmas.mutated(
     true.transfer.instances,
     why="The loss weighs by w; on the last step the time average is smaller by sqrt T.",
 )
-def transfer_time_average(
-    xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, y: int, gamma: Any
-) -> Any:
+def transfer_time_average(xp, net, x, J, A, w, y, gamma):
     left, _ = true.transfer.body(xp, net, x, J, A, w, y, gamma, c=2)
     error = run(xp, net, x, J, A).output_error
     return left, xp.sqrt(xp.asarray(2.0)) / gamma * norm(xp, error)
@@ -47,9 +44,7 @@ def transfer_time_average(
     true.transfer.instances,
     why="A small error has a much smaller square; the ramp is not smooth of order two.",
 )
-def transfer_squared(
-    xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, y: int, gamma: Any
-) -> Any:
+def transfer_squared(xp, net, x, J, A, w, y, gamma):
     left, right = true.transfer.body(xp, net, x, J, A, w, y, gamma, c=2)
     return left, right**2
 
@@ -60,9 +55,7 @@ def transfer_squared(
     true.transfer.instances,
     why="A mean over the sample does not bound its largest term.",
 )
-def transfer_worst_step(
-    xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, y: int, gamma: Any
-) -> Any:
+def transfer_worst_step(xp, net, x, J, A, w, y, gamma):
     error = run(xp, net, x, J, A).output_error
     label = min(y, net.b_output.shape[0] - 1)
     gaps = []
@@ -80,7 +73,7 @@ def transfer_worst_step(
     draw(f=draw.vectors("q"), y=draw.integers(0, 3), gamma=draw.positive(), sizes={"q": (2, 4)}),
     why="The ramp bounds the error from above: it is positive on margins below gamma.",
 )
-def ramp_below_error(xp: Any, f: Any, y: int, gamma: Any) -> Any:
+def ramp_below_error(xp, f, y, gamma):
     value = margin(xp, f, min(y, f.shape[0] - 1))
     return ramp(xp, value, gamma), xp.asarray(float(bool(value <= 0)))
 
@@ -91,7 +84,7 @@ def ramp_below_error(xp: Any, f: Any, y: int, gamma: Any) -> Any:
     draw(J=draw.integers(0, 40)),
     why="Over the integers they sum to 3/2: the factor 2/3 is missing.",
 )
-def stratified_weights_without_constant(xp: Any, J: int) -> Any:
+def stratified_weights_without_constant(xp, J):
     return 3 * true.stratified_weights.body(xp, J)[0] / 2, xp.asarray(1.0)
 
 
@@ -102,7 +95,7 @@ def stratified_weights_without_constant(xp: Any, J: int) -> Any:
     kind="identity",
     why="The telescoped remainder is 1/(J + 2).",
 )
-def stratified_weights_index(xp: Any, J: int) -> Any:
+def stratified_weights_index(xp, J):
     return true.stratified_weights.body(xp, J)[0], 1 - xp.asarray(4.0) / (3 * (J + 1))
 
 
@@ -112,7 +105,7 @@ def stratified_weights_index(xp: Any, J: int) -> Any:
     draw(R=draw.positive(below=1e3), t=draw.size("T"), sizes={"T": (1, 5)}),
     why="Rounding R_h up to a power of 2 costs 2^{t-1}: hence the finer grid 2^{j/T}.",
 )
-def rounding_radii_costs_two(xp: Any, R: Any, t: int) -> Any:
+def rounding_radii_costs_two(xp, R, t):
     return horner(xp, 2 * R, t), 2 * horner(xp, R, t)
 
 
@@ -128,7 +121,7 @@ def rounding_radii_costs_two(xp: Any, R: Any, t: int) -> Any:
     ),
     why="sqrt(lam) has infinite slope at 0, where N stays finite: lam = 0 is a local minimum.",
 )
-def tradeoff_is_quasiconvex(xp: Any, S: Any, lam: Any, ratio: Any, n: Any) -> Any:
+def tradeoff_is_quasiconvex(xp, S, lam, ratio, n):
     def bound(value: Any) -> Any:
         N = degrees_of_freedom(xp, S, value)
         return xp.sqrt(value) + N * xp.sqrt(xp.sqrt(N)) / xp.sqrt(n)
@@ -148,7 +141,7 @@ def tradeoff_is_quasiconvex(xp: Any, S: Any, lam: Any, ratio: Any, n: Any) -> An
     ),
     why="The complexity falls with lam: the trade-off is real.",
 )
-def tradeoff_increases(xp: Any, S: Any, lam: Any, step: Any, n: Any) -> Any:
+def tradeoff_increases(xp, S, lam, step, n):
     def bound(value: Any) -> Any:
         N = degrees_of_freedom(xp, S, value)
         return xp.sqrt(value) + N * xp.sqrt(xp.sqrt(N)) / xp.sqrt(n)
@@ -162,7 +155,7 @@ def tradeoff_increases(xp: Any, S: Any, lam: Any, step: Any, n: Any) -> Any:
     draw(S=draw.covariances(nonsingular=True), lam=draw.positive(), sizes={"m": (1, 4)}),
     why="The three probabilities of failure add up to more than 1: 2/3 + 2/3 + 1.",
 )
-def determinantal_at_the_means(xp: Any, S: Any, lam: Any) -> Any:
+def determinantal_at_the_means(xp, S, lam):
     m, N = S.shape[0], degrees_of_freedom(xp, S, lam)
     worst = []
     for J in subsets(m):
@@ -184,7 +177,7 @@ def determinantal_at_the_means(xp: Any, S: Any, lam: Any) -> Any:
     failure="delta",
     why="The bound is for a function fixed in advance; the minimiser was chosen on the sample.",
 )
-def selected_on_the_sample(xp: Any, rng: Any, F: Any, p: Any, n: int, delta: Any) -> Any:
+def selected_on_the_sample(xp, rng, F, p, n, delta):
     empirical = xp.sum(xp.take(F, sample(xp, rng, p, n), axis=1), axis=1) / n
     best = 0
     for j in range(1, F.shape[0]):

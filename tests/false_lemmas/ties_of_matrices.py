@@ -120,7 +120,7 @@ def minkowski(xp: Any, A: Any, B: Any, *, c: Any = Fraction(21, 20)) -> Any:
 @lemmas.claim(
     "squares_of_sums",
     r"(\sum_i A_i)^2 \preceq (1 + c(n - 1)) \sum_i A_i^2 + \tfrac{n - 1}{50} \|F\|_F^4 I",
-    draw(F=draw.arrays("n", "m", "m"), sizes={"n": (1, 3), "m": (2, 3)}),
+    draw(F=draw.arrays("n", "m", "m"), sizes={"n": (1, 3), "m": (3, 5)}),
     kind="loewner",
     why="Equal A_i need the factor n; the last term is small where they have rank one.",
 )
@@ -137,7 +137,7 @@ def squares_of_sums(xp: Any, F: Any, *, c: Any = Fraction(9, 10)) -> Any:
     r"N(\tfrac{1}{n} \sum S_i) \le (1 + c(n - 1)) \tfrac{1}{n} \sum N(S_i)",
     draw(
         F=draw.arrays("n", "m", "m", low=-1024, high=1024), lam=draw.positive(),
-        sizes={"n": (1, 3), "m": (1, 4)},
+        sizes={"n": (1, 3), "m": (3, 5)},
     ),
     why="Large orthogonal S_i of rank one: N is n on the left and 1 on the right, so n is needed.",
 )  # fmt: skip
@@ -169,7 +169,7 @@ def leverage_floor(xp: Any, F: Any, lam: Any, *, c: Any = Fraction(93, 100)) -> 
 @lemmas.claim(
     "blocks",
     r"\|\sum_i A_i A_i^T\|_2 \le (1 + c(n - 1)) \max_i \|A_i\|_2^2",
-    draw(A=draw.arrays("n", "m", "d"), sizes={"n": (1, 4), "m": (2, 3), "d": (2, 3)}),
+    draw(A=draw.arrays("n", "m", "d"), sizes={"n": (1, 4), "m": (3, 5), "d": (3, 5)}),
     why="Blocks that share the largest singular value and its vector need the factor n.",
 )
 def blocks(xp: Any, A: Any, *, c: Any = Fraction(49, 50)) -> Any:
@@ -185,7 +185,7 @@ def blocks(xp: Any, A: Any, *, c: Any = Fraction(49, 50)) -> Any:
     r"\max_i \|u_i\| \max_j \|v_j\| \cdot (4/3 \text{ if } d > 1), \ A \in R^{2 \times 2}",
     draw(
         A=draw.matrices(2, 2), U=draw.matrices(2, "d"), V=draw.matrices(2, "d"),
-        sizes={"d": (1, 3)},
+        sizes={"d": (1, 4)},
     ),
     why="In the plane Bell's inequality fails by sqrt 2, at a = 1, 1, 1, -1; signs attain d = 1.",
 )  # fmt: skip

@@ -60,7 +60,7 @@ chain_constant = lemmas.mutated(
     true.chain.instances,
     why="Increments of level j have size eps_{j-1}, not eps_j.",
 )
-def chain_off_by_one(xp: Any, F: Any, levels: int, ratio: Any) -> Any:
+def chain_off_by_one(xp, F, levels, ratio):
     distances, total = squared_distances(xp, F), xp.asarray(0.0)
     eps = largest_norm(xp, F)
     for _ in range(levels):
@@ -77,7 +77,7 @@ def chain_off_by_one(xp: Any, F: Any, levels: int, ratio: Any) -> Any:
     draw(F=draw.matrices("M", "n"), sizes={"M": (1, 4), "n": (1, 4)}),
     why="4 a is missing: functions nearer than a to each other count for nothing.",
 )
-def dudley_without_remainder(xp: Any, F: Any) -> Any:
+def dudley_without_remainder(xp, F):
     D, n = largest_norm(xp, F), xp.asarray(float(F.shape[1]))
     count = xp.asarray(float(greedy_cover(squared_distances(xp, F), (D / 4) ** 2)))
     return rademacher(xp, F), 12 / xp.sqrt(n) * D / 4 * xp.sqrt(xp.log(count))
@@ -89,7 +89,7 @@ def dudley_without_remainder(xp: Any, F: Any) -> Any:
     CLASS,
     why="The rate is 1/sqrt n.",
 )
-def finite_rate(xp: Any, F: Any) -> Any:
+def finite_rate(xp, F):
     M, n = F.shape
     return rademacher(xp, F), largest_norm(xp, F) * xp.sqrt(2 * xp.log(xp.asarray(float(M)))) / n
 
@@ -106,7 +106,7 @@ def absolute_rademacher(xp: Any, F: Any) -> Any:
     kind="identity",
     why="With the absolute value inside, a single function already has a complexity.",
 )
-def centre_with_absolute_value(xp: Any, F: Any, shift: Any) -> Any:
+def centre_with_absolute_value(xp, F, shift):
     return absolute_rademacher(xp, F - shift), absolute_rademacher(xp, F)
 
 
@@ -120,7 +120,7 @@ def centre_with_absolute_value(xp: Any, F: Any, shift: Any) -> Any:
     ),
     why="Two single functions have complexity 0 each, their union has not.",
 )
-def union_by_maximum(xp: Any, F: Any, G: Any) -> Any:
+def union_by_maximum(xp, F, G):
     apart = xp.maximum(rademacher(xp, F), rademacher(xp, G))
     return rademacher(xp, xp.concat([F, G], axis=0)), apart
 
@@ -131,7 +131,7 @@ def union_by_maximum(xp: Any, F: Any, G: Any) -> Any:
     CLASS,
     why="The square has Lipschitz constant 2 max|f|.",
 )
-def contraction_of_squares(xp: Any, F: Any) -> Any:
+def contraction_of_squares(xp, F):
     return rademacher(xp, F**2), xp.max(xp.abs(F)) * rademacher(xp, F)
 
 
@@ -149,7 +149,7 @@ PAIR = draw(q=draw.reals(2.0**-10, 1 - 2.0**-10), p=draw.reals(2.0**-10, 1 - 2.0
     PAIR,
     why="The constant is 2, approached at p and q near 1/2.",
 )
-def pinsker_constant(xp: Any, q: Any, p: Any, *, c: Any = Fraction(21, 10)) -> Any:
+def pinsker_constant(xp, q, p, *, c=Fraction(21, 10)):
     return c * (p - q) ** 2, kl(xp, q, p)
 
 
@@ -159,7 +159,7 @@ def pinsker_constant(xp: Any, q: Any, p: Any, *, c: Any = Fraction(21, 10)) -> A
     PAIR,
     why="kl is not symmetric.",
 )
-def kl_is_symmetric(xp: Any, q: Any, p: Any) -> Any:
+def kl_is_symmetric(xp, q, p):
     low, high = xp.minimum(q, p), xp.maximum(q, p)
     return kl(xp, low, high), kl(xp, high, low)
 
@@ -174,7 +174,7 @@ def kl_is_symmetric(xp: Any, q: Any, p: Any) -> Any:
     ),
     why="Half of the midpoints lie below the root: an upper bound returns the upper end.",
 )
-def kl_inverse_midpoint(xp: Any, q: Any, c: Any, steps: int) -> Any:
+def kl_inverse_midpoint(xp, q, c, steps):
     low, high = q, xp.asarray(1 - 2.0**-20)
     for _ in range(steps):
         middle = (low + high) / 2
@@ -214,7 +214,7 @@ def hoeffding(xp: Any, n: int, delta: Any) -> Any:
     failure="delta",
     why="M functions need log(M/delta).",
 )
-def net_without_union(xp: Any, rng: Any, F: Any, p: Any, n: int, delta: Any) -> Any:
+def net_without_union(xp, rng, F, p, n, delta):
     values = xp.take(F, sample(xp, rng, p, n), axis=1)
     gaps = F @ p - xp.sum(values, axis=1) / n
     return xp.max(gaps), hoeffding(xp, n, delta)
@@ -234,7 +234,7 @@ def net_without_union(xp: Any, rng: Any, F: Any, p: Any, n: int, delta: Any) -> 
     failure="delta",
     why="Two sides need log(2/delta): a fair coin, n = 1, delta = 3/4 fails always.",
 )
-def hoeffding_two_sided(xp: Any, rng: Any, f: Any, p: Any, n: int, delta: Any) -> Any:
+def hoeffding_two_sided(xp, rng, f, p, n, delta):
     values = xp.take(f, sample(xp, rng, p, n), axis=0)
     return xp.abs(f @ p - xp.sum(values) / n), hoeffding(xp, n, delta)
 
@@ -251,7 +251,7 @@ def hoeffding_two_sided(xp: Any, rng: Any, f: Any, p: Any, n: int, delta: Any) -
     failure="delta",
     why="Two sides need log(2/delta): n = 1, p = 1/2, delta = 0.501 fails always.",
 )
-def kl_two_sided(xp: Any, rng: Any, p: Any, n: int, delta: Any) -> Any:
+def kl_two_sided(xp, rng, p, n, delta):
     uniform = xp.asarray(rng.random(n))
     k = sum(int(bool(uniform[i] < p)) for i in range(n))
     divergence = xp.asarray(0.0)
@@ -278,7 +278,7 @@ def kl_two_sided(xp: Any, rng: Any, p: Any, n: int, delta: Any) -> Any:
     failure="delta",
     why="Steps of one sequence are not independent; here each sequence is constant in time.",
 )
-def steps_are_independent(xp: Any, rng: Any, f: Any, p: Any, n: int, T: int, delta: Any) -> Any:
+def steps_are_independent(xp, rng, f, p, n, T, delta):
     values = xp.take(f, sample(xp, rng, p, n), axis=0)  # the same value at all T steps
     return f @ p - xp.sum(values) / n, hoeffding(xp, n * T, delta)
 

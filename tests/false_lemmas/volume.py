@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import combinations
-from typing import Any
 
 from planted import Lemmas
 
@@ -37,7 +36,7 @@ expectation_constant = lemmas.mutated(
     VOLUME,
     why="One more in the denominator: s = k would give (k + 1)/2.",
 )
-def expectation_denominator(xp: Any, S: Any, s: int, k: int) -> Any:
+def expectation_denominator(xp, S, s, k):
     left, right = true.expectation.body(xp, S, s, k)
     return left, right * (s + 1 - k) / (s + 2 - k)
 
@@ -48,7 +47,7 @@ def expectation_denominator(xp: Any, S: Any, s: int, k: int) -> Any:
     VOLUME,
     why="The largest eigenvalue of the tail stands where its sum belongs.",
 )
-def expectation_largest(xp: Any, S: Any, s: int, k: int) -> Any:
+def expectation_largest(xp, S, s, k):
     left, _ = true.expectation.body(xp, S, s, k)
     mu = xp.linalg.eigvalsh(S)
     m = S.shape[0]
@@ -63,7 +62,7 @@ def expectation_largest(xp: Any, S: Any, s: int, k: int) -> Any:
     kind="identity",
     why="Each (s + 1)-set is met s + 1 times.",
 )
-def elementary_index(xp: Any, S: Any, s: int) -> Any:
+def elementary_index(xp, S, s):
     left, right = true.elementary.body(xp, S, s)
     return left, right * s / (s + 1)
 
@@ -74,7 +73,7 @@ def elementary_index(xp: Any, S: Any, s: int) -> Any:
     draw(S=draw.covariances(nonsingular=True), lam=draw.positive()),
     why="Some set has it; a set that misses the only large direction has not.",
 )
-def every_set_of_2N(xp: Any, S: Any, lam: Any) -> Any:
+def every_set_of_2N(xp, S, lam):
     m, N = S.shape[0], degrees_of_freedom(xp, S, lam)
     s = 0
     while s < m and bool(s < 2 * N):
@@ -89,7 +88,7 @@ def every_set_of_2N(xp: Any, S: Any, lam: Any) -> Any:
     draw(S=draw.covariances(nonsingular=True), lam=draw.positive()),
     why="Rounding down loses up to a node, which may carry more than lam N.",
 )
-def dof_rounded_down(xp: Any, S: Any, lam: Any, *, c: Any = Fraction(11, 10)) -> Any:
+def dof_rounded_down(xp, S, lam, *, c=Fraction(11, 10)):
     m, N = S.shape[0], degrees_of_freedom(xp, S, lam)
     s = 0
     while bool(s + 1 <= N):

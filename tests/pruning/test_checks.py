@@ -127,3 +127,22 @@ def test_the_default_ridge_is_1e_minus_8_of_the_mean_variance():
     assert checks.ridge("tau", 0.5, 3, np.eye(3)).tolist() == [0.5] * 3
     assert checks.ridge("tau", [0.0, 1.0], 2, np.eye(3)).tolist() == [0, 1]
     assert checks.ridge("tau", 0.5, 0, np.eye(3)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "shows"),
+    [
+        (checks.fraction, 1.0000000001, "1.0000000001"),
+        (checks.fraction, float(np.nextafter(1, 2)), "1.0000000000000002"),
+        (checks.fraction, -1e-300, "-1e-300"),
+        (checks.fraction, 2.0, "2"),
+        (checks.probability, 1 + 2.0**-40, "1.0000000000009095"),
+        (checks.probability, 1.0, "1"),
+        (checks.positive, 0.0, "0"),
+        (checks.nonnegative, -1.25, "-1.25"),
+    ],
+)
+def test_a_refused_number_is_shown_with_the_digits_that_matter(check, value, shows):
+    with pytest.raises(ValueError, match=rf"got {shows}$"):
+        check("q", value)
+    assert float(shows) == value or abs(float(shows) - value) < 1e-15

@@ -202,7 +202,7 @@ def test_no_true_and_attained_claim_is_called_violated(name):
 
 @pytest.mark.parametrize("seed", [1, 4])
 def test_the_constant_of_the_leverage_bound_is_approached(seed):
-    found = search(load_claim("leverage.loss_bound"), seconds=LONG, seed=seed, max_evaluations=3000)
+    found = search(load_claim("leverage.loss_bound"), seconds=LONG, seed=seed, max_evaluations=8000)
 
     assert 0.999 < math.exp(found.worst[0][0]) <= 1
 
@@ -210,7 +210,7 @@ def test_the_constant_of_the_leverage_bound_is_approached(seed):
 def test_a_slightly_smaller_constant_of_the_leverage_bound_is_refuted():
     smaller = load_claim("leverage.loss_bound").with_constants(c=Fraction(399, 100))
 
-    assert finds(smaller, seed=1)
+    assert finds(smaller, seed=1, evaluations=8000)
 
 
 def test_the_counts_add_up_and_rejected_instances_are_counted():

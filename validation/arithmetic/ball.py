@@ -181,8 +181,6 @@ def x_log_x(x: Any) -> Any:
 
 def log_sum_exp(numbers: list[Any]) -> Any:
     """Return log(sum_i exp(x_i)), shifted by an exact number near the largest."""
-    if not numbers:
-        raise ValueError("logsumexp of no numbers")
     if not all(x.is_finite() for x in numbers):
         return arb("nan")
     shift = functools.reduce(lambda a, b: b if b > a else a, (x.mid() for x in numbers))
@@ -235,6 +233,8 @@ def _certain_integer(x: Any, name: str) -> Any:
 
 def from_zero_to(high: Any) -> Any:
     """Return a ball whose lower end is exactly 0 and that contains [0, high]."""
+    if not high.is_finite():
+        return arb("nan")
     if not high > 0:
         return arb(0)
     # arb(mid, rad) always rounds rad upwards, to 30 bits; so the midpoint is moved to the radius.

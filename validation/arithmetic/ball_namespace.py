@@ -18,7 +18,7 @@ class BallLinalg(ExactLinalg):
 
     def trace(self, x: Any, /, *, offset: int = 0) -> Any:
         """Sum a diagonal of each matrix."""
-        if offset == 0 and x._matrix is not None:
+        if offset == 0 and x._matrix is not None and x.shape[0] == x.shape[1]:
             return Balls.of_entries(x._matrix.trace())
         return super().trace(x, offset=offset)
 

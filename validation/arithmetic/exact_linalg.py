@@ -111,7 +111,7 @@ class ExactLinalg(Checked):
         if ord == 1:
             return self._xp.sum(abs(x), axis=axis, keepdims=keepdims)
         if ord == math.inf:
-            return self._xp.max(abs(x), axis=axis, keepdims=keepdims)
+            return self._xp._largest_or_zero(abs(x), axis, keepdims)
         return self._xp.sqrt(self._xp.sum(x**2, axis=axis, keepdims=keepdims))
 
     def matrix_norm(self, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:

@@ -211,6 +211,10 @@ class ExactNamespace(Checked):
         """Return the largest entry along axes."""
         return self._reduced(x, axis, keepdims, type(self).larger, None)
 
+    def _largest_or_zero(self, x: Any, axis: Axis, keepdims: bool) -> Any:
+        """Return the largest of nonnegative entries along axes, 0 of none."""
+        return self._reduced(x, axis, keepdims, type(self).larger, 0)
+
     def min(self, x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
         """Return the smallest entry along axes."""
         return self._reduced(x, axis, keepdims, type(self).smaller, None)
@@ -291,6 +295,8 @@ class ExactNamespace(Checked):
         """Apply a function of a list of numbers along axes."""
         x = self._array(x)
         axes = _axes(axis, x.ndim)
+        if 0 in (x.shape[i] for i in axes):
+            raise ValueError("an empty axis has no numbers to reduce")
         kept = [i for i in range(x.ndim) if i not in axes]
         moved = np.transpose(_boxed(x.entries()), (*kept, *axes))
         shape = moved.shape[: len(kept)]
@@ -375,6 +381,9 @@ class ExactNamespace(Checked):
 
     def vecdot(self, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
         """Return inner products along an axis."""
+        x1, x2 = self._array(x1), self._array(x2)
+        if x1.shape[axis] != x2.shape[axis]:
+            raise ValueError(f"vecdot was called with shapes {x1.shape} and {x2.shape}")
         return self.sum(x1 * x2, axis=axis)
 
     def kron(self, x1: Any, x2: Any, /) -> Any:

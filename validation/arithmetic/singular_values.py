@@ -106,21 +106,27 @@ def _has_full_rank(matrix: Any) -> bool:
 
 def as_rationals(matrix: Any) -> Any:
     """Return the matrix of rationals with these entries, or None where one has a radius."""
+    numbers = dyadic_entries(matrix, EXACT_BITS)
+    if numbers is None:
+        return None
+    entries = [
+        fmpq(fmpz(mantissa) << power) if power >= 0 else fmpq(mantissa, 1 << -power)
+        for mantissa, power in numbers
+    ]
+    return fmpq_mat(matrix.nrows(), matrix.ncols(), entries)
+
+
+def dyadic_entries(matrix: Any, bits: int) -> list[tuple[int, int]] | None:
+    """Return (mantissa, power of 2) of every entry, or None.
+
+    None where an entry has a radius, is not finite, or would need more than so many bits.
+    """
     numbers = []
-    bits = 0
     for x in matrix.entries():
         if not (x.is_exact() and x.is_finite()):
             return None
         mantissa, power = (int(v) for v in x.man_exp())
+        if abs(power) + mantissa.bit_length() > bits:
+            return None
         numbers.append((mantissa, power))
-        bits = max(bits, abs(power) + mantissa.bit_length())
-    if bits > EXACT_BITS:
-        return None
-    entries = [_dyadic(mantissa, power) for mantissa, power in numbers]
-    return fmpq_mat(matrix.nrows(), matrix.ncols(), entries)
-
-
-def _dyadic(mantissa: int, power: int) -> Any:
-    if power >= 0:
-        return fmpq(fmpz(mantissa) << power)
-    return fmpq(mantissa, 1 << -power)
+    return numbers

@@ -22,6 +22,7 @@ MODULES = (
     "approximation_a_priori",
     "approximation_slopes",
     "approximation_bounded",
+    "gates",
     "lipschitz",
     "covering",
     "uniform",

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..claims import claim
 from ..instances import Network, draw
 from . import proofs
 from .reconstruction import residual_covariance
+from .stating import Section
 
-SECTION = "3"
-PAPER = "F22, section 3 of the theory (reconstructed)"
-SHARPER = "section 3 of the theory"
+SECTION, SHARPER = "3", "section 3 of the theory"
+section = Section("3", {"paper": "F22, section 3 of the theory (reconstructed)"})
 SIZES = {"m": (1, 4), "k": (1, "m"), "T": (1, 4)}
 SETTING = draw(
     net=draw.networks(),
@@ -139,34 +138,28 @@ def powers(a: Any, count: int) -> list[Any]:
     return [a**j for j in range(count)]
 
 
-@claim(
+@section.paper(
     "approximation.split",
     r"\hat f_t - f'_t = W_o r_t - W_o' e_t",
     SETTING,
     kind="identity",
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     proof="W_o h_t = W_o r_t + W_o A h_{t,J}, and W_o' h'_t = W_o A h_{t,J} + W_o' e_t.",
 )
-def split(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+def split(xp, net, x, J, A):
     both = run(xp, net, x, J, A)
     right = [u - e @ both.small.w_output.T for u, e in zip(both.readout, both.error)]
     return xp.stack(both.output_error), xp.stack(right)
 
 
-@claim(
+@section.paper(
     "approximation.recursion",
     r"\|e_t\| \le \rho (\|W_h' e_{t-1}\| + \|W_h[J,:] r_{t-1}\|)"
     r"\text{ for every sequence}, \; e_0 = r_0 = 0",
     LONGER,
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     proof="The two pre-activations differ by W_h' e_{t-1} - W_h[J,:] r_{t-1}; s is rho-Lipschitz.",
     code="bounds.approximation",
 )
-def recursion(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
+def recursion(xp, net, x, J, A, *, c=1):
     both = run(xp, net, x, J, A)
     left, right = [], []
     for t in range(1, both.T):
@@ -179,7 +172,7 @@ def recursion(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> A
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.classic(
     "approximation.young",
     r"\Bigl(\sum_t w_t \bigl(\sum_{s<t} a^{t-1-s} u_s\bigr)^2\Bigr)^{1/2}"
     r"\le \Gamma_T(a) \Bigl(\sum_t w_t u_t^2\Bigr)^{1/2}, \; w \text{ nonincreasing}",
@@ -190,11 +183,9 @@ def recursion(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> A
         sizes={"T": (2, 6)},
     ),
     source="Young's inequality for convolutions; section 3 of the theory",
-    section=SECTION,
-    label="classic",
     proof="Minkowski over the shifts: a shift to later times does not increase the weighted norm.",
 )
-def young(xp: Any, u: Any, a: Any, w: Any, *, c: Any = 1) -> Any:
+def young(xp, u, a, w, *, c=1):
     T = u.shape[0]
     total = xp.asarray(0.0)
     for t in range(T):
@@ -205,36 +196,30 @@ def young(xp: Any, u: Any, a: Any, w: Any, *, c: Any = 1) -> Any:
     return xp.sqrt(total), c * geometric(xp, a, T) * xp.sqrt(xp.sum(w * u**2))
 
 
-@claim(
+@section.paper(
     "approximation.global",
     r"\|\hat f - f'\|_{n,T} \le \|W_o r\|_{n,T}"
     r"+ \|W_o'\|_2 \, \rho \, \Gamma_T(\rho\kappa) \, \|W_h[J,:] r\|_{n,T}",
     SETTING,
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     steps=(split, recursion, young),
     code="bounds.approximation.global_bound",
     symbolic=proofs.gam,
 )
-def global_(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
+def global_(xp, net, x, J, A, *, c=1):
     both = run(xp, net, x, J, A)
     return by_growth(xp, both, c * geometric(xp, spectral(xp, both.small.w_hidden), both.T))
 
 
-@claim(
+@section.paper(
     "approximation.global_from_covariance",
     r"\|Z r\|_{n,T}^2 = \operatorname{Tr}[Z R Z^T], \quad"
     r"R = S - A S_{J:} - S_{:J} A^T + A S_J A^T",
     SETTING,
     kind="identity",
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="pruning.residual_covariance",
     proof="Second moments are enough: no pass over the data is needed beyond S.",
 )
-def from_covariance(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+def from_covariance(xp, net, x, J, A):
     both, states = run(xp, net, x, J, A), xp.concat(net.states(xp, x), axis=0)
     S = states.T @ states / states.shape[0]
     R = residual_covariance(xp, S, J, A)
@@ -242,49 +227,40 @@ def from_covariance(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
     return left, xp.linalg.trace(net.w_output @ R @ net.w_output.T)
 
 
-@claim(
+@section.sharper(
     "approximation.toeplitz",
     r"\|\hat f - f'\|_{n,T} \le \|W_o r\|_{n,T}"
     r"+ \|W_o'\|_2 \, \rho \, \|L_T(\rho\kappa)\|_2 \, \|W_h[J,:] r\|_{n,T}",
     LONGER,
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(split, recursion),
     code="bounds.approximation",
     proof="The recursion is a lower triangular Toeplitz matrix applied to the residual norms.",
 )
-def toeplitz_bound(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
+def toeplitz_bound(xp, net, x, J, A, *, c=1):
     both = run(xp, net, x, J, A)
     kappa = spectral(xp, both.small.w_hidden)
     return by_growth(xp, both, c * spectral(xp, toeplitz(xp, powers(kappa, both.T - 1))))
 
 
-@claim(
+@section.sharper(
     "approximation.toeplitz_below_global",
     r"\|L_T(a)\|_2 \le \Gamma_T(a)",
     draw(a=draw.positive(below=1e3), T=draw.size("T"), sizes={"T": (2, 6)}),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     proof="The largest row sum and column sum are both Gam_T(a).",
     code="bounds.approximation",
 )
-def toeplitz_below_global(xp: Any, a: Any, T: int, *, c: Any = 1) -> Any:
+def toeplitz_below_global(xp, a, T, *, c=1):
     return spectral(xp, toeplitz(xp, powers(a, T - 1))), c * geometric(xp, a, T)
 
 
-@claim(
+@section.sharper(
     "approximation.toeplitz_at_one",
     r"\|L_T(1)\|_2 = \frac{1}{2 \sin(\pi/(4T - 2))}",
     draw(T=draw.size("T"), sizes={"T": (2, 8)}),
     kind="identity",
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.approximation",
 )
-def toeplitz_at_one(xp: Any, T: int) -> Any:
+def toeplitz_at_one(xp, T):
     ones = powers(xp.asarray(1.0), T - 1)
     return spectral(xp, toeplitz(xp, ones)), 1 / (2 * xp.sin(xp.pi / (4 * T - 2)))
 
@@ -299,36 +275,30 @@ def power_coefficients(xp: Any, W: Any, count: int) -> list[Any]:
     return result
 
 
-@claim(
+@section.sharper(
     "approximation.power",
     r"\|\hat f - f'\|_{n,T} \le \|W_o r\|_{n,T} + \|W_o'\|_2 \, \rho \,"
     r"\|\mathrm{Toeplitz}(\rho^j \min(\kappa^j, \||W_h'|^j\|_2))\|_2 \|W_h[J,:] r\|_{n,T}",
     LONGER,
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.approximation",
     proof="|Delta W' Delta W' ...| <= rho^j |W'|^j entrywise, for diagonal |Delta| <= rho.",
 )
-def power_bound(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
+def power_bound(xp, net, x, J, A, *, c=1):
     both = run(xp, net, x, J, A)
     coefficients = power_coefficients(xp, both.small.w_hidden, both.T - 1)
     return by_growth(xp, both, c * spectral(xp, toeplitz(xp, coefficients)))
 
 
-@claim(
+@section.sharper(
     "approximation.weighted",
     r"\|\hat f - f'\|_{n,w} \le \|W_o r\|_{n,w} + \|W_o'\|_2 (\textstyle\sum_t w_t b_t^2)^{1/2},"
     r"\; b_t = \rho(\kappa b_{t-1} + \|W_h[J,:] r_{t-1}\|_n)",
     WEIGHTED,
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(split, recursion),
     code="bounds.approximation",
     proof="Minkowski in L2 of the sample, step by step; any weights, the last step included.",
 )
-def weighted(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, *, c: Any = 1) -> Any:
+def weighted(xp, net, x, J, A, w, *, c=1):
     both = run(xp, net, x, J, A)
     kappa, b, total = spectral(xp, both.small.w_hidden), xp.asarray(0.0), xp.asarray(0.0)
     for t in range(1, both.T):
@@ -338,7 +308,7 @@ def weighted(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, *, c: Any = 
     return norm(xp, both.output_error, w), norm(xp, both.readout, w) + c * carried
 
 
-@claim(
+@section.sharper(
     "approximation.weighted_from_mean",
     r"\|e\|_{n,w} \le \rho \sqrt{T} \, \|\operatorname{diag}(\sqrt{w_2}..\sqrt{w_T})"
     r"L_T(\rho\kappa)\|_2 \, \|W_h[J,:] r\|_{n,T}",
@@ -350,13 +320,10 @@ def weighted(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, *, c: Any = 
         w=draw.time_weights(),
         sizes={**SIZES, "T": (2, 5)},
     ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(recursion,),
     code="bounds.approximation",
 )
-def weighted_from_mean(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) -> Any:
+def weighted_from_mean(xp, net, x, J, A, w):
     both = run(xp, net, x, J, A)
     T = both.T
     L = toeplitz(xp, powers(spectral(xp, both.small.w_hidden), T - 1))
@@ -366,39 +333,33 @@ def weighted_from_mean(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) ->
     )
 
 
-@claim(
+@section.sharper(
     "approximation.last_step_from_mean",
     r"\|e_T\|_n \le \rho \sqrt{T \, \Gamma_T((\rho\kappa)^2)} \, \|W_h[J,:] r\|_{n,T}",
     SETTING,
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(recursion,),
     code="bounds.approximation",
     proof="Cauchy-Schwarz over the steps.",
 )
-def last_step_from_mean(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
+def last_step_from_mean(xp, net, x, J, A, *, c=1):
     both = run(xp, net, x, J, A)
     kappa = spectral(xp, both.small.w_hidden)
     growth = xp.sqrt(both.T * geometric(xp, kappa**2, both.T))
     return norm(xp, both.error[-1:]), c * growth * norm(xp, both.recurrent)
 
 
-@claim(
+@section.sharper(
     "approximation.readout_from_mean",
     r"\|W_o r\|_{n,w} \le \sqrt{T \max_t w_t} \, \|W_o r\|_{n,T}",
     WEIGHTED,
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.approximation",
 )
-def readout_from_mean(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) -> Any:
+def readout_from_mean(xp, net, x, J, A, w):
     both = run(xp, net, x, J, A)
     return norm(xp, both.readout, w), xp.sqrt(both.T * xp.max(w)) * norm(xp, both.readout)
 
 
-@claim(
+@section.sharper(
     "approximation.scaled",
     r"\|\hat f - f'\|_{n,T} \le \|W_o r\|_{n,T} + \|W_o' D^{-1}\|_2 \, \rho \,"
     r"\Gamma_T(\rho \|D W_h' D^{-1}\|_2) \, \|D W_h[J,:] r\|_{n,T}",
@@ -410,14 +371,11 @@ def readout_from_mean(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) -> 
         D=draw.vectors("k", low=2.0**-10, high=2.0**10),
         sizes=SIZES,
     ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(split,),
     code="bounds.approximation",
     proof="An elementwise s keeps ||D(s(a) - s(b))|| <= rho ||D(a - b)||.",
 )
-def scaled(xp: Any, net: Network, x: Any, J: Any, A: Any, D: Any, *, c: Any = 1) -> Any:
+def scaled(xp, net, x, J, A, D, *, c=1):
     both = run(xp, net, x, J, A)
     column = xp.reshape(D, (D.shape[0], 1))
     growth = geometric(xp, spectral(xp, column * both.small.w_hidden / D), both.T)
@@ -426,7 +384,7 @@ def scaled(xp: Any, net: Network, x: Any, J: Any, A: Any, D: Any, *, c: Any = 1)
     return norm(xp, both.output_error), norm(xp, both.readout) + c * carried
 
 
-@claim(
+@section.sharper(
     "approximation.trajectory",
     r"e_T = -\sum_{s<T} \Delta_T W_h' \Delta_{T-1} \cdots W_h' \Delta_{s+1} W_h[J,:] r_s,"
     r"\quad s(a) - s(b) = \Delta (a - b)",
@@ -438,13 +396,10 @@ def scaled(xp: Any, net: Network, x: Any, J: Any, A: Any, D: Any, *, c: Any = 1)
         sizes={"m": (1, 3), "k": (1, "m"), "T": (2, 4), "n": (1, 1)},
     ),
     kind="identity",
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.approximation",
     proof="Unroll a - b = W_h' e_{t-1} - W_h[J,:] r_{t-1}.",
 )
-def trajectory(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+def trajectory(xp, net, x, J, A):
     both, k = run(xp, net, x, J, A), A.shape[1]
     deltas = []
     for t in range(1, both.T):
@@ -467,14 +422,12 @@ def trajectory(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
     return both.error[-1][0, :], unrolled
 
 
-@claim(
+@section.classic(
     "approximation.lipschitz",
     r"|s(a) - s(b)| \le \rho |a - b|, \text{ elementwise}",
     draw(net=draw.networks(), a=draw.vectors("m"), b=draw.vectors("m")),
     source="section 0 of the theory",
-    section=SECTION,
-    label="classic",
     code="pruning.activations",
 )
-def lipschitz(xp: Any, net: Network, a: Any, b: Any) -> Any:
+def lipschitz(xp, net, a, b):
     return xp.abs(net.apply(xp, a) - net.apply(xp, b)), xp.abs(a - b)

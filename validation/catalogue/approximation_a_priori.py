@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import claim
 from ..instances import Network, draw
-from .approximation import PAPER, SECTION, geometric, global_, norm, run, spectral
+from .approximation import geometric, global_, norm, run, spectral
 from .degrees_of_freedom import degrees_of_freedom
 from .leverage import leverage_distribution, merged, multiplicities
 from .reconstruction import reconstruction
+from .stating import Section
+
+section = Section("3", {"paper": "F22, section 3 of the theory (reconstructed)"})
 
 
 def states_matrix(xp: Any, net: Network, x: Any) -> Any:
@@ -64,21 +66,18 @@ def _pruned_to(xp: Any, net: Network, x: Any, J: Any, lam: Any) -> tuple[Any, An
     return S, run(xp, net, x, nodes, A)
 
 
-@claim(
+@section.paper(
     "approximation.a_priori",
     r"\|\hat f - f'\|_{n,T} \le (\|W_o\|_2 + \|W_o'\|_2 \rho \Gamma_T(\rho\kappa)"
     r"\|W_h[J,:]\|_2) \sqrt{4 \lambda N(\lambda)} \text{ on 2a's event}",
     A_PRIORI,
     hypotheses=EVENT,
     given=drawn_nodes_live,
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     steps=(global_,),
     code="bounds.approximation",
     proof="approximation.global, ||Z r||^2 <= ||Z||_2^2 L_A(J) and leverage.loss_bound.",
 )
-def a_priori(xp: Any, net: Network, x: Any, J: Any, lam: Any, *, c: Any = 4) -> Any:
+def a_priori(xp, net, x, J, lam, *, c=4):
     S, both = _pruned_to(xp, net, x, J, lam)
     growth = geometric(xp, spectral(xp, both.small.w_hidden), both.T)
     factor = spectral(xp, net.w_output) + spectral(xp, both.small.w_output) * growth * spectral(
@@ -87,20 +86,17 @@ def a_priori(xp: Any, net: Network, x: Any, J: Any, lam: Any, *, c: Any = 4) -> 
     return norm(xp, both.output_error), factor * xp.sqrt(c * lam * degrees_of_freedom(xp, S, lam))
 
 
-@claim(
+@section.paper(
     "approximation.a_priori_output",
     r"\|Z r\|_{n,T} \le \sqrt{4 \lambda} \sqrt{\min(\|Z\|_F^2, N(\lambda) \|Z\|_2^2)}"
     r"\text{ on 2a's event}, \; Z = W_o",
     A_PRIORI,
     hypotheses=EVENT,
     given=drawn_nodes_live,
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="bounds.approximation",
     proof="L_B(J) <= 4 lam Tr[Z S (S + lam)^{-1} Z^T], and 0 <= S (S + lam)^{-1} <= I.",
 )
-def a_priori_output(xp: Any, net: Network, x: Any, J: Any, lam: Any, *, c: Any = 4) -> Any:
+def a_priori_output(xp, net, x, J, lam, *, c=4):
     S, both = _pruned_to(xp, net, x, J, lam)
     N = degrees_of_freedom(xp, S, lam)
     size = xp.minimum(xp.sum(net.w_output**2), N * spectral(xp, net.w_output) ** 2)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..claims import claim
 from ..instances import Network, draw
-from .approximation import SECTION, SHARPER, SIZES, mean_square, recursion, run, spectral, split
+from .approximation import SIZES, mean_square, recursion, run, spectral, split
+from .stating import Section
+
+section = Section("3")
 
 
 def sector_form(xp: Any, M: Any, d: Any) -> Any:
@@ -22,7 +24,7 @@ def sector_form(xp: Any, M: Any, d: Any) -> Any:
     return Lambda @ xp.linalg.solve(2 * Lambda - M, Lambda)
 
 
-@claim(
+@section.sharper(
     "approximation.sector_step",
     r"y^T M y \le \rho^2 z^T \Lambda (2\Lambda - M)^{-1} \Lambda z, \quad y = s(a) - s(b),"
     r"\; z = a - b, \; s \text{ nondecreasing}, \; M \succeq 0, \; 2\Lambda \succ M",
@@ -33,19 +35,16 @@ def sector_form(xp: Any, M: Any, d: Any) -> Any:
         B=draw.matrices("q", "m"),
         d=draw.vectors("m", low=2.0**-20),
     ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.approximation.sector_bound",
     proof="y_i (rho z_i - y_i) >= 0, so y^T M y <= y^T M y + 2 y^T Lambda (rho z - y); complete "
     "the square in y.",
 )
-def sector_step(xp: Any, net: Network, a: Any, b: Any, B: Any, d: Any, *, c: Any = 1) -> Any:
+def sector_step(xp, net, a, b, B, d, *, c=1):
     y, z, M = net.apply(xp, a) - net.apply(xp, b), a - b, B.T @ B
     return xp.sum(y * (M @ y)), c * xp.sum(z * (sector_form(xp, M, d) @ z))
 
 
-@claim(
+@section.sharper(
     "approximation.sector",
     r"\|\hat f_T - f'_T - W_o r_T\|_n \le \textstyle\sum_j \rho"
     r"\sqrt{\operatorname{Tr}[P_j Q_{T-1-j}]}, \quad M_0 = W_o'^T W_o', \;"
@@ -59,15 +58,12 @@ def sector_step(xp: Any, net: Network, a: Any, b: Any, B: Any, d: Any, *, c: Any
         d=draw.vectors("k", low=2.0**-20),
         sizes={**SIZES, "m": (1, 3), "T": (2, 4)},
     ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(split, sector_step),
     code="bounds.approximation.sector_bound",
     proof="Unroll as in approximation.trajectory, pass the quadratic form through every step, then "
     "Minkowski over the lags. Lambda_j = diag(sum |M_j|)/2 + diag(d); any other is as valid.",
 )
-def sector(xp: Any, net: Network, x: Any, J: Any, A: Any, d: Any, *, c: Any = 1) -> Any:
+def sector(xp, net, x, J, A, d, *, c=1):
     both = run(xp, net, x, J, A)
     n, W = x.shape[0], both.small.w_hidden
     M, total = both.small.w_output.T @ both.small.w_output, xp.asarray(0.0)
@@ -120,7 +116,7 @@ def local_recursion(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, slope
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.sharper(
     "approximation.local",
     r"\|e_t\| \le v_t = \|\delta_t W_h'\|_2 v_{t-1} + \|\delta_t W_h[J,:] r_{t-1}\|, \; v_1 = 0,"
     r"\; \delta_t = \operatorname{diag} \max s' \text{ between the pre-activations of both runs}",
@@ -131,13 +127,10 @@ def local_recursion(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, slope
         A=draw.matrices("m", "k"),
         sizes={**SIZES, "m": (1, 3), "T": (2, 4), "n": (1, 2)},
     ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(recursion,),
     code="bounds.approximation.local_bound",
     proof="e_t = Delta_t (W_h' e_{t-1} - W_h[J,:] r_{t-1}), Delta_t diagonal, its entries secant "
     "slopes of s between the two pre-activations: 0 <= Delta_t <= delta_t.",
 )
-def local(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
+def local(xp, net, x, J, A, *, c=1):
     return local_recursion(xp, net, x, J, A, c, largest_slopes)

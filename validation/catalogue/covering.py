@@ -9,8 +9,7 @@ from __future__ import annotations
 from itertools import combinations_with_replacement
 from typing import Any
 
-from ..claims import claim
-from ..instances import Network, draw
+from ..instances import draw
 from .lipschitz import (
     outputs,
     parameter_constants,
@@ -20,24 +19,22 @@ from .lipschitz import (
     state_bounds,
     vector_norm,
 )
+from .stating import Section
 
-SECTION = "5"
-SOURCE = "section 5 of the theory"
+section = Section("5")
 
 
-@claim(
+@section.classic(
     "covering.ball",
     r"(1/\epsilon)^p \le N(\epsilon) = \lceil 1/\epsilon \rceil^p \le (1 + 2/\epsilon)^p,"
     r"\text{ the unit ball of } \|\cdot\|_\infty \text{ in } \mathbb{R}^p",
     draw(eps=draw.positive(below=4), p=draw.integers(1, 6)),
     source="volume argument; section 5 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.covering",
     proof="The grid of ceil(1/eps)^p cubes of side 2 eps is a cover; it is the smallest, since the "
     "cube holds as many points at mutual distances above 2 eps.",
 )
-def ball(xp: Any, eps: Any, p: int) -> Any:
+def ball(xp, eps, p):
     count = xp.maximum(xp.ceil(1 / eps), xp.asarray(1.0)) ** p
     return xp.stack([(1 / eps) ** p, count]), xp.stack([count, (1 + 2 / eps) ** p])
 
@@ -47,7 +44,7 @@ def log_product(xp: Any, p: Any, c: Any, a: Any) -> Any:
     return xp.sum(p * xp.log1p(c / a))
 
 
-@claim(
+@section.sharper(
     "covering.split",
     r"\textstyle\sum p_\theta \log(1 + c_\theta/a_\theta) \le"
     r"\sum p_\theta \log(1 + c_\theta/b_\theta)"
@@ -60,18 +57,15 @@ def log_product(xp: Any, p: Any, c: Any, a: Any) -> Any:
         b=draw.distributions("blocks", positive=True),
         sizes={"blocks": (1, 5)},
     ),
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     code="bounds.covering",
     proof="The sum is convex in a, and a is its stationary point under sum a = const.",
 )
-def split(xp: Any, c: Any, p: Any, nu: Any, b: Any) -> Any:
+def split(xp, c, p, nu, b):
     a = (-c + xp.sqrt(c**2 + 4 * p * c / nu)) / 2
     return log_product(xp, p, c, a), log_product(xp, p, c, b * xp.sum(a))
 
 
-@claim(
+@section.classic(
     "covering.maurey",
     r"\min_{v_1..v_k \in V} \|x - \tfrac1k \textstyle\sum v_i\|^2 \le (b^2 - \|x\|^2)/k,"
     r"\; x \in \operatorname{conv} V, \; \|v\| \le b",
@@ -82,12 +76,10 @@ def split(xp: Any, c: Any, p: Any, nu: Any, b: Any) -> Any:
         sizes={"v": (1, 4), "d": (1, 3)},
     ),
     source="Maurey's lemma, the core of BFT17 Lemma 3.2; section 5 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.covering",
     proof="Draw the v_i from p: the mean of the left side is (sum p ||v||^2 - ||x||^2)/k.",
 )
-def maurey(xp: Any, V: Any, p: Any, k: int, *, c: Any = 1) -> Any:
+def maurey(xp, V, p, k, *, c=1):
     x = p @ V
     squares = []
     for chosen in combinations_with_replacement(range(V.shape[0]), k):
@@ -105,7 +97,7 @@ def enlarged_count(xp: Any, p: int, eps: Any, eta: Any) -> tuple[Any, Any]:
     return p * xp.log1p(2 / (eta * eps)), (r / (1 + r)) ** p
 
 
-@claim(
+@section.sharper(
     "covering.enlarged",
     r"\log M + N \log(1 - q) \le 0, \quad N_{\mathrm{cube}}(\epsilon) \le N \le 1 + \log(M)/q,"
     r"\quad 1 + \log(M)/q \le e \, (1 + 1/\epsilon)^p (1 + p \log(1 + 2 (p + 1)/\epsilon))"
@@ -116,8 +108,6 @@ def enlarged_count(xp: Any, p: int, eps: Any, eta: Any) -> tuple[Any, Any]:
         eta=draw.reals(2.0**-10, 1 - 2.0**-10),
     ),
     source="bounds.enlarged",
-    section=SECTION,
-    label="sharper",
     steps=(ball,),
     code="bounds.enlarged",
     proof="N = ceil(log(M)/q) centres drawn uniformly from (1 + r) K, r = (1 - eta) eps: each of "
@@ -126,7 +116,7 @@ def enlarged_count(xp: Any, p: int, eps: Any, eta: Any) -> tuple[Any, Any]:
     "The cube has no smaller cover than ceil(1/eps)^p, wherever the centres lie. Lastly "
     "(1 + 1/p)^p <= e.",
 )
-def enlarged(xp: Any, p: int, eps: Any, eta: Any, *, c: Any = 1) -> Any:
+def enlarged(xp, p, eps, eta, *, c=1):
     log_M, q = enlarged_count(xp, p, eps, eta)
     N = xp.ceil(c * log_M / q)
     at, share = enlarged_count(xp, p, eps, xp.asarray(1.0) / (p + 1))
@@ -136,7 +126,7 @@ def enlarged(xp: Any, p: int, eps: Any, eta: Any, *, c: Any = 1) -> Any:
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.paper(
     "covering.class_mean_square",
     r"\|f - f'\|_{n,w} \le \textstyle\sum_\theta"
     r"\bigl(\sum_t w_t L_{\theta,t}^2\bigr)^{1/2} \|\theta - \theta'\|",
@@ -148,16 +138,11 @@ def enlarged(xp: Any, p: int, eps: Any, eta: Any, *, c: Any = 1) -> Any:
         w=draw.time_weights(),
         sizes={"m": (1, 3)},
     ),
-    source=SOURCE,
-    section=SECTION,
-    label="paper",
     code="bounds.covering",
     proof="lipschitz.parameters at every step, then Minkowski over the blocks. The w-average of "
     "L_{theta,t} would be too small: T = 2, W_i = W_o = 1, W_h = 2, x = 1 against 0.",
 )
-def class_mean_square(
-    xp: Any, net: Network, other: Network, s: str, x: Any, w: Any, *, c: Any = 1
-) -> Any:
+def class_mean_square(xp, net, other, s, x, w, *, c=1):
     nets = [same_activation(net, s), same_activation(other, s)]
     R, T = radii(xp, nets, x), x.shape[1]
     H = state_bounds(xp, R, T)
@@ -176,17 +161,15 @@ def class_mean_square(
     return xp.sqrt(left), right
 
 
-@claim(
+@section.classic(
     "covering.frobenius_in_spectral",
     r"\|W\|_2 \le \|W\|_F \le \sqrt{\operatorname{rank}} \, \|W\|_2",
     draw(W=draw.matrices("m", "k"), sizes={"m": (1, 4), "k": (1, 4)}),
     source="section 4 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.lipschitz",
     proof="Why a Frobenius ball lies in the spectral ball of the same radius.",
 )
-def frobenius_in_spectral(xp: Any, W: Any, *, c: Any = 1) -> Any:
+def frobenius_in_spectral(xp, W, *, c=1):
     largest, frobenius = spectral(xp, W), xp.linalg.matrix_norm(W, ord="fro")
     rank = xp.sqrt(xp.asarray(float(min(W.shape))))
     return xp.stack([largest, frobenius]), xp.stack([frobenius, c * rank * largest])

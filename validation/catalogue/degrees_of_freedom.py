@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..claims import claim
 from ..instances import draw
 from . import proofs
+from .stating import Section
 
-SECTION = "2"
-SOURCE = "section 2 of the theory"
+section = Section("2")
 SETTING = draw(S=draw.covariances(), lam=draw.positive())
 
 
@@ -23,79 +22,64 @@ def degrees_of_freedom(xp: Any, S: Any, lam: Any) -> Any:
     return xp.linalg.trace(smoothed(xp, S, lam))
 
 
-@claim(
+@section.classic(
     "dof.range",
     r"N(\lambda) \le \operatorname{Tr} S / \lambda",
     SETTING,
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.degrees_of_freedom",
     proof=r"Each \mu/(\mu + \lambda) is at most \mu/\lambda.",
     symbolic=proofs.range_trace,
 )
-def range_trace(xp: Any, S: Any, lam: Any, *, c: Any = 1) -> Any:
+def range_trace(xp, S, lam, *, c=1):
     return degrees_of_freedom(xp, S, lam), c * xp.linalg.trace(S) / lam
 
 
-@claim(
+@section.classic(
     "dof.range_rank",
     r"0 \le N(\lambda) \le \operatorname{rank} S",
     draw(F=draw.matrices("m", "r"), lam=draw.positive(), sizes={"r": (1, 4)}),
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.degrees_of_freedom",
     proof="S = F F^T has rank at most min(m, r), and every term of N lies in [0, 1).",
 )
-def range_rank(xp: Any, F: Any, lam: Any) -> Any:
+def range_rank(xp, F, lam):
     m, r = F.shape
     N = degrees_of_freedom(xp, F @ F.T, lam)
     return xp.stack([xp.asarray(0.0), N]), xp.stack([N, xp.asarray(float(min(m, r)))])
 
 
-@claim(
+@section.classic(
     "dof.decreasing",
     r"N(\lambda') \le N(\lambda) \text{ for } \lambda \le \lambda'",
     draw(S=draw.covariances(), lam=draw.positive(), step=draw.positive()),
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.degrees_of_freedom",
     symbolic=proofs.decreasing,
 )
-def decreasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
+def decreasing(xp, S, lam, step):
     return degrees_of_freedom(xp, S, lam + step), degrees_of_freedom(xp, S, lam)
 
 
-@claim(
+@section.classic(
     "dof.convex",
     r"2 N((\lambda_1 + \lambda_2)/2) \le N(\lambda_1) + N(\lambda_2)",
     draw(S=draw.covariances(), lam=draw.positive(), step=draw.positive()),
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.degrees_of_freedom",
     proof=r"Each \mu/(\mu + \lambda) is convex in \lambda > 0.",
     symbolic=proofs.convex,
 )
-def convex(xp: Any, S: Any, lam: Any, step: Any) -> Any:
+def convex(xp, S, lam, step):
     ends = degrees_of_freedom(xp, S, lam) + degrees_of_freedom(xp, S, lam + 2 * step)
     return 2 * degrees_of_freedom(xp, S, lam + step), ends
 
 
-@claim(
+@section.classic(
     "dof.product_increasing",
     r"\lambda N(\lambda) \le \lambda' N(\lambda') \le \operatorname{Tr} S"
     r"\text{ for } \lambda \le \lambda'",
     draw(S=draw.covariances(), lam=draw.positive(), step=draw.positive()),
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.degrees_of_freedom",
     symbolic=proofs.product_increasing,
 )
-def product_increasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
+def product_increasing(xp, S, lam, step):
     larger = (lam + step) * degrees_of_freedom(xp, S, lam + step)
     return (
         xp.stack([lam * degrees_of_freedom(xp, S, lam), larger]),
@@ -103,33 +87,27 @@ def product_increasing(xp: Any, S: Any, lam: Any, step: Any) -> Any:
     )
 
 
-@claim(
+@section.classic(
     "dof.leverage",
     r"0 \le l_j(\lambda) \le 1",
     SETTING,
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="pruning.leverage_scores",
     proof="K = S (S + lam)^{-1} has its eigenvalues in [0, 1).",
 )
-def leverage(xp: Any, S: Any, lam: Any) -> Any:
+def leverage(xp, S, lam):
     scores = xp.linalg.diagonal(smoothed(xp, S, lam))
     return xp.concat([0 * scores, scores], axis=0), xp.concat([scores, 0 * scores + 1], axis=0)
 
 
-@claim(
+@section.classic(
     "dof.leverage_sum",
     r"\textstyle\sum_j l_j(\lambda) = N(\lambda) = \sum_j \mu_j/(\mu_j + \lambda)",
     draw(mu=draw.spectra(), Q=draw.orthogonal(), lam=draw.positive(), sizes={"m": (1, 4)}),
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.degrees_of_freedom",
     proof="The trace is a sum of a diagonal and of eigenvalues.",
 )
-def leverage_sum(xp: Any, mu: Any, Q: Any, lam: Any) -> Any:
+def leverage_sum(xp, mu, Q, lam):
     S = (Q * mu) @ Q.T
     scores = xp.linalg.diagonal(smoothed(xp, S, lam))
     return xp.sum(scores), xp.sum(mu / (mu + lam))
@@ -151,50 +129,41 @@ def summed(xp: Any, values: list[Any]) -> Any:
 SPECTRUM = draw(mu=draw.spectra(), lam=draw.positive())
 
 
-@claim(
+@section.classic(
     "dof.spectrum_split",
     r"\#\{j: \mu_j > \lambda\} \le 2 N(\lambda)",
     SPECTRUM,
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.degrees_of_freedom",
     proof=r"\mu/(\mu + \lambda) > 1/2 where \mu > \lambda.",
     symbolic=proofs.spectrum_split,
 )
-def spectrum_split(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
+def spectrum_split(xp, mu, lam, *, c=2):
     return xp.asarray(float(sum(above(xp, mu, lam)))), c * xp.sum(mu / (mu + lam))
 
 
-@claim(
+@section.classic(
     "dof.spectrum_split_tail",
     r"\textstyle\sum_{\mu_j \le \lambda} \mu_j \le 2 \lambda N(\lambda)",
     SPECTRUM,
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.degrees_of_freedom",
     proof=r"\mu = (\mu + \lambda) \mu/(\mu + \lambda) \le 2 \lambda \mu/(\mu + \lambda).",
     symbolic=proofs.spectrum_split,
 )
-def spectrum_split_tail(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
+def spectrum_split_tail(xp, mu, lam, *, c=2):
     tail = [mu[j] for j, large in enumerate(above(xp, mu, lam)) if not large]
     return summed(xp, tail), c * lam * xp.sum(mu / (mu + lam))
 
 
-@claim(
+@section.sharper(
     "dof.spectrum_split_joint",
     r"\#\{\mu_j > \lambda\} + \textstyle\sum_{\mu_j \le \lambda} \mu_j/\lambda \le 2 N(\lambda)",
     SPECTRUM,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     steps=(spectrum_split, spectrum_split_tail),
     code="bounds.degrees_of_freedom",
     proof="Both inequalities hold term by term, and every eigenvalue is in one of the two sums.",
     symbolic=proofs.spectrum_split,
 )
-def spectrum_split_joint(xp: Any, mu: Any, lam: Any, *, c: Any = 2) -> Any:
+def spectrum_split_joint(xp, mu, lam, *, c=2):
     large = above(xp, mu, lam)
     tail = [mu[j] / lam for j, is_large in enumerate(large) if not is_large]
     return sum(large) + summed(xp, tail), c * xp.sum(mu / (mu + lam))

@@ -9,11 +9,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from ..claims import claim
 from ..instances import draw
 from . import proofs
+from .stating import Section
 
-SOURCE = "section 2 of the theory"
+section = Section("2")
+section_7 = Section("7")
 
 
 def decay(xp: Any, m: int) -> Any:
@@ -50,65 +51,52 @@ POLYNOMIAL = draw(
 )
 
 
-@claim(
+@section.sharper(
     "dof.order_polynomial_sharp",
     r"\mu_j \le c j^{-a}, \, a > 1 \;\Rightarrow\; N(\lambda) \le (c/\lambda)^{1/a}"
     r"\frac{\pi/a}{\sin(\pi/a)}",
     POLYNOMIAL,
-    source=SOURCE,
-    section="2",
-    label="sharper",
     code="bounds.degrees_of_freedom",
     proof=r"N \le \sum_j 1/(1 + (\lambda/c) j^a) \le \int_0^\infty dx/(1 + (\lambda/c) x^a), since "
     "the integrand decreases; the integral is Euler's. The constant is the limit as lam -> 0.",
 )
-def order_polynomial_sharp(
-    xp: Any, share: Any, c: Any, a: Any, lam: Any, *, factor: Any = 1
-) -> Any:
+def order_polynomial_sharp(xp, share, c, a, lam, *, factor=1):
     angle = xp.pi / a
     left = effective(xp, polynomial(xp, share, c, a), lam)
     return left, factor * power(xp, c / lam, 1 / a) * angle / xp.sin(angle)
 
 
-@claim(
+@section.classic(
     "dof.order_polynomial_simple",
     r"\mu_j \le c j^{-a}, \, a > 1 \;\Rightarrow\; N(\lambda) \le \frac{a}{a - 1}"
     r"(c/\lambda)^{1/a}",
     POLYNOMIAL,
-    source=SOURCE,
-    section="2",
-    label="classic",
     code="bounds.degrees_of_freedom",
     proof="Terms are at most min(1, (c/lam) x^{-a}) for every x <= j: integrate it over (0, oo).",
 )
-def order_polynomial_simple(
-    xp: Any, share: Any, c: Any, a: Any, lam: Any, *, factor: Any = 1
-) -> Any:
+def order_polynomial_simple(xp, share, c, a, lam, *, factor=1):
     left = effective(xp, polynomial(xp, share, c, a), lam)
     return left, factor * power(xp, c / lam, 1 / a) * a / (a - 1)
 
 
-@claim(
+@section.paper(
     "dof.order",
     r"\mu_j \le c j^{-a}, \, a > 1 \;\Rightarrow\; N(\lambda) = O((c/\lambda)^{1/a}), \;"
     r"\lambda \to 0",
     draw(c=draw.positive(above=0.25, below=4.0), a=draw.reals(1.5, 6.0)),
     kind="order",
     ladder=(1.0, 256.0, 16),
-    source=SOURCE,
-    section="2",
-    label="paper",
     steps=(order_polynomial_sharp, order_polynomial_simple),
     code="bounds.degrees_of_freedom",
     proof="dof.order_polynomial_simple is the explicit form. The ladder runs over x = "
     "(c/lam)^{1/a}, for 2^10 nodes with mu_j = c j^{-a}; exponent is that of x.",
 )
-def order(xp: Any, x: Any, c: Any, a: Any, *, exponent: Any = 1) -> Any:
+def order(xp, x, c, a, *, exponent=1):
     mu = c * power(xp, decay(xp, 2**10), -a)
     return effective(xp, mu, c * power(xp, x, -a)), power(xp, x, exponent)
 
 
-@claim(
+@section.sharper(
     "dof.order_exponential_explicit",
     r"\mu_j \le c e^{-a j} \;\Rightarrow\; N(\lambda) \le \tfrac1a \log(1 + c/\lambda)",
     draw(
@@ -118,33 +106,25 @@ def order(xp: Any, x: Any, c: Any, a: Any, *, exponent: Any = 1) -> Any:
         lam=draw.positive(),
         sizes={"m": (1, 24)},
     ),
-    source=SOURCE,
-    section="2",
-    label="sharper",
     code="bounds.degrees_of_freedom",
     proof=r"N \le \int_0^\infty dx/(1 + (\lambda/c) e^{a x}) = \tfrac1a \log(1 + c/\lambda).",
 )
-def order_exponential_explicit(
-    xp: Any, share: Any, c: Any, a: Any, lam: Any, *, factor: Any = 1
-) -> Any:
+def order_exponential_explicit(xp, share, c, a, lam, *, factor=1):
     left = effective(xp, exponential(xp, share, c, a), lam)
     return left, factor * xp.log1p(c / lam) / a
 
 
-@claim(
+@section.paper(
     "dof.order_exponential",
     r"\mu_j \le c e^{-a j} \;\Rightarrow\; N(\lambda) = O(\log(1/\lambda)), \; \lambda \to 0",
     draw(c=draw.positive(above=2.0**-6, below=2.0**6), a=draw.positive(above=0.25, below=4.0)),
     kind="order",
     ladder=(0.0625, 2.0**-160, 20),
-    source=SOURCE,
-    section="2",
-    label="paper",
     steps=(order_exponential_explicit,),
     code="bounds.degrees_of_freedom",
     proof="dof.order_exponential_explicit is the explicit form. The ladder has 2^9 nodes.",
 )
-def order_exponential(xp: Any, x: Any, c: Any, a: Any, *, exponent: Any = 1) -> Any:
+def order_exponential(xp, x, c, a, *, exponent=1):
     mu = c * xp.exp(-a * decay(xp, 2**9))
     return effective(xp, mu, x), power(xp, xp.log(1 / x), exponent)
 
@@ -162,24 +142,21 @@ def root_integral(xp: Any, log_number: Any, upper: Any, pieces: int = 32) -> Any
     return total / pieces
 
 
-@claim(
+@section_7.paper(
     "theorem.integral_step",
     r"\int_0^B \sqrt{\log(1 + c/\epsilon)} \, d\epsilon \le 2 \sqrt{c B}",
     draw(c=draw.positive(above=2.0**-10), B=draw.positive(below=2.0**10)),
-    source="section 7 of the theory",
-    section="7",
-    label="paper",
     code="bounds.degrees_of_freedom_bound",
     symbolic=proofs.integral_step,
     proof="log(1 + u) <= u. The left side here is a right sum after eps = B s^2, above the "
     "integral, since s^2 log(1 + c/(B s^2)) increases in s.",
 )
-def integral_step(xp: Any, c: Any, B: Any, *, factor: Any = 2) -> Any:
+def integral_step(xp, c, B, *, factor=2):
     left = root_integral(xp, lambda eps: xp.log1p(c / eps), B)
     return left, factor * xp.sqrt(c * B)
 
 
-@claim(
+@section_7.paper(
     "theorem.degrees_of_freedom_order",
     r"\int_0^B \sqrt{\textstyle\sum_\theta p_\theta \log(1 + c_\theta \sqrt{k}/\epsilon)}"
     r"\, d\epsilon = O(k^{5/4}), \; p = (k^2, k d, k, q k, q)",
@@ -192,17 +169,13 @@ def integral_step(xp: Any, c: Any, B: Any, *, factor: Any = 2) -> Any:
     kind="order",
     ladder=(4.0, 2.0**40, 24),
     source="F22, section 7 of the theory (reconstructed)",
-    section="7",
-    label="paper",
     steps=(integral_step,),
     symbolic=proofs.integral_exponent,
     code="bounds.degrees_of_freedom_bound",
     proof="The integral step with c of order sqrt k, times sqrt(p) of order k; the norms are held "
     "constant. The integral itself has order k sqrt(log k): the fitted slope stays below 5/4.",
 )
-def degrees_of_freedom_order(
-    xp: Any, x: Any, d: int, q: int, c: Any, B: Any, *, exponent: Any = Fraction(5, 4)
-) -> Any:
+def degrees_of_freedom_order(xp, x, d, q, c, B, *, exponent=Fraction(5, 4)):
     scale = c * xp.sqrt(x)
     p = x**2 + (d + 1 + q) * x + q
 
@@ -212,17 +185,14 @@ def degrees_of_freedom_order(
     return root_integral(xp, log_number, B), power(xp, x, exponent)
 
 
-@claim(
+@section_7.sharper(
     "theorem.node_ratio",
     r"5 N \log(80 N) \ge 7.3 \cdot 3 N \text{ for } N \ge 1: \text{ nodes of the published theorem"
     r" against those of the determinantal one}",
     draw(N=draw.positive(above=1.0, below=1e9)),
-    source="section 7 of the theory",
-    section="7",
-    label="sharper",
     code="bounds.node_counts",
     symbolic=proofs.node_ratio,
     proof="The ratio is (5/3) log(80 N), which increases; at N = 1 it is 7.303.",
 )
-def node_ratio(xp: Any, N: Any, *, c: Any = Fraction(73, 10)) -> Any:
+def node_ratio(xp, N, *, c=Fraction(73, 10)):
     return 3 * c * N, 5 * N * xp.log(80 * N)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..claims import claim
 from ..instances import draw, subsets
 from .degrees_of_freedom import degrees_of_freedom, smoothed
 from .reconstruction import minor
+from .stating import Section
 
-SECTION = "2b"
-SOURCE = "DKM20 and KT12, section 2b of the theory"
+section = Section("2b", {"sharper": "DKM20 and KT12, section 2b of the theory"})
 SETTING = draw(S=draw.covariances(nonsingular=True), lam=draw.positive(), sizes={"m": (1, 4)})
 SINGULAR = draw(S=draw.covariances(), lam=draw.positive(), sizes={"m": (1, 4)})
 
@@ -52,62 +51,50 @@ def mean(xp: Any, S: Any, lam: Any, value: Any) -> Any:
     return total
 
 
-@claim(
+@section.sharper(
     "dpp.size",
     r"\mathbb{E}|J| = N(\lambda)",
     SINGULAR,
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     proof="|J| is a sum of independent Bernoulli variables with means mu_j/(mu_j + lam).",
     code="bounds.degrees_of_freedom",
 )
-def size(xp: Any, S: Any, lam: Any) -> Any:
+def size(xp, S, lam):
     return mean(xp, S, lam, len), degrees_of_freedom(xp, S, lam)
 
 
-@claim(
+@section.sharper(
     "dpp.marginals",
     r"P(j \in J) = l_j(\lambda)",
     SINGULAR,
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     code="pruning.leverage_scores",
 )
-def marginals(xp: Any, S: Any, lam: Any) -> Any:
+def marginals(xp, S, lam):
     m = S.shape[0]
     left = [mean(xp, S, lam, lambda J, j=j: int(j in J)) for j in range(m)]
     return xp.stack(left), xp.linalg.diagonal(smoothed(xp, S, lam))
 
 
-@claim(
+@section.sharper(
     "dpp.residual",
     r"\mathbb{E}[S - S_{:J} S_J^{-1} S_{J:}] = \lambda S (S + \lambda)^{-1}",
     SETTING,
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
 )
-def expected_residual(xp: Any, S: Any, lam: Any) -> Any:
+def expected_residual(xp, S, lam):
     return mean(xp, S, lam, lambda J: residual(xp, S, J)), lam * smoothed(xp, S, lam)
 
 
-@claim(
+@section.sharper(
     "dpp.residual_singular",
     r"\mathbb{E} L_A(J) = \lambda N(\lambda), \quad"
     r"\det(S_J) L_A(J) = \sum_{i \notin J} \det S_{J + i}, \text{ for any } S",
     SINGULAR,
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     proof="det S_{J+i} = det(S_J) (S - S_{:J} S_J^{-1} S_{J:})_ii, also where det S_J = 0.",
 )
-def expected_loss_by_minors(xp: Any, S: Any, lam: Any) -> Any:
+def expected_loss_by_minors(xp, S, lam):
     m = S.shape[0]
     total = xp.asarray(0.0)
     for J in subsets(m):
@@ -118,7 +105,7 @@ def expected_loss_by_minors(xp: Any, S: Any, lam: Any) -> Any:
     return total / normaliser, lam * degrees_of_freedom(xp, S, lam)
 
 
-@claim(
+@section.sharper(
     "dpp.output_loss",
     r"\mathbb{E} L_B(J) = \lambda \operatorname{Tr}[Z S (S + \lambda)^{-1} Z^T]",
     draw(
@@ -128,26 +115,20 @@ def expected_loss_by_minors(xp: Any, S: Any, lam: Any) -> Any:
         sizes={"m": (1, 4)},
     ),
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
 )
-def expected_output_loss(xp: Any, S: Any, lam: Any, Z: Any) -> Any:
+def expected_output_loss(xp, S, lam, Z):
     left = mean(xp, S, lam, lambda J: xp.linalg.trace(Z @ residual(xp, S, J) @ Z.T))
     return left, lam * xp.linalg.trace(Z @ smoothed(xp, S, lam) @ Z.T)
 
 
-@claim(
+@section.sharper(
     "dpp.inverse",
     r"\mathbb{E} \operatorname{Tr}(S_J^{-1}) = (m - N(\lambda))/\lambda"
     r"\text{ for nonsingular } S",
     SETTING,
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
 )
-def inverse(xp: Any, S: Any, lam: Any) -> Any:
+def inverse(xp, S, lam):
     def trace_of_inverse(J: list[int]) -> Any:
         if not J:
             return 0
@@ -158,18 +139,15 @@ def inverse(xp: Any, S: Any, lam: Any) -> Any:
     return left, (S.shape[0] - degrees_of_freedom(xp, S, lam)) / lam
 
 
-@claim(
+@section.sharper(
     "dpp.inverse_singular",
     r"\mathbb{E} \operatorname{Tr}(S_J^{-1}) \le (m - N(\lambda))/\lambda"
     r"\text{ for } \operatorname{rank} S \le r < m",
     draw(F=draw.matrices("m", "r"), lam=draw.positive(), sizes={"m": (2, 4), "r": (1, 2)}),
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     proof="det(S_J) Tr S_J^{-1} = sum_j det S_{J-j}; over all J these sum to the right side, and "
     "the sets with det S_J = 0, |J| > r among them, do not count on the left.",
 )
-def inverse_singular(xp: Any, F: Any, lam: Any, *, c: Any = 1) -> Any:
+def inverse_singular(xp, F, lam, *, c=1):
     S, (m, r) = F @ F.T, F.shape
     total = xp.asarray(0.0)
     for J in subsets(m):
@@ -193,31 +171,27 @@ def squared_norm(xp: Any, S: Any, J: list[int]) -> Any:
     return xp.sum(reconstruction(xp, S, J) ** 2) if J else xp.asarray(0.0)
 
 
-@claim(
+@section.sharper(
     "dpp.norm",
     r"\mathbb{E}\|A\|_F^2 \le N (m - N) + \textstyle\sum_j \kappa_j^2,"
     r"\quad \kappa_j = \mu_j/(\mu_j + \lambda)",
     SETTING,
     source="section 2b of the theory",
-    section=SECTION,
-    label="sharper",
     proof="A is the identity on J; for i outside J, A_ij = det S_{J-j+i,J}/det S_J (Cramer) and "
     "det(S_{J',J})^2 <= det S_J' det S_J, so that P(J) A_ij^2 <= P(J - j + i).",
 )
-def norm(xp: Any, S: Any, lam: Any, *, c: Any = 1) -> Any:
+def norm(xp, S, lam, *, c=1):
     return mean(xp, S, lam, lambda J: squared_norm(xp, S, J)), c * norm_bound(xp, S, lam)
 
 
-@claim(
+@section.sharper(
     "dpp.norm_simple",
     r"N (m - N) + \textstyle\sum_j \kappa_j^2 \le m N",
     SINGULAR,
     source="section 2b of the theory",
-    section=SECTION,
-    label="sharper",
     proof="sum kap^2 <= N^2 since every kap is at least 0.",
 )
-def norm_simple(xp: Any, S: Any, lam: Any, *, c: Any = 1) -> Any:
+def norm_simple(xp, S, lam, *, c=1):
     return norm_bound(xp, S, lam), c * S.shape[0] * degrees_of_freedom(xp, S, lam)
 
 
@@ -226,18 +200,16 @@ def smallest(xp: Any, values: list[Any]) -> Any:
     return xp.min(xp.stack(values))
 
 
-@claim(
+@section.sharper(
     "dpp.existence",
     r"\min_J \; |J|/N(\lambda) + L_A(J)/(\lambda N(\lambda)) \le 2",
     SETTING,
     source="section 2b of the theory",
-    section=SECTION,
-    label="sharper",
     steps=(size, expected_residual),
     proof="The mean of the sum is 2.",
     code="bounds.node_counts",
 )
-def existence(xp: Any, S: Any, lam: Any, *, c: Any = 2) -> Any:
+def existence(xp, S, lam, *, c=2):
     N = degrees_of_freedom(xp, S, lam)
     sums = [
         len(J) / N + xp.linalg.trace(residual(xp, S, J)) / (lam * N) for J in subsets(S.shape[0])
@@ -245,7 +217,7 @@ def existence(xp: Any, S: Any, lam: Any, *, c: Any = 2) -> Any:
     return smallest(xp, sums), xp.asarray(c)
 
 
-@claim(
+@section.sharper(
     "dpp.tradeoff",
     r"\exists J: |J| \le a N, \; L_A(J) \le b \lambda N, \;"
     r"\|A\|_F^2 \le c\,(N (m - N) + \textstyle\sum_j \kappa_j^2), \quad 1/a + 1/b + 1/c = 1",
@@ -256,14 +228,12 @@ def existence(xp: Any, S: Any, lam: Any, *, c: Any = 2) -> Any:
         sizes={"m": (1, 4), "three": (3, 3)},
     ),
     source="section 2b of the theory",
-    section=SECTION,
-    label="sharper",
     steps=(size, expected_residual, norm),
     proof="With p = (1/a, 1/b, 1/c) the mean of the weighted sum of the three ratios is at most 1; "
     "p_i = 0 drops a term.",
     code="bounds.node_counts",
 )
-def tradeoff(xp: Any, S: Any, lam: Any, p: Any, *, c: Any = 1) -> Any:
+def tradeoff(xp, S, lam, p, *, c=1):
     N, bound = degrees_of_freedom(xp, S, lam), norm_bound(xp, S, lam)
     worst = []
     for J in subsets(S.shape[0]):
@@ -278,7 +248,7 @@ def tradeoff(xp: Any, S: Any, lam: Any, p: Any, *, c: Any = 1) -> Any:
     return smallest(xp, worst), xp.asarray(c)
 
 
-@claim(
+@section.sharper(
     "dpp.conditional",
     r"\mathbb{E}[|J'| \mid A \subseteq J, B \cap J = \emptyset]"
     r"= \operatorname{Tr}[S'_C (S'_C + \lambda)^{-1}], \quad"
@@ -293,11 +263,9 @@ def tradeoff(xp: Any, S: Any, lam: Any, p: Any, *, c: Any = 1) -> Any:
     ),
     kind="identity",
     source="section 2b of the theory",
-    section=SECTION,
-    label="sharper",
     proof="P(A + J') is proportional to det(S_A) det(S'_J'/lam), S' = S - S_{:A} S_A^{-1} S_{A:}.",
 )
-def conditional(xp: Any, S: Any, lam: Any, kept: Any, dropped: int) -> Any:
+def conditional(xp, S, lam, kept, dropped):
     m = S.shape[0]
     A = [j for j in range(m) if any(bool(kept[i] == j) for i in range(kept.shape[0]))]
     free = [j for j in range(m) if j not in A]

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import claim
 from ..instances import draw
 from .degrees_of_freedom import degrees_of_freedom, smoothed
 from .reconstruction import reconstruction, ridge_schur_complement
+from .stating import Section
 
-SECTION = "2a"
+section = Section("2a", {"paper": "F22 and S20 (reconstructed), section 2a of the theory"})
 SETTING = draw(
     F=draw.matrices("m", "r"),
     J=draw.multisets("m", "draws"),
@@ -86,61 +86,52 @@ def ridge_loss(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     return ridge_schur_complement(xp, S, nodes, tau)
 
 
-@claim(
+@section.paper(
     "leverage.identity",
     r"C = \lambda S^{1/2}(G + \lambda)^{-1}S^{1/2}, \text{ so } L_A(J) = \lambda "
     r"\operatorname{Tr}[S^{1/2}(G + \lambda)^{-1}S^{1/2}], \; \tau_j = \lambda k q_j/c_j",
     SETTING,
     kind="identity",
     given=drawn_nodes_live,
-    source="F22 and S20 (reconstructed), section 2a of the theory",
-    section=SECTION,
-    label="paper",
     code="pruning.sample_leverage",
 )
-def identity(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def identity(xp, F, J, lam):
     shifted = sampled_gram(xp, F, J, lam) + lam * xp.eye(F.shape[1])
     return ridge_loss(xp, F, J, lam), lam * F @ xp.linalg.solve(shifted, F.T)
 
 
-@claim(
+@section.paper(
     "leverage.loss_bound",
     r"L_A(J) \le 4 \lambda N(\lambda) \text{ on the event}",
     SETTING,
     hypotheses=EVENT,
     given=drawn_nodes_live,
-    source="F22 and S20 (reconstructed), section 2a of the theory",
-    section=SECTION,
-    label="paper",
     steps=(identity,),
     proof="On the event G + lam >= (S + lam)/4. Attained: S = 3 lam on a direction J misses.",
     code="pruning.sample_leverage",
 )
-def loss_bound(xp: Any, F: Any, J: Any, lam: Any, *, c: Any = 4) -> Any:
+def loss_bound(xp, F, J, lam, *, c=4):
     loss = xp.linalg.trace(ridge_loss(xp, F, J, lam))
     return loss, c * lam * degrees_of_freedom(xp, F @ F.T, lam)
 
 
-@claim(
+@section.paper(
     "leverage.output_loss_bound",
     r"L_B(J) \le 4 \lambda \operatorname{Tr}[Z S (S + \lambda)^{-1} Z^T] \text{ on the event}",
     SETTING_WITH_Z,
     hypotheses=EVENT,
     given=drawn_nodes_live,
-    source="F22 and S20 (reconstructed), section 2a of the theory",
-    section=SECTION,
-    label="paper",
     steps=(identity,),
     code="pruning.sample_leverage",
 )
-def output_loss_bound(xp: Any, F: Any, J: Any, lam: Any, Z: Any, *, c: Any = 4) -> Any:
+def output_loss_bound(xp, F, J, lam, Z, *, c=4):
     S = F @ F.T
     K = smoothed(xp, S, lam)
     left = xp.linalg.trace(Z @ ridge_loss(xp, F, J, lam) @ Z.T)
     return left, c * lam * xp.linalg.trace(Z @ K @ Z.T)
 
 
-@claim(
+@section.paper(
     "leverage.norm",
     r"\textstyle\sum_{j \in J} \|A_{:,j}\| \le 2 \sqrt{\lambda N(\lambda) \sum_j 1/\tau_j}"
     r"\text{ on the event}",
@@ -148,13 +139,11 @@ def output_loss_bound(xp: Any, F: Any, J: Any, lam: Any, Z: Any, *, c: Any = 4) 
     hypotheses=EVENT,
     given=drawn_nodes_live,
     source="S20 (reconstructed), section 2a of the theory",
-    section=SECTION,
-    label="paper",
     steps=(loss_bound,),
     proof="sum_j tau_j ||A_{:,j}||^2 <= L_A <= 4 lam N, then Cauchy-Schwarz. With "
     "sum 1/q_j <= (5/3) m k it is the sqrt((20/3) m N) of leverage.existence.",
 )
-def norm(xp: Any, F: Any, J: Any, lam: Any, *, c: Any = 2) -> Any:
+def norm(xp, F, J, lam, *, c=2):
     S = F @ F.T
     nodes, tau = merged(xp, S, J, lam)
     left = xp.sum(xp.linalg.vector_norm(reconstruction(xp, S, nodes, tau), axis=0))

@@ -15,16 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import claim
 from ..instances import draw
 from ..instances.factors import ArrayFactor, Raw, Sizes
 from ..instances.matrices import rotation, spectrum
 from ..instances.sources import Source
 from . import proofs
 from .reconstruction import reconstruction, ridge_schur_complement
+from .stating import Section
 
-SECTION = "2a"
-SHARPER = "section 2a of the theory"
+section = Section("2a", {"paper": "S20, section 2a of the theory (reconstructed)"})
 
 
 class LiveFactor(ArrayFactor):
@@ -148,7 +147,7 @@ def event(xp: Any, rng: np.random.Generator, sampler: Sampler, k: int) -> Any:
     return sampler.gap(sampler.multiplicities(rng, k), k), xp.asarray(0.75)
 
 
-@claim(
+@section.paper(
     "leverage.event_probability",
     r"P\bigl(\lambda_{\max}((S+\lambda)^{-1/2}(S-G)(S+\lambda)^{-1/2}) > 3/4\bigr) \le \delta"
     r"\text{ for } k = \max(1, \lceil 5 N(\lambda) \log(16 N(\lambda)/\delta) \rceil)",
@@ -156,59 +155,48 @@ def event(xp: Any, rng: np.random.Generator, sampler: Sampler, k: int) -> Any:
     kind="probabilistic",
     failure="delta",
     source="B17 Prop. 1, section 2a of the theory",
-    section=SECTION,
-    label="paper",
     code="bounds.node_count",
 )
-def event_probability(
-    xp: Any, rng: Any, F: Any, lam: Any, delta: Any, *, c: Any = 5, inner: Any = 16
-) -> Any:
+def event_probability(xp, rng, F, lam, delta, *, c=5, inner=16):
     sampler = Sampler(xp, F, lam)
     need = c * sampler.N * xp.log(inner * sampler.N / xp.asarray(delta))
     return event(xp, rng, sampler, count(xp, need))
 
 
-@claim(
+@section.sharper(
     "leverage.event_probability_bernstein",
     r"P(\text{not the event}) \le \delta \text{ for } k = \max(1, \lceil \tfrac{32}{9}"
     r"(N + \tfrac14) \log(4 \tilde N/\delta) \rceil), \; \tilde N = N (\mu_1 + \lambda)/\mu_1",
     SETTING,
     kind="probabilistic",
     failure="delta",
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.node_count",
     proof="One-sided intrinsic-dimension Bernstein for the k centred summands.",
 )
 def event_probability_bernstein(
-    xp: Any, rng: Any, F: Any, lam: Any, delta: Any,
-    *, c: Any = Fraction(32, 9), shift: Any = Fraction(1, 4), inner: Any = 4,
-) -> Any:  # fmt: skip
+    xp, rng, F, lam, delta, *, c=Fraction(32, 9), shift=Fraction(1, 4), inner=4
+):
     sampler = Sampler(xp, F, lam)
     intrinsic = sampler.N / sampler.kap()[-1]
     need = c * (sampler.N + shift) * xp.log(inner * intrinsic / xp.asarray(delta))
     return event(xp, rng, sampler, count(xp, need))
 
 
-@claim(
+@section.sharper(
     "leverage.chernoff_exponent",
     r"\tfrac{1}{2.48} \le x (1 - \kappa) + (1 - e^{-x}) \kappa - x/4 \text{ at } x = \ln 4,"
     r"\; 0 \le \kappa \le 1",
     draw(kap=draw.reals(0, 1)),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.node_count",
     symbolic=proofs.chernoff_constant,
     proof="Decreasing in kap, since ln 4 > 3/4; at kap = 1 it is 3/4 - (1/4) ln 4 = 0.4034.",
 )
-def chernoff_exponent(xp: Any, kap: Any, *, c: Any = Fraction(62, 25)) -> Any:
+def chernoff_exponent(xp, kap, *, c=Fraction(62, 25)):
     x = xp.log(xp.asarray(4.0))
     return 1 / c, x * (1 - kap) + 3 * kap / 4 - x / 4
 
 
-@claim(
+@section.sharper(
     "leverage.event_probability_sum",
     r"P(\text{not the event}) \le \textstyle\sum_{\kappa_j > 0}"
     r"\exp(-\tfrac{k}{N}(x (1 - \kappa_j) + (1 - e^{-x}) \kappa_j - x/4)) \text{ for } x > 0,"
@@ -222,17 +210,12 @@ def chernoff_exponent(xp: Any, kap: Any, *, c: Any = Fraction(62, 25)) -> Any:
     ),
     kind="probabilistic",
     failure="delta",
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.node_count",
     proof="Laplace transform: a draw Y has rank one and norm N, so E exp(-xY/N) = I - (1 - e^{-x}) "
     "K/N; then log(I - B) <= -B, and the trace bounds the largest eigenvalue. A fixed x needs at "
     "least as many nodes as the minimum over x.",
 )
-def event_probability_sum(
-    xp: Any, rng: Any, F: Any, lam: Any, delta: Any, x: Any, *, c: Any = 1
-) -> Any:
+def event_probability_sum(xp, rng, F, lam, delta, x, *, c=1):
     sampler = Sampler(xp, F, lam)
     kap, x = sampler.kap(), xp.asarray(x)
     rates = x * (1 - kap) - xp.expm1(-x) * kap - x / 4
@@ -250,23 +233,18 @@ def event_probability_sum(
     return event(xp, rng, sampler, k)
 
 
-@claim(
+@section.sharper(
     "leverage.event_probability_chernoff",
     r"P(\text{not the event}) \le \delta \text{ for } k = \max(1, \lceil 2.48 \, N"
     r"\log(\operatorname{rank} S/\delta) \rceil)",
     SETTING,
     kind="probabilistic",
     failure="delta",
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(chernoff_exponent,),
     code="bounds.node_count",
     proof="leverage.event_probability_sum with kap_j <= 1 and x = ln 4.",
 )
-def event_probability_chernoff(
-    xp: Any, rng: Any, F: Any, lam: Any, delta: Any, *, c: Any = Fraction(62, 25)
-) -> Any:
+def event_probability_chernoff(xp, rng, F, lam, delta, *, c=Fraction(62, 25)):
     sampler = Sampler(xp, F, lam)
     # The rank is at most m, and the condition grows with it.
     need = c * sampler.N * xp.log(xp.asarray(1.0 * sampler.m) / xp.asarray(delta))
@@ -280,54 +258,45 @@ def existence_draw(xp: Any, rng: Any, F: Any, lam: Any, c: Any, inner: Any) -> A
     return sampler, k, sampler.multiplicities(rng, k)
 
 
-@claim(
+@section.paper(
     "leverage.existence_event",
     r"P(\text{not the event}) \le 1/5 \text{ for } k = \max(1, \lceil 5 N \log(80 N) \rceil)",
     EXISTENCE,
     kind="probabilistic",
     failure=Fraction(1, 5),
-    source="S20, section 2a of the theory (reconstructed)",
-    section=SECTION,
-    label="paper",
     code="bounds.node_count",
     proof="leverage.event_probability at delta = 1/5.",
 )
-def existence_event(xp: Any, rng: Any, F: Any, lam: Any, *, c: Any = 5, inner: Any = 80) -> Any:
+def existence_event(xp, rng, F, lam, *, c=5, inner=80):
     sampler, k, J = existence_draw(xp, rng, F, lam, c, inner)
     return sampler.gap(J, k), xp.asarray(0.75)
 
 
-@claim(
+@section.paper(
     "leverage.existence_sum",
     r"P\bigl(\textstyle\sum_{j \in J} 1/q_j > \tfrac53 m k\bigr) \le 3/5",
     EXISTENCE,
     kind="probabilistic",
     failure=Fraction(3, 5),
-    source="S20, section 2a of the theory (reconstructed)",
-    section=SECTION,
-    label="paper",
     code="bounds.node_count",
     proof="Markov: the mean of the sum is k times the number of nodes with q_j > 0.",
 )
-def existence_sum(xp: Any, rng: Any, F: Any, lam: Any, *, c: Any = Fraction(5, 3)) -> Any:
+def existence_sum(xp, rng, F, lam, *, c=Fraction(5, 3)):
     sampler, k, J = existence_draw(xp, rng, F, lam, 5, 80)
     return xp.sum(J / sampler.q), c * sampler.m * k
 
 
-@claim(
+@section.sharper(
     "leverage.existence_sum_tight",
     r"P\bigl(\textstyle\sum_{j \in J} 1/q_j > \tfrac54 m k\bigr) \le 4/5, \text{ strictly}",
     EXISTENCE,
     kind="probabilistic",
     failure=Fraction(4, 5),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.node_count",
     proof="Markov; equality would need a sum that is 0 with probability 1/5, and it never is: so "
     "with 1/5 for the event something is left.",
 )
-def existence_sum_tight(xp: Any, rng: Any, F: Any, lam: Any, *, c: Any = Fraction(5, 4)) -> Any:
+def existence_sum_tight(xp, rng, F, lam, *, c=Fraction(5, 4)):
     sampler, k, J = existence_draw(xp, rng, F, lam, 5, 80)
     return xp.sum(J / sampler.q), c * sampler.m * k
 
@@ -349,7 +318,7 @@ def existence_sides(xp: Any, sampler: Sampler, k: int, J: Any, c: Any, norm: Any
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.paper(
     "leverage.existence",
     r"P\bigl(\text{event}, \; \textstyle\sum_{j \in J} 1/q_j \le \tfrac53 m k, \;"
     r"L_A(J) \le 4 \lambda N, \; \sum_j \|A_{:,j}\| \le \sqrt{\tfrac{20}{3} m N}\bigr) \ge 1/5"
@@ -357,22 +326,17 @@ def existence_sides(xp: Any, sampler: Sampler, k: int, J: Any, c: Any, norm: Any
     EXISTENCE,
     kind="probabilistic",
     failure=Fraction(4, 5),
-    source="S20, section 2a of the theory (reconstructed)",
-    section=SECTION,
-    label="paper",
     steps=(existence_event, existence_sum),
     code="bounds.node_count",
     proof="The first fails with probability at most 1/5, the second with at most 3/5; the others "
     "follow by leverage.loss_bound and leverage.norm. What has a positive probability exists.",
 )
-def existence(
-    xp: Any, rng: Any, F: Any, lam: Any, *, c: Any = Fraction(5, 3), norm: Any = Fraction(20, 3)
-) -> Any:
+def existence(xp, rng, F, lam, *, c=Fraction(5, 3), norm=Fraction(20, 3)):
     sampler, k, J = existence_draw(xp, rng, F, lam, 5, 80)
     return existence_sides(xp, sampler, k, J, c, norm)
 
 
-@claim(
+@section.sharper(
     "leverage.existence_tight",
     r"\text{for } k = \max(1, \lceil 5 N \log(80 N) \rceil) \text{ some } J \text{ has the event},"
     r"\; \textstyle\sum_{j \in J} 1/q_j \le \tfrac54 m k, \; L_A(J) \le 4 \lambda N, \;"
@@ -382,16 +346,13 @@ def existence(
         lam=draw.positive(above=2.0**-20, below=2.0**20),
         sizes={"m": (1, 2)},
     ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(existence_event, existence_sum_tight),
     code="bounds.node_count",
     proof="1/5 + 4/5 = 1 with a strict Markov inequality: both hold with a positive probability. "
     "No frequency tests that: here all multisets of k nodes are enumerated, and the left side is "
     "the smallest over J of the largest ratio.",
 )
-def existence_tight(xp: Any, F: Any, lam: Any, *, c: Any = Fraction(5, 4), norm: Any = 5) -> Any:
+def existence_tight(xp, F, lam, *, c=Fraction(5, 4), norm=5):
     sampler = Sampler(xp, F, lam)
     k = count(xp, 5 * sampler.N * xp.log(80 * sampler.N))
     ratios = []

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..claims import claim
 from ..instances import Network, draw
 from . import proofs
 from .approximation import spectral
+from .stating import Section
 
-SECTION = "4"
-SOURCE = "section 4 of the theory"
+section = Section("4")
 SETTING = draw(net=draw.networks(), x=draw.sequences(), sizes={"m": (1, 3)})
 BOTH = draw(
     net=draw.networks(activations=("identity",)),
@@ -79,50 +78,41 @@ def outputs(xp: Any, net: Network, x: Any) -> list[Any]:
     return [h @ net.w_output.T + net.b_output for h in net.states(xp, x)]
 
 
-@claim(
+@section.paper(
     "lipschitz.state",
     r"\|h_t\| \le H_t = \rho (R_i R_x + R_b) \textstyle\sum_{j<t} (\rho R_h)^j, \; s(0) = 0",
     SETTING,
-    source=SOURCE,
-    section=SECTION,
-    label="paper",
     code="bounds.lipschitz",
     proof="||h_t|| <= rho (R_h ||h_{t-1}|| + R_i R_x + R_b).",
     symbolic=proofs.geometric,
 )
-def state(xp: Any, net: Network, x: Any, *, c: Any = 1) -> Any:
+def state(xp, net, x, *, c=1):
     H = state_bounds(xp, radii(xp, [net], x), x.shape[1])
     left = [xp.max(xp.linalg.vector_norm(h, axis=1)) for h in net.states(xp, x)]
     return xp.stack(left), c * xp.stack(H[1:])
 
 
-@claim(
+@section.classic(
     "lipschitz.state_bounded",
     r"\|h_t\| \le \sqrt{k} \sup|s| \text{ for bounded } s",
     draw(net=draw.networks(activations=("tanh",)), x=draw.sequences(), sizes={"m": (1, 3)}),
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.lipschitz",
 )
-def state_bounded(xp: Any, net: Network, x: Any, *, c: Any = 1) -> Any:
+def state_bounded(xp, net, x, *, c=1):
     left = [xp.max(xp.linalg.vector_norm(h, axis=1)) for h in net.states(xp, x)]
     m = net.w_hidden.shape[0]
     return xp.stack(left), c * xp.sqrt(xp.asarray(float(m))) * xp.ones((len(left),))
 
 
-@claim(
+@section.sharper(
     "lipschitz.state_shifted",
     r"\|h_t\| \le (\rho (R_i R_x + R_b) + |s(0)| \sqrt{k}) \textstyle\sum_{j<t} (\rho R_h)^j,"
     r"\; s = 1/(1 + e^{-z}), \; \rho = 1/4",
     draw(net=draw.networks(activations=("identity",)), x=draw.sequences(), sizes={"m": (1, 3)}),
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     code="bounds.lipschitz",
     proof="||s(z)|| <= ||s(z) - s(0)|| + |s(0)| sqrt k.",
 )
-def state_shifted(xp: Any, net: Network, x: Any, *, c: Any = 1) -> Any:
+def state_shifted(xp, net, x, *, c=1):
     R, m = radii(xp, [net], x), net.w_hidden.shape[0]
     h, left, right = xp.zeros((x.shape[0], m)), [], []
     drive = (R.input * R.data + R.bias_hidden) / 4 + xp.sqrt(xp.asarray(float(m))) / 2
@@ -134,17 +124,14 @@ def state_shifted(xp: Any, net: Network, x: Any, *, c: Any = 1) -> Any:
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.paper(
     "lipschitz.output",
     r"\|f_t\| \le R_o H_t + R_c",
     SETTING,
-    source=SOURCE,
-    section=SECTION,
-    label="paper",
     steps=(state,),
     code="bounds.lipschitz",
 )
-def output(xp: Any, net: Network, x: Any, *, c: Any = 1) -> Any:
+def output(xp, net, x, *, c=1):
     R = radii(xp, [net], x)
     H = state_bounds(xp, R, x.shape[1])
     left = [xp.max(xp.linalg.vector_norm(f, axis=1)) for f in outputs(xp, net, x)]
@@ -173,19 +160,16 @@ def same_activation(net: Network, s: str) -> Network:
     )
 
 
-@claim(
+@section.paper(
     "lipschitz.parameters",
     r"\|f_t - f'_t\| \le \textstyle\sum_\theta L_{\theta,t} \|\theta - \theta'\|",
     BOTH,
-    source=SOURCE,
-    section=SECTION,
-    label="paper",
     steps=(state,),
     code="bounds.lipschitz",
     proof="Exchange one block at a time in the recursion for ||h_t - h'_t||; both in the class.",
     symbolic=proofs.memory,
 )
-def parameters(xp: Any, net: Network, other: Network, s: str, x: Any, *, c: Any = 1) -> Any:
+def parameters(xp, net, other, s, x, *, c=1):
     nets = [same_activation(net, s), same_activation(other, s)]
     R, T = radii(xp, nets, x), x.shape[1]
     H = state_bounds(xp, R, T)
@@ -206,45 +190,39 @@ def parameters(xp: Any, net: Network, other: Network, s: str, x: Any, *, c: Any 
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.classic(
     "lipschitz.hidden_closed_form",
     r"\textstyle\sum_{s=1}^t a^{t-s} \sum_{j<s-1} a^j"
     r"= \bigl[t a^{t-1} - (a^t - 1)/(a - 1)\bigr]/(a - 1)",
     draw(a=draw.positive(above=1.0, below=1e3), t=draw.size("T"), sizes={"T": (1, 8)}),
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.lipschitz",
     proof="With H_s = b sum_{j<s} a^j; its limit at a = 1 is t(t - 1)/2.",
     symbolic=proofs.memory,
 )
-def hidden_closed_form(xp: Any, a: Any, t: int) -> Any:
+def hidden_closed_form(xp, a, t):
     total = xp.asarray(0.0)
     for s in range(1, t + 1):
         total = total + a ** (t - s) * horner(xp, a, s - 1)
     return total, (t * a ** (t - 1) - (a**t - 1) / (a - 1)) / (a - 1)
 
 
-@claim(
+@section.classic(
     "lipschitz.hidden_at_one",
     r"\textstyle\sum_{s=1}^t \sum_{j<s-1} 1 = t(t - 1)/2",
     draw(t=draw.size("T"), sizes={"T": (1, 8)}),
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.lipschitz",
     symbolic=proofs.memory,
 )
-def hidden_at_one(xp: Any, t: int) -> Any:
+def hidden_at_one(xp, t):
     total, one = xp.asarray(0.0), xp.asarray(1.0)
     for s in range(1, t + 1):
         total = total + one ** (t - s) * horner(xp, one, s - 1)
     return total, xp.asarray(float(t * (t - 1))) / 2
 
 
-@claim(
+@section.paper(
     "lipschitz.input",
     r"\|f_t(x) - f_t(x')\| \le R_o R_i \rho (\rho R_h)^{t-s} \|x_s - x'_s\|,"
     r"\; x = x' \text{ except at step } s",
@@ -255,13 +233,10 @@ def hidden_at_one(xp: Any, t: int) -> Any:
         s=draw.integers(0, 3),
         sizes={"m": (1, 3)},
     ),
-    source=SOURCE,
-    section=SECTION,
-    label="paper",
     code="bounds.lipschitz",
     proof="The Jacobian of f_t in x_s has norm at most R_o (rho R_h)^{t-s} rho R_i.",
 )
-def input_(xp: Any, net: Network, x: Any, moved: Any, s: int, *, c: Any = 1) -> Any:
+def input_(xp, net, x, moved, s, *, c=1):
     T = x.shape[1]
     s = min(s, T - 1)
     steps = [x[:, t, :] + moved if t == s else x[:, t, :] for t in range(T)]
@@ -299,7 +274,7 @@ def ramp(xp: Any, value: Any, gamma: Any) -> Any:
     return xp.minimum(xp.maximum(1 - value / gamma, 0 * value), 0 * value + 1)
 
 
-@claim(
+@section.classic(
     "lipschitz.loss_ramp",
     r"|\psi(y, f) - \psi(y, g)| \le (\sqrt2/\gamma) \|f - g\|_2, \text{ the margin ramp}",
     draw(
@@ -309,76 +284,61 @@ def ramp(xp: Any, value: Any, gamma: Any) -> Any:
         gamma=draw.positive(),
         sizes={"q": (2, 4)},
     ),
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.loss_constants",
     proof="The margin is a difference of two coordinates, one of them a maximum.",
 )
-def loss_ramp(xp: Any, f: Any, g: Any, y: int, gamma: Any, *, c: Any = 2) -> Any:
+def loss_ramp(xp, f, g, y, gamma, *, c=2):
     y = min(y, f.shape[0] - 1)
     left = xp.abs(ramp(xp, margin(xp, f, y), gamma) - ramp(xp, margin(xp, g, y), gamma))
     return left, xp.sqrt(c) / gamma * vector_norm(xp, f - g)
 
 
-@claim(
+@section.classic(
     "lipschitz.loss_cross_entropy",
     r"|\psi(y, f) - \psi(y, g)| \le \sqrt2 \|f - g\|_2, \text{ cross-entropy}",
     PREDICTIONS,
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.loss_constants",
     proof="The gradient softmax(f) - e_y has norm at most sqrt 2.",
 )
-def loss_cross_entropy(xp: Any, f: Any, g: Any, y: int, *, c: Any = 2) -> Any:
+def loss_cross_entropy(xp, f, g, y, *, c=2):
     y = min(y, f.shape[0] - 1)
     left = xp.abs(log_sum_exp(xp, f) - f[y] - log_sum_exp(xp, g) + g[y])
     return left, xp.sqrt(c) * vector_norm(xp, f - g)
 
 
-@claim(
+@section.classic(
     "lipschitz.range_cross_entropy",
     r"\psi(y, f) \le \log d_y + \sqrt2 \|f\|, \text{ cross-entropy}",
     PREDICTIONS,
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     steps=(loss_cross_entropy,),
     code="bounds.loss_constants",
 )
-def range_cross_entropy(xp: Any, f: Any, g: Any, y: int, *, c: Any = 2) -> Any:
+def range_cross_entropy(xp, f, g, y, *, c=2):
     y = min(y, f.shape[0] - 1)
     classes = xp.asarray(float(f.shape[0]))
     return log_sum_exp(xp, f) - f[y], xp.log(classes) + xp.sqrt(c) * vector_norm(xp, f)
 
 
-@claim(
+@section.classic(
     "lipschitz.loss_squared",
     r"|\tfrac12\|y - f\|^2 - \tfrac12\|y - g\|^2| \le (R_y + R_f) \|f - g\|,"
     r"\; \|f\|, \|g\| \le R_f, \; \|y\| \le R_y",
     draw(f=draw.vectors("q"), g=draw.vectors("q"), y=draw.vectors("q")),
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.loss_constants",
     proof="The difference is <(f + g)/2 - y, f - g>.",
 )
-def loss_squared(xp: Any, f: Any, g: Any, y: Any, *, c: Any = 1) -> Any:
+def loss_squared(xp, f, g, y, *, c=1):
     left = xp.abs(xp.sum((y - f) ** 2) - xp.sum((y - g) ** 2)) / 2
     R_f = xp.maximum(vector_norm(xp, f), vector_norm(xp, g))
     return left, c * (vector_norm(xp, y) + R_f) * vector_norm(xp, f - g)
 
 
-@claim(
+@section.classic(
     "lipschitz.loss_absolute",
     r"|\|y - f\|_1 - \|y - g\|_1| \le \sqrt{d_y} \|f - g\|_2",
     draw(f=draw.vectors("q"), g=draw.vectors("q"), y=draw.vectors("q")),
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     code="bounds.loss_constants",
 )
-def loss_absolute(xp: Any, f: Any, g: Any, y: Any, *, c: Any = 1) -> Any:
+def loss_absolute(xp, f, g, y, *, c=1):
     left = xp.abs(xp.sum(xp.abs(y - f)) - xp.sum(xp.abs(y - g)))
     return left, c * xp.sqrt(xp.asarray(float(f.shape[0]))) * vector_norm(xp, f - g)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..claims import claim
 from ..instances import draw
-from .finite_classes import Classes, FiniteClass
+from .finite_classes import Classes
+from .stating import Section
 from .uniform_probabilities import DELTAS, log_of, positive_kl
 
-SECTION = "8"
+section = Section("8", {"sharper": "L05, section 8 of the theory"})
 # Code lengths in bits for 1 to 4 classifiers; each list is complete (Kraft's sum is 1).
 LENGTHS = {1: (0,), 2: (1, 1), 3: (1, 2, 2), 4: (1, 2, 3, 3)}
 SETTING = draw(
@@ -34,23 +34,18 @@ def binomial_tail(xp: Any, n: int, p: Any, k: int) -> Any:
     return total
 
 
-@claim(
+@section.sharper(
     "occam.binomial",
     r"P\bigl(\operatorname{err}(c) > \sup\{p: P(\operatorname{Bin}(n, p) \le k) \ge \delta"
     r"2^{-|c|}\} \text{ for some } c\bigr) \le \delta",
     SETTING,
     kind="probabilistic",
     failure="delta",
-    source="L05, section 8 of the theory",
-    section=SECTION,
-    label="sharper",
     proof="The tail decreases in p, so the event is P(Bin(n, err(c)) <= k) < delta 2^{-|c|}: of "
     "probability below delta 2^{-|c|} for each c; then the union, by Kraft. Sides: delta 2^{-|c|} "
     "and the tail.",
 )
-def binomial(
-    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, *, c: Any = 1, bits: Any = 1
-) -> Any:
+def binomial(xp, rng, G, n, delta, *, c=1, bits=1):
     counts = G.sample(rng, n)
     true, _ = G.gaps(xp, counts)
     left, right = [], []
@@ -62,23 +57,18 @@ def binomial(
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.sharper(
     "occam.kl",
     r"P\bigl(\operatorname{err}(c) > \sup\{p \ge k/n: \mathrm{kl}(k/n \| p) \le (|c| \ln 2 +"
     r"\ln(1/\delta))/n\} \text{ for some } c\bigr) \le \delta",
     SETTING,
     kind="probabilistic",
     failure="delta",
-    source="L05, section 8 of the theory",
-    section=SECTION,
-    label="sharper",
     steps=(binomial,),
     proof="The tail is at most exp(-n kl(k/n || p)) for k/n <= p. One-sided: the two-sided form "
     "needs ln(2/delta).",
 )
-def kl(
-    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, *, bits: Any = 1, inner: Any = 1
-) -> Any:
+def kl(xp, rng, G, n, delta, *, bits=1, inner=1):
     counts = G.sample(rng, n)
     true, seen = G.gaps(xp, counts)
     left, right = [], []

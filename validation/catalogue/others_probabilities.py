@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import claim
 from ..instances import draw
 from .finite_classes import Classes, FiniteClass
 from .occam_probabilities import LENGTHS, binomial_tail
+from .stating import Section
 from .uniform_probabilities import DELTAS, confidence, log_of
 
-SECTION = "9"
+section = Section("9")
 ONE = draw(
     G=Classes("M", "points"),
     n=draw.choices(2, 2, 2, 3, 8, 32),
@@ -36,7 +36,7 @@ SEVERAL = draw(
 )
 
 
-@claim(
+@section.classic(
     "others.test_set_binomial",
     r"P\bigl(\operatorname{err} > \sup\{p: P(\operatorname{Bin}(n, p) \le k) \ge \delta\}\bigr)"
     r"\le \delta",
@@ -44,18 +44,16 @@ SEVERAL = draw(
     kind="probabilistic",
     failure="delta",
     source="L05, section 9 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.others.test_set_binomial",
     proof="The tail decreases in p, and P(tail at k < delta) < delta. Sides: delta and the tail.",
 )
-def held_out_binomial(xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, *, c: Any = 1) -> Any:
+def held_out_binomial(xp, rng, G, n, delta, *, c=1):
     counts = G.sample(rng, n)
     true, _ = G.gaps(xp, counts)
     return c * xp.asarray(delta), binomial_tail(xp, n, true[0], int(G.table[0] @ counts))
 
 
-@claim(
+@section.classic(
     "others.maurer_pontil",
     r"P\bigl(\Psi > \bar\psi + \sqrt{2 V \ln(2/\delta)/n} + 7 \ln(2/\delta)/(3(n-1))\bigr)"
     r"\le \delta, \; \psi \in [0, 1]",
@@ -63,21 +61,9 @@ def held_out_binomial(xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, *, 
     kind="probabilistic",
     failure="delta",
     source="Maurer, Pontil 2009 (as read), section 9 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.others.maurer_pontil",
 )
-def maurer_pontil(
-    xp: Any,
-    rng: Any,
-    G: FiniteClass,
-    n: int,
-    delta: Any,
-    *,
-    variance: Any = 2,
-    rest: Any = 7,
-    inner: Any = 2,
-) -> Any:
+def maurer_pontil(xp, rng, G, n, delta, *, variance=2, rest=7, inner=2):
     counts = G.sample(rng, n)
     true, seen = G.gaps(xp, counts)
     squares = G.values[0] - seen[0]
@@ -87,22 +73,17 @@ def maurer_pontil(
     return true[0], right
 
 
-@claim(
+@section.classic(
     "others.occam_hoeffding",
     r"P\bigl(\Psi(c) > \hat\Psi(c) + \sqrt{(|c| \ln 2 + \log(1/\delta))/(2n)}"
     r"\text{ for some } c\bigr) \le \delta",
     SEVERAL,
     kind="probabilistic",
     failure="delta",
-    source="section 9 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.others.occam",
     proof="Hoeffding for each c at delta 2^{-|c|}, then the union, by Kraft.",
 )
-def occam_hoeffding(
-    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, *, bits: Any = 1, c: Any = 2
-) -> Any:
+def occam_hoeffding(xp, rng, G, n, delta, *, bits=1, c=2):
     true, seen = G.gaps(xp, G.sample(rng, n))
     roots = [
         xp.sqrt((bits * length * log_of(xp, 2) + confidence(xp, delta)) / (c * xp.asarray(1.0 * n)))
@@ -111,7 +92,7 @@ def occam_hoeffding(
     return true - seen, xp.stack(roots)
 
 
-@claim(
+@section.classic(
     "others.pac_bayes_kl",
     r"P\bigl(n\, \mathrm{kl}(\hat\Psi(Q) \| \Psi(Q)) > KL(Q \| P) + \ln(2 \sqrt n/\delta)"
     r"\text{ for some } Q\bigr) \le \delta",
@@ -119,15 +100,11 @@ def occam_hoeffding(
     kind="probabilistic",
     failure="delta",
     source="Maurer 2004 (as read), section 9 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.others.pac_bayes_kl",
     proof="E exp(n kl) <= 2 sqrt n at each g, change of measure, and kl is jointly convex. Here P "
     "is uniform, and Q is P, a point mass, or weighs by exp(-b n Psi^), all at once.",
 )
-def pac_bayes_kl(
-    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, *, root: Any = 2, price: Any = 1
-) -> Any:
+def pac_bayes_kl(xp, rng, G, n, delta, *, root=2, price=1):
     counts = G.sample(rng, n)
     true, seen = G.gaps(xp, counts)
     M = len(G.table)

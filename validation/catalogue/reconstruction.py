@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..claims import claim
 from ..instances import draw
+from .stating import Section
 
-SECTION = "1"
-PAPER = "F22, section 1 of the theory (reconstructed)"
+section = Section("1", {"paper": "F22, section 1 of the theory (reconstructed)"})
 # Nonsingular, so that the textbook formula with tau = 0 has its inverse.
 SETTING = draw(
     S=draw.covariances(nonsingular=True),
@@ -52,7 +51,7 @@ def residual_covariance(xp: Any, S: Any, J: Any, A: Any) -> Any:
     return S - cross - cross.T + A @ minor(xp, S, J, J) @ A.T
 
 
-@claim(
+@section.paper(
     "reconstruction.closed_form",
     r"\operatorname{Tr} C \le \|\phi - B \phi_J\|^2_{n,T} + \|B\|^2_\tau \text{ for every } B,"
     r"\quad C = S - S_{:J}(S_J + I_\tau)^{-1}S_{J:}",
@@ -63,18 +62,15 @@ def residual_covariance(xp: Any, S: Any, J: Any, A: Any) -> Any:
         B=draw.matrices("m", "k"),
         sizes={"k": (1, "m")},
     ),
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="pruning.reconstruction_matrix",
     proof="Complete the square in B: the remainder is (B - A)(S_J + I_tau)(B - A)^T >= 0.",
 )
-def closed_form(xp: Any, S: Any, J: Any, tau: Any, B: Any) -> Any:
+def closed_form(xp, S, J, tau, B):
     C = ridge_schur_complement(xp, S, J, tau)
     return xp.linalg.trace(C), regularised_error(xp, S, J, tau, xp.eye(S.shape[0]), B)
 
 
-@claim(
+@section.paper(
     "reconstruction.attained",
     r"\|\phi - A \phi_J\|^2_{n,T} + \|A\|^2_\tau = \operatorname{Tr} C,"
     r"\quad A = S_{:J}(S_J + I_\tau)^{-1}",
@@ -86,13 +82,10 @@ def closed_form(xp: Any, S: Any, J: Any, tau: Any, B: Any) -> Any:
         positive=draw.positive(),
     ),
     kind="identity",
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="pruning.information_loss",
     proof="Set B = A in the expansion; here the norm is summed over the sample itself.",
 )
-def attained(xp: Any, h: Any, J: Any, tau: Any, positive: Any) -> Any:
+def attained(xp, h, J, tau, positive):
     n, T, m = h.shape
     states = xp.reshape(h, (n * T, m))
     S = states.T @ states / (n * T)
@@ -103,7 +96,7 @@ def attained(xp: Any, h: Any, J: Any, tau: Any, positive: Any) -> Any:
     return left, xp.linalg.trace(ridge_schur_complement(xp, S, J, ridge))
 
 
-@claim(
+@section.paper(
     "reconstruction.output_loss",
     r"\operatorname{Tr}[Z C Z^T] \le \|Z\phi - B \phi_J\|^2_{n,T} + \|B\|^2_\tau"
     r"\text{ for every } B",
@@ -115,18 +108,15 @@ def attained(xp: Any, h: Any, J: Any, tau: Any, positive: Any) -> Any:
         B=draw.matrices("q", "k"),
         sizes={"k": (1, "m")},
     ),
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="pruning.information_loss",
     proof="As reconstruction.closed_form, row by row; attained at B = Z A.",
 )
-def output_loss(xp: Any, S: Any, J: Any, tau: Any, Z: Any, B: Any) -> Any:
+def output_loss(xp, S, J, tau, Z, B):
     C = ridge_schur_complement(xp, S, J, tau)
     return xp.linalg.trace(Z @ C @ Z.T), regularised_error(xp, S, J, tau, Z, B)
 
 
-@claim(
+@section.paper(
     "reconstruction.output_attained",
     r"\|Z\phi - Z A \phi_J\|^2_{n,T} + \|Z A\|^2_\tau = \operatorname{Tr}[Z C Z^T]",
     draw(
@@ -137,29 +127,23 @@ def output_loss(xp: Any, S: Any, J: Any, tau: Any, Z: Any, B: Any) -> Any:
         sizes={"k": (1, "m")},
     ),
     kind="identity",
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="pruning.information_loss",
 )
-def output_attained(xp: Any, S: Any, J: Any, tau: Any, Z: Any) -> Any:
+def output_attained(xp, S, J, tau, Z):
     C = ridge_schur_complement(xp, S, J, tau)
     B = Z @ reconstruction(xp, S, J, tau)
     return regularised_error(xp, S, J, tau, Z, B), xp.linalg.trace(Z @ C @ Z.T)
 
 
-@claim(
+@section.classic(
     "reconstruction.positive",
     r"0 \preceq C \preceq S",
     SETTING,
     kind="loewner",
-    source="section 1 of the theory",
-    section=SECTION,
-    label="classic",
     code="pruning.ridge_schur_complement",
     proof="C is a Schur complement of a positive semidefinite matrix; S - C is a congruence.",
 )
-def positive(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def positive(xp, S, J, tau):
     C = ridge_schur_complement(xp, S, J, tau)
     m = S.shape[0]
     zero = xp.zeros((m, m))
@@ -168,7 +152,7 @@ def positive(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     return lower, upper
 
 
-@claim(
+@section.paper(
     "selection.marginal_gain",
     r"C(J + j) = C(J) - \frac{C_{:j} C_{:j}^T}{C_{jj} + \tau_j}",
     draw(
@@ -178,13 +162,10 @@ def positive(xp: Any, S: Any, J: Any, tau: Any) -> Any:
         sizes={"m": (2, 5), "k": (2, "m")},
     ),
     kind="identity",
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="pruning.select_nodes",
     proof="Block elimination: the ridge Schur complement of a Schur complement.",
 )
-def marginal_gain(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def marginal_gain(xp, S, J, tau):
     before, j = J[:-1], J[-1:]
     C = ridge_schur_complement(xp, S, before, xp.take(tau, before, axis=0))
     column = xp.take(C, j, axis=1)
@@ -192,7 +173,7 @@ def marginal_gain(xp: Any, S: Any, J: Any, tau: Any) -> Any:
     return ridge_schur_complement(xp, S, J, xp.take(tau, J, axis=0)), C - column @ column.T / pivot
 
 
-@claim(
+@section.paper(
     "selection.monotone",
     r"\operatorname{Tr}[M C(J + j)] \le \operatorname{Tr}[M C(J)] \text{ for a fixed } M \succeq 0",
     draw(
@@ -203,14 +184,11 @@ def marginal_gain(xp: Any, S: Any, J: Any, tau: Any) -> Any:
         theta=draw.reals(0, 1),
         sizes={"m": (2, 5), "k": (2, "m")},
     ),
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     steps=(marginal_gain,),
     code="pruning.select_nodes",
     proof="The gain c_j^T M c_j/(C_jj + tau_j) is at least 0.",
 )
-def monotone(xp: Any, S: Any, J: Any, tau: Any, Z: Any, theta: Any) -> Any:
+def monotone(xp, S, J, tau, Z, theta):
     M = theta * xp.eye(S.shape[0]) + (1 - theta) * Z.T @ Z
 
     def objective(nodes: Any) -> Any:
@@ -221,7 +199,7 @@ def monotone(xp: Any, S: Any, J: Any, tau: Any, Z: Any, theta: Any) -> Any:
     return objective(J), objective(J[:-1])
 
 
-@claim(
+@section.classic(
     "selection.monotone_in_tau",
     r"C(J; \tau) \preceq C(J; \tau + \sigma), \; \sigma \ge 0",
     draw(
@@ -232,66 +210,55 @@ def monotone(xp: Any, S: Any, J: Any, tau: Any, Z: Any, theta: Any) -> Any:
         sizes={"k": (1, "m")},
     ),
     kind="loewner",
-    source="section 1 of the theory",
-    section=SECTION,
-    label="classic",
     code="pruning.ridge_schur_complement",
     proof="(S_J + I_tau)^{-1} decreases in tau, in the Loewner order.",
 )
-def monotone_in_tau(xp: Any, S: Any, J: Any, tau: Any, sigma: Any) -> Any:
+def monotone_in_tau(xp, S, J, tau, sigma):
     larger = ridge_schur_complement(xp, S, J, tau + sigma)
     return ridge_schur_complement(xp, S, J, tau), larger
 
 
-@claim(
+@section.classic(
     "selection.eckart_young",
     r"\sum_{j>k} \mu_j \le L_A(J)",
     SETTING,
     source="Eckart and Young 1936; section 1 of the theory",
-    section=SECTION,
-    label="classic",
     code="pruning.information_loss",
     proof="A phi_J has rank at most k; attained when J spans the leading eigenvectors, tau = 0.",
 )
-def eckart_young(xp: Any, S: Any, J: Any, tau: Any, *, c: Any = 1) -> Any:
+def eckart_young(xp, S, J, tau, *, c=1):
     mu = xp.linalg.eigvalsh(S)  # ascending
     tail = xp.sum(mu[: S.shape[0] - J.shape[0]])
     return tail, c * xp.linalg.trace(ridge_schur_complement(xp, S, J, tau))
 
 
-@claim(
+@section.paper(
     "selection.residual_covariance",
     r"R \preceq C, \quad R = S - A S_{J:} - S_{:J}A^T + A S_J A^T",
     SETTING,
     kind="loewner",
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="pruning.residual_covariance",
     proof="C - R = A I_tau A^T, which is selection.residual_identity.",
 )
-def residual(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def residual(xp, S, J, tau):
     R = residual_covariance(xp, S, J, reconstruction(xp, S, J, tau))
     return R, ridge_schur_complement(xp, S, J, tau)
 
 
-@claim(
+@section.paper(
     "selection.residual_identity",
     r"C = R + A I_\tau A^T",
     SETTING,
     kind="identity",
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="pruning.residual_covariance",
 )
-def residual_identity(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def residual_identity(xp, S, J, tau):
     A = reconstruction(xp, S, J, tau)
     R = residual_covariance(xp, S, J, A)
     return ridge_schur_complement(xp, S, J, tau), R + A @ diagonal(xp, tau) @ A.T
 
 
-@claim(
+@section.paper(
     "selection.residual_of_sample",
     r"\tfrac{1}{nT}\sum_{i,t} r_t^i (r_t^i)^T = S - A S_{J:} - S_{:J}A^T + A S_J A^T"
     r"\text{ for any } A, \; r_t = h_t - A h_{t,J}",
@@ -302,12 +269,9 @@ def residual_identity(xp: Any, S: Any, J: Any, tau: Any) -> Any:
         sizes={"k": (1, "m"), "m": (1, 4)},
     ),
     kind="identity",
-    source=PAPER,
-    section=SECTION,
-    label="paper",
     code="pruning.residual_covariance",
 )
-def residual_of_sample(xp: Any, h: Any, J: Any, A: Any) -> Any:
+def residual_of_sample(xp, h, J, A):
     n, T, m = h.shape
     states = xp.reshape(h, (n * T, m))
     r = states - xp.take(states, J, axis=1) @ A.T

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..claims import claim
-from ..instances import Network, draw
+from ..instances import draw
 from . import proofs
 from .approximation import norm, run
 from .lipschitz import margin, outputs, ramp
+from .stating import Section
 
-SECTION = "7"
+section = Section("7")
 
 
-@claim(
+@section.paper(
     "theorem.transfer",
     r"|\hat\Psi(f') - \hat\Psi(\hat f)| \le \rho_\psi \|\hat f - f'\|_{n,w},"
     r"\text{ margin ramp}, \; \rho_\psi = \sqrt2/\gamma",
@@ -28,14 +26,10 @@ SECTION = "7"
         sizes={"m": (1, 3), "k": (1, "m"), "q": (2, 3), "T": (1, 3)},
     ),
     source="F22, section 7 of the theory (reconstructed)",
-    section=SECTION,
-    label="paper",
     code="bounds.generalization",
     proof="The loss is Lipschitz at every step; Jensen for the mean over i and t.",
 )
-def transfer(
-    xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, y: int, gamma: Any, *, c: Any = 2
-) -> Any:
+def transfer(xp, net, x, J, A, w, y, gamma, *, c=2):
     both = run(xp, net, x, J, A)
     large = outputs(xp, net, x)
     small = [f - e for f, e in zip(large, both.output_error)]
@@ -48,19 +42,16 @@ def transfer(
     return xp.abs(gap), xp.sqrt(c) / gamma * norm(xp, both.output_error, w)
 
 
-@claim(
+@section.sharper(
     "theorem.stratified_weights",
     r"\sum_{|j| \le J} \frac{2/3}{(|j| + 1)(|j| + 2)} = 1 - \frac{4}{3 (J + 2)}",
     draw(J=draw.integers(0, 40)),
     kind="identity",
-    source="section 7 of the theory",
-    section=SECTION,
-    label="sharper",
     code="bounds.generalization",
     proof="1/((j + 1)(j + 2)) telescopes: the weights over all integers sum to 1.",
     symbolic=proofs.stratified_weights,
 )
-def stratified_weights(xp: Any, J: int) -> Any:
+def stratified_weights(xp, J):
     total = xp.asarray(0.0)
     for j in range(-J, J + 1):
         total = total + xp.asarray(2.0) / (3 * (abs(j) + 1) * (abs(j) + 2))

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import claim
-from ..instances import Network, draw
+from ..instances import draw
 from .approximation import compress, spectral
 from .finite_classes import TOTAL, Weights
 from .lipschitz import Radii, margin, outputs, parameter_constants, ramp, state_bounds, vector_norm
 from .reconstruction import reconstruction
+from .stating import Section
 from .uniform_probabilities import DELTAS
 
-SECTION = "7"
+section = Section("7")
 
 
 def log_covering(
@@ -66,7 +66,7 @@ def risk(xp: Any, f: list[Any], labels: Any, gamma: Any, weights: Any) -> Any:
     return total
 
 
-@claim(
+@section.paper(
     "theorem.fixed_nodes",
     r"P\bigl(\Psi(f') > \hat\Psi(\hat f) + \rho_\psi \|\hat f - f'\|_{n,T} + 2"
     r"\operatorname{Dudley}(G_k) + 3 B \sqrt{\log(2/\delta)/(2n)}\bigr) \le \delta,"
@@ -86,17 +86,14 @@ def risk(xp: Any, f: list[Any], labels: Any, gamma: Any, weights: Any) -> Any:
     kind="probabilistic",
     failure="delta",
     source="F22, section 7 of the theory (reconstructed)",
-    section=SECTION,
-    label="paper",
     code="bounds.fixed_nodes_bound",
     proof="uniform.rademacher on G_k, uniform.dudley, theorem.transfer on the sample. A depends on "
     "the sample through S; the radii do not: ||A|| <= max ||h_t||/(2 sqrt tau) over the atoms, "
     "so that f' is always in the class.",
 )
 def fixed_nodes(
-    xp: Any, rng: Any, net: Network, x: Any, labels: Any, weights: Any, J: Any, tau: Any,
-    gamma: Any, n: float, delta: Any, *, distance: Any = 1, rad: Any = 2, c: Any = 3,
-) -> Any:  # fmt: skip
+    xp, rng, net, x, labels, weights, J, tau, gamma, n, delta, *, distance=1, rad=2, c=3
+):
     atoms, T, d = x.shape
     q = net.b_output.shape[0]
     counts = rng.multinomial(int(n), np.asarray(weights) / TOTAL)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from ..claims import claim
 from ..instances import draw
+from .stating import Section
 
-SECTION = "6"
+section = Section("6")
 CLASS = draw(F=draw.matrices("M", "n"), sizes={"M": (1, 4), "n": (1, 5)})
 
 
@@ -29,51 +29,43 @@ def largest_norm(xp: Any, F: Any) -> Any:
     return xp.sqrt(xp.max(xp.sum(F**2, axis=1)) / F.shape[1])
 
 
-@claim(
+@section.classic(
     "uniform.finite",
     r"\operatorname{Rad}(F) \le D \sqrt{2 \log M/n}, \; \|f\|_{L_2(P_n)} \le D",
     CLASS,
     source="Massart; MRT, section 6 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.massart",
     proof="Jensen with the moment generating function of a Rademacher sum.",
 )
-def finite(xp: Any, F: Any, *, c: Any = 2) -> Any:
+def finite(xp, F, *, c=2):
     M, n = F.shape
     return rademacher(xp, F), largest_norm(xp, F) * xp.sqrt(c * xp.log(xp.asarray(float(M))) / n)
 
 
-@claim(
+@section.classic(
     "uniform.diameter",
     r"\operatorname{Rad}(F) \le D",
     CLASS,
-    source="section 6 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.dudley",
     proof="Cauchy-Schwarz for every sign vector.",
 )
-def diameter(xp: Any, F: Any, *, c: Any = 1) -> Any:
+def diameter(xp, F, *, c=1):
     return rademacher(xp, F), c * largest_norm(xp, F)
 
 
-@claim(
+@section.classic(
     "uniform.centre",
     r"\operatorname{Rad}(F - c) = \operatorname{Rad}(F) \text{ for a fixed function } c",
     draw(F=draw.matrices("M", "n"), shift=draw.vectors("n"), sizes={"M": (1, 4), "n": (1, 5)}),
     kind="identity",
-    source="section 6 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.dudley",
     proof="The signs are centred; this is why D may be taken about any centre.",
 )
-def centre(xp: Any, F: Any, shift: Any) -> Any:
+def centre(xp, F, shift):
     return rademacher(xp, F - shift), rademacher(xp, F)
 
 
-@claim(
+@section.classic(
     "uniform.symmetrisation",
     r"\mathbb{E} \max_f (P f - P_n f) \le 2 \, \mathbb{E} \operatorname{Rad}(F)",
     draw(
@@ -83,12 +75,10 @@ def centre(xp: Any, F: Any, shift: Any) -> Any:
         sizes={"M": (1, 3), "points": (1, 3), "n": (1, 3)},
     ),
     source="MRT, section 6 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.uniform",
     proof="A ghost sample, and the exchange of the two samples.",
 )
-def symmetrisation(xp: Any, F: Any, p: Any, n: int, *, c: Any = 2) -> Any:
+def symmetrisation(xp, F, p, n, *, c=2):
     means = F @ p
     left, right = xp.asarray(0.0), xp.asarray(0.0)
     for sample in product(range(F.shape[1]), repeat=n):
@@ -117,7 +107,7 @@ def greedy_cover(distances: list[list[Any]], radius: Any) -> int:
     return centres
 
 
-@claim(
+@section.paper(
     "uniform.dudley",
     r"\operatorname{Rad} \le 4 a + \frac{12}{\sqrt n} \int_a^{D/2}"
     r"\sqrt{\log N(\epsilon)} \, d\epsilon, \; 0 < a < D/2",
@@ -127,13 +117,11 @@ def greedy_cover(distances: list[list[Any]], radius: Any) -> int:
         sizes={"M": (1, 4), "n": (1, 4)},
     ),
     source="BFT17 Lemma A.5; Lean 4 in arXiv 2503.19605; section 6 of the theory",
-    section=SECTION,
-    label="paper",
     code="bounds.dudley",
     proof="Chaining. The integral is enclosed by left sums over D/2 > D/4 > ... > a, with covers "
     "that need not be the smallest, so that the right side here is never below the published one.",
 )
-def dudley(xp: Any, F: Any, levels: int, *, c: Any = 12) -> Any:
+def dudley(xp, F, levels, *, c=12):
     n = F.shape[1]
     D, distances = largest_norm(xp, F), squared_distances(xp, F)
     integral = xp.asarray(0.0)
@@ -145,7 +133,7 @@ def dudley(xp: Any, F: Any, levels: int, *, c: Any = 12) -> Any:
     return rademacher(xp, F), 4 * a + c / xp.sqrt(xp.asarray(float(n))) * integral
 
 
-@claim(
+@section.sharper(
     "uniform.chain",
     r"\operatorname{Rad} \le \epsilon_L + \textstyle\sum_j \epsilon_{j-1}"
     r"\sqrt{2 \log N(\epsilon_j)/n}, \; \epsilon_0 = D",
@@ -155,14 +143,11 @@ def dudley(xp: Any, F: Any, levels: int, *, c: Any = 12) -> Any:
         ratio=draw.reals(0.125, 0.875),
         sizes={"M": (1, 4), "n": (1, 4)},
     ),
-    source="section 6 of the theory",
-    section=SECTION,
-    label="sharper",
     code="bounds.chain",
     proof="Project the finest centre down the tree of internal covers: level j has at most N_j "
     "increments of size at most eps_{j-1}; Massart on each level.",
 )
-def chain(xp: Any, F: Any, levels: int, ratio: Any, *, c: Any = 2) -> Any:
+def chain(xp, F, levels, ratio, *, c=2):
     n = F.shape[1]
     distances, total = squared_distances(xp, F), xp.asarray(0.0)
     before = largest_norm(xp, F)

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import claim
 from ..instances import draw
 from .finite_classes import GRID, TOTAL, Classes, FiniteClass
+from .stating import Section
 
-SECTION = "6"
+section = Section("6")
 DELTAS = draw.choices(0.5, 0.5, 0.75, 0.25, 0.0625)
 SETTING = draw(
     G=Classes("M", "points"),
@@ -53,7 +53,7 @@ def rademacher_of_counts(xp: Any, G: FiniteClass, counts: Any) -> Any:
     return xp.sum(xp.asarray(weights) * xp.max(G.values @ xp.asarray(sums), axis=0)) / n
 
 
-@claim(
+@section.classic(
     "uniform.rademacher",
     r"P\bigl(\Psi(g) > \hat\Psi(g) + 2 \operatorname{Rad} + 3 B \sqrt{\log(2/\delta)/(2n)}"
     r"\text{ for some } g\bigr) \le \delta",
@@ -66,14 +66,10 @@ def rademacher_of_counts(xp: Any, G: FiniteClass, counts: Any) -> Any:
     kind="probabilistic",
     failure="delta",
     source="MRT, section 6 of the theory",
-    section=SECTION,
-    label="classic",
     code="bounds.uniform",
     proof="Bounded differences, twice, and symmetrisation; Rad is the empirical complexity.",
 )
-def rademacher(
-    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, *, c: Any = 2, b: Any = 3, inner: Any = 2
-) -> Any:
+def rademacher(xp, rng, G, n, delta, *, c=2, b=3, inner=2):
     counts = G.sample(rng, n)
     true, seen = G.gaps(xp, counts)
     right = c * rademacher_of_counts(xp, G, counts)
@@ -81,23 +77,18 @@ def rademacher(
     return xp.max(true - seen), right
 
 
-@claim(
+@section.sharper(
     "uniform.net",
     r"P\bigl(\Psi(g) > \hat\Psi(g) + \inf_\epsilon (2 \epsilon + B \sqrt{(\log N(\epsilon) +"
     r"\log(1/\delta))/(2n)}) \text{ for some } g\bigr) \le \delta",
     SETTING,
     kind="probabilistic",
     failure="delta",
-    source="section 6 of the theory",
-    section=SECTION,
-    label="sharper",
     code="bounds.uniform",
     proof="Hoeffding at each centre, union over the centres, 2 eps for the way there and back. The "
     "minimising eps does not depend on the sample.",
 )
-def net(
-    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, *, c: Any = 2, union: Any = 1, b: Any = 2
-) -> Any:
+def net(xp, rng, G, n, delta, *, c=2, union=1, b=2):
     true, seen = G.gaps(xp, G.sample(rng, n))
     gaps = [
         c * xp.asarray(eps)
@@ -117,7 +108,7 @@ def positive_kl(xp: Any, q: Any, p: Any, q_is_zero: bool) -> Any:
     return left + (1 - q) * xp.log((1 - q) / (1 - p))
 
 
-@claim(
+@section.sharper(
     "uniform.net_kl",
     r"P\bigl(\Psi(g) > \mathrm{kl}^{-1}(\hat\Psi(g) + \epsilon; (\log N(\epsilon) +"
     r"\log(1/\delta))/n) + \epsilon \text{ for some } g\bigr) \le \delta, \; \epsilon"
@@ -131,17 +122,11 @@ def positive_kl(xp: Any, q: Any, p: Any, q_is_zero: bool) -> Any:
     ),
     kind="probabilistic",
     failure="delta",
-    source="section 6 of the theory",
-    section=SECTION,
-    label="sharper",
     code="bounds.uniform",
     proof="Chernoff at each centre, and the union. Sides: the largest one-sided "
     "kl(Psi^ + eps || Psi - eps), and (log N + log(1/delta))/n.",
 )
-def net_kl(
-    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, level: int,
-    *, union: Any = 1, inner: Any = 1, shift: Any = 1,
-) -> Any:  # fmt: skip
+def net_kl(xp, rng, G, n, delta, level, *, union=1, inner=1, shift=1):  # fmt: skip
     counts = G.sample(rng, n)
     true, seen = G.gaps(xp, counts)
     eps, size = G.covers[min(level, len(G.covers) - 1)]
@@ -164,7 +149,7 @@ def at_most(xp: Any, values: Any, level: Any) -> Any:
     return xp.stack([xp.asarray(1.0 if bool(v <= level) else 0.0) for v in values])
 
 
-@claim(
+@section.sharper(
     "uniform.net_margin_step",
     r"1[\mu_f \le 0] \le 1[\mu_c \le \gamma/2] \le 1[\mu_f \le \gamma]"
     r"\text{ where } |\mu_f - \mu_c| \le \gamma/2",
@@ -175,17 +160,15 @@ def at_most(xp: Any, values: Any, level: Any) -> Any:
         sizes={"points": (1, 4)},
     ),
     source="bounds.constrained.margin_bound",
-    section=SECTION,
-    label="sharper",
     code="bounds.margin_bound",
     proof="mu_c = mu_f + u gamma/2 with |u| <= 1.",
 )
-def net_margin_step(xp: Any, f: Any, u: Any, gamma: Any, *, level: Any = 1) -> Any:
+def net_margin_step(xp, f, u, gamma, *, level=1):
     errs, close = at_most(xp, f, 0 * gamma), at_most(xp, f + u * gamma / 2, gamma / 2)
     return xp.stack([errs, close]), xp.stack([close, at_most(xp, f, level * gamma)])
 
 
-@claim(
+@section.sharper(
     "uniform.net_margin",
     r"P\bigl(P(\mu_f \le 0) > \mathrm{kl}^{-1}(P_n(\mu_f \le \gamma); (\log N(\gamma/2) +"
     r"\log(1/\delta))/n) \text{ for some } f\bigr) \le \delta, \; \gamma = g/64 \text{ fixed}",
@@ -199,18 +182,13 @@ def net_margin_step(xp: Any, f: Any, u: Any, gamma: Any, *, level: Any = 1) -> A
     kind="probabilistic",
     failure="delta",
     source="bounds.constrained.margin_bound",
-    section=SECTION,
-    label="sharper",
     code="bounds.margin_bound",
     steps=(net_margin_step,),
     proof="Chernoff for 1[mu_c <= gamma/2] at each centre, the union, and uniform.net_margin_step. "
     "Margins are 1/2 less the values drawn. Sides: the largest one-sided "
     "kl(P_n(mu <= gamma) || P(mu <= 0)), and (log N + log(1/delta))/n.",
 )
-def net_margin(
-    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, g: int,
-    *, union: Any = 1, level: Any = 1,
-) -> Any:  # fmt: skip
+def net_margin(xp, rng, G, n, delta, g, *, union=1, level=1):  # fmt: skip
     counts, margins, gamma = G.sample(rng, n), 0.5 - G.table, g / GRID
     size = min(number for eps, number in G.covers if eps <= gamma / 2)
     largest = xp.asarray(0.0)
@@ -223,7 +201,7 @@ def net_margin(
     return largest, (union * log_of(xp, size) + confidence(xp, delta)) / n
 
 
-@claim(
+@section.sharper(
     "uniform.net_chain",
     r"P\bigl(\Psi(g) > \hat\Psi(g) + 2 \epsilon_L + \textstyle\sum_j 2 \epsilon_{j-1}"
     r"\sqrt{(\log N_j + \log(L/\delta))/(2n)} \text{ for some } g\bigr) \le \delta,"
@@ -231,18 +209,13 @@ def net_margin(
     SETTING,
     kind="probabilistic",
     failure="delta",
-    source="section 6 of the theory",
-    section=SECTION,
-    label="sharper",
     code="bounds.uniform",
     steps=(net,),
     proof="Project the finest centre down the tree: the increments of level j lie within "
     "eps_{j-1} of 0, so Hoeffding has range 2 eps_{j-1}, and there are at most N_j of them. One or "
     "two levels here.",
 )
-def net_chain(
-    xp: Any, rng: Any, G: FiniteClass, n: int, delta: Any, *, c: Any = 2, union: Any = 1
-) -> Any:
+def net_chain(xp, rng, G, n, delta, *, c=2, union=1):
     true, seen = G.gaps(xp, G.sample(rng, n))
     levels = [cover for cover in G.covers if cover[0] < 0.5]
     gaps = []

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
 
-from ..claims import claim
 from ..instances import draw
 from .degrees_of_freedom import degrees_of_freedom
 from .determinantal import principal_minor, residual, smallest
+from .stating import Section
 
-SECTION = "2c"
+section = Section("2c", {"sharper": "GS12, section 2c of the theory"})
 
 
-@claim(
+@section.sharper(
     "volume.expectation",
     r"\mathbb{E} L_A(J) \le \frac{s + 1}{s + 1 - k} \sum_{j > k} \mu_j,"
     r"\quad P(J) \propto \det S_J, \; |J| = s \ge k",
@@ -23,12 +22,9 @@ SECTION = "2c"
         k=draw.size("k"),
         sizes={"m": (1, 5), "s": (1, "m"), "k": (0, "s")},
     ),
-    source="GS12, section 2c of the theory",
-    section=SECTION,
-    label="sharper",
     proof="E L_A = (s + 1) e_{s+1}/e_s in the elementary symmetric functions of mu.",
 )
-def expectation(xp: Any, S: Any, s: int, k: int, *, c: Any = 1) -> Any:
+def expectation(xp, S, s, k, *, c=1):
     m = S.shape[0]
     weight, loss = xp.asarray(0.0), xp.asarray(0.0)
     for chosen in combinations(range(m), s):
@@ -39,18 +35,15 @@ def expectation(xp: Any, S: Any, s: int, k: int, *, c: Any = 1) -> Any:
     return loss / weight, (s + c) * tail / (s + 1 - k)
 
 
-@claim(
+@section.sharper(
     "volume.elementary",
     r"\mathbb{E} L_A(J) = (s + 1)\, e_{s+1}(\mu)/e_s(\mu)",
     draw(S=draw.covariances(nonsingular=True), s=draw.size("s"), sizes={"s": (1, "m")}),
     kind="identity",
-    source="GS12, section 2c of the theory",
-    section=SECTION,
-    label="sharper",
     proof="det(S_J) L_A(J) = sum over i outside J of det S_{J+i}; each (s+1)-set is met s + 1 "
     "times, and sums of principal minors are elementary symmetric functions.",
 )
-def elementary(xp: Any, S: Any, s: int) -> Any:
+def elementary(xp, S, s):
     m = S.shape[0]
     weight, loss = xp.asarray(0.0), xp.asarray(0.0)
     for chosen in combinations(range(m), s):
@@ -72,19 +65,17 @@ def elementary(xp: Any, S: Any, s: int) -> Any:
     return loss / weight, (s + 1) * e[s + 1] / e[s]
 
 
-@claim(
+@section.sharper(
     "volume.dof",
     r"\min_{|J| = \min(m, \lceil 4 N(\lambda) \rceil)} L_A(J) \le 4 \lambda N(\lambda)",
     draw(S=draw.covariances(nonsingular=True), lam=draw.positive()),
     source="section 2c of the theory",
-    section=SECTION,
-    label="sharper",
     steps=(expectation,),
     proof="With k = #{mu_j > lam} <= 2 N and s >= 4 N the factor (s + 1)/(s + 1 - k) is below 2, "
     "and the tail is at most 2 lam N.",
     code="bounds.node_counts",
 )
-def dof(xp: Any, S: Any, lam: Any, *, c: Any = 4) -> Any:
+def dof(xp, S, lam, *, c=4):
     m, N = S.shape[0], degrees_of_freedom(xp, S, lam)
     s = 0
     while s < m and bool(s < 4 * N):

@@ -24,6 +24,7 @@ from ..arithmetic import FLOAT64, Unsupported
 from ..claims import Claim
 from ..instances import Instance
 from .evaluation import NUMERICAL, _entries, log_ratio, sides
+from .slopes import NoSlopeError, agrees, margin_slope, ratio_slope
 from .space import Space
 from .trials import Trials, kind_of
 
@@ -31,6 +32,7 @@ Array = NDArray[np.float64]
 Climb = Callable[[Trials, Space, float, np.random.Generator, int], None]
 SMALLEST_STEP = 1e-10
 ITERATIONS = 30
+ASKED = 6  # instances on which slopes are compared with differences before these are taken
 NEAR = 1e-9  # this near to the boundary of the hypotheses is on it
 WORST = 1e9  # stands for -inf where a method needs numbers
 
@@ -145,9 +147,10 @@ class _EnoughError(Exception):
 def gradient(
     trials: Trials, space: Space, value: float, rng: np.random.Generator, allowed: int
 ) -> None:
-    """L-BFGS with differences, on a smoothed maximum over the entries.
+    """L-BFGS on a smoothed maximum over the entries; missed hypotheses cost in proportion.
 
-    Missed hypotheses cost in proportion.
+    Slopes are exact, by dual numbers, where the claim has them: one evaluation gives all. Else
+    they are differences.
     """
     from scipy.optimize import minimize
 
@@ -156,6 +159,7 @@ def gradient(
         return
     sharpness = 10.0 ** rng.uniform(1, 3)
     price = 10.0 ** rng.uniform(0, 3)
+    exact = _has_slopes(trials, space.instance, sharpness, rng)
 
     def worth(z: Array) -> float:
         if not trials.going(allowed):
@@ -165,7 +169,7 @@ def gradient(
         cost = price * min(trials.excess(instance), WORST) if trials.claim.hypotheses else 0.0
         return min(cost - smoothed(trials.claim, instance, sharpness), WORST)
 
-    def with_slope(z: Array) -> tuple[float, Array]:
+    def with_differences(z: Array) -> tuple[float, Array]:
         here = worth(z)
         trials.attempt(space.at(z))
         slope = np.array([worth(z + h) for h in 1e-7 * np.eye(z.size)])
@@ -173,10 +177,46 @@ def gradient(
         seen.append((here, z.copy()))
         return here, slope
 
+    def with_slope(z: Array) -> tuple[float, Array]:
+        if not trials.going(allowed):
+            raise _EnoughError
+        instance = space.at(z)
+        trials.attempt(instance)
+        trials.tick()
+        try:
+            found = ratio_slope(trials.claim, instance, sharpness)
+            here, slope = -found.value, -found.slope
+            if trials.claim.hypotheses:
+                missed = margin_slope(trials.claim, instance)
+                if missed.value > 0:
+                    here, slope = here + price * missed.value, slope + price * missed.slope
+        except NoSlopeError:
+            return WORST, np.zeros(z.size)
+        slope = np.clip(slope[space.free] * space.rates(z), -WORST, WORST)
+        seen.append((here, z.copy()))
+        return min(here, WORST), slope
+
     seen = [(math.inf, start)]
     with contextlib.suppress(_EnoughError):
-        minimize(with_slope, start, jac=True, method="L-BFGS-B")
+        slopes = with_slope if exact else with_differences
+        minimize(slopes, start, jac=True, method="L-BFGS-B", options={"maxcor": 20})
     _inside(trials, space, min(seen, key=lambda point: point[0])[1])
+
+
+def _has_slopes(
+    trials: Trials, instance: Instance, sharpness: float, rng: np.random.Generator
+) -> bool:
+    """Whether slopes by dual numbers are to be trusted: they agreed once, or may still do."""
+    if trials.sloped is None:
+        try:
+            if agrees(trials.claim, instance, sharpness, rng):
+                trials.sloped = True
+        except NoSlopeError:
+            pass
+        trials.asked += 1
+        if trials.sloped is None and trials.asked >= ASKED:
+            trials.sloped = False
+    return trials.sloped is True
 
 
 def _inside(trials: Trials, space: Space, point: Array) -> float:

@@ -19,8 +19,8 @@ from ..instances.sources import NumpySource
 
 Array = NDArray[np.float64]
 
-KINDS = ("entry", "array", "tie", "factor", "other", "smaller")
-_UP_TO = (0.3, 0.55, 0.7, 0.85, 0.95)  # shares of the kinds, added up
+KINDS = ("entry", "array", "tie", "several", "factor", "other", "smaller")
+_UP_TO = (0.27, 0.49, 0.61, 0.75, 0.87, 0.96)  # shares of the kinds, added up
 
 
 class Leaf(NamedTuple):
@@ -80,6 +80,10 @@ def moved(
         leaf = parts[int(rng.integers(len(parts)))]
         array = values[leaf.start : leaf.stop].reshape(leaf.shape)
         values[leaf.start : leaf.stop] = _array(array, rng).ravel()
+    elif kind == "several":
+        values = together(values, parts, rng)
+        if np.array_equal(values, numbers.values):  # nothing that belongs together
+            values = _tie(values, parts, rng)
     else:
         values = _tie(values, parts, rng)
     values = np.clip(np.nan_to_num(values), numbers.low, numbers.high)
@@ -256,6 +260,117 @@ def _tie(values: Array, parts: list[Leaf], rng: np.random.Generator) -> Array:
     elif source.stop - source.start == 1:
         result[to.start + int(rng.integers(to.stop - to.start))] = values[source.start]
     return result
+
+
+def together(values: Array, parts: list[Leaf], rng: np.random.Generator) -> Array:
+    """Several arrays brought into one structure.
+
+    Arrays of one shape become equal, opposite, nearly equal, permuted copies of each other, or
+    multiples; matrices with the same number of rows, those of a stack included, get common left
+    singular vectors (so that F F^T commute), nearly common ones, or common ones in rank one; or all
+    become block diagonal or symmetric under the same permutation of the nodes.
+    """
+    result = values.copy()
+    arrays = [result[p.start : p.stop].reshape(p.shape) for p in parts]  # views
+    matrices = [m for array in arrays for m in _matrices(array)]
+    groups: dict[tuple[int, ...], list[Array]] = {}
+    for array in [*matrices, *(a for a in arrays if a.ndim < 2 and a.size > 1)]:
+        groups.setdefault(array.shape, []).append(array)
+    alike = [group for group in groups.values() if len(group) > 1]
+    by_rows: dict[int, list[Array]] = {}
+    for matrix in matrices:
+        by_rows.setdefault(len(matrix), []).append(matrix)
+    rows = [group for n, group in by_rows.items() if len(group) > 1 and n > 1]
+    with np.errstate(all="ignore"):
+        try:
+            if alike and (not rows or rng.integers(2)):
+                _copied(alike[int(rng.integers(len(alike)))], rng)
+            elif rows:
+                group = rows[int(rng.integers(len(rows)))]
+                _SEVERAL[int(rng.integers(len(_SEVERAL)))](group, rng)
+        except np.linalg.LinAlgError:
+            return values
+    return result
+
+
+def _matrices(array: Array) -> list[Array]:
+    if array.ndim < 2 or min(array.shape[-2:]) == 0:
+        return []
+    return list(array.reshape(-1, *array.shape[-2:]))
+
+
+def _copied(group: list[Array], rng: np.random.Generator) -> None:
+    """One array of the group is copied to some or all others, up to a simple change."""
+    source = group[int(rng.integers(len(group)))].copy()
+    change = int(rng.integers(5))
+    targets = group if rng.integers(2) else [group[int(rng.integers(len(group)))]]
+    for target in targets:
+        if change == 1:
+            target[...] = -source
+        elif change == 2:
+            target[...] = source * (1 + 2.0 ** -float(rng.integers(8, 30)) * rng.choice([1, -1]))
+        elif change == 3:
+            target[...] = source[rng.permutation(len(source))]
+        elif change == 4:
+            target[...] = source * rng.choice([2.0, 0.5, 1 / 1024, 1024.0])
+        else:
+            target[...] = source
+
+
+def _common_vectors(group: list[Array], rng: np.random.Generator) -> None:
+    """The same left singular vectors: the products F F^T commute."""
+    U = np.linalg.svd(group[int(rng.integers(len(group)))])[0]
+    for matrix in group:
+        s = np.linalg.svd(matrix, compute_uv=False)
+        matrix[...] = U[:, : s.size] @ np.diag(rng.permutation(s)) @ np.eye(s.size, matrix.shape[1])
+
+
+def _nearly_common_vectors(group: list[Array], rng: np.random.Generator) -> None:
+    _common_vectors(group, rng)
+    matrix = group[int(rng.integers(len(group)))]
+    matrix += (
+        2.0 ** -float(rng.integers(3, 20))
+        * np.abs(matrix).max()
+        * rng.standard_normal(matrix.shape)
+    )
+
+
+def _common_direction(group: list[Array], rng: np.random.Generator) -> None:
+    """All of rank one, with one direction, or with directions at equal angles to each other."""
+    m = len(group[0])
+    first = rng.integers(-2, 3, m).astype(float)
+    first = first if first.any() else np.ones(m)
+    second = rng.integers(-2, 3, m).astype(float)
+    turning = bool(rng.integers(2))
+    for i, matrix in enumerate(group):
+        angle = np.pi * i / len(group) if turning else 0.0
+        matrix[...] = 0.0
+        matrix[:, 0] = np.cos(angle) * first + np.sin(angle) * second
+
+
+def _blocks(group: list[Array], rng: np.random.Generator) -> None:
+    """The same block diagonal form."""
+    m = len(group[0])
+    cut = int(rng.integers(1, m))
+    for matrix in group:
+        matrix[:cut, cut:] = 0.0
+        matrix[cut:, :cut] = 0.0
+
+
+def _symmetric_nodes(group: list[Array], rng: np.random.Generator) -> None:
+    """Unchanged where the same two nodes are exchanged, in rows and, of square ones, columns."""
+    m = len(group[0])
+    order = np.arange(m)
+    i, j = rng.permutation(m)[:2]
+    order[[i, j]] = order[[j, i]]
+    for matrix in group:
+        turned = matrix[order][:, order] if matrix.shape[1] == m else matrix[order]
+        matrix[...] = (matrix + turned) / 2
+
+
+_SEVERAL: list[Any] = [
+    _common_vectors, _nearly_common_vectors, _common_direction, _blocks, _symmetric_nodes,
+]  # fmt: skip
 
 
 def _derived(array: Array, rng: np.random.Generator) -> float:

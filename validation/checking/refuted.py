@@ -13,16 +13,19 @@ from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..instances.product import complexity
 from ..verdict import Conclusion
+from .shrinking import kept_margin, simpler
 from .statistical import statistical
 
 DRAWS = 1500
+MANY = 20_000
 MOST = 999
 
 
 def simplest(claim: Claim, instance: Instance, *, seconds: float, seed: int) -> Instance:
     """The simplest instance found on which the claim is refuted too.
 
-    At least half of log(observed/permitted failure rate) is kept.
+    At least half of log(observed/permitted failure rate) is kept, or a rate of twice what is
+    permitted, whichever is less.
 
     Parameters
     ----------
@@ -38,7 +41,7 @@ def simplest(claim: Claim, instance: Instance, *, seconds: float, seed: int) -> 
     end = time.monotonic() + seconds
     tests = 0
 
-    def margin(candidate: Instance) -> float | None:
+    def margin(candidate: Instance, draws: int) -> float | None:
         """The log ratio, where the claim is refuted on this instance alone."""
         nonlocal tests
         tests += 1
@@ -48,25 +51,29 @@ def simplest(claim: Claim, instance: Instance, *, seconds: float, seed: int) -> 
                 seconds=max(end - time.monotonic(), 0.1),
                 seed=seed,
                 instances=(candidate,),
-                draws=DRAWS,
+                draws=draws,
             )
         except ClaimError:  # the hypotheses reject it
             return None
         return verdict.log_ratio if verdict.conclusion is Conclusion.REFUTED else None
 
-    first = margin(instance)
+    draws = DRAWS
+    first = margin(instance, draws)
+    if first is None:  # a rate that is a little too high, or a small one
+        draws = MANY
+        first = margin(instance, draws)
     if first is None:
         return instance
     improved = True
     while improved:
         improved = False
-        for candidate in claim.instances.simpler(instance):
+        for candidate in simpler(claim, instance):
             if time.monotonic() > end or tests >= MOST:
                 return instance
             if not complexity(candidate) < complexity(instance):
                 continue
-            found = margin(candidate)
-            if found is not None and found >= first / 2:
+            found = margin(candidate, draws)
+            if found is not None and found >= kept_margin(first):
                 instance, improved = candidate, True
                 break
     return instance

@@ -15,6 +15,7 @@ from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
 from .certified import certify
 from .evaluation import Score, score
+from .looked import Looked
 from .randomness import spawn
 
 KEPT = 32
@@ -37,11 +38,14 @@ class Sample:
         The largest ratios, the largest first.
     strange : list of Instance
         Instances on which float64 broke down; balls have to look at them.
+    looked : Looked or None
+        Where a search has looked.
     """
 
     coverage: Coverage
     worst: list[tuple[float, Instance]]
     strange: list[Instance]
+    looked: Looked | None = None
 
 
 class Keeper:

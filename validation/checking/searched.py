@@ -1,11 +1,12 @@
-"""The rung that searches: local optimisation of log(left/right) and structured families.
+"""The rung that searches: an archive of diverse instances, climbs by slopes, structured families.
 
-It starts from the worst draws. Rounds follow each other until the budget is spent: structured
-moves, climbs by one of four methods, runs of Hypothesis with `target`, fresh draws. Each round goes
-on from one of the best instances so far, of which a few of each kind are kept, and those that have
-not improved for long are left alone.
+Rounds follow each other until the budget is spent. Draws go through all combinations of sizes in
+turn (`strata`); what is good of its kind is kept (`archive`); climbs start from what is kept, from
+fresh draws of sizes that were tried least, and for a stated share from the largest sizes. Trivial
+equality - T = 1, equal matrices - is no prey: no climb starts there, only structured moves do.
 
-The sequence of trials is a function of the seed; how many of them there is time for is not. With
+The sequence of trials is a function of the seed; how many of them there is time for is not, so
+that a longer run begins with the trials of a shorter one and never says less. With
 ``max_evaluations`` and enough seconds the whole run is reproduced exactly.
 """
 
@@ -19,19 +20,23 @@ import numpy as np
 
 from ..claims import Claim
 from ..instances import Instance
+from .archive import TIED, Entry
 from .climbing import METHODS
 from .families import moved, snaps
 from .randomness import hypothesis_seed, spawn
-from .sampled import Sample, drawn
+from .sampled import Sample
 from .space import Space
 from .targeted import targeted
-from .trials import Progress, SpentError, Trials
+from .trials import LINGER, Progress, SpentError, Trials
 
 ROUNDS = (
-    "moves", "coordinates", "smaller", "evolution", "moves", "gradient", "hypothesis", "snaps",
-    "simplex", "fresh", "smaller", "coordinates", "moves", "evolution", "fresh",
+    "draws", "moves", "gradient", "restart", "coordinates", "ties", "smaller", "draws",
+    "evolution", "large", "moves", "restart", "gradient", "snaps", "hypothesis", "simplex",
+    "draws", "large", "coordinates", "ties", "smaller", "restart", "evolution", "moves",
 )  # fmt: skip
-FRESH = 40
+DRAWS = 40
+FIRST = 160  # draws before the first round
+RESTARTS = 4  # draws of which the best is climbed from
 TOO_MANY = 24  # numbers beyond which a simplex is no use
 
 
@@ -43,6 +48,7 @@ def search(
     seed: int = 0,
     max_evaluations: int | None = None,
     progress: Progress | None = None,
+    linger: float = LINGER,
 ) -> Sample:
     """Look for the largest left/right of a deterministic claim.
 
@@ -61,6 +67,8 @@ def search(
         A further limit, on the number of trials.
     progress : function of (share of the budget spent, largest log ratio so far)
         Called now and then.
+    linger : float
+        See `Trials`.
 
     Returns
     -------
@@ -68,7 +76,7 @@ def search(
         What looks violated has been certified, and ratios of violations are certified ones; ratios
         up to 1 + 1e-9 are float64's.
     """
-    trials = Trials(claim, seconds=seconds, most=max_evaluations, progress=progress)
+    trials = Trials(claim, seconds=seconds, most=max_evaluations, progress=progress, linger=linger)
     with np.errstate(all="ignore"):
         try:
             run(trials, list(start), spawn(seed, "search"), seed)
@@ -83,77 +91,95 @@ def run(trials: Trials, start: list[Instance], rng: np.random.Generator, seed: i
     for instance in start:
         trials.keep(trials.attempt(instance).value, instance)
     trials.best = None
-    if len(trials.elite) < 4:
-        _fresh(trials, rng, 4 * FRESH)
+    _draws(trials, rng, FIRST)
+    if not trials.strict:
         trials.demand_hypotheses([instance for _, instance in trials.elite])
-    visits: dict[Instance, int] = {}
     for i in itertools.count():
         if trials.certified == math.inf:
             return
-        method = ROUNDS[i % len(ROUNDS)]
-        allowed = 60 + 30 * min(i // len(ROUNDS) + 1, 8)
-        if method == "fresh" or not trials.elite:
-            _fresh(trials, rng, FRESH)
-        elif method == "hypothesis":
-            examples = 40 * min(i // len(ROUNDS) + 1, 10)
-            targeted(
-                trials,
-                hypothesis_seed(seed, i),
-                examples,
-                lambda instance, v: _keep(trials, v, instance),
-            )
+        cycle = i // len(ROUNDS) + 1
+        _round(trials, ROUNDS[i % len(ROUNDS)], i, cycle, rng, seed)
+
+
+def _round(
+    trials: Trials, method: str, i: int, cycle: int, rng: np.random.Generator, seed: int
+) -> None:
+    allowed = 60 + 30 * min(cycle, 8)
+    if method == "draws":
+        _draws(trials, rng, DRAWS)
+    elif method == "restart":
+        _restart(trials, rng, allowed, large=False)
+    elif method == "large":
+        _restart(trials, rng, allowed, large=True)
+    elif method == "hypothesis":
+        examples = 40 * min(cycle, 10)
+        targeted(trials, hypothesis_seed(seed, i), examples, lambda x, v: _keep(trials, v, x))
+    elif method == "ties":
+        tie = trials.archive.tie(rng)
+        if tie is None:
+            _draws(trials, rng, DRAWS)
         else:
-            value, instance = _chosen(trials, visits, rng)
-            visits[instance] = visits.get(instance, 0) + 1
-            if method == "moves":
-                _moves(trials, value, instance, rng, allowed)
-            elif method == "snaps":
-                _snaps(trials, value, instance, allowed)
-            elif method == "smaller":
-                _smaller(trials, instance, rng, allowed)
-            else:
-                _climb(trials, method, value, instance, rng, allowed)
+            _moves(trials, tie, rng, allowed)
+    else:
+        entry = trials.archive.chosen(rng) or trials.archive.tie(rng)
+        if entry is None:
+            _draws(trials, rng, DRAWS)
+        elif method == "moves":
+            _moves(trials, entry, rng, allowed)
+        elif method == "snaps":
+            _snaps(trials, entry, allowed)
+        elif method == "smaller":
+            _smaller(trials, entry.instance, rng, allowed)
+        else:
+            _climb(trials, method, entry.value, entry.instance, rng, allowed)
 
 
 def _keep(trials: Trials, value: float, instance: Instance) -> None:
-    if len(trials.elite) < 4 or value > trials.elite[-1][0]:
-        trials.keep(value, instance)
+    trials.keep(value, instance)
 
 
-def _fresh(trials: Trials, rng: np.random.Generator, count: int) -> None:
+def _draws(trials: Trials, rng: np.random.Generator, count: int) -> None:
+    """Draws of all combinations of sizes in turn."""
     for _ in range(count):
-        instance = drawn(trials.claim, rng)
-        trials.begin(-math.inf, instance)
-        trials.attempt(instance)
-        trials.finish()
+        instance = trials.strata.draw(rng)
+        trials.best = None
+        trials.keep(trials.attempt(instance).value, instance)
+    trials.best = None
 
 
-def _chosen(
-    trials: Trials, visits: dict[Instance, int], rng: np.random.Generator
-) -> tuple[float, Instance]:
-    """One of the elite: the better and smaller, the likelier; the more visited, the less so."""
-    weights = np.array(
-        [
-            0.7**place / (1 + visits.get(instance, 0)) / (1 + _numbers(trials, instance) / 8)
-            for place, (_, instance) in enumerate(trials.elite)
-        ]
-    )
-    place = int(rng.choice(len(weights), p=weights / weights.sum()))
-    return trials.elite[place]
+def _restart(trials: Trials, rng: np.random.Generator, allowed: int, *, large: bool) -> None:
+    """Climb from the best of a few draws of sizes that were tried least, or of the largest ones.
+
+    Every other time at large sizes it goes on from the best instance that is known there.
+    """
+    strata = trials.strata
+    if large and rng.integers(2):
+        entry = trials.archive.chosen(rng, strata.is_large)
+        if entry is not None:
+            _climb(trials, "gradient", entry.value, entry.instance, rng, allowed)
+            return
+    sizes = strata.large(rng) if large else strata.least_seen(rng)
+    best: tuple[float, Instance] | None = None
+    for _ in range(RESTARTS):
+        instance = strata.draw(rng) if sizes is None else strata.draw_at(sizes, rng)
+        trials.best = None
+        value = trials.attempt(instance).value
+        trials.keep(value, instance)
+        if abs(value) > TIED and (best is None or value > best[0]):
+            best = value, instance
+    trials.best = None
+    if best is not None and best[0] > -math.inf:
+        method = "gradient" if rng.integers(4) else list(METHODS)[int(rng.integers(len(METHODS)))]
+        _climb(trials, method, *best, rng, allowed)
 
 
-def _numbers(trials: Trials, instance: Instance) -> int:
-    return int(trials.claim.instances.parameters(instance).values.size)
-
-
-def _moves(
-    trials: Trials, value: float, instance: Instance, rng: np.random.Generator, allowed: int
-) -> None:
+def _moves(trials: Trials, entry: Entry, rng: np.random.Generator, allowed: int) -> None:
     """Structured moves, one to three at a time; the better instance is kept, equal ones at times.
 
     Equally good ones count too, since a violation on a thin set is often two ties away.
     """
-    others = [other for _, other in trials.elite]
+    value, instance = entry.value, entry.instance
+    others = trials.archive.others(instance)
     trials.begin(value, instance)
     last = trials.count + allowed
     while trials.count < last and value < math.inf:
@@ -166,9 +192,9 @@ def _moves(
     trials.finish()
 
 
-def _snaps(trials: Trials, value: float, instance: Instance, allowed: int) -> None:
-    trials.begin(value, instance)
-    for tried in itertools.islice(snaps(trials.claim, instance), 4 * allowed):
+def _snaps(trials: Trials, entry: Entry, allowed: int) -> None:
+    trials.begin(entry.value, entry.instance)
+    for tried in itertools.islice(snaps(trials.claim, entry.instance), 4 * allowed):
         trials.attempt(tried)
     trials.finish()
 
@@ -202,7 +228,7 @@ def _climb(
     count = space.free.size
     if method == "simplex" and count > TOO_MANY:
         method = "evolution"
-    if method == "gradient":
+    if method == "gradient" and trials.sloped is not True:
         allowed += 10 * count
     trials.begin(value, instance)
     METHODS[method](trials, space, value, rng, allowed + 5 * count)

@@ -1,7 +1,9 @@
 """From a violating instance to a simpler one that a person can check.
 
-Shrinking must not make a gross violation look marginal: at least half of the margin is kept, which
-is log(left/right) of the instance that fails most. Every step is certified.
+Shrinking must not make a gross violation look marginal: half of the margin is kept, which is
+log(left/right) of the instance that fails most, or a ratio of 2, whichever is less; an infinite
+ratio stays infinite. More is not asked, since it would keep numbers such as 7e10 where 2 will do,
+and the instance that fails most is shown beside. Every step is certified.
 
 Three ways are tried in turn until none helps: a simpler neighbour; a simpler neighbour whose other
 numbers are moved to regain the margin; structured moves at random.
@@ -30,13 +32,14 @@ from .space import Space
 from .trials import SpentError, Trials
 
 PATIENCE = 300  # random moves in vain
+GROSS = math.log(2.0)  # a margin that no one takes for a rounding error
 REGAIN = 80  # trials to regain the margin after a step
 
 
 def shrink(
     claim: Claim, instance: Instance, *, seconds: float = 10.0, others: Sequence[Instance] = ()
 ) -> Instance:
-    """The simplest instance found that certainly violates and keeps half of the margin.
+    """The simplest instance found that certainly violates and keeps enough of the margin.
 
     Parameters
     ----------
@@ -64,7 +67,7 @@ class _Shrinker:
             certificate = certify(self.claim, instance)
             if certificate.conclusion is not Conclusion.VIOLATED:
                 return instance
-            self.least = certificate.log_ratio / 2
+            self.least = kept_margin(certificate.log_ratio)
             self.current = instance
             for other in others:
                 self._take(other)
@@ -112,8 +115,7 @@ class _Shrinker:
         return helped
 
     def _simpler(self) -> Iterator[Instance]:
-        yield from self.claim.instances.simpler(self.current)
-        yield from _rescaled(self.claim, self.current)
+        yield from simpler(self.claim, self.current)
 
     def _regaining(self) -> bool:
         """Drop entries or set numbers to 0, and move the others until it fails enough again."""
@@ -151,6 +153,11 @@ class _Shrinker:
         return False
 
 
+def kept_margin(log_ratio: float) -> float:
+    """How much of a margin a simpler counterexample has to keep."""
+    return log_ratio if math.isinf(log_ratio) else min(log_ratio / 2, GROSS)
+
+
 def size(claim: Claim, instance: Instance) -> tuple[int, ...]:
     """What shrinking makes smaller, first things first.
 
@@ -174,6 +181,12 @@ def _discrete(factor: Any, raw: Any) -> int:
     if raw in options:
         return options.index(raw)
     return abs(raw) if isinstance(raw, int) else 0
+
+
+def simpler(claim: Claim, instance: Instance) -> Iterator[Instance]:
+    """Simpler instances one step away, arrays brought to order one together included."""
+    yield from claim.instances.simpler(instance)
+    yield from _rescaled(claim, instance)
 
 
 def _rescaled(claim: Claim, instance: Instance) -> Iterator[Instance]:
@@ -200,4 +213,4 @@ def _rescaled(claim: Claim, instance: Instance) -> Iterator[Instance]:
                 yield claim.instances.with_parameters(instance, values)
 
 
-__all__ = ["shrink", "size"]
+__all__ = ["kept_margin", "shrink", "simpler", "size"]

@@ -63,6 +63,20 @@ class Space:
         values = np.clip(np.nan_to_num(values), self.numbers.low, self.numbers.high)
         return self.claim.instances.with_parameters(self.instance, values)
 
+    def rates(self, point: Array) -> Array:
+        """By how much the instance's numbers move as the point does, for the free ones.
+
+        0 where a bound of the factor holds a number back.
+        """
+        whole = self._out(self.numbers.values)
+        whole[self.free] = point
+        with np.errstate(all="ignore"):
+            values = self._back(whole)
+            straight = np.cosh(np.clip(whole, -700, 700)) * KNEE if self.logarithmic else 1.0
+            rates = np.where(self.log, values, straight * self.unit)
+        held = (values < self.numbers.low) | (values > self.numbers.high)
+        return np.where(held, 0.0, np.nan_to_num(rates))[self.free]
+
     def _out(self, values: Array) -> Array:
         with np.errstate(all="ignore"):
             straight = values / self.unit

@@ -18,16 +18,19 @@ from ..arithmetic import FLOAT64, Unsupported
 from ..claims import Claim
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage
+from .archive import TIED, Archive, description
 from .certified import certify
-from .evaluation import NUMERICAL, hypothesis, log_ratio, score, sides
+from .evaluation import NUMERICAL, _entries, hypothesis, log_ratio, score, sides
 from .sampled import KEPT_STRANGE, VISIBLE, Sample
+from .strata import Strata
 
 NEGATIVE = -1e3  # a left side below 0 ranks here and below
 OUTSIDE = -3e3  # hypotheses not met: here and below
 CERTIFICATES = 200
 FAINT = 1e-12  # below it float64 sees nothing
 FAINT_CERTIFICATES = 40
-KEPT = 12
+KEPT = 24
+LINGER = 1.0
 # Beyond it products leave the range of floats, and a climb finds rounding and no counterexample.
 REACH = 2.0**200
 LONGEST = 10  # shares that a climb may take while it gains
@@ -73,6 +76,9 @@ class Trials:
         Trials, where a run has to be reproduced exactly.
     progress : function of (share of the budget spent, largest log ratio so far)
         Called now and then.
+    linger : float
+        Seconds (and for as long as it took, whichever is longer) to go on after the first certified
+        violation, to see how bad it gets; 0 ends the run there.
     """
 
     def __init__(
@@ -82,8 +88,10 @@ class Trials:
         seconds: float = math.inf,
         most: int | None = None,
         progress: Progress | None = None,
+        linger: float = LINGER,
     ) -> None:
         self.claim = claim
+        self.linger = linger
         self.begun = time.monotonic()
         self.end = self.begun + seconds
         self.seconds = seconds
@@ -95,12 +103,17 @@ class Trials:
         self.faint_checks = FAINT_CERTIFICATES
         self.certified = 0.0  # the largest log ratio of a certified violation
         self.violations: list[tuple[float, Instance]] = []
-        self.elite: list[tuple[float, Instance]] = []
+        self.archive = Archive(self._described)
+        self.strata = Strata(claim)
+        self.tied = 0  # evaluations at trivial equality
+        self.sloped: bool | None = None  # whether slopes by dual numbers agree with differences
+        self.asked = 0  # how often that was asked
         self.strange: list[Instance] = []
         self.strict = False
         self.inside: dict[Any, Instance] = {}  # one that meets the hypotheses, of each kind
         self.best: tuple[float, Instance] | None = None  # of the climb under way
         self._started = self._gained = 0
+        self._scalar = False  # the sides are numbers
         self._level = -math.inf
 
     def tick(self) -> None:
@@ -116,7 +129,7 @@ class Trials:
         now = self.look()
         self.count += 1
         if self.progress is not None and self.count % 64 == 0:
-            self.progress(self._spent(now), self.elite[0][0] if self.elite else -math.inf)
+            self.progress(self._spent(now), self.archive.top)
 
     def look(self) -> float:
         """The time; raises `SpentError` where it is up."""
@@ -137,7 +150,10 @@ class Trials:
         if any(n != 0 and not 1 / REACH <= abs(n) <= REACH for n in instance.numbers()):
             return Trial(-math.inf)
         self.drawn += 1
+        self.strata.count(instance)
         trial = self._measured(instance)
+        if abs(trial.value) <= TIED:
+            self.tied += 1
         if trial.value > (self.best[0] if self.best else -math.inf):
             self.best = (trial.value, instance)
             if trial.value > self._level + 1e-5 * (1 + abs(self._level)):
@@ -163,6 +179,8 @@ class Trials:
                 self.faint_checks -= 1
                 return self._vetted(instance)
             value = 0.0  # else the climb would follow the rounding upwards
+        if value > self.certified > 0:
+            value = self.certified  # float64 alone does not say more than the certificates do
         self.evaluated += 1
         return Trial(self._stand_in(instance) if value == -math.inf else value)
 
@@ -199,7 +217,10 @@ class Trials:
     def _shorten(self) -> None:
         """After the first violation: as long again as it took to find, to see how bad it gets."""
         now = time.monotonic()
-        self.end = min(self.end, now + max(1.0, now - self.begun))
+        if self.linger <= 0:
+            self.end, self.most = now, self.count
+            return
+        self.end = min(self.end, now + max(self.linger, now - self.begun))
         if self.most is not None:
             self.most = min(self.most, 2 * self.count + 200)
 
@@ -262,26 +283,31 @@ class Trials:
         self.best = None
         return better
 
+    @property
+    def elite(self) -> list[tuple[float, Instance]]:
+        """The best of all, a few of each kind, the best first."""
+        return self.archive.ranked(KEPT, A_KIND)
+
     def keep(self, value: float, instance: Instance) -> bool:
-        """Put an instance into the elite, a few of each kind; whether it got in."""
-        if value == -math.inf:
-            return False
-        kind = kind_of(instance)
-        alike = [i for i, (_, other) in enumerate(self.elite) if kind_of(other) == kind]
-        if any(_close(value, self.elite[i][0]) for i in alike):
-            return False
-        if len(alike) >= A_KIND:
-            last = alike[-1]
-            if value <= self.elite[last][0]:
-                return False
-            del self.elite[last]
-        elif len(self.elite) >= KEPT:
-            if value <= self.elite[-1][0]:
-                return False
-            del self.elite[-1]
-        place = next((i for i, (v, _) in enumerate(self.elite) if v < value), len(self.elite))
-        self.elite.insert(place, (value, instance))
-        return True
+        """Put an instance into the archive; whether it got in."""
+        return self.archive.keep(value, instance)
+
+    def _described(self, instance: Instance) -> tuple[Any, ...]:
+        """Its looks, and its activity: the entry of the sides that is worst."""
+        return (*description(instance), self._worst_entry(instance))
+
+    def _worst_entry(self, instance: Instance) -> int:
+        if self.claim.kind != "inequality" or self._scalar:
+            return 0
+        try:
+            left, right = sides(self.claim, instance, FLOAT64)
+        except (*NUMERICAL, Unsupported):
+            return -1
+        if max(np.ndim(left), np.ndim(right)) == 0:
+            self._scalar = True
+            return 0
+        logs = np.nan_to_num(_entries(*np.broadcast_arrays(left, right)), nan=-np.inf)
+        return int(np.argmax(logs)) if logs.size else -1
 
     def sample(self) -> Sample:
         """What was found: certified violations, then the elite, the largest ratios first."""
@@ -293,7 +319,7 @@ class Trials:
             key=lambda item: -item[0],
         )
         coverage = Coverage(self.drawn, self.rejected, self.evaluated, self.undecided)
-        return Sample(coverage, ranked, list(self.strange))
+        return Sample(coverage, ranked, list(self.strange), self.strata.looked(self.tied))
 
     def _counts(self, value: float, instance: Instance) -> bool:
         return value > -math.inf or score(self.claim, instance).met
@@ -323,7 +349,3 @@ def kind_of(instance: Instance) -> tuple[Any, ...]:
         elif not isinstance(value, float):
             discrete.append(value)
     return tuple(discrete)
-
-
-def _close(a: float, b: float) -> bool:
-    return a == b or abs(a - b) <= 1e-13 * (1 + abs(a))

@@ -23,6 +23,13 @@ def prune(
         int | None, typer.Option(help="Instead of -k: nodes in all, shared out over the layers.")
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The pruned network.")] = None,
+    objective: Annotated[
+        str,
+        typer.Option(help="paper: what reads a state next; balanced: all that the outputs feel."),
+    ] = "paper",
+    refit: Annotated[
+        str, typer.Option(help="read-out or closed-loop: fit to the whole network's outputs.")
+    ] = "",
     theta: Annotated[float, typer.Option(help="Weight of all nodes against what is read.")] = 0.5,
     method: Annotated[
         str, typer.Option(help="greedy, random, determinantal or volume.")
@@ -51,7 +58,8 @@ def prune(
         raise ValueError("-o must name the file for the pruned network, got none")
     if json is not None and not json.resolve().parent.is_dir():
         raise ValueError(f"{json} cannot be written: there is no such folder")
-    settings = Settings(_sizes(k), total, theta, method, reconstruct, seed)
+    reads = "every" if every_step else "last"
+    settings = Settings(_sizes(k), total, theta, method, reconstruct, seed, objective, refit, reads)
     done = prune_file(
         model,
         data,

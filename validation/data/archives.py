@@ -47,7 +47,8 @@ def _opened(name: str, data: bytes, depth: int) -> Iterator[Member]:
     opener = next((read for magic, read in _OPENERS if data.startswith(magic)), None)
     if opener is None and data[257:262] == b"ustar":
         opener = _tar
-    if opener is None or depth == 0:
+    # An npz file is a zip, and what a data set is made of.
+    if opener is None or depth == 0 or name.endswith(".npz"):
         yield name, data
         return
     try:

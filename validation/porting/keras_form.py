@@ -73,6 +73,11 @@ class KerasForm:
         """Prune every recurrent layer."""
         if settings.total is not None:
             raise ValueError("--total is not supported for Keras models, give -k")
+        if settings.objective != "paper" or settings.refit:
+            raise ValueError(
+                "--objective and --refit need gradients through the network, which Keras models "
+                "do not give here; take a state_dict of torch"
+            )
         sizes = layer_sizes(settings.k, len(self.found))
         moments = _moments(self.model, self.found, held)
         rng = np.random.default_rng(settings.seed)

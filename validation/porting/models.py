@@ -6,7 +6,7 @@ To add a form, write a class with the methods of `Form` and a line in `opened`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,18 +15,24 @@ import numpy as np
 from pruning.cells.plain import Plain
 from pruning.checkpoints.files import read_state_dict
 from pruning.checkpoints.torch_layout import TorchNetwork, torch_network
+from pruning.checks import choice
 from pruning.rnn import RNN
 from pruning.stack import Stack
 from pruning.stack_pruning import PrunedStack, prune_stack
 from validation.porting.measures import seconds, torch_latency
 from validation.porting.sequences import Sequences
 
+REFITS = ("read-out", "closed-loop")
 WEIGHT_FILES = (".safetensors", ".npz", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to prune; the arguments of `pruning.stack_pruning.prune_stack`."""
+    """How to prune; the arguments of `pruning.stack_pruning.prune_stack`.
+
+    `refit` is empty, ``read-out`` or ``closed-loop``: the small network is then fitted to the whole
+    one's outputs, without labels.
+    """
 
     k: Any = None
     total: int | None = None
@@ -34,6 +40,9 @@ class Settings:
     method: str = "greedy"
     reconstruct: bool = True
     seed: int = 0
+    objective: str = "paper"
+    refit: str = ""
+    reads: str = "last"
 
 
 class Pruned(Protocol):
@@ -149,6 +158,7 @@ class StackForm:
 
     def prune(self, held: Sequences, settings: Settings) -> Pruned:
         """Prune the stack."""
+        choice("refit", settings.refit or "none", ("none", *REFITS))
         rng = settings.seed if settings.method == "random" else None
         result = prune_stack(
             self.stack,
@@ -159,9 +169,22 @@ class StackForm:
             theta=settings.theta,
             method=settings.method,
             reconstruct=settings.reconstruct,
+            objective=settings.objective,
+            reads=settings.reads,
             rng=rng,
         )
+        if settings.refit:
+            result = replace(result, pruned=self._refitted(result.pruned, held, settings))
         return PrunedFile(result, lambda out: self.write(out, result.pruned))
+
+    def _refitted(self, small: Stack, held: Sequences, settings: Settings) -> Stack:
+        from pruning.stack_refit import refit_stack, refit_stack_read_out
+
+        x = np.asarray(held.x)
+        small = refit_stack_read_out(self.stack, small, x, held.lengths, reads=settings.reads)
+        if settings.refit == "read-out":
+            return small
+        return refit_stack(self.stack, small, x, held.lengths, reads=settings.reads)
 
 
 @dataclass(frozen=True, eq=False)

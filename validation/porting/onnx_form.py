@@ -85,6 +85,11 @@ class OnnxForm:
         """Prune every recurrent node."""
         if settings.total is not None:
             raise ValueError("--total is not supported for ONNX graphs, give -k")
+        if settings.objective != "paper" or settings.refit:
+            raise ValueError(
+                "--objective and --refit need gradients through the network, which ONNX graphs "
+                "do not give here; take a state_dict of torch"
+            )
         sizes = layer_sizes(settings.k, len(self.found))
         moments = _moments(self.model, self.found, self._fed, held)
         rng = np.random.default_rng(settings.seed)

@@ -196,6 +196,14 @@ def test_broken_powers_need_a_positive_base():
     assert contains(2 ** B.lift(3.0), 8)
 
 
+def test_a_ball_without_an_end_is_never_taken_for_zero():
+    assert not from_zero_to(arb("nan")).is_finite()
+    assert not from_zero_to(arb("inf")).is_finite()
+    lost = Balls.of_entries(arb(1, "inf"))
+    for power in (ball((0, 2)) ** lost, ball((0, 1)) ** Balls.of_entries(arb("nan"))):
+        assert not power.entries().is_finite()
+
+
 def test_from_zero_to_ends_at_zero_exactly_and_contains_the_end(rng):
     for value in np.exp(rng.uniform(-200, 200, 300)):
         made = from_zero_to(arb(float(value)) / 3)

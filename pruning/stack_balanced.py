@@ -1,0 +1,109 @@
+"""What the outputs of a stack feel of each state: the balanced weight of section 11, for all cells.
+
+O_t = E[g_t g_t^T], g_t the gradient in h_t of a random sign combination of the outputs
+(`balanced.probes`), one backward pass a probe whatever the number of outputs. The objective's
+weight is M = sum_t O_t/Tr O_t, in which no few exploding steps decide (`balanced.weight`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pruning.checks import Array, choice, integer
+from pruning.stack import Stack, true_lengths
+from pruning.stack_gradients import run_stack, state_gradients
+
+READS = ("last", "every")
+_BATCH = 128
+
+
+def balanced_weights(
+    stack: Stack,
+    x: Any,
+    lengths: Any = None,
+    *,
+    reads: str = "last",
+    probes: int = 4,
+    rng: np.random.Generator | int | None = 0,
+    batch: int = _BATCH,
+) -> list[Array]:
+    """Return M of every layer, (width, width) of trace 1.
+
+    Parameters
+    ----------
+    stack : Stack
+    x : (n, T, d_x) floats or (n, T) tokens
+    lengths : (n,) integer array, optional
+        True lengths of padded sequences.
+    reads : {"last", "every"}
+        Which outputs count: the last true step's, or every true step's.
+    probes : int
+        Random sign combinations of the outputs a sequence.
+    rng : numpy Generator or seed
+        Draws the signs.
+    batch : int
+        Sequences at a time.
+
+    Raises
+    ------
+    ValueError
+        If gradients are not finite, with the step where they leave the range, or nothing is felt.
+    """
+    choice("reads", reads, READS)
+    probes = integer("probes", probes, 1)
+    generator = np.random.default_rng(rng)
+    checked = stack.check_input(x)
+    ends = None if lengths is None else true_lengths(lengths, checked)
+    T = checked.shape[1]
+    widths = [sum(layer) for layer in stack.nodes]
+    sums = [np.zeros((T, width, width)) for width in widths]
+    for start in range(0, len(checked), batch):
+        rows = slice(start, start + batch)
+        part = None if ends is None else ends[rows]
+        run = run_stack(stack, checked[rows], part)
+        for _ in range(probes):
+            given = probe(stack, run.top.shape[:2], part, reads, generator)
+            for layer, g in enumerate(state_gradients(run, given)):
+                _check(g, layer)
+                sums[layer] += np.matmul(g.transpose(0, 2, 1), g)
+    return [_normalised(total, layer) for layer, total in enumerate(sums)]
+
+
+def probe(
+    stack: Stack, shape: tuple[int, ...], lengths: Any, reads: str, rng: np.random.Generator
+) -> Array:
+    """Return the gradient in the last layer's states of random signs on the outputs, (T, n, .)."""
+    T, n = shape
+    given = np.zeros((T, n, stack.w_output.shape[1]))
+    if reads == "last":
+        ends = np.full(n, T) if lengths is None else lengths
+        signs = rng.choice([-1.0, 1.0], size=(n, stack.d_y))
+        given[ends - 1, np.arange(n)] = signs @ stack.w_output
+    else:
+        # Only W_o^T W_o matters: its triangular factor stands for ten thousand words.
+        root = np.linalg.qr(stack.w_output, mode="r") if stack.d_y > len(given[0, 0]) else None
+        read = stack.w_output if root is None else root
+        given[...] = rng.choice([-1.0, 1.0], size=(T, n, len(read))) @ read
+        if lengths is not None:
+            given[np.arange(T)[:, None] >= lengths] = 0
+    return given
+
+
+def _check(g: Array, layer: int) -> None:
+    if not np.isfinite(g).all():
+        step = int(np.flatnonzero(~np.isfinite(g).all(axis=(1, 2)))[-1]) + 1
+        raise ValueError(
+            f"the gradients in the states of layer {layer} must be finite, "
+            f"they leave the range of floats at step {step} on their way back"
+        )
+
+
+def _normalised(second: Array, layer: int) -> Array:
+    traces = np.trace(second, axis1=1, axis2=2)
+    felt = traces > 0
+    if not felt.any():
+        raise ValueError(f"the outputs must depend on the states of layer {layer}, they do not")
+    M = (second[felt] / traces[felt, None, None]).mean(axis=0)
+    return (M + M.T) / 2
