@@ -205,7 +205,7 @@ def _sweep(
         scaled = factors[:, t, :, None] * parts.w_hidden
         shift = factors[:, t] * drive[:, t - 1]
         b = np.einsum("nij,ni->nj", scaled, b - np.einsum("nij,nj->ni", B, shift))
-        B = np.einsum("nji,njl,nlm->nim", scaled, B, scaled, optimize=True)
+        B = np.swapaxes(scaled, 1, 2) @ (B @ scaled)
     return factors
 
 
