@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.approximation.measured import paired_runs
+from bounds.approximation.measured import Runs, output_gap, paired_runs
 from bounds.approximation.residuals import Residuals, residuals
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.rounding import log_up
@@ -40,6 +40,7 @@ def adversary_limit(
     weights: ArrayLike | None = None,
     bounded: bool = False,
     sweeps: int = 6,
+    sequences: int | None = None,
     batch: int = 256,
 ) -> Bound:
     r"""The largest ||W_o r - W_o' e||_{n,w} found over factors 0 <= Delta <= rho.
@@ -56,6 +57,9 @@ def adversary_limit(
         Keep |h_{J_i} + e_i| <= sup|s|.
     sweeps : int
         Passes of the local search over all steps, from each of its starts.
+    sequences : int, optional
+        Search for the first so many only; the others count with their measured error, which
+        factors of the sector reach, too. By default all are searched.
     batch : int
         Sequences searched at a time.
 
@@ -81,8 +85,13 @@ def adversary_limit(
     w = time_weights(weights, T)
     parts = residuals(pruned)
     cap = s.bound if bounded else math.inf
-    totals = []
+    totals, left = [], n if sequences is None else integer("sequences", sequences, low=0)
     for runs in paired_runs(pruned, checked, batch):
+        gap = output_gap(pruned, runs)
+        actual = np.einsum("ntd,ntd,t->n", gap, gap, w)
+        totals.append(float(actual[left:].sum()))
+        runs = Runs(runs.states[:left], runs.pruned_states[:left])
+        left = max(left - len(actual), 0)
         kept = runs.states[:, :, pruned.nodes]
         drive = runs.states @ parts.hidden.T
         read_out = runs.states @ parts.output.T
@@ -90,7 +99,7 @@ def adversary_limit(
         found = [
             largest_errors(parts, drive, read_out, kept, w, cap, start, sweeps) for start in starts
         ]
-        totals.append(float(np.max(found, axis=0).sum()))
+        totals.append(float(np.max([*found, actual[: len(runs.states)]], axis=0).sum()))
     log_value = 0.5 * (log_up(math.fsum(totals)) - math.log(n))
     formula = r"\max_{0 \le \Delta \le \rho} \|W_o r - W_o' e\|_{n,w}"
     term = Term("reached", log_value, formula, ID, {"T": T, "n": n, "sweeps": sweeps})

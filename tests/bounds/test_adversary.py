@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bounds.approximation import adversary_limit, approximation_error, sector_bound
 from bounds.approximation.adversary import LOWER_LIMIT, largest_errors
 from bounds.approximation.residuals import residuals
-from pruning import RNN
+from pruning import RNN, spectral_prune
 from pruning.activations import activation
 
 
@@ -63,7 +63,6 @@ def test_with_the_states_bounded_it_reaches_less_and_obeys_the_bound():
     W = 3 * rng.normal(size=(m, m))
     rnn = RNN(W, rng.normal(size=(m, 1)), np.zeros(m), np.ones((1, m)), [0.0], "tanh")
     x = rng.normal(size=(4, T, 1))
-    from pruning import spectral_prune
 
     pruned = spectral_prune(rnn, x, k)
     free, bounded = adversary_limit(pruned, x), adversary_limit(pruned, x, bounded=True)
@@ -79,7 +78,6 @@ def test_with_the_states_bounded_it_reaches_less_and_obeys_the_bound():
 def test_refuses_what_is_not_monotone_or_not_bounded():
     rng = np.random.default_rng(0)
     rnn = RNN(np.eye(2), np.ones((2, 1)), [0, 0], [[1.0, 1.0]], [0.0], activation("relu"))
-    from pruning import spectral_prune
 
     pruned = spectral_prune(rnn, rng.normal(size=(2, 3, 1)), 1)
     with pytest.raises(ValueError, match="bounded"):
@@ -102,3 +100,15 @@ def test_a_sweep_never_loses_what_was_reached():
     ]
     for before, after in pairwise(found):
         assert (after >= before * (1 - 1e-12)).all()
+
+
+def test_sequences_that_are_not_searched_count_with_their_measured_error():
+    rng = np.random.default_rng(2)
+    W = rng.normal(size=(4, 4))
+    rnn = RNN(W, rng.normal(size=(4, 1)), np.zeros(4), np.ones((1, 4)), [0.0], "relu")
+    x = rng.normal(size=(7, 4, 1))
+    pruned = spectral_prune(rnn, x, 2)
+    limits = [adversary_limit(pruned, x, sequences=n, batch=3).total for n in (0, 1, 4, 7, 100)]
+    assert limits[0] == pytest.approx(approximation_error(pruned, x), rel=1e-12)
+    assert limits == sorted(limits)
+    assert limits[-1] == limits[-2] == adversary_limit(pruned, x).total

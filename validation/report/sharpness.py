@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 QUICK = 13  # the largest k for which the search of minutes takes seconds
 QUICK_WORK = QUICK**6 * 7.0  # the same with the length: (T - 1) k^6
-SEQUENCES = 250  # of the sample that the adversary goes through
+# Of the adversary's search; beyond these sequences the measured error counts.
+SWEEPS, SEQUENCES = 3, 2000
 NAMES = {
     "approximation.scaled": "scaled",
     "approximation.sector": "sector",
@@ -57,7 +58,7 @@ class Sharpness:
         By claim id; `approximation.dissipation` where it was searched.
     limits : dict
         `approximation.adversary`, and with ``.bounded`` where s is bounded, as logarithms of the
-        ratio to the error on the same sequences.
+        ratio to the error.
     """
 
     k: int
@@ -96,24 +97,23 @@ def sharpness(pruned: PrunedRNN, x: Array, sharpest: bool = False) -> Sharpness:
         Search `approximation.dissipation` for every size, not only where it takes seconds.
     """
     T, k = x.shape[1], pruned.pruned.m
+    log_error = log_up(approximation_error(pruned, x))
     s = pruned.original.activation
     bounds = {"approximation.scaled": scaled_bound(pruned, T)}
-    limits = {}
+    limits: dict[str, float] = {}
     if s.bound < math.inf:
         bounds["approximation.saturation"] = saturation_bound(pruned, T)
     if is_nondecreasing(s.name):
         bounds["approximation.sector"] = sector_bound(pruned, T)
         if sharpest or (T - 1) * float(k) ** 6 <= QUICK_WORK:
             bounds["approximation.dissipation"] = dissipation_bound(pruned, T)
-        some = x[:SEQUENCES]
-        error = log_up(approximation_error(pruned, some))
-        if error > -math.inf:
-            reached = {"approximation.adversary": adversary_limit(pruned, some)}
-            if s.bound < math.inf:
-                limit = adversary_limit(pruned, some, bounded=True)
-                reached["approximation.adversary.bounded"] = limit
-            limits = {name: limit.log_total - error for name, limit in reached.items()}
-    return Sharpness(k, log_up(approximation_error(pruned, x)), bounds, limits)
+        if log_error > -math.inf:
+            for name, bounded in (("", False), (".bounded", True)):
+                if bounded and s.bound == math.inf:
+                    continue
+                reached = adversary_limit(pruned, x, None, bounded, SWEEPS, SEQUENCES)
+                limits[f"approximation.adversary{name}"] = reached.log_total - log_error
+    return Sharpness(k, log_error, bounds, limits)
 
 
 def figure(found: list[Sharpness], m: int) -> Callable[[Axes], Axes]:
@@ -149,10 +149,16 @@ def sentence(entry: Sharpness) -> str:
     limit = ratios.get("approximation.adversary")
     if limit is not None:
         text += (
-            f" Slopes of 0 and rho reach {math.exp(limit):.3g} times the error"
-            f" (on {SEQUENCES} sequences at most): no method that knows only the sector can be"
-            " below; beyond that only the slopes along the runs, or a pass over the data, can help."
+            f" Slopes of 0 and rho reach {math.exp(limit):.3g} times the error: no bound that knows"
+            " only the sector can be below."
         )
+        bounded = ratios.get("approximation.adversary.bounded")
+        if bounded is not None:
+            text += (
+                f" With |h'| at most sup|s| they reach {math.exp(bounded):.3g} times, the limit"
+                " for bounds that know this, too."
+            )
+        text += " Below that only the slopes along the runs, or a pass over the data, can help."
     if "approximation.dissipation" not in entry.bounds:
         text += " approximation.dissipation was not searched at this size: --sharpest does it."
     return text
