@@ -76,6 +76,8 @@ class FloatLinalg(Checked):
         check_matrix("matrix_norm", x)
         if 0 in x.shape[-2:]:
             return np.zeros(x.shape[:-2] + (1, 1) * keepdims)[()]
+        if ord in (2, "nuc"):
+            _finite("matrix_norm", x)
         try:
             return np.linalg.matrix_norm(x, keepdims=keepdims, ord=ord)
         except np.linalg.LinAlgError as error:
@@ -85,6 +87,7 @@ class FloatLinalg(Checked):
     def svdvals(x: Any, /) -> Any:
         """Return the singular values in descending order."""
         check_matrix("svdvals", x)
+        _finite("svdvals", x)
         try:
             return np.linalg.svd(x, compute_uv=False)
         except np.linalg.LinAlgError as error:
@@ -96,12 +99,14 @@ class FloatLinalg(Checked):
         check_matrix("matrix_rank", x)
         if 0 in x.shape:
             return np.zeros(x.shape[:-2])[()]
+        _finite("matrix_rank", x)
         return np.asarray(np.linalg.matrix_rank(x), dtype=np.float64)[()]
 
     @staticmethod
     def pinv(x: Any, /) -> Any:
         """Return Moore-Penrose inverses."""
         check_matrix("pinv", x)
+        _finite("pinv", x)
         try:
             return np.linalg.pinv(x)
         except np.linalg.LinAlgError as error:
@@ -128,6 +133,12 @@ class FloatLinalg(Checked):
             return np.abs(np.linalg.eigvals(x)).max(axis=-1)
         except np.linalg.LinAlgError as error:
             raise Undefined(f"xp.linalg.spectral_radius: {str(error).lower()}") from None
+
+
+def _finite(name: str, x: Any) -> None:
+    """Refuse what is not finite: LAPACK's singular values may then never come to an end."""
+    if not np.isfinite(x).all():
+        raise Undefined(f"xp.linalg.{name}: the matrix is not finite in float64")
 
 
 def _reduction(function: Callable[..., Any]) -> Any:

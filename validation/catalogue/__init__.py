@@ -32,6 +32,7 @@ MODULES = (
     "occam_probabilities",
     "others",
     "others_probabilities",
+    "scalar_steps",
 )
 
 

@@ -35,6 +35,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "tighten",
         "Find the smallest value of a constant at which no violation is found.",
     ),
+    "prove": (
+        "validation.commands.prove",
+        "prove",
+        "Prove claims on all instances of a box, or say what stays open.",
+    ),
     "theory": (
         "validation.commands.theory",
         "theory",
@@ -59,6 +64,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "validation.commands.compare",
         "compare",
         "Set every bound side by side on one network, with its label.",
+    ),
+    "bounds": (
+        "validation.commands.bounds",
+        "bounds",
+        "Prune a network of yours, and bound the error that this makes.",
     ),
     "prune": (
         "validation.commands.prune",

@@ -10,15 +10,13 @@ from typing import Any
 import joblib
 
 from pruning.checks import integer
+from validation.checking.clusters import cluster
 from validation.experiments.grids import Grid, row_key
 from validation.experiments.store import Store
 from validation.experiments.workbench import Task, finish, warm
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many pieces are done and how many there are."""
-
-ANSWER_SECONDS = 10
-"""A Dask scheduler that has not answered by then is given up."""
 
 
 def run(
@@ -135,28 +133,10 @@ def _pool(count: int, dask: str) -> Iterator[Callable[..., Iterable[Any]]]:
     """
     options: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if dask:
-        with _cluster(dask), joblib.parallel_config(backend="dask"):
+        with cluster(dask), joblib.parallel_config(backend="dask"):
             yield joblib.Parallel(n_jobs=-1, **options)
         return
     backend = "loky" if count > 1 else "sequential"
     threads = {"inner_max_num_threads": 1} if count > 1 else {}
     with joblib.parallel_config(backend=backend, **threads):
         yield joblib.Parallel(n_jobs=count, **options)
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[None]:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise ValueError("--dask needs the package distributed, install rnnbounds[dask]") from None
-    try:
-        client = Client(address, timeout=ANSWER_SECONDS)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"no Dask scheduler answered at {address} in {ANSWER_SECONDS} s: {error}"
-        ) from None
-    with client:
-        if not client.scheduler_info()["workers"]:
-            raise ValueError(f"the Dask scheduler at {address} has no workers")
-        yield

@@ -1,5 +1,6 @@
 """Each way in which raw balls were seen to lie, and that ours do not."""
 
+import contextlib
 import copy
 import math
 import operator
@@ -12,7 +13,15 @@ import numpy as np
 import pytest
 from flint import arb
 
-from validation.arithmetic import FLOAT64, RATIONALS, Relation, Undecided, Unsupported, balls
+from validation.arithmetic import (
+    FLOAT64,
+    RATIONALS,
+    Relation,
+    Undecided,
+    Undefined,
+    Unsupported,
+    balls,
+)
 from validation.arithmetic.ball import Balls, from_zero_to, lower, upper
 
 B = balls(128)
@@ -353,3 +362,25 @@ def test_ends_outside_the_range_of_floats_stay_on_the_safe_side():
     assert upper(tiny) == 5e-324
     assert lower(tiny) == 0
     assert math.isnan(upper(arb("nan")))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+def test_matrices_that_are_not_finite_do_not_keep_lapack_for_ever(bad):
+    # numpy.linalg.svd of [[1, inf, inf], ...] did not return within 25 s.
+    matrix = np.array([[1.0, bad, bad], [1.0, 0.0, 1.0], [bad, 1.0, 1.0]])
+    linalg = FLOAT64.xp.linalg
+    for function in (
+        linalg.pinv,
+        linalg.svdvals,
+        linalg.matrix_rank,
+        lambda x: linalg.matrix_norm(x, ord=2),
+        lambda x: linalg.matrix_norm(x, ord="nuc"),
+    ):
+        with pytest.raises(Undefined, match="not finite"):
+            function(matrix)
+    with FLOAT64.active():
+        for function in (linalg.eigvalsh, linalg.eigh, linalg.spectral_radius, linalg.cholesky,
+                         linalg.det, lambda x: linalg.solve(x, x)):  # fmt: skip
+            with contextlib.suppress(Undefined):
+                function(matrix)

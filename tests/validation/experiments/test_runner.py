@@ -197,9 +197,9 @@ def test_a_finished_table_is_not_overwritten_by_accident(folder, capsys):
 
 
 def test_a_dask_address_that_nobody_answers_is_one_sentence(folder, capsys, monkeypatch):
-    from validation.experiments import runner
+    from validation.checking import clusters
 
-    monkeypatch.setattr(runner, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(clusters, "ANSWER_SECONDS", 1)
     address = "tcp://127.0.0.1:9"
     text = said_wrong(capsys, "experiment", "grid.toml", "--dask", address)
     assert f"no Dask scheduler answered at {address} in 1 s" in text

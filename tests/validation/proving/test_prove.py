@@ -1,0 +1,189 @@
+"""Proofs, refutations and honest open ends of claims whose truth is known."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from validation import claim, draw
+from validation.claims import ClaimError
+from validation.proving.prove import prove
+from validation.proving.records import Ending
+from validation.proving.regions import regions
+
+NONE = [(Fraction(1, 1000), Fraction(1, 10**6))]
+
+
+def stated(body, kind="inequality", hypotheses=None, invariance=None, box=None, **factors):
+    return claim(
+        "t.claim", "a statement", draw(**factors), kind=kind, hypotheses=hypotheses,
+        invariance=invariance, box=box,
+    )(body)  # fmt: skip
+
+
+def test_a_true_statement_with_agreement_at_an_end_is_proved():
+    made = stated(lambda xp, x: (xp.log1p(x), x), x=draw.reals(0, 8))
+    proof = prove(made, budget=5)
+    assert proof.kind is Ending.PROVED
+    assert proof.rechecked == proof.cells > 0
+    assert proof.share == 1.0
+
+
+def test_a_false_statement_is_violated_with_its_instance():
+    made = stated(lambda xp, x, y: (x * y, x + y - Fraction(3, 4)), x=draw.reals(0, 1),
+                  y=draw.reals(0, 1))  # fmt: skip
+    proof = prove(made, budget=5)
+    assert proof.kind is Ending.VIOLATED
+    raw = proof.instance["raw"]
+    x, y = (float.fromhex(raw[name]) for name in "xy")
+    assert Fraction(x) * Fraction(y) > Fraction(x) + Fraction(y) - Fraction(3, 4)
+
+
+def test_a_statement_false_in_a_narrow_place_is_found():
+    # Below 0 only within 1e-4 of x = 1/3, where no point is tried by chance.
+    made = stated(
+        lambda xp, x: (xp.asarray(Fraction(1, 10**8)), (x - 1 / xp.asarray(3)) ** 2),
+        x=draw.reals(0, 1),
+    )
+    assert prove(made, budget=10).kind is Ending.VIOLATED
+
+
+def test_agreement_along_a_diagonal_needs_slack_and_says_so():
+    made = stated(lambda xp, x, y: (2 * x * y, x * x + y * y), x=draw.reals(0, 1),
+                  y=draw.reals(0, 1))  # fmt: skip
+    proof = prove(made, budget=3, slacks=NONE)
+    assert proof.kind is Ending.RELAXED
+    assert proof.slack == ("1/1000", "1/1000000")
+    unrelaxed = prove(made, budget=1, slacks=[])
+    assert unrelaxed.kind is Ending.OPEN
+    assert 0 < unrelaxed.share < 1
+    assert unrelaxed.left
+
+
+def test_a_pole_inside_the_box_stays_open():
+    made = stated(lambda xp, x: (0 * x, 1 / (x * x)), x=draw.reals(-1, 1))
+    proof = prove(made, budget=1)
+    assert proof.kind is Ending.OPEN
+    assert any("x in [0, " in cell for cell in proof.left)
+
+
+def test_where_a_root_does_not_exist_nothing_is_proved():
+    made = stated(lambda xp, x: (0 * x, xp.sqrt(x)), x=draw.reals(-1, 1))
+    proof = prove(made, budget=1)
+    assert proof.kind is Ending.OPEN
+    assert proof.share < 0.6
+
+
+def test_hypotheses_exclude_cells_and_only_where_they_certainly_fail():
+    made = stated(
+        lambda xp, x, y: (x - y, 0 * x), hypotheses={"x <= y": lambda x, y: (x, y)},
+        x=draw.reals(0, 1), y=draw.reals(0, 1),
+    )  # fmt: skip
+    proof = prove(made, budget=2, slacks=NONE)
+    assert proof.kind is Ending.RELAXED or proof.kind is Ending.OPEN
+    assert proof.vacuous > 0.4
+    false = stated(
+        lambda xp, x, y: (x - y + Fraction(1, 16), 0 * x),
+        hypotheses={"x <= y": lambda x, y: (x, y)}, x=draw.reals(0, 1), y=draw.reals(0, 1),
+    )  # fmt: skip
+    assert prove(false, budget=5).kind is Ending.VIOLATED
+
+
+def test_a_branch_of_the_body_goes_both_ways():
+    def step(xp, x, y):
+        return (xp.asarray(1.0) if bool(x > y) else xp.asarray(0.0)), x - y + 1
+
+    made = stated(step, x=draw.reals(0, 1), y=draw.reals(0, 1))
+    assert prove(made, budget=2, slacks=NONE).kind is Ending.RELAXED
+
+    def wrong(xp, x, y):
+        return (xp.asarray(1.0) if bool(x >= y) else xp.asarray(0.0)), 2 * (x - y) + Fraction(1, 2)
+
+    assert prove(stated(wrong, x=draw.reals(0, 1), y=draw.reals(0, 1)), budget=5).kind is (
+        Ending.VIOLATED
+    )
+
+
+def test_the_loewner_order_and_identities():
+    made = stated(lambda xp, S: (S, S + xp.eye(2)), kind="loewner", S=draw.covariances())
+    assert prove(made, sizes={"m": [2]}, box={"S": (-1, 1)}, budget=20).kind is Ending.PROVED
+    false = stated(lambda xp, S: (S @ S, 4 * S), kind="loewner", S=draw.covariances())
+    assert prove(false, sizes={"m": [1]}, budget=5).kind is Ending.VIOLATED
+    equal = stated(lambda xp, x: ((x + 1) ** 2, x * x + 2 * x + 1), kind="identity",
+                   x=draw.reals(0, 4))  # fmt: skip
+    assert prove(equal, budget=2, slacks=NONE).kind is Ending.RELAXED
+    unequal = stated(lambda xp, x: ((x + 1) ** 2, x * x + 1), kind="identity", x=draw.reals(0, 4))
+    assert prove(unequal, budget=2).kind is Ending.VIOLATED
+
+
+def test_an_invariance_reaches_every_scale():
+    def body(xp, S, lam):
+        N = xp.linalg.trace(xp.linalg.solve(S + lam * xp.eye(S.shape[0]), S))
+        return N, xp.asarray(1 - 2.0**-11)
+
+    # Section 13: true on F in [-1, 1], lam >= 2^-10, and false.
+    setting = {"S": draw.covariances(), "lam": draw.positive()}
+    boxed = stated(body, **setting)
+    box = {"S": (-1.0, 1.0), "lam": (2.0**-10, 2.0**10)}
+    assert prove(boxed, sizes={"m": [1]}, box=box, budget=5).kind is Ending.PROVED
+    scaled = stated(body, invariance={"S": 1, "lam": 1}, **setting)
+    assert prove(scaled, sizes={"m": [1]}, budget=5).kind is Ending.VIOLATED
+
+
+def test_a_wrong_invariance_is_refused():
+    made = stated(lambda xp, S, lam: (xp.linalg.trace(S), 1 + lam), S=draw.covariances(),
+                  lam=draw.positive(), invariance={"S": 1, "lam": 1})  # fmt: skip
+    with pytest.raises(ClaimError, match="declared invariance"):
+        prove(made, sizes={"m": [1]})
+
+
+@pytest.mark.parametrize(
+    ("factors", "options", "words"),
+    [
+        ({"x": draw.reals(), "y": draw.reals()}, {}, "x and y are unbounded.*--box x=-4..4"),
+        ({"x": draw.reals(0, 1), "y": draw.reals(0, 1)}, {"box": {"z": (0, 1)}}, "--box names z"),
+        ({"x": draw.reals(0, 1), "y": draw.integers(0, 900)}, {}, "more than 400 choices"),
+    ],
+)
+def test_bad_boxes_get_one_sentence(factors, options, words):
+    with pytest.raises(ClaimError, match=words):
+        prove(stated(lambda xp, x, y: (x, y), **factors), **options)
+
+
+def test_words_that_intervals_lack_are_named():
+    made = stated(lambda xp, x: (xp.erf(x), x + 1), x=draw.reals(0, 1))
+    with pytest.raises(ClaimError, match=r"xp\.erf is not known over intervals"):
+        prove(made)
+
+
+def test_a_probabilistic_claim_is_sent_to_verify():
+    made = claim("t.p", "p", draw(p=draw.probabilities()), kind="probabilistic", failure="p")(
+        lambda xp, rng, p: (xp.asarray(rng.random(1))[0], 1 - p)
+    )
+    with pytest.raises(ClaimError, match="rnnbounds verify"):
+        prove(made)
+
+
+def test_points_of_a_region_become_instances_of_the_claim():
+    made = stated(
+        lambda xp, S, mu, Q, w: (xp.sum(mu), xp.sum(w)), S=draw.covariances(),
+        mu=draw.spectra(), Q=draw.orthogonal(), w=draw.distributions(),
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    from validation.arithmetic.entry_arithmetics import JETS
+
+    for region in regions(made, {"m": [1, 2]}, {}):
+        point = [rng.uniform(a.low, a.high) for a in region.axes]
+        instance = region.instance(point)
+        drawn = made.instances.realise(instance, _float64())
+        with JETS.active():
+            values = region.values(JETS, [JETS.lift(float(x)) for x in point])
+        for name in ("S", "Q"):
+            flat = [float(e.value[0]) for e in values[name].flat()]
+            np.testing.assert_allclose(np.ravel(drawn[name]), flat, rtol=1e-12, atol=1e-12)
+
+
+def _float64():
+    from validation.arithmetic import FLOAT64
+
+    return FLOAT64

@@ -1,0 +1,82 @@
+"""The readings of a body that prove: intervals over cells, jets of balls, recorded expressions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class EntryArithmetic:
+    """One reading of a formula, as `Arithmetic` for the part that a body sees.
+
+    Attributes
+    ----------
+    name : str
+        "intervals", "jets" or "expressions".
+    precision : int or None
+        Bits of the balls of jets.
+    """
+
+    name: str
+    precision: int | None = None
+
+    @property
+    def xp(self) -> Any:
+        """The namespace that a body receives."""
+        return _namespace(self.name)
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Work with this reading's precision, and without NumPy's warnings."""
+        if self.precision is None:
+            with np.errstate(all="ignore"):
+                yield
+            return
+        from .ball import working_precision
+
+        with working_precision(self.precision):
+            yield
+
+    def lift(self, value: Any) -> Any:
+        """Convert an instance's value exactly, or enclose it; counts, names and None pass."""
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        if isinstance(value, int | np.integer):
+            return int(value)
+        if value is None or isinstance(value, str) or callable(value):
+            return value
+        return self.xp.array.lift(value)
+
+    def number(self, entry: Any) -> Any:
+        """Return an array without axes that holds one entry."""
+        return self.xp.array.of_entries(entry)
+
+    def __str__(self) -> str:
+        return self.name if self.precision is None else f"balls of {self.precision} bits"
+
+
+INTERVALS = EntryArithmetic("intervals")
+JETS = EntryArithmetic("jets", 80)
+FINE_JETS = EntryArithmetic("jets", 320)
+EXPRESSIONS = EntryArithmetic("expressions")
+
+
+@functools.cache
+def _namespace(name: str) -> Any:
+    if name == "intervals":
+        from .cells import CellNamespace
+
+        return CellNamespace()
+    if name == "jets":
+        from .jets import JetNamespace
+
+        return JetNamespace()
+    from .expressions import ExpressionNamespace
+
+    return ExpressionNamespace()

@@ -1,0 +1,453 @@
+"""Intervals with ends computed in balls, and one derivative: the judge of what float64 has proved.
+
+A `Jet` is an interval of a value and an interval of its derivative along one coordinate. Every end
+is computed by FLINT's balls at some 80 bits and rounded outwards from there; derivatives of
+elementary functions are taken from FLINT's power series at the ends. What `intervals` and
+`enclosures` get wrong, in rounding, in an elementary function or in a derivative, is not got wrong
+here in the same way.
+
+(A ball around a wide cell would lose the signs of its ends, and with them every proof by
+monotonicity: so each end is a ball of its own.)
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_series, fmpq
+
+from . import ball
+from .cells import EntryArray, EntryNamespace, _answers, add_functions
+from .errors import Unsupported
+
+Span = tuple[Any, Any]
+
+UNKNOWN = (arb("nan"), arb("nan"))
+_ZERO = (arb(0), arb(0))
+_ONE = (arb(1), arb(1))
+
+
+def _exactly(x: Any) -> Span:
+    return x.lower(), x.upper()
+
+
+def _least(numbers: list[Any]) -> Any:
+    best = numbers[0]
+    for x in numbers[1:]:
+        if x < best:
+            best = x
+        elif not x >= best:
+            return UNKNOWN[0]
+    return best
+
+
+def _sum(a: Span, b: Span) -> Span:
+    return (a[0] + b[0]).lower(), (a[1] + b[1]).upper()
+
+
+def _minus(a: Span) -> Span:
+    return -a[1], -a[0]
+
+
+def _product(a: Span, b: Span) -> Span:
+    if a[0] >= 0 and b[0] >= 0:
+        return (a[0] * b[0]).lower(), (a[1] * b[1]).upper()
+    products = [x * y for x in a for y in b]
+    return _least([x.lower() for x in products]), -_least([-(x.upper()) for x in products])
+
+
+def _quotient(a: Span, b: Span) -> Span:
+    if not (b[0] > 0 or b[1] < 0):
+        return UNKNOWN
+    quotients = [x / y for x in a for y in b]
+    return _least([x.lower() for x in quotients]), -_least([-(x.upper()) for x in quotients])
+
+
+def _square(a: Span) -> Span:
+    if a[0] >= 0:
+        return (a[0] * a[0]).lower(), (a[1] * a[1]).upper()
+    if a[1] <= 0:
+        return (a[1] * a[1]).lower(), (a[0] * a[0]).upper()
+    top = -_least([-((x * x).upper()) for x in a])
+    return (arb(0), top) if top.is_finite() else UNKNOWN
+
+
+def hull(a: Span, b: Span) -> Span:
+    return _least([a[0], b[0]]), -_least([-a[1], -b[1]])
+
+
+def _root(a: Span) -> Span:
+    return (a[0].sqrt().lower(), a[1].sqrt().upper()) if a[0] >= 0 else UNKNOWN
+
+
+def _operator(method: Any) -> Any:
+    @functools.wraps(method)
+    def wrapped(self: Jet, other: Any) -> Any:
+        if isinstance(other, int):
+            other = Jet(_exactly(arb(other)))
+        return method(self, other) if isinstance(other, Jet) else NotImplemented
+
+    return wrapped
+
+
+class Jet:
+    """A value and a derivative, both as (low, high); the derivative is None where it is 0."""
+
+    __slots__ = ("slope", "value")
+
+    def __init__(self, value: Span, slope: Span | None = None) -> None:
+        self.value, self.slope = value, slope
+
+    def certainly_nonnegative(self) -> bool:
+        """Whether the value is certainly >= 0."""
+        return bool(self.value[0] >= 0)
+
+    def finite(self) -> bool:
+        """Whether both ends of the value are finite."""
+        return bool(self.value[0].is_finite() and self.value[1].is_finite())
+
+    def raised_to(self, floor: Jet) -> Jet:
+        """The same value, of which it is known to be at least `floor`."""
+        low, high = self.value
+        if low < floor.value[0] <= high:
+            return Jet((floor.value[0], high), self.slope)
+        return self
+
+    def square(self) -> Jet:
+        """Return the square."""
+        slope = None
+        if self.slope is not None:
+            slope = _product((arb(2), arb(2)), _product(self.value, self.slope))
+        return Jet(_square(self.value), slope)
+
+    def sqrt(self) -> Jet:
+        """Return the root."""
+        value = _root(self.value)
+        if self.slope is None:
+            return Jet(value)
+        return Jet(value, _quotient(self.slope, _sum(value, value)))
+
+    @_operator
+    def __add__(self, other: Any) -> Jet:
+        slope = self.slope
+        if slope is None:
+            slope = other.slope
+        elif other.slope is not None:
+            slope = _sum(slope, other.slope)
+        return Jet(_sum(self.value, other.value), slope)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Jet:
+        return Jet(_minus(self.value), None if self.slope is None else _minus(self.slope))
+
+    @_operator
+    def __sub__(self, other: Any) -> Jet:
+        return self + (-other)
+
+    @_operator
+    def __rsub__(self, other: Any) -> Jet:
+        return other + (-self)
+
+    @_operator
+    def __mul__(self, other: Any) -> Jet:
+        if other is self:
+            return self.square()
+        parts = []
+        if self.slope is not None:
+            parts.append(_product(self.slope, other.value))
+        if other.slope is not None:
+            parts.append(_product(self.value, other.slope))
+        slope = functools.reduce(_sum, parts) if parts else None
+        return Jet(_product(self.value, other.value), slope)
+
+    __rmul__ = __mul__
+
+    @_operator
+    def __truediv__(self, other: Any) -> Jet:
+        value = _quotient(self.value, other.value)
+        if self.slope is None and other.slope is None:
+            return Jet(value)
+        top = _ZERO if self.slope is None else self.slope
+        if other.slope is not None:
+            top = _sum(top, _minus(_product(value, other.slope)))
+        return Jet(value, _quotient(top, other.value))
+
+    @_operator
+    def __rtruediv__(self, other: Any) -> Jet:
+        return other / self
+
+    def __abs__(self) -> Jet:
+        low, high = self.value
+        if low >= 0:
+            return self
+        if high <= 0:
+            return -self
+        value = (arb(0), -_least([low, -high])) if self.finite() else UNKNOWN
+        return Jet(value, None if self.slope is None else hull(self.slope, _minus(self.slope)))
+
+    def __pow__(self, n: int) -> Jet:
+        if n < 0:
+            return 1 / self ** (-n)
+        value = (_even if n % 2 == 0 else _odd)(self.value, n)
+        if self.slope is None or n == 0:
+            return Jet(value)
+        power = (_even if n % 2 == 1 else _odd)(self.value, n - 1)
+        return Jet(value, _product(_product((arb(n), arb(n)), power), self.slope))
+
+
+def _odd(a: Span, n: int) -> Span:
+    return _integer_power(a[0], n).lower(), _integer_power(a[1], n).upper()
+
+
+def _even(a: Span, n: int) -> Span:
+    size = abs(Jet(a)).value
+    return _odd(size, n)
+
+
+def _integer_power(x: Any, n: int) -> Any:
+    return ball.integer_power(x, n)
+
+
+class Jets(EntryArray):
+    """An array of jets."""
+
+    __slots__ = ()
+    kind = "jet"
+    number = Jet
+
+    @classmethod
+    def exact(cls, value: Any) -> Any:
+        """Convert one number exactly, except for fractions' last bit."""
+        if isinstance(value, Jet):
+            return value
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, int):
+            return Jet(_exactly(arb(int(value))))
+        if isinstance(value, float):
+            return Jet(_exactly(arb(value)))
+        if isinstance(value, Fraction):
+            return Jet(_exactly(arb(fmpq(value.numerator, value.denominator))))
+        raise Unsupported(f"a {type(value).__name__} has no exact value as a ball")
+
+    @classmethod
+    def is_exact_integer(cls, value: Any) -> bool:
+        """Whether an entry is one integer."""
+        low, high = value.value
+        return bool(low.is_finite() and low.is_integer() and low == high)
+
+    @classmethod
+    def integer_part(cls, value: Any) -> int:
+        """Convert an exact integer entry."""
+        return int(value.value[0].unique_fmpz())
+
+    @classmethod
+    def power(cls, base: Any, exponent: Any) -> Any:
+        """Raise to an integer, to 1/2, or a positive number to any power."""
+        simple = cls.integer_powers(base, exponent)
+        if simple is not None:
+            return simple
+        if not isinstance(exponent, Jets):
+            exponent = cls.operand(exponent)
+        if not isinstance(base, Jets) or exponent is NotImplemented:
+            return NotImplemented
+        return (exponent * base.mapped(_log)).mapped(_exp)
+
+    def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
+        answers = _answers.get()
+        if answers is None:
+            raise Unsupported("a comparison of jets outside of an evaluation")
+        p, q, name = a.value, b.value, yes.__name__
+        if name in ("gt", "ge"):
+            p, q, name = q, p, {"gt": "lt", "ge": "le"}[name]
+        if name == "lt":
+            may, may_not = not p[0] >= q[1], not p[1] < q[0]
+        elif name == "le":
+            may, may_not = not p[0] > q[1], not p[1] <= q[0]
+        else:
+            may = not (p[0] > q[1] or p[1] < q[0])
+            may_not = not (p[0] == p[1] and q[0] == q[1] and p[0] == q[0])
+            if name == "ne":
+                may, may_not = may_not, may
+        return answers.answer(np.asarray(may), np.asarray(may_not))
+
+
+def _slope_at(name: str, x: Any) -> Any:
+    """The derivative of an elementary function at a point, from FLINT's power series."""
+    return getattr(arb_series([x, arb(1)], prec=2), name)()[1]
+
+
+def _exp(x: Jet) -> Jet:
+    value = x.value[0].exp().lower(), x.value[1].exp().upper()
+    return _chained(x, value, lambda a, b: (_slope_at("exp", a), _slope_at("exp", b)))
+
+
+def _expm1(x: Jet) -> Jet:
+    value = x.value[0].expm1().lower(), x.value[1].expm1().upper()
+    return _chained(x, value, lambda a, b: (_slope_at("exp", a), _slope_at("exp", b)))
+
+
+def _log(x: Jet) -> Jet:
+    if not x.value[0] > 0:
+        return Jet(UNKNOWN, UNKNOWN)
+    value = x.value[0].log().lower(), x.value[1].log().upper()
+    return _chained(x, value, lambda a, b: (_slope_at("log", b), _slope_at("log", a)))
+
+
+def _log1p(x: Jet) -> Jet:
+    if not x.value[0] > -1:
+        return Jet(UNKNOWN, UNKNOWN)
+    value = x.value[0].log1p().lower(), x.value[1].log1p().upper()
+    return _chained(x, value, lambda a, b: (_slope_at("log", 1 + b), _slope_at("log", 1 + a)))
+
+
+def _chained(x: Jet, value: Span, slopes: Callable[[Any, Any], tuple[Any, Any]]) -> Jet:
+    """The chain rule for a function whose derivative is monotone between the ends."""
+    if x.slope is None:
+        return Jet(value)
+    if not x.finite():
+        return Jet(value, UNKNOWN)
+    low, high = slopes(*x.value)
+    return Jet(value, _product((low.lower(), high.upper()), x.slope))
+
+
+def _tanh(x: Jet) -> Jet:
+    value = x.value[0].tanh().lower(), x.value[1].tanh().upper()
+    if x.finite():  # balls of tanh near 1 reach beyond it
+        value = -_least([-value[0], arb(1)]), _least([value[1], arb(1)])
+    if x.slope is None:
+        return Jet(value)
+    # tanh' rises up to 0 and falls after it.
+    ends = [_slope_of_tanh(end) for end in x.value]
+    low, high = hull(_exactly(ends[0]), _exactly(ends[1]))
+    if not (x.value[0] > 0 or x.value[1] < 0):
+        high = -_least([-high, arb(-1)])
+    return Jet(value, _product((low, high), x.slope))
+
+
+def _slope_of_tanh(x: Any) -> Any:
+    """The derivative of 1 - 2/(e^{2x} + 1) by FLINT's series, on the side where e^{2x} is small."""
+    side = -1 if x > 0 else 1
+    top = arb_series([2 * side * x, arb(2 * side)], prec=2).exp()
+    return side * (1 - 2 / (top + 1))[1]
+
+
+def _wave(name: str) -> Callable[[Jet], Jet]:
+    def function(x: Jet) -> Jet:
+        value = _range_of_wave(name, x.value)
+        if x.slope is None:
+            return Jet(value)
+        other = _range_of_wave("cos", x.value)
+        if name == "cos":
+            other = _minus(_range_of_wave("sin", x.value))
+        return Jet(value, _product(other, x.slope))
+
+    return function
+
+
+def _range_of_wave(name: str, a: Span) -> Span:
+    """Enclose sin or cos of an interval by one ball around it."""
+    if not (a[0].is_finite() and a[1].is_finite()):
+        return UNKNOWN
+    found = getattr(a[0].union(a[1]), name)()
+    return -_least([arb(1), -(found.lower())]), _least([arb(1), found.upper()])
+
+
+def _xlogx(x: Jet) -> Jet:
+    low, high = x.value
+    if low > 0:
+        slope = None
+        if x.slope is not None:
+            slope = _product(((1 + low.log()).lower(), (1 + high.log()).upper()), x.slope)
+        return Jet(_range_of_xlogx(x.value), slope)
+    if not low >= 0:
+        return Jet(UNKNOWN, UNKNOWN)
+    return Jet(_range_of_xlogx(x.value), None if x.slope is None else UNKNOWN)
+
+
+def _range_of_xlogx(a: Span) -> Span:
+    ends = [arb(0) if x == 0 else x * x.log() for x in a]
+    low, high = hull(_exactly(ends[0]), _exactly(ends[1]))
+    bottom = arb(-1).exp()
+    if not (a[1] < bottom or a[0] > bottom):  # it falls before 1/e and rises after it
+        low = _least([low, (-bottom).lower()])
+    return low, high
+
+
+def _larger(a: Jet, b: Jet) -> Jet:
+    if a.value[0] >= b.value[1]:
+        return a
+    if b.value[0] >= a.value[1]:
+        return b
+    value = -_least([-a.value[0], -b.value[0]]), -_least([-a.value[1], -b.value[1]])
+    if a.slope is None and b.slope is None:
+        return Jet(value)
+    p, q = (_ZERO if x.slope is None else x.slope for x in (a, b))
+    return Jet(value, hull(p, q))
+
+
+def _smaller(a: Jet, b: Jet) -> Jet:
+    return -_larger(-a, -b)
+
+
+def _truncated(x: Any) -> Any:
+    return x.floor() if x >= 0 else x.ceil()
+
+
+def _step(at: Callable[[Any], Any]) -> Callable[[Jet], Jet]:
+    def function(x: Jet) -> Jet:
+        if not x.finite():
+            return Jet(UNKNOWN, UNKNOWN)
+        low, high = (at(end) for end in x.value)
+        value = low.lower(), high.upper()
+        return Jet(value, None if x.slope is None or value[0] == value[1] else UNKNOWN)
+
+    return function
+
+
+class JetNamespace(EntryNamespace):
+    """`xp` over jets."""
+
+    array = Jets
+    larger = staticmethod(_larger)
+    smaller = staticmethod(_smaller)
+    ceiling = staticmethod(_step(arb.ceil))
+    rounding_down = staticmethod(_step(arb.floor))
+    truncation = staticmethod(_step(_truncated))
+    signs = staticmethod(_step(arb.sgn))
+
+    @property
+    def pi(self) -> Any:
+        """The number pi."""
+        return Jets.of_entries(Jet(_exactly(ball.constant("pi"))))
+
+    @property
+    def e(self) -> Any:
+        """The number e."""
+        return Jets.of_entries(Jet(_exactly(ball.constant("e"))))
+
+
+add_functions(
+    JetNamespace,
+    {
+        "sqrt": Jet.sqrt,
+        "exp": _exp,
+        "expm1": _expm1,
+        "log": _log,
+        "log1p": _log1p,
+        "xlogx": _xlogx,
+        "tanh": _tanh,
+        "sin": _wave("sin"),
+        "cos": _wave("cos"),
+    },
+)
+
+
+def coordinate(low: float, high: float, moves: bool) -> Jet:
+    """Return a coordinate of a cell, with derivative 1 if it is the one that moves."""
+    return Jet((arb(low), arb(high)), _ONE if moves else None)

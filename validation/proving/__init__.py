@@ -1,0 +1,1 @@
+"""A statement over a whole box of instances: section 13 of the theory."""

@@ -1,0 +1,274 @@
+"""A scalar statement as a theorem of Coq: proved by coq-interval, checked by Coq's kernel.
+
+The statement is written from the very body of the claim, by the reading of `xp` that records
+expressions: what is proved is what is claimed. Tactics are tried from the exact to the relaxed:
+`nra` for polynomials (which decides also where both sides agree), `interval` with bisections, and
+where the sides agree at a point, the same with a slack that then stands in the theorem.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ..arithmetic.entry_arithmetics import EXPRESSIONS
+from ..arithmetic.errors import Unsupported
+from ..arithmetic.expressions import Expression, coq, coq_number, names, variable
+from ..checking.evaluation import fault, pair
+from ..claims import Claim, ClaimError
+from .records import Proof
+from .regions import Region
+
+SLACKS = (Fraction(1, 10**6), Fraction(1, 10**3), Fraction(1, 10**2))
+SECONDS = 40
+INSTALL = (
+    "install it with `apt-get install coq libcoq-interval` (Debian) or `opam install coq-interval`"
+)
+POLYNOMIAL = {"number", "variable", "+", "*", "neg", "power"}
+
+HEADER = """From Coq Require Import Reals Lra Psatz.
+From Interval Require Import Tactic.
+Open Scope R_scope.
+
+(* {about} *)
+"""
+LEMMAS = {
+    "max": """Lemma Rmax_by_abs : forall x y : R, Rmax x y = (x + y + Rabs (x - y)) / 2.
+Proof. intros x y; unfold Rmax, Rabs; destruct (Rle_dec x y), (Rcase_abs (x - y)); lra. Qed.
+""",
+    "min": """Lemma Rmin_by_abs : forall x y : R, Rmin x y = (x + y - Rabs (x - y)) / 2.
+Proof. intros x y; unfold Rmin, Rabs; destruct (Rle_dec x y), (Rcase_abs (x - y)); lra. Qed.
+""",
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One inequality with its variables: left <= right on a box.
+
+    Attributes
+    ----------
+    name : str
+    variables : tuple of (name, low, high)
+    left, right : Expression
+    """
+
+    name: str
+    variables: tuple[tuple[str, Fraction, Fraction], ...]
+    left: Expression
+    right: Expression
+
+    def operations(self) -> set[str]:
+        """The operations that occur."""
+        return names(self.left) | names(self.right)
+
+    def theorem(self, slack: Fraction) -> str:
+        """The statement."""
+        head = ""
+        if self.variables:
+            head = f"forall {' '.join(name for name, *_ in self.variables)} : R,\n"
+            head += "".join(
+                f"  {coq_number(low)} <= {name} <= {coq_number(high)} ->\n"
+                for name, low, high in self.variables
+            )
+        room = f" + {coq_number(slack)}" if slack else ""
+        return f"Theorem {self.name} : {head}  {coq(self.left)} <= {coq(self.right)}{room}."
+
+    def tactics(self) -> list[str]:
+        """Proofs worth trying, the cheapest first."""
+        operations = self.operations()
+        rewriting = "".join(
+            f"rewrite ?R{name}_by_abs; " for name in ("max", "min") if name in operations
+        )
+        start = f"intros; {rewriting}"
+        found = []
+        if operations <= POLYNOMIAL:
+            squares = "".join(
+                f"pose proof (pow2_ge_0 {name}); pose proof (pow2_ge_0 ({name} - 1 / 2)); "
+                for name, *_ in self.variables
+            )
+            found += [f"{start}nra.", f"{start}{squares}nra."]
+        cases = {"max", "min", "abs"}
+        if cases & operations and operations <= POLYNOMIAL | cases:
+            found.append(
+                "intros; unfold Rmax, Rmin, Rabs in *; "
+                "repeat (destruct (Rle_dec _ _) || destruct (Rcase_abs _)); nra."
+            )
+        options = [f"i_bisect {name}" for name, *_ in self.variables]
+        if len(self.variables) == 1:
+            options.append(f"i_autodiff {self.variables[0][0]}")
+        for depth in (12, 40):
+            inside = ", ".join([*options, f"i_depth {depth}"]) if options else "i_prec 60"
+            found.append(f"{start}apply Rminus_le; interval with ({inside}).")
+        return found
+
+    def document(self, tactic: str, slack: Fraction, about: str) -> str:
+        """A file of its own."""
+        lemmas = "".join(text for name, text in LEMMAS.items() if name in self.operations())
+        text = HEADER.format(about=about.replace("*)", "* )"))
+        return f"{text}\n{lemmas}\n{self.theorem(slack)}\nProof.\n  {tactic}\nQed.\n"
+
+
+def goals(claim: Claim, region: Region, suffix: str = "") -> list[Goal]:
+    """The inequalities of a claim on a region, one an entry.
+
+    Raises
+    ------
+    ClaimError
+        Where the body has no formula.
+    """
+    axes = region.axes
+    symbols = {axis.name: re.sub(r"\W+", "_", axis.name).strip("_") for axis in axes}
+    numbers = [EXPRESSIONS.number(variable(symbols[axis.name])) for axis in axes]
+    if claim.kind == "loewner" or claim.hypotheses:
+        raise ClaimError(
+            f"{claim.id}: --coq writes inequalities of numbers without hypotheses; state the "
+            "entries as claims of their own"
+        )
+    try:
+        values = region.values(EXPRESSIONS, numbers)
+        left, right = pair(claim, claim.body, values, EXPRESSIONS)
+    except Unsupported as error:
+        raise fault(claim, claim.body, error, EXPRESSIONS) from error
+    xp = EXPRESSIONS.xp
+    left, right = xp.asarray(left), xp.asarray(right)
+    lefts, rights = left.flat(), right.flat()
+    count = max(len(lefts), len(rights))
+    lefts, rights = (x * count if len(x) < count else x for x in (lefts, rights))
+    if claim.kind == "identity":
+        lefts, rights = lefts + rights, rights + lefts
+    variables = tuple(
+        (symbols[axis.name], Fraction(axis.low), Fraction(axis.high)) for axis in axes
+    )
+    stem = re.sub(r"\W+", "_", claim.id) + suffix
+    found = []
+    for place, (a, b) in enumerate(zip(lefts, rights)):
+        name = stem if len(lefts) == 1 else f"{stem}_{place + 1}"
+        used = _variables(a) | _variables(b)
+        found.append(Goal(name, tuple(v for v in variables if v[0] in used), a, b))
+    return found
+
+
+def _variables(expression: Expression) -> set[str]:
+    if expression.name == "variable":
+        return {str(expression.value)}
+    return {name for part in expression.parts for name in _variables(part)}
+
+
+def compiler() -> str | None:
+    """The path of coqc, or None where it is not installed."""
+    return os.environ.get("COQC") or shutil.which("coqc")
+
+
+def version(path: str) -> str:
+    """The version of a compiler, as ``Coq 8.16.1``."""
+    found = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30)
+    match = re.search(r"version\s+(\S+)", found.stdout)
+    return f"Coq {match[1]}" if match else "Coq"
+
+
+def compiles(path: str, text: str, seconds: float = SECONDS) -> tuple[bool, str]:
+    """Whether coqc accepts a file, and what it said."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "statement.v"
+        file.write_text(text)
+        try:
+            found = subprocess.run(
+                [path, "-q", file.name], cwd=folder, capture_output=True, text=True, timeout=seconds
+            )
+        except subprocess.TimeoutExpired:
+            return False, f"not finished after {seconds:g} s"
+        except OSError as error:
+            return False, f"{path}: {error.strerror}"
+    said = " ".join((found.stderr or found.stdout).split())
+    accepted = found.returncode == 0 and "admitted" not in said.lower()
+    return accepted, said
+
+
+def solve(
+    path: str, goal: Goal, about: str, slacks: Sequence[Fraction], seconds: float = SECONDS
+) -> tuple[str, Fraction] | str:
+    """A file that coqc accepts with its slack, or what coqc said of the last that it did not."""
+    said = ""
+    for slack in slacks:
+        for tactic in goal.tactics():
+            text = goal.document(tactic, slack, about)
+            accepted, said = compiles(path, text, seconds)
+            if accepted:
+                return text, slack
+    return said
+
+
+def write(claim: Claim, where: Sequence[Region], slacks: Sequence[Fraction] | None = None) -> Any:
+    """One document for a claim on its regions: (text, slack, version of Coq, what failed).
+
+    Without coqc the text is written with the first tactic, and the version is empty.
+    """
+    path = compiler()
+    about = f"{claim.id}: {claim.statement}"
+    ladder = [Fraction(0), *(SLACKS if slacks is None else slacks)]
+    every = [
+        goal
+        for i, region in enumerate(where)
+        for goal in goals(claim, region, f"_{i + 1}" if len(where) > 1 else "")
+    ]
+    operations = set().union(*(goal.operations() for goal in every))
+    body, worst, failed = [], Fraction(0), ""
+    for goal in every:
+        tactic, slack = goal.tactics()[0], Fraction(0)
+        if path is not None:
+            answer = solve(path, goal, about, ladder)
+            if isinstance(answer, str):
+                failed = failed or f"{goal.name}: {answer}"
+            else:
+                text, slack = answer
+                tactic = text.split("Proof.\n  ")[-1].removesuffix("\nQed.\n")
+        worst = max(worst, slack)
+        body.append(f"{goal.theorem(slack)}\nProof.\n  {tactic}\nQed.\n")
+    lemmas = [text for name, text in LEMMAS.items() if name in operations]
+    document = "\n".join([HEADER.format(about=about.replace("*)", "* )")), *lemmas, *body])
+    return document, worst, version(path) if path and not failed else "", failed
+
+
+def machine_checked(
+    claim: Claim, proof: Proof, out: Path, where: Sequence[Region]
+) -> tuple[Proof, str]:
+    """Write the Coq file of what a proof is about and have it checked.
+
+    Parameters
+    ----------
+    claim, proof
+    out : path
+        Of the file, which is kept whatever Coq says.
+    where : sequence of Region
+        Those of the proof.
+
+    Returns
+    -------
+    proof : Proof
+        With the version of Coq where its kernel accepted every theorem.
+    said : str
+        One sentence for the user.
+    """
+    text, slack, checked, failed = write(claim, where)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text)
+    if compiler() is None:
+        return proof, f"{out} is written, but coqc was not found: {INSTALL}"
+    if failed:
+        return proof, f"{out} is written, but coqc did not accept it: {failed}"
+    accepted, said = compiles(str(compiler()), text, 10 * SECONDS)
+    if not accepted:
+        return proof, f"{out} is written, but coqc did not accept it as a whole: {said}"
+    machine = checked + (f", up to {slack}" if slack else "")
+    return replace(proof, machine=machine), f"{out} is accepted by {checked}" + (
+        f" with the slack {slack} in its theorems" if slack else ""
+    )

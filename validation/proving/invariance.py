@@ -1,0 +1,95 @@
+"""Test a declared invariance: both sides are multiplied by one positive number along a ray."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic import RATIONALS, Unsupported, balls
+from ..checking.evaluation import NUMERICAL, sides
+from ..claims import Claim, ClaimError
+from ..instances import Instance
+from ..instances.matrices import Covariance
+
+TRIALS = 12
+SCALE = 4.0  # its square root is exact
+
+
+def check_invariance(claim: Claim, seed: int = 0) -> None:
+    """Compare the sides on drawn instances and on the same instances scaled.
+
+    Raises
+    ------
+    ClaimError
+        Where the declared invariance certainly fails, or could not be tried on any instance.
+    """
+    rng = np.random.default_rng(seed)
+    tried = 0
+    for _ in range(20 * TRIALS):
+        instance = claim.instances.sample(rng)
+        outcome = _scales(claim, instance)
+        if outcome is False:
+            raise ClaimError(
+                f"{claim.id} ({claim.location}): the declared invariance {dict(claim.invariance)} "
+                f"fails on {instance!r}: the sides are not multiplied by one positive number"
+            )
+        tried += outcome is True
+        if tried >= TRIALS:
+            return
+    if not tried:
+        raise ClaimError(
+            f"{claim.id} ({claim.location}): the declared invariance could not be tried on any "
+            "drawn instance"
+        )
+
+
+def _scales(claim: Claim, instance: Instance) -> bool | None:
+    """Whether the sides scale; None where no arithmetic can tell."""
+    try:
+        scaled = _scaled(claim, instance)
+    except OverflowError:
+        return None
+    for arithmetic in (RATIONALS, balls(256)):
+        try:
+            with arithmetic.active():
+                a, b = (_flat(arithmetic, claim, x) for x in (instance, scaled))
+                return _proportional(arithmetic, a, b)
+        except (*NUMERICAL, Unsupported):
+            continue
+    return None
+
+
+def _flat(arithmetic: Any, claim: Claim, instance: Instance) -> list[Any]:
+    left, right = (arithmetic.xp.asarray(side) for side in sides(claim, instance, arithmetic))
+    return [*left.flat(), *right.flat()]
+
+
+def _proportional(arithmetic: Any, a: list[Any], b: list[Any]) -> bool | None:
+    """Whether b is a positive multiple of a, as far as the arithmetic sees."""
+    if len(a) != len(b):
+        return False
+    for x, y in zip(a, b):
+        if (x > 0 and y < 0) or (x < 0 and y > 0):
+            return False
+        if (x == 0 and y != 0) or (x != 0 and y == 0):
+            return False
+    pivot = next((i for i, x in enumerate(a) if x > 0 or x < 0), None)
+    if pivot is None:
+        return None
+    return not any(x * b[pivot] != y * a[pivot] for x, y in zip(a, b))
+
+
+def _scaled(claim: Claim, instance: Instance) -> Instance:
+    raw = dict(instance.raw)
+    for name, degree in claim.invariance.items():
+        factor = claim.instances.factors[name]
+        power = float(degree) / 2 if isinstance(factor, Covariance) else float(degree)
+        scale = SCALE**power
+        if scale != 2.0 ** round(np.log2(scale)):
+            raise ClaimError(
+                f"{claim.id}: the degree of {name} must be a multiple of 1/2, got {degree}"
+            )
+        value = raw[name]
+        raw[name] = float(value) * scale if isinstance(value, float) else np.asarray(value) * scale
+    return Instance(instance.sizes, raw)
