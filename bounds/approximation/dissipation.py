@@ -154,8 +154,10 @@ def dissipation_bound(
             log_square = _log_square_read_out(parts, moments, w[:last], counted)
         else:
             bound = math.ldexp(s.bound, -exponent)
-            setting = in_units(parts, moments, w[:last], pruned.nodes, bound, counted)
-            log_square, notes = searched(setting)
+            # What is not finite proves nothing, and is refused where it is met.
+            with np.errstate(all="ignore"):
+                setting = in_units(parts, moments, w[:last], pruned.nodes, bound, counted)
+                log_square, notes = searched(setting)
         log_square = up(log_square + 2 * exponent * math.log(2), 8)
     except FAILED as error:
         log_square, notes = math.inf, (f"No bound was found in floating point ({error}).",)
@@ -305,7 +307,7 @@ def searched(setting: Setting) -> tuple[float, tuple[str, ...]]:
     if found is None:
         return math.inf, (f"The interior-point method ended without numbers: {status}.",)
     value, raised = certified(setting, found)
-    if value == math.inf:
+    if not value < math.inf:
         return math.inf, (f"What the interior-point method found ({status}) could not be proved.",)
     log_square = up(math.log(value) + setting.exponent * math.log(2), 8)
     note = (
