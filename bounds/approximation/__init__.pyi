@@ -2,7 +2,11 @@ from .a_priori import a_priori_bound as a_priori_bound
 from .adversary import adversary_limit as adversary_limit
 from .chain import slack_chain as slack_chain
 from .choose import approximation_bound as approximation_bound
+from .defect import StepLosses as StepLosses
+from .defect import linear_bound as linear_bound
+from .defect import step_losses as step_losses
 from .dissipation import dissipation_bound as dissipation_bound
+from .general import general_bound as general_bound
 from .global_ import global_bound as global_bound
 from .local import local_bound as local_bound
 from .measured import approximation_error as approximation_error
@@ -18,12 +22,15 @@ from .weighted import weighted_bound as weighted_bound
 from .weighted_from_mean import weighted_from_mean_bound as weighted_from_mean_bound
 
 __all__ = [
+    "StepLosses",
     "a_priori_bound",
     "adversary_limit",
     "approximation_bound",
     "approximation_error",
     "dissipation_bound",
+    "general_bound",
     "global_bound",
+    "linear_bound",
     "local_bound",
     "power_bound",
     "recursion_bound",
@@ -31,6 +38,7 @@ __all__ = [
     "scaled_bound",
     "sector_bound",
     "slack_chain",
+    "step_losses",
     "stepwise_bound",
     "toeplitz_bound",
     "trajectory_bound",

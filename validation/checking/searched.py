@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -49,6 +50,7 @@ def search(
     max_evaluations: int | None = None,
     progress: Progress | None = None,
     linger: float = LINGER,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Sample:
     """Look for the largest left/right of a deterministic claim.
 
@@ -67,7 +69,7 @@ def search(
         A further limit, on the number of trials.
     progress : function of (share of the budget spent, largest log ratio so far)
         Called now and then.
-    linger : float
+    linger, clock
         See `Trials`.
 
     Returns
@@ -76,7 +78,9 @@ def search(
         What looks violated has been certified, and ratios of violations are certified ones; ratios
         up to 1 + 1e-9 are float64's.
     """
-    trials = Trials(claim, seconds=seconds, most=max_evaluations, progress=progress, linger=linger)
+    trials = Trials(
+        claim, seconds=seconds, most=max_evaluations, progress=progress, linger=linger, clock=clock
+    )
     with np.errstate(all="ignore"):
         try:
             run(trials, list(start), spawn(seed, "search"), seed)
