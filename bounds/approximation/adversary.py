@@ -14,6 +14,7 @@ factors may be asked to keep |h_{J_i} + e_i| <= sup, too: then it is one for bou
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,15 +24,38 @@ from bounds.approximation.measured import Runs, output_gap, paired_runs
 from bounds.approximation.residuals import Residuals, residuals
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.rounding import log_up
-from bounds.terms import Bound, Label, Term
 from pruning.checks import Array, integer, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
 ID = "approximation.adversary"
-LOWER_LIMIT: Label = "lower limit for bounds that know only the sector"
-LOWER_LIMIT_BOUNDED: Label = "lower limit for bounds that know the sector and |h'| <= sup|s|"
+LOWER_LIMIT = "lower limit for bounds that know only the sector"
+LOWER_LIMIT_BOUNDED = "lower limit for bounds that know the sector and |h'| <= sup|s|"
+
+
+@dataclass(frozen=True)
+class LowerLimit:
+    """An error that is reached by factors of the sector: no bound, and below each of its class.
+
+    Attributes
+    ----------
+    log_total : float
+        Its logarithm; found by a local search in float64.
+    scope : str
+        For which bounds it is a lower limit: `LOWER_LIMIT` or `LOWER_LIMIT_BOUNDED`.
+    statement : str
+        LaTeX of what it is.
+    """
+
+    log_total: float
+    scope: str
+    statement: str
+
+    @property
+    def total(self) -> float:
+        """The error itself."""
+        return math.exp(self.log_total)
 
 
 def adversary_limit(
@@ -42,7 +66,7 @@ def adversary_limit(
     sweeps: int = 6,
     sequences: int | None = None,
     batch: int = 256,
-) -> Bound:
+) -> LowerLimit:
     r"""The largest ||W_o r - W_o' e||_{n,w} found over factors 0 <= Delta <= rho.
 
     Parameters
@@ -65,9 +89,8 @@ def adversary_limit(
 
     Returns
     -------
-    Bound
-        One term ``reached``, labelled as a lower limit: a value that is reached, in float64. It is
-        no bound on the error, and no bound of its class can be smaller.
+    LowerLimit
+        Not a bound on the error; no bound of its class can be smaller.
 
     Raises
     ------
@@ -102,14 +125,11 @@ def adversary_limit(
         totals.append(float(np.max([*found, actual[: len(runs.states)]], axis=0).sum()))
     log_value = 0.5 * (log_up(math.fsum(totals)) - math.log(n))
     formula = r"\max_{0 \le \Delta \le \rho} \|W_o r - W_o' e\|_{n,w}"
-    term = Term("reached", log_value, formula, ID, {"T": T, "n": n, "sweeps": sweeps})
-    label = LOWER_LIMIT_BOUNDED if bounded else LOWER_LIMIT
     statement = (
         rf"{formula} \text{{ is at least this}},\;"
         r" e_t = \Delta_t(W_h' e_{t-1} - W_h[J,:]\, r_{t-1})"
     )
-    note = "Found by a local search in float64: a lower limit, not a bound on the error."
-    return Bound(ID, statement, (term,), label, notes=(note,))
+    return LowerLimit(log_value, LOWER_LIMIT_BOUNDED if bounded else LOWER_LIMIT, statement)
 
 
 def largest_errors(

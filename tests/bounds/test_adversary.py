@@ -54,7 +54,7 @@ def test_no_bound_that_knows_only_the_sector_is_below(drawn, by_step):
     limit = adversary_limit(pruned, x)
     bound = sector_bound(pruned, T, per_step=per_step if by_step else None)
     assert limit.total <= bound.total * (1 + 1e-6) + 1e-12
-    assert limit.label == LOWER_LIMIT
+    assert limit.scope == LOWER_LIMIT
 
 
 def test_with_the_states_bounded_it_reaches_less_and_obeys_the_bound():
