@@ -49,7 +49,7 @@ ORDER = (
     "ties",
     "ties_of_matrices",
 )
-TOOLS = ("find_counterexamples", "planted", "ties_by_hand")
+TOOLS = ("find_counterexamples", "planted", "prove_them", "ties_by_hand")
 
 
 @dataclass(frozen=True)

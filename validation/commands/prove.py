@@ -14,7 +14,7 @@ from ..claims import Claim, ClaimError
 from ..loading import gather
 from ..proving.gaps import Slack
 from ..proving.pools import pooled
-from ..proving.prove import BUDGET, Attempt, begin, slack_of
+from ..proving.prove import BUDGET, SEARCH, Attempt, begin, refuted, searched, slack_of
 from ..proving.prove import prove as run
 from ..proving.records import Ending, Proof, keep
 from ..proving.regions import regions
@@ -118,7 +118,13 @@ def one(
 
     if not claim.deterministic:
         return run(claim)  # says why not
-    attempt: Attempt = begin(claim, sizes, box, compact)
+    try:
+        attempt: Attempt = begin(claim, sizes, box, compact)
+    except ClaimError:
+        found = None if box else searched(claim, sizes, SEARCH, options.get("seed", 0))
+        if found is None:
+            raise
+        return refuted(claim, found)
     keeper = Keeper(place(attempt, slacks))
     if not fresh:
         resume(attempt, keeper.path)

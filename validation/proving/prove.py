@@ -22,8 +22,10 @@ from ..arithmetic import FLOAT64, Unsupported
 from ..arithmetic.entry_arithmetics import INTERVALS
 from ..checking.certified import certify
 from ..checking.evaluation import accepts, fault
+from ..checking.sampled import draw_sample
+from ..checking.searched import search
 from ..claims import Claim, ClaimError
-from ..instances import Instance
+from ..instances import Instance, Product
 from ..verdict import Conclusion
 from .covering import Cover, failing, refine, share, try_points, whole
 from .fingerprints import fingerprint, versions
@@ -41,6 +43,9 @@ SLICE = 2.0  # seconds between two looks at the clock, the progress bar and the 
 PROBED = 1000
 RECHECKED = 256  # cells between two looks at the clock
 SHOWN = 5
+SEARCH = 5.0  # seconds of `verify`'s search before cells are cut
+DRAWS = 2000
+TRIED = 12
 Progress = Callable[[str, float], None]
 
 
@@ -129,7 +134,6 @@ def prove(
     ClaimError
         Where the claim cannot be proved this way; the message says why and what would do.
     """
-    start = time.monotonic()
     if not claim.deterministic:
         raise ClaimError(
             f"{claim.id}: a {claim.kind} claim is not a comparison on instances; `rnnbounds "
@@ -137,18 +141,24 @@ def prove(
         )
     if attempt is None:
         attempt = begin(claim, sizes or {}, box or {}, compact)
+    start = time.monotonic()
     # The claim itself first; then the easiest relaxed statement, then sharper ones.
     levels = [NO_SLACK, *sorted(SLACKS if slacks is None else slacks, reverse=True)]
     said = progress or (lambda stage, done: None)
     found = _tried(claim, attempt, seed)
+    where = "of the box"
+    if found is None and not box:
+        found = searched(claim, sizes or {}, min(SEARCH, budget / 4), seed)
+        where = "of these sizes, found by search"
     if found is None:
+        where = "of the box"
         found = _covered(claim, attempt, levels, budget, pool, said, checkpoint)
     if found is None:
         proof = _ended(claim, attempt, levels, budget, pool, said)
     else:
         proof = _proof(
             claim, attempt, Ending.VIOLATED, NO_SLACK, [], instance=found.to_json(),
-            message="left certainly exceeds right at an instance of the box",
+            message=f"left certainly exceeds right at an instance {where}",
         )  # fmt: skip
     attempt.spent += time.monotonic() - start
     return replace(proof, seconds=round(attempt.spent, 3))
@@ -179,6 +189,38 @@ def _tried(claim: Claim, attempt: Attempt, seed: int) -> Instance | None:
         if found is not None:
             return found
     return None
+
+
+def searched(
+    claim: Claim, sizes: Mapping[str, Sequence[int]], seconds: float, seed: int
+) -> Instance | None:
+    """A counterexample of these sizes, from the draws and the search that `verify` uses."""
+    ranges = dict(claim.instances.sizes)
+    ranges |= {name: (min(some), max(some)) for name, some in sizes.items() if name in ranges}
+    try:
+        narrow = replace(claim, instances=Product(claim.instances.factors, ranges))
+        sample = draw_sample(narrow, count=DRAWS, seed=seed, seconds=seconds / 3)
+        start = [instance for _, instance in sample.worst]
+        found = search(narrow, start, seconds=seconds / 2, seed=seed)
+    except (ClaimError, ValueError):
+        return None  # nothing of these sizes is drawn
+    for ratio, instance in [*found.worst, *sample.worst][:TRIED]:
+        if ratio > 0 and certify(claim, instance).conclusion is Conclusion.VIOLATED:
+            return instance
+    return None
+
+
+def refuted(claim: Claim, instance: Instance) -> Proof:
+    """What a counterexample says of a claim that has no box."""
+    return Proof(
+        id=claim.id,
+        ending=Ending.VIOLATED.value,
+        statement="instances as they are drawn",
+        instance=instance.to_json(),
+        message="left certainly exceeds right at an instance found by search",
+        fingerprint=fingerprint(claim),
+        versions=versions(),
+    )
 
 
 def _certified(claim: Claim, region: Region, points: Sequence[Any]) -> Instance | None:
