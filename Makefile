@@ -55,9 +55,9 @@ $(OLDEST)/done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(OLDEST)
 	grep -vE '^(numpy|scipy|scikit-learn|torch)==' constraints.txt > $(OLDEST)/constraints.txt
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-		-c $(OLDEST)/constraints.txt 'numpy==2.0.*' 'scipy==1.13.*'
+		-c $(OLDEST)/constraints.txt 'numpy==2.1.*' 'scipy==1.13.*'
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c $(OLDEST)/constraints.txt 'numpy==2.0.*' 'scipy==1.13.*' -e '.[test]'
+		-c $(OLDEST)/constraints.txt 'numpy==2.1.*' 'scipy==1.13.*' -e '.[test]'
 	touch $@
 
 smoke: $(OLDEST)/done

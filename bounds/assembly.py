@@ -14,7 +14,7 @@ from bounds.covering import ClassCover, class_cover
 from bounds.lipschitz import Radii, outputs, parameter_lipschitz
 from bounds.loss_constants import LossConstants, loss_constants
 from bounds.rounding import Upward, add_up, exp_up, log_sum_up, log_up
-from bounds.terms import IID, Bound, Condition, Term
+from bounds.terms import IID, Bound, Condition, Label, Term
 from bounds.uniform import METHODS, Deviation, deviation
 from pruning.activations import Activation
 from pruning.checks import Array, choice, integer, nonnegative, probability, time_weights
@@ -157,7 +157,7 @@ def assemble(
     setting: Setting,
     members: LossClass,
     approximation: Bound | None,
-    label: str,
+    label: Label,
     conditions: list[Condition],
     notes: tuple[str, ...] = (),
 ) -> Bound:

@@ -23,7 +23,7 @@ from bounds.others.occam import FORMS, Description, describe
 from bounds.others.problem import Problem
 from bounds.radii import Radii
 from bounds.stratified import stratified_bound
-from bounds.terms import FIXED_RADII, VALID, Bound
+from bounds.terms import Bound
 from bounds.uniform import METHODS
 from pruning.bisection import last_holding
 from pruning.checks import Array
@@ -284,7 +284,7 @@ def informative_from(
     """
     result: dict[str, int | None] = {}
     for bound in comparison.as_if():
-        if bound.label not in (VALID, FIXED_RADII) or (ids is not None and bound.id not in ids):
+        if not bound.label.is_bound or (ids is not None and bound.id not in ids):
             continue
 
         def enough(n: int, id: str = bound.id) -> bool:

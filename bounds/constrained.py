@@ -19,8 +19,11 @@ What was chosen on the data is paid for, and log(1/delta) grows by the price. Ei
 that may have been chosen comes with the grid that it was chosen from, at the logarithm of the
 product of the grids' sizes: this asks for grids that were fixed before the data were seen. Or all
 settings are written out as a text, at log 96 a character (95 printable ones and an end): a
-prefix-free code over all settings whatever, which no look at the data can have influenced. What
-stays unpaid is the form of the class, that is, which settings there are.
+prefix-free code over all settings whatever, which no look at the data can have influenced. What no
+text of settings says is chosen from lists: the form of the class, the projection of the inputs,
+the size of the inputs. Each list costs the logarithm of its length. Assumed is then only that what
+was tried is in the lists, and that the sequences are i.i.d. Two totals of one network, each at
+level 1 - delta, do not hold jointly at that level.
 """
 
 from __future__ import annotations
@@ -37,8 +40,8 @@ from bounds.assembly import LossClass, Setting, assemble, common_conditions, los
 from bounds.enlarged import EnlargedCover, enlarged
 from bounds.lipschitz import Radii
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS, log_up
-from bounds.terms import VALID, Bound, Condition, Term, violated
+from bounds.rounding import EPS, log_up, raised
+from bounds.terms import VALID, Bound, Condition, Label, Term, violated
 from pruning.activations import activation
 from pruning.checks import choice, fraction, integer, nonnegative, positive, probability
 from pruning.rnn import RNN
@@ -92,6 +95,9 @@ class ConstrainedClass:
         ``grid``, or ``text`` for the text of all settings instead.
     preparation : mapping
         Settings of what is done to the inputs, which the text includes.
+    listed : mapping of name to sequence
+        What no text of settings says, and the list that it was chosen from; paid for with the text.
+        A grid has such names of its own.
     """
 
     k: int
@@ -112,6 +118,7 @@ class ConstrainedClass:
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     paid_by: str = "grid"
     preparation: Mapping[str, Any] = field(default_factory=dict)
+    listed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("k", "d_x", "T", "blocks"):
@@ -126,7 +133,7 @@ class ConstrainedClass:
         choice("paid_by", self.paid_by, ("grid", "text"))
         if self.k % self.blocks:
             raise ValueError(f"blocks must divide k = {self.k}, got {self.blocks}")
-        for name, values in self.grid.items():
+        for name, values in (*self.grid.items(), *self.listed.items()):
             if not values:
                 raise ValueError(f"the grid of {name} must not be empty")
             if hasattr(self, name) and getattr(self, name) not in values:
@@ -145,6 +152,7 @@ class ConstrainedClass:
         """Every field, for JSON."""
         facts = asdict(self)
         facts["grid"] = {name: list(values) for name, values in self.grid.items()}
+        facts["listed"] = {name: list(values) for name, values in self.listed.items()}
         return {**facts, "preparation": dict(self.preparation)}
 
     @property
@@ -157,8 +165,8 @@ class ConstrainedClass:
     def log_price(self) -> float:
         """What the choice of the settings adds to log(1/delta), rounded up."""
         if self.paid_by == "text":
-            return (len(self.text) + 1) * math.log(96) * (1 + 8 * EPS)
-        return math.fsum(math.log(len(values)) for values in self.grid.values()) * (1 + 8 * EPS)
+            return raised((len(self.text) + 1) * math.log(96) + _log_sizes(self.listed), 8)
+        return raised(_log_sizes(self.grid), 8)
 
     @property
     def radii(self) -> Radii:
@@ -298,7 +306,7 @@ def margin_bound(rnn: RNN, members: ConstrainedClass, share: float, n: int) -> B
 
 def _standing(
     rnn: RNN, members: ConstrainedClass, setting: Setting, losses: LossClass
-) -> tuple[list[Condition], tuple[str, ...], str]:
+) -> tuple[list[Condition], tuple[str, ...], Label]:
     """Conditions, notes and the label."""
     inside = members.contains(rnn)
     paid = _payment(members)
@@ -315,10 +323,21 @@ def _standing(
     return conditions, (paid,), label
 
 
+def _log_sizes(lists: Mapping[str, Sequence[Any]]) -> float:
+    return math.fsum(math.log(len(values)) for values in lists.values())
+
+
 def _payment(members: ConstrainedClass) -> str:
     price = f"{members.log_price:.4g} nats"
     if members.paid_by == "text":
-        return f"All settings are paid for by their text, {len(members.text)} characters: {price}."
+        lists = ", ".join(f"{name} ({len(values)})" for name, values in members.listed.items())
+        return (
+            f"All settings are paid for by their text, {len(members.text)} characters, and by lists"
+            f" of what it does not say, {lists}: {price}. Assumed is that nothing else was tried."
+            if lists
+            else f"All settings are paid for by their text, {len(members.text)} characters: "
+            f"{price}; what no text says, the form of the class, is not paid for."
+        )
     axes = ", ".join(f"{name} ({len(values)})" for name, values in members.grid.items())
     if not axes:
         return "Nothing was chosen on the sample."

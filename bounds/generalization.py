@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
 from bounds.lipschitz import Radii
+from bounds.rounding import raised
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
 from pruning.checks import choice, positive, time_weights
 
@@ -87,7 +88,7 @@ def generalization_bound(
         r_x = largest if input_bound is None else input_bound
         of = pruned.original if by_nodes else pruned.pruned
         radii = Radii.of(of, r_x, norm, data_fixed=input_bound is not None)
-    if largest > radii.data * (1 + 2e-12):  # not by the rounding of the norms alone
+    if largest > raised(radii.data, 512):  # not by the rounding of the norms alone
         name = "input_bound" if input_bound is not None else "the radius of the inputs"
         raise ValueError(
             f"{name} must be at least every ||x_t||, got {radii.data!r} and {largest!r}"
@@ -196,14 +197,14 @@ def empirical_loss(
     losses = np.concatenate(total)
     if len(y) != len(losses):
         raise ValueError(f"y must have one target a sequence, {len(losses)}, got {len(y)}")
-    return float(losses.mean()) * (1 + 1e-12)
+    return raised(float(losses.mean()), 128)
 
 
 def largest_input(x: Any) -> float:
     """The largest ||x_t|| of a sample, rounded up; tokens stand for one-hot vectors."""
     if x.ndim == 2:
         return 1.0
-    return float(np.sqrt(np.square(x).sum(axis=-1).max())) * (1 + 1e-12)
+    return raised(float(np.sqrt(np.square(x).sum(axis=-1).max())), 128)
 
 
 def _distance(pruned: PrunedRNN, x: Any, w: Any, method: str) -> Bound:

@@ -9,14 +9,52 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 from bounds.rounding import add_up, exp_up, ldexp_up, log_sum_up, sum_up
 
-Label = str
-VALID: Label = "valid"
-FIXED_RADII: Label = "valid if the radii were fixed in advance"
-ORDER_ONLY: Label = "order only"
+
+class Standing(Enum):
+    """What a bound is worth."""
+
+    VALID = "valid"
+    FIXED_RADII = "valid if the radii were fixed in advance"
+    ORDER_ONLY = "order only"
+    VIOLATED = "hypothesis violated"
+
+
+class Label(str):
+    """A standing, and of a violated one the hypothesis; as text, what is printed.
+
+    Made by `VALID`, `FIXED_RADII`, `ORDER_ONLY` and `violated` alone; ask `standing` and `which`,
+    never the text.
+    """
+
+    __slots__ = ("standing", "which")
+    standing: Standing
+    which: str
+
+    def __new__(cls, standing: Standing, which: str = "") -> Label:
+        """Return the label; `which` belongs to a violated one and to no other."""
+        if bool(which) != (standing is Standing.VIOLATED):
+            raise ValueError(f"which must be given for a violated hypothesis alone, got {which!r}")
+        label = super().__new__(cls, f"{standing.value}: {which}" if which else standing.value)
+        label.standing, label.which = standing, which
+        return label
+
+    def __reduce__(self) -> tuple[type[Label], tuple[Standing, str]]:
+        return Label, (self.standing, self.which)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the number bounds something, radii fixed in advance or not."""
+        return self.standing in (Standing.VALID, Standing.FIXED_RADII)
+
+
+VALID = Label(Standing.VALID)
+FIXED_RADII = Label(Standing.FIXED_RADII)
+ORDER_ONLY = Label(Standing.ORDER_ONLY)
 
 
 class NotANumber(ValueError, ArithmeticError):
@@ -25,7 +63,7 @@ class NotANumber(ValueError, ArithmeticError):
 
 def violated(which: str) -> Label:
     """The label of a bound one of whose hypotheses the network at hand does not meet."""
-    return f"hypothesis violated: {which}"
+    return Label(Standing.VIOLATED, which)
 
 
 @dataclass(frozen=True)
@@ -194,7 +232,7 @@ class Bound:
             "total": self.total,
             "log10_total": self.log10_total,
             **({"infinite": True} if self.log_total == math.inf else {}),
-            "label": self.label,
+            "label": str(self.label),
             "terms": [term.to_json() for term in self.terms],
             "conditions": [
                 {"name": c.name, "holds": c.holds, "detail": c.detail} for c in self.conditions

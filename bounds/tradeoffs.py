@@ -20,7 +20,7 @@ from bounds.lipschitz import Radii
 from bounds.node_counts import node_count
 from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
 from bounds.rounding import log_up
-from bounds.terms import ORDER_ONLY, Bound, Label, Term
+from bounds.terms import ORDER_ONLY, Bound, Label, Term, violated
 from pruning.checks import Array, choice, integer, real_array
 from pruning.rnn import RNN
 
@@ -136,9 +136,7 @@ def tradeoff(
     N = np.array([degrees_of_freedom(mu, lam) for lam in grid])
     result = Tradeoff(grid, N, np.array(nodes, dtype=np.float64), bounds, ORDER_ONLY)
     best = None if result.best is None else bounds[result.best]
-    label = (
-        f"hypothesis violated: {name} asks for more than m nodes" if best is None else best.label
-    )
+    label = violated(f"{name} asks for more than m nodes") if best is None else best.label
     return Tradeoff(grid, N, result.nodes, bounds, label)
 
 

@@ -7,6 +7,7 @@ file with the names of a torch state_dict of ``nn.RNN`` and ``nn.Linear`` is rea
 from __future__ import annotations
 
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,24 @@ from pruning.checks import choice
 from pruning.rnn import RNN
 from pruning.torch_weights import looks_like_torch
 
+# What NumPy, zipfile and zlib raise for a file that is damaged or absurd, such as an array of 10^30
+# entries: a header is a Python literal, and evaluated as one.
+UNREADABLE: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 
 
@@ -110,20 +129,7 @@ def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
             return {name: archive[name] for name in archive.files}, {}
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        MemoryError,
-        NotImplementedError,
-        RuntimeError,
-        SyntaxError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except UNREADABLE as error:
         raise ValueError(
             f"{path} is not a readable npz file of plain arrays: {_first(error)}"
         ) from None
@@ -132,10 +138,11 @@ def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
 def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
+    unreadable: tuple[type[Exception], ...] = (SafetensorError, *UNREADABLE)
     try:
         with safe_open(path, framework="numpy") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, ValueError, TypeError, AttributeError, MemoryError, SafetensorError) as error:
+    except unreadable as error:
         raise ValueError(f"{path} is not a readable safetensors file: {_first(error)}") from None
 
 

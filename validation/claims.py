@@ -35,6 +35,9 @@ How to write one
   only when every hypothesis is certified.
 - *given*: a float64 predicate of the drawn values, by name, to skip instances. Not certified: for
   the convenience of the search only. Fewer than 1 in 10 draws accepted is an error of the claim.
+- *accuracy*: how far the float64 sides may lie outside their enclosures, relative to the largest
+  number on the way to them (2^-26 unless stated). Instances drawn at random are audited; a body
+  that leaves its enclosure by more is searched in balls, more slowly.
 - *steps*: claims that make up the proof; each gets its own verdict.
 - *symbolic*: a function without arguments that proves the statement (or part of it) in SymPy and
   returns a sentence saying what it proved; it raises where the proof fails.
@@ -99,6 +102,13 @@ class Claim:
     ----------
     constants : mapping
         The published values, or those of `with_constants`.
+    accuracy : float or None
+        Relative; None where the claim states none.
+    searched_in : str
+        ``float64``; or ``balls`` or ``rationals``, where an audit found float64 to be wrong.
+    asserts : bool
+        Whether its `assert` statements were compiled: False under ``python -O``, whose code a
+        worker process runs too.
     where : tuple (file, line)
         Of the body.
     module : str
@@ -124,6 +134,9 @@ class Claim:
     box: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     invariance: Mapping[str, float] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
+    accuracy: float | None = None
+    searched_in: str = "float64"
+    asserts: bool = __debug__
     where: tuple[str, int] = ("", 0)
     module: str = ""
 
@@ -200,6 +213,7 @@ def claim(
     failure: str | float | Fraction | None = None,
     ladder: tuple[float, float, int] | None = None,
     symbolic: Callable[[], str] | None = None,
+    accuracy: float | None = None,
     box: Mapping[str, tuple[float, float]] | None = None,
     invariance: Mapping[str, float] | None = None,
 ) -> Callable[[Body], Claim]:
@@ -221,7 +235,7 @@ def claim(
         Of the theory: ``1``, ``2a``, ...
     label : str
         ``paper``, ``classic``, ``sharper`` or empty.
-    hypotheses, given, steps, failure, ladder, symbolic, box, invariance
+    hypotheses, given, steps, failure, ladder, symbolic, accuracy, box, invariance
         See the module.
     proof : str
         LaTeX or Markdown: the argument in a few lines.
@@ -252,6 +266,7 @@ def claim(
             failure=failure,
             ladder=ladder,
             symbolic=symbolic,
+            accuracy=accuracy,
             box=dict(box or {}),
             invariance=dict(invariance or {}),
             constants=_constants(body),
@@ -329,5 +344,9 @@ def _check(claim: Claim) -> None:
         fault = "" if named else _number_fault(claim.failure)
         if fault:
             fail(f"failure {fault}")
+    if claim.accuracy is not None and not (
+        isinstance(claim.accuracy, int | float) and 0 < claim.accuracy <= 1
+    ):
+        fail(f"accuracy must be a relative error in (0, 1], got {claim.accuracy!r}")
     if claim.kind == "order" and claim.ladder is None:
         fail("an order claim needs ladder=(first, last, rungs)")

@@ -3,8 +3,9 @@
 A verdict is a closed type and has no truth value: `if verdict:` raises, since "not violated" and
 "holds" are different things. Meanings are those of section 10 of the theory:
 
-- *holds*: on every instance tried no violation was seen, and on the worst of them the left side
-  is certified to lie below the right (an identity: equality in exact rationals);
+- *holds*: on every instance tried no violation was seen, and on the worst of them, and on some
+  drawn at random, the left side is certified to lie below the right (an identity: equality in exact
+  rationals) and every hypothesis to be met;
 - *tight*: as *holds*, and on some instance the two sides agree as far as the highest precision
   sees ("equal to 2^-p"), or exactly;
 - *violated*: on some instance the left side is certified to lie above the right, and every
@@ -75,12 +76,16 @@ class Coverage:
         Those on which both sides were compared.
     undecided : int
         Those on which the comparison decided nothing.
+    audited : int
+        Instances taken at random, of those drawn, that went through balls (or rationals) whatever
+        float64 said of them.
     """
 
     drawn: int = 0
     rejected: int = 0
     evaluated: int = 0
     undecided: int = 0
+    audited: int = 0
 
     def __add__(self, other: Coverage) -> Coverage:
         return Coverage(
@@ -88,6 +93,7 @@ class Coverage:
             self.rejected + other.rejected,
             self.evaluated + other.evaluated,
             self.undecided + other.undecided,
+            self.audited + other.audited,
         )
 
 
@@ -101,7 +107,8 @@ class Verdict:
         See the module.
     log_ratio : float
         Natural logarithm of the largest left/right seen (identities: of the larger over the
-        smaller); -inf where no instance has a positive ratio.
+        smaller); -inf where no instance has a positive ratio. Where it is certified: of a violation
+        a lower end, otherwise an upper end.
     instances : tuple of Instance
         The worst ones, the worst first; for *violated* the one that fails most and then the
         simplest.
@@ -160,6 +167,8 @@ class Outcome:
         Sentences that a reader must see, such as that the claim is loose.
     facts : tuple of str
         Where it is violated: the simplest counterexample in decimals, its two sides.
+    late : bool
+        Whether the time limit ended the check; what was found until then is here.
     """
 
     id: str
@@ -174,6 +183,7 @@ class Outcome:
     error: str = ""
     notes: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
+    late: bool = False
 
     def __bool__(self) -> NoReturn:
         raise TypeError("an outcome has no truth value; ask for its verdict's conclusion")
@@ -204,6 +214,7 @@ class Outcome:
             "instances": coverage.drawn,
             "rejected": coverage.rejected,
             "evaluated": coverage.evaluated,
+            "audited": coverage.audited,
             "worst_ratio": _finite(self.verdict.ratio),
             "worst_log_ratio": _finite(self.verdict.log_ratio),
             "verdict": self.conclusion.value,
@@ -215,6 +226,8 @@ class Outcome:
             "reproducer": self.reproducer,
             "error": self.error,
             "notes": list(self.notes),
+            "facts": list(self.facts),
+            "out_of_time": self.late,
             "seconds": round(self.seconds, 3),
         }
 
@@ -241,6 +254,7 @@ def _rung(verdict: Verdict) -> dict[str, Any]:
         "rejected": coverage.rejected,
         "evaluated": coverage.evaluated,
         "undecided": coverage.undecided,
+        "audited": coverage.audited,
         "worst_ratio": _finite(verdict.ratio),
         "message": verdict.message,
     }

@@ -20,7 +20,7 @@ from bounds.approximation.kernels import (
     log_geometric_toeplitz_norm,
 )
 from bounds.approximation.measured import output_gap, paired_runs
-from bounds.approximation.recursion import log_convolved, log_row_norms
+from bounds.approximation.recursion import log_convolved, log_state_norms
 from bounds.approximation.residuals import Residuals, residuals
 from bounds.approximation.weighted import convolve, log_weighted_norm
 from bounds.rounding import EPS, add_up, log_sum_up, log_up, up
@@ -175,14 +175,14 @@ def _measure(pruned: PrunedRNN, parts: Residuals, x: ArrayLike, batch: int) -> _
         sums.error += float(np.square(gap).sum())
         e = runs.pruned_states - h[:, :, nodes]
         k = len(nodes)
-        norm_e = log_row_norms(e, np.eye(k))
-        inner_e = log_row_norms(e[:, :-1], parts.w_hidden)
-        log_drive = log_row_norms(h, parts.hidden)
+        norm_e = log_state_norms(e, np.eye(k))
+        inner_e = log_state_norms(e[:, :-1], parts.w_hidden)
+        log_drive = log_state_norms(h, parts.hidden)
         drive = log_drive[:, :-1]
-        sums.read_out.append(_log_squares(log_row_norms(h, parts.output)))
+        sums.read_out.append(_log_squares(log_state_norms(h, parts.output)))
         sums.drive.append(_log_squares(log_drive))
         sums.drive_per_step.append(_log_squares_by_step(log_drive))
-        sums.spread_out.append(_log_squares(log_row_norms(e, parts.w_output)))
+        sums.spread_out.append(_log_squares(log_state_norms(e, parts.w_output)))
         sums.spread.append(_log_squares(norm_e))
         step = np.logaddexp(inner_e, drive) + parts.log_rho
         sums.lipschitz.append(_log_squares(step))

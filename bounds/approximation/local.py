@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.approximation.closed import exponent_of, fails_closed
 from bounds.approximation.global_ import json_log
-from bounds.approximation.measured import Runs, paired_runs
-from bounds.approximation.recursion import log_row_norms, log_square_mean
+from bounds.approximation.measured import (
+    RUN_ROUNDING,
+    Runs,
+    paired_runs,
+    relative_rounding,
+    rounding_of_outputs,
+    rounding_of_states,
+)
+from bounds.approximation.recursion import log_square_mean, log_state_norms, positive
 from bounds.approximation.residuals import residuals
 from bounds.rounding import EPS, add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Term
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
 TINY = float(np.finfo(np.float64).tiny)
 
 
+@fails_closed("approximation.local")
 def local_bound(
     pruned: PrunedRNN, x: ArrayLike, weights: ArrayLike | None = None, batch: int = 256
 ) -> Bound:
@@ -52,25 +61,34 @@ def local_bound(
     Notes
     -----
     Never above `recursion_bound`, as delta <= rho. Cost: one k x k singular value for every
-    sequence and step, or for every set of active nodes that occurs in a batch. States are those of
-    float64; the pre-activations may be off by their rounding before delta is read off. Source:
-    theory, section 3; the proof is the first sentence of this module.
+    sequence and step, or for every set of active nodes that occurs in a batch. The
+    roundings of both runs are in it. Source: this module, whose first sentence is the proof, with
+    the factors Delta of theory, section 3, `approximation.trajectory`.
     """
     checked = pruned.original.check_input(x)
     n, T = checked.shape[:2]
     w = time_weights(weights, T)
     parts = residuals(pruned)
-    log_kappa = up(parts.log_rho + parts.log_kappa)
+    more = relative_rounding(pruned)
+    log_kappa = add_up(parts.log_rho, parts.log_kappa, more)
+    log_readout = add_up(parts.log_readout, more)
     read_out, spread = [], []
     for i, runs in enumerate(paired_runs(pruned, checked, batch)):
-        inputs = checked[i * batch : i * batch + len(runs.states)]
+        inputs, h = checked[i * batch : i * batch + len(runs.states)], runs.states
         delta = largest_slopes(pruned, inputs, runs)
-        log_gain = np.minimum(log_scaled_norms(parts.w_hidden, delta), log_kappa)
-        h = runs.states[:, :-1]
-        full = log_row_norms(h, parts.hidden) + parts.log_rho
-        log_drive = np.minimum(log_scaled_rows(h, parts.hidden, delta), full)
-        read_out.append(log_square_mean(log_row_norms(runs.states, parts.output), w))
-        spread.append(log_square_mean(log_unrolled(log_gain, log_drive), w[1:]))
+        gain = log_scaled_norms(parts.w_hidden, delta) + more
+        log_gain = np.full(h.shape[:2], -math.inf)
+        log_gain[:, 1:] = np.minimum(gain, log_kappa)
+        full = log_state_norms(h[:, :-1], parts.hidden) + parts.log_rho
+        residual = np.minimum(log_scaled_rows(h[:, :-1], parts.hidden, delta), full)
+        # From the first step on, for its rounding.
+        rounding = rounding_of_states(pruned, inputs, h)
+        log_drive = np.log(positive(np.linalg.norm(rounding, axis=-1)))
+        log_drive[:, 1:] = np.logaddexp(log_drive[:, 1:], residual)
+        log_drive += 8 * EPS * (1 + np.abs(log_drive))
+        gap = log_state_norms(h, parts.output, rounding_of_outputs(pruned, h))
+        read_out.append(log_square_mean(gap, w))
+        spread.append(log_square_mean(log_unrolled(log_gain, log_drive), w))
     id = "approximation.local"
     log_n = math.log(n)
     log_read = up(0.5 * (log_sum_up(np.array(read_out)) - log_n))
@@ -80,18 +98,18 @@ def local_bound(
         "T": T,
         "n": n,
         "rho": parts.rho,
-        "log ||W_o'||_2": json_log(parts.log_readout),
+        "log ||W_o'||_2": json_log(log_readout),
         "log ||v||": json_log(log_spread),
     }
     terms = (
         Term("read-out", log_read, r"\|W_o r\|_{n,w}", id, {"T": T, "n": n}),
-        Term("propagated", add_up(parts.log_readout, log_spread), formula, id, values),
+        Term("propagated", add_up(log_readout, log_spread), formula, id, values),
     )
     statement = (
         rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula},\; "
         r"v_t = \|\delta_t W_h'\|_2 v_{t-1} + \|\delta_t W_h[J,:]\, r_{t-1}\|"
     )
-    return Bound(id, statement, terms, VALID)
+    return Bound(id, statement, terms, VALID, (RUN_ROUNDING,))
 
 
 def largest_slopes(pruned: PrunedRNN, inputs: Any, runs: Runs) -> Array:
@@ -153,20 +171,24 @@ def log_scaled_norms(W: Array, delta: Array) -> Array:
 def log_scaled_rows(h: Array, G: Array, delta: Array) -> Array:
     """Log of ||diag(delta_t) G h_t|| for every sequence and step, rounded up."""
     k, m = G.shape
-    scale = float(np.abs(G).max(initial=0.0))
-    if scale == 0:
+    if not G.any():
         return np.full(h.shape[:2], -math.inf)
-    G = G / scale
+    scale, unit = exponent_of(G), exponent_of(h)
+    G, h = np.ldexp(G, -scale), np.ldexp(h, -unit)
     rows = np.linalg.norm(G, axis=1)
     size = np.linalg.norm(h, axis=-1, keepdims=True)
     entries = delta * (np.abs(h @ G.T) + 2 * m * EPS * size * rows)
+    # A product may underflow where it is not 0.
+    live = (delta > 0) & (rows > 0) & h.any(axis=-1, keepdims=True)
+    entries = np.where(live, np.maximum(entries, TINY), entries)
     top = entries.max(axis=-1, initial=0.0)
-    unit = entries / np.where(top > 0, top, 1.0)[..., None]
-    norm = np.sqrt(np.square(unit).sum(axis=-1)) * (1 + (k + 8) * EPS)
-    with np.errstate(divide="ignore"):
-        logs = np.log(top) + np.log(norm) + math.log(scale)
-    reach = np.abs(np.log(np.where(top > 0, top, 1.0))) + abs(math.log(scale))
-    return logs + 8 * EPS * (2 + reach)
+    shown = entries / np.where(top > 0, top, 1.0)[..., None]
+    norm = np.sqrt(np.square(shown).sum(axis=-1)) * (1 + (k + 8) * EPS)
+    found = top > 0
+    logs = np.log(np.where(found, top, 1.0)) + np.log(np.where(found, norm, 1.0))
+    logs = logs + (scale + unit) * math.log(2)
+    reach = np.abs(np.log(np.where(found, top, 1.0))) + abs(scale + unit)
+    return np.where(found, logs + 8 * EPS * (2 + reach), -math.inf)
 
 
 def log_unrolled(log_gain: Array, log_drive: Array) -> Array:

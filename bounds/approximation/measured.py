@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.rounding import EPS
+from bounds.terms import Condition
 from pruning.checks import Array, time_weights
 
 if TYPE_CHECKING:
@@ -76,3 +78,44 @@ def paired_runs(pruned: PrunedRNN, x: ArrayLike, batch: int = 256) -> Iterator[R
     pruned_states = pruned.pruned.state_batches(checked, batch)
     for h, h_pruned in zip(states, pruned_states, strict=True):
         yield Runs(h, h_pruned)
+
+
+RUN_ROUNDING = Condition(
+    "float64 runs",
+    True,
+    "The states are those of runs in float64, and the error is that of these runs; their rounding "
+    "is in the bound.",
+)
+
+
+def rounding_of_states(pruned: PrunedRNN, inputs: Any, states: Array) -> Array:
+    """Largest |difference| that one step's rounding makes between the two runs, (n, T, k).
+
+    An inner product of length l is off by at most l eps times that of the absolute values, s(a) by
+    4 eps of itself, for a of either network. The states of the small one are taken as h_J here;
+    what e adds is eps times what it adds to the recursion, see `relative_rounding`.
+    """
+    full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
+    if inputs.ndim == 2:
+        drive = np.abs(small.w_input.T[inputs])
+    else:
+        drive = np.abs(inputs) @ np.abs(small.w_input).T
+    size = 2 * (drive + np.abs(small.b_hidden))
+    before, kept = np.abs(states[:, :-1]), np.abs(states[:, :, nodes])
+    size[:, 1:] += before @ np.abs(full.w_hidden[nodes]).T
+    size[:, 1:] += kept[:, :-1] @ np.abs(small.w_hidden).T
+    unit = (full.m + full.d_x + 8) * EPS
+    return np.asarray(unit * full.activation.lipschitz * size + 8 * EPS * kept)
+
+
+def rounding_of_outputs(pruned: PrunedRNN, states: Array) -> Array:
+    """The same for W_o h_t - W_o' h_{t,J}, (n, T, d_y)."""
+    size = np.abs(states) @ np.abs(pruned.original.w_output).T
+    size += np.abs(states[:, :, pruned.nodes]) @ np.abs(pruned.pruned.w_output).T
+    return np.asarray((pruned.original.m + 8) * EPS * size)
+
+
+def relative_rounding(pruned: PrunedRNN) -> float:
+    """What the rounding of products with e adds to log kappa and to log ||W_o'||_2."""
+    full, k = pruned.original, len(pruned.nodes)  # || |W| ||_2 <= sqrt(k) ||W||_2
+    return (full.m + full.d_x + 8) * EPS * math.sqrt(max(k, 1))

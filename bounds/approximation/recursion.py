@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.approximation.closed import exponent_of, fails_closed
 from bounds.approximation.global_ import json_log
-from bounds.approximation.kernels import geometric_kernel
+from bounds.approximation.kernels import log_powers
+from bounds.approximation.measured import (
+    RUN_ROUNDING,
+    relative_rounding,
+    rounding_of_outputs,
+    rounding_of_states,
+)
 from bounds.approximation.residuals import residuals
-from bounds.rounding import EPS, add_up, log_sum_up, up
+from bounds.rounding import EPS, SMALLEST_NORMAL, add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Term
 from pruning.checks import Array, time_weights
 
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
 
+@fails_closed("approximation.recursion")
 def recursion_bound(
     pruned: PrunedRNN, x: ArrayLike, weights: ArrayLike | None = None, batch: int = 256
 ) -> Bound:
@@ -40,19 +48,28 @@ def recursion_bound(
 
     Notes
     -----
-    Never above `weighted_bound` with the covariances of the same sample. States are those of
-    float64. Source: F22 (reconstructed), theory, section 3.
+    Never above `weighted_bound` with the covariances of the same sample, but for roundings of the
+    runs, which are in it. Source: F22 (reconstructed), theory, section 3.
     """
     checked = pruned.original.check_input(x)
     n, T = checked.shape[:2]
     w = time_weights(weights, T)
     parts = residuals(pruned)
-    log_c = geometric_kernel(parts, T)
+    more = relative_rounding(pruned)
+    log_a = add_up(parts.log_rho, parts.log_kappa, more)
+    log_readout = add_up(parts.log_readout, more)
+    log_c = log_powers(log_a, T + 1)
     read_out, spread = [], []
-    for h in pruned.original.state_batches(checked, batch):
-        read_out.append(log_square_mean(log_row_norms(h, parts.output), w))
-        drive = log_row_norms(h[:, :-1], parts.hidden)
-        spread.append(log_square_mean(log_convolved(log_c, drive) + parts.log_rho, w[1:]))
+    for i, h in enumerate(pruned.original.state_batches(checked, batch)):
+        gap = log_state_norms(h, parts.output, rounding_of_outputs(pruned, h))
+        read_out.append(log_square_mean(gap, w))
+        # What enters at step t is the residual of the step before, and the rounding of this one.
+        rounding = rounding_of_states(pruned, checked[i * batch : i * batch + len(h)], h)
+        drive = np.log(positive(np.linalg.norm(rounding, axis=-1))) - parts.log_rho
+        residual = log_state_norms(h[:, :-1], parts.hidden)
+        drive[:, 1:] = np.logaddexp(drive[:, 1:], residual)
+        drive += 8 * EPS * (1 + np.abs(drive))
+        spread.append(log_square_mean(log_convolved(log_c, drive) + parts.log_rho, w))
     id = "approximation.recursion"
     log_n = math.log(n)
     log_read = up(0.5 * (log_sum_up(np.array(read_out)) - log_n))
@@ -63,36 +80,49 @@ def recursion_bound(
         "n": n,
         "rho": parts.rho,
         "log kappa": json_log(parts.log_kappa),
-        "log ||W_o'||_2": json_log(parts.log_readout),
+        "log ||W_o'||_2": json_log(log_readout),
         "log ||v||": json_log(log_spread),
     }
     terms = (
         Term("read-out", log_read, r"\|W_o r\|_{n,w}", id, {"T": T, "n": n}),
-        Term("propagated", add_up(parts.log_readout, log_spread), formula, id, inputs),
+        Term("propagated", add_up(log_readout, log_spread), formula, id, inputs),
     )
     statement = (
         rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula},\; "
         r"v_t = \rho(\kappa v_{t-1} + \|W_h[J,:]\, r_{t-1}\|)"
     )
-    return Bound(id, statement, terms, VALID)
+    return Bound(id, statement, terms, VALID, (RUN_ROUNDING,))
 
 
-def log_row_norms(h: Array, G: Array) -> Array:
+def positive(values: Array) -> Array:
+    """Norms of roundings, which are never taken for 0: a product may have underflowed."""
+    return np.maximum(values * (1 + 16 * EPS), SMALLEST_NORMAL)
+
+
+def log_state_norms(h: Array, G: Array, rounding: Array | None = None) -> Array:
     """Log of ||G h_t|| for every sequence and step, rounded up; h is (n, T, m).
 
-    The allowance covers the rounding of G h for the states as given.
+    The allowance covers the rounding of G h for the states as given; `rounding`, (n, T, q), is
+    added to the entries of |G h|. States are brought to size 1 by a power of two.
     """
     m = h.shape[-1]
     if G.size == 0 or not G.any():
-        return np.full(h.shape[:2], -math.inf)
-    scale = float(np.abs(G).max())
-    G = G / scale
+        if rounding is None or not rounding.any():
+            return np.full(h.shape[:2], -math.inf)
+        return np.asarray(np.log(positive(np.linalg.norm(rounding, axis=-1))))
+    scale, unit = exponent_of(G), exponent_of(h)
+    G, h = np.ldexp(G, -scale), np.ldexp(h, -unit)
     rows = np.sqrt((G * G).sum(1))
     size = np.sqrt(np.einsum("ntm,ntm->nt", h, h))
-    norm = np.sqrt(np.square(h @ G.T).sum(-1))
-    norm = norm * (1 + (len(G) + 4) * EPS) + 2 * m * EPS * size * float(np.sqrt((rows**2).sum()))
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(norm) + math.log(scale))
+    entries = np.abs(h @ G.T)
+    if rounding is not None:
+        entries = entries + np.ldexp(rounding, -scale - unit)
+    norm = np.sqrt(np.square(entries).sum(-1))
+    norm = norm * (1 + (len(G) + 8) * EPS) + 2 * m * EPS * size * float(np.sqrt((rows**2).sum()))
+    live = h.any(axis=-1) | (norm > 0)
+    logs = np.log(np.where(live, np.maximum(norm, SMALLEST_NORMAL), 1.0))
+    logs = logs + (scale + unit) * math.log(2)
+    return np.where(live, logs + 4 * EPS * (1 + np.abs(logs)), -math.inf)
 
 
 def log_convolved(log_c: Array, log_g: Array) -> Array:

@@ -11,7 +11,7 @@ import math
 from bounds.assembly import COMPLEXITY, CONFIDENCE
 from bounds.others.problem import Problem, radii_condition
 from bounds.others.unbiased import row_norm
-from bounds.rounding import add_up, log_sum_up, log_up
+from bounds.rounding import add_up, log_sum_up, log_up, raised
 from bounds.terms import FIXED_RADII, IID, Bound, Condition, Term, violated
 
 SOURCE = "Joukovsky et al., UAI 2021, Theorem 3.3 at depth 1 (as read); theory, section 9"
@@ -26,7 +26,7 @@ def joukovsky2021(problem: Problem) -> Bound:
     """
     plain, n, T = problem.unbiased.rnn, problem.n, problem.T
     a, b, c = (row_norm(W) for W in (plain.w_hidden, plain.w_input, plain.w_output))
-    B_x = math.sqrt(problem.unbiased.diagonal) * (1 + 1e-12)
+    B_x = raised(math.sqrt(problem.unbiased.diagonal), 128)
     log_rad = log_rademacher(a, b, B_x, T, plain.d_x, max(plain.m, 1), n)
     gap = add_up(math.log(2), log_up(c), -math.log(problem.gamma), log_rad)
     s = problem.rnn.activation

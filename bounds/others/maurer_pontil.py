@@ -8,7 +8,7 @@ import numpy as np
 
 from bounds.assembly import CONFIDENCE
 from bounds.others.problem import Problem, ramp
-from bounds.rounding import log_up
+from bounds.rounding import log_up, raised
 from bounds.terms import IID, VALID, Bound, Condition, Term, violated
 from pruning.checks import Array, probability
 
@@ -59,5 +59,5 @@ def empirical_bernstein(losses: Array, delta: float) -> tuple[float, float, floa
     if n == 1:
         return mean, 0.0, 1.0
     variance = math.fsum(np.square(losses - mean)) / (n - 1)
-    up = 1 + 1e-12
-    return mean * up, math.sqrt(2 * variance * log_term / n) * up, 7 * log_term / (3 * (n - 1)) * up
+    root, rest = math.sqrt(2 * variance * log_term / n), 7 * log_term / (3 * (n - 1))
+    return raised(mean), raised(root, 16), raised(rest, 8)

@@ -16,7 +16,7 @@ from bounds.binomial import upper_risk
 from bounds.others.code import BLOCKS, QuantisedRNN, decode, encode, estimated_bits, quantise
 from bounds.others.problem import Problem
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS, log_up
+from bounds.rounding import EPS, log_up, raised
 from bounds.terms import IID, VALID, Bound, Condition, Term
 from pruning.checks import choice
 
@@ -101,14 +101,14 @@ def occam(
             first,
             Term(
                 COMPLEXITY,
-                log_up(size * (1 + 4 * EPS)),
+                log_up(raised(size, 4)),
                 _FORMULAS[form] + r"\text{ at }\delta = 1\text{, less the empirical loss}",
                 source,
                 {**inputs, "log2 of the steps": steps},
             ),
             Term(
                 CONFIDENCE,
-                log_up(rest * (1 + 4 * EPS) + 4 * EPS),
+                log_up(raised(rest, 4) + 4 * EPS),
                 r"\text{what } \delta \text{ adds}",
                 source,
                 inputs,
@@ -165,5 +165,5 @@ def describe(problem: Problem, precisions: Sequence[int] = PRECISIONS) -> Descri
 @functools.lru_cache(maxsize=256)
 def _risk(form: str, k: int, n: int, log_inv: float) -> float:
     if form == "binomial":
-        return upper_risk(k, n, log_inv * (1 + 4 * EPS))
+        return upper_risk(k, n, raised(log_inv, 4))
     return inverse_kl(min(1.0, k / n * (1 + EPS)), log_inv / n * (1 + 4 * EPS))

@@ -16,7 +16,7 @@ from bounds.assembly import COMPLEXITY, CONFIDENCE, EMPIRICAL
 from bounds.others.code import BLOCKS
 from bounds.others.problem import Problem
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS, log_up
+from bounds.rounding import EPS, log_up, raised
 from bounds.stratified import grid_weight
 from bounds.terms import IID, VALID, Bound, Condition, Term
 from pruning.checks import Array, integer
@@ -99,7 +99,7 @@ def pac_bayes_kl(
         (
             Term(
                 EMPIRICAL,
-                log_up(q * (1 + 2 * EPS)),
+                log_up(raised(q, 2)),
                 r"\hat\Psi(Q)\text{, estimated}",
                 "measured on the sample",
                 {"draws": draws, "group": group},

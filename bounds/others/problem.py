@@ -12,7 +12,7 @@ from bounds.assembly import EMPIRICAL, Setting
 from bounds.generalization import largest_input
 from bounds.others.unbiased import Unbiased, measure
 from bounds.radii import Radii
-from bounds.rounding import EPS, log_up
+from bounds.rounding import log_up, raised
 from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term
 from pruning.checks import Array, positive, probability
 from pruning.losses import margins
@@ -104,7 +104,7 @@ class Problem:
     @property
     def ramp(self) -> float:
         """Empirical ramp risk, rounded up."""
-        return min(1.0, float(ramp(self.margins, self.gamma).mean()) * (1 + 1e-12))
+        return min(1.0, raised(float(ramp(self.margins, self.gamma).mean()), 64))
 
     @property
     def errors(self) -> int:
@@ -166,14 +166,15 @@ class Problem:
 
     def empirical_term(self, zero_one: bool = False) -> Term:
         """The empirical ramp risk, or the share of errors."""
-        value = self.errors / self.n * (1 + 1e-15) if zero_one else self.ramp
+        value = raised(self.errors / self.n, 1) if zero_one else self.ramp
         formula = r"\tfrac1n \#\{\mu_i \le 0\}" if zero_one else r"\hat\Psi_\gamma(f')"
         inputs = {"n": self.n, "errors": self.errors, "gamma": self.gamma}
         return Term(EMPIRICAL, log_up(value), formula, "measured on the sample", inputs)
 
     def share_term(self) -> Term:
         """The share of training sequences whose margin is at most gamma."""
-        share = float((self.margins <= self.gamma).mean()) * (1 + 4 * EPS)
+        share = float((self.margins <= self.gamma).mean())
+        share = raised(share, 4)
         formula, inputs = r"P_n(\mu \le \gamma)", {"n": self.n, "gamma": self.gamma}
         return Term(EMPIRICAL, log_up(share), formula, "measured on the sample", inputs)
 

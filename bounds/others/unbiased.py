@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bounds.rounding import raised
 from pruning.checks import Array
 from pruning.rnn import RNN
 
@@ -90,7 +91,7 @@ def measure(rnn: RNN, x: Any) -> Unbiased:
         plain,
         max(float(values.max()) for values in squares),
         max(float(values.max()) for values in absolute),
-        math.fsum(float(values.sum()) for values in squares) * (1 + 1e-12),
+        raised(math.fsum(float(values.sum()) for values in squares), 256),
         sequence_smallest(x, rnn.d_x, constant),
         fisher_rao(plain, x, constant),
     )
@@ -156,9 +157,11 @@ def fisher_rao(plain: RNN, x: Any, constant: bool) -> float:
         for t in range(T):
             g = g @ plain.w_hidden.T + (T + 1 - t) * (batch[:, t] @ plain.w_input.T)
         squares.append(np.square(g @ plain.w_output.T).max(axis=1))
-    return math.sqrt(float(np.concatenate(squares).mean())) * (1 + 1e-12)
+    return raised(
+        math.sqrt(float(np.concatenate(squares).mean())), 4 * (plain.m + plain.d_x) * T + 64
+    )
 
 
 def row_norm(matrix: Array) -> float:
     """The largest l1-norm of a row, rounded up; 0 without rows."""
-    return float(np.abs(matrix).sum(axis=1).max()) * (1 + 1e-12) if matrix.size else 0.0
+    return raised(float(np.abs(matrix).sum(axis=1).max()), 128) if matrix.size else 0.0

@@ -4,20 +4,32 @@ That it is never below the error is tested with the other bounds of section 3.
 """
 
 import math
+from fractions import Fraction
 
 import flint
+import mpmath
 import numpy as np
 import pytest
-from helpers.network_pairs import exact_pairs, exact_states, float_pairs, moments, pair, weightings
+from helpers.network_pairs import (
+    exact_pairs,
+    exact_states,
+    float_pairs,
+    log_sqrt,
+    moments,
+    pair,
+    weightings,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounds.approximation import approximation_error, local_bound, recursion_bound
+from bounds.approximation import approximation_error, local_bound, recursion_bound, trajectory_bound
 from bounds.approximation.local import largest_slopes, log_scaled_norms, slope_between
 from bounds.approximation.measured import paired_runs
+from bounds.approximation.recursion import log_state_norms
 from bounds.approximation.residuals import residuals
 from pruning import RNN
 from pruning.activations import Activation, activation
+from pruning.spectral import prune_to
 
 POINTS = st.one_of(st.floats(-800, 800), st.floats(-3, 3), st.sampled_from([0.0, -0.0, 1e-300]))
 NAMES = ("relu", "tanh", "identity", "logistic", "leaky_relu", "leaky_relu:3", "leaky_relu:0.25")
@@ -172,5 +184,52 @@ def test_no_nodes_and_a_single_step(nodes):
         pruned = pair(rnn, nodes, np.eye(3)[:, nodes], moments(rnn.states(x))[1])
         bound = local_bound(pruned, x)
         if T == 1 or not nodes:
-            assert bound["propagated"].value == 0
-            assert bound.total == pytest.approx(approximation_error(pruned, x), rel=1e-12)
+            # Nothing but the rounding of the runs.
+            assert bound["propagated"].value <= 1e-12
+            error = approximation_error(pruned, x)
+            assert bound.total == pytest.approx(error, rel=1e-12, abs=1e-12)
+
+
+@given(seed=st.integers(0, 2**32 - 1), size=st.sampled_from([1.0, 1e-170, 1e150]))
+def test_norms_along_the_states_are_rounded_up_and_by_little(seed, size):
+    """Rows that cancel: the exact norm of G h in rationals is never above what is returned."""
+    rng = np.random.default_rng(seed)
+    n, T, m, q = 2, 2, 5, 3
+    h = rng.normal(size=(n, T, m)) * size
+    G = rng.normal(size=(q, m))
+    # G h is rounding only: what is left of a projection.
+    G -= np.outer(G @ h[0, 0], h[0, 0]) / (h[0, 0] @ h[0, 0]) if size == 1 else 0
+    found = log_state_norms(h, G)
+    for i in range(n):
+        for t in range(T):
+            exact = [
+                sum((Fraction(a) * Fraction(b) for a, b in zip(row, h[i, t])), Fraction(0))
+                for row in G.tolist()
+            ]
+            square = sum((v * v for v in exact), Fraction(0))
+            with mpmath.workdps(60):
+                log_norm = log_sqrt(square)
+                assert found[i, t] >= log_norm
+                # The allowance is some hundred roundings of ||G|| ||h||.
+                reach = np.log(np.linalg.norm(G)) + np.log(np.linalg.norm(h[i, t] / size))
+                allowed = mpmath.exp(log_norm) + 300 * 2.0**-52 * mpmath.exp(reach) * size
+                assert mpmath.exp(found[i, t]) <= allowed * (1 + 1e-12)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_an_error_of_rounding_alone_is_in_the_bounds_along_the_runs(seed):
+    """Nodes that read nothing are dropped: the exact error is 0, the measured one is rounding."""
+    rng = np.random.default_rng(seed)
+    m, k, T = 7, 5, 6
+    W = rng.normal(size=(m, m))
+    W[:k, k:] = 0  # nothing kept reads what is dropped
+    w_output = rng.normal(size=(2, m))
+    w_output[:, k:] = 0
+    rnn = RNN(W, rng.normal(size=(m, 3)), rng.normal(size=m), w_output, np.zeros(2), "relu")
+    x = rng.normal(size=(4, T, 3))
+    pruned = prune_to(rnn, x, np.arange(k), tau=0.0, reconstruct=False)
+    error = approximation_error(pruned, x)
+    for bound in (recursion_bound, local_bound, trajectory_bound):
+        total = bound(pruned, x).total
+        assert error <= total
+        assert "float64 runs" in [c.name for c in bound(pruned, x).conditions]

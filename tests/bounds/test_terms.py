@@ -1,7 +1,9 @@
 """Terms and bounds: sums in log space, strict JSON, tables, LaTeX."""
 
+import copy
 import json
 import math
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +13,19 @@ from hypothesis import strategies as st
 from latex2mathml.converter import convert
 
 from bounds.rounding import log_sum_up
-from bounds.terms import VALID, Bound, Condition, Term, show, show_latex, violated
+from bounds.terms import (
+    FIXED_RADII,
+    ORDER_ONLY,
+    VALID,
+    Bound,
+    Condition,
+    Label,
+    Standing,
+    Term,
+    show,
+    show_latex,
+    violated,
+)
 
 HUGE = 373 * math.log(10)
 
@@ -107,3 +121,21 @@ def test_the_latex_table_escapes_text_and_its_formulas_can_be_typeset():
     assert r"50 \%\_\&" in named
     assert r"a\_b" in named
     assert convert(bound(0.0).terms[0].formula).startswith("<math")
+
+
+@pytest.mark.parametrize("label", [VALID, FIXED_RADII, ORDER_ONLY, violated("a: b, c")])
+def test_a_label_is_a_closed_type_that_prints_as_its_text(label):
+    again = pickle.loads(pickle.dumps(label))
+    assert again == label
+    assert (again.standing, again.which) == (label.standing, label.which)
+    assert str(label).startswith(label.standing.value)
+    assert label.is_bound is (label in (VALID, FIXED_RADII))
+    assert copy.deepcopy(label).standing is label.standing
+
+
+def test_the_hypothesis_that_fails_is_not_parsed_out_of_a_text():
+    label = violated("k: nodes: 5")
+    assert (label.standing, label.which) == (Standing.VIOLATED, "k: nodes: 5")
+    for standing, which in ((Standing.VIOLATED, ""), (Standing.VALID, "x")):
+        with pytest.raises(ValueError, match="violated hypothesis alone"):
+            Label(standing, which)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pruning import RNN, PrunedRNN, StateCovariance, initial_rnn, loss_values, prune_to
 from pruning.baselines import METHODS, PrunedWeights, fine_tune, prune_by, taylor_scores
-from pruning.baselines.sampled_nodes import _by_leverage, lam_of_size
+from pruning.baselines.sampled_nodes import _by_leverage
+from pruning.selection.leverage import lam_for_degrees_of_freedom
 
 TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01}
 seeds = st.integers(0, 2**32 - 1001)
@@ -176,7 +177,7 @@ def test_pivoted_qr_takes_the_longest_column_and_then_the_longest_rest():
 def test_leverage_draws_in_proportion_to_the_scores(rng):
     S = np.diag([8.0, 4.0, 2.0, 1.0, 0.5, 0.25])
     mu = np.diag(S)
-    lam = lam_of_size(mu, 1)
+    lam = lam_for_degrees_of_freedom(mu, 1)
     q = mu / (mu + lam)
     assert q.sum() == pytest.approx(1, rel=1e-12)
     draws = 1000
@@ -188,9 +189,9 @@ def test_leverage_draws_in_proportion_to_the_scores(rng):
 
 
 @given(seed=seeds, size=st.floats(0.01, 0.99), spread=st.floats(0, 30))
-def test_lam_of_size_has_that_many_degrees_of_freedom(seed, size, spread):
+def test_lam_for_degrees_of_freedom_has_that_many_degrees_of_freedom(seed, size, spread):
     mu = 10 ** (-spread * np.random.default_rng(seed).random(7))
-    lam = lam_of_size(mu, 7 * size)
+    lam = lam_for_degrees_of_freedom(mu, 7 * size)
     assert (mu / (mu + lam)).sum() == pytest.approx(7 * size, rel=1e-9)
 
 
@@ -231,3 +232,29 @@ def test_random_nodes_are_the_same_with_and_without_reconstruction(seed, k):
     two = pruned_by("random nodes, no reconstruction", rnn, k, rng=seed)
     assert np.array_equal(one.nodes, two.nodes)
     assert np.array_equal(one.pruned.w_hidden, prune_to(rnn, data(0)[0], one.nodes).pruned.w_hidden)
+
+
+def test_without_reconstruction_the_kept_weights_are_those_of_the_large_network():
+    """A column of every results table rests on the flag: with the other one this fails."""
+    rng = np.random.default_rng(5)
+    rnn = RNN(
+        rng.normal(size=(8, 8)) / 3, rng.normal(size=(8, 2)), rng.normal(size=8) / 9,
+        rng.normal(size=(3, 8)), np.zeros(3), "tanh",
+    )  # fmt: skip
+    x = rng.normal(size=(30, 6, 2))
+    for name in ("spectral, no reconstruction", "random nodes, no reconstruction"):
+        plain = prune_by(name, rnn, x, 4, 0)
+        J = plain.nodes
+        assert np.array_equal(plain.pruned.w_hidden, rnn.w_hidden[np.ix_(J, J)])
+        assert np.array_equal(plain.pruned.w_output, rnn.w_output[:, J])
+        assert np.array_equal(plain.reconstruction, np.eye(8)[:, J])
+        assert not plain.tau.any()
+    for name in ("spectral", "random nodes", "pivoted QR", "leverage scores", "volume"):
+        rebuilt = prune_by(name, rnn, x, 4, 0)
+        J = rebuilt.nodes
+        assert not np.allclose(rebuilt.pruned.w_hidden, rnn.w_hidden[np.ix_(J, J)], atol=1e-3)
+        assert np.array_equal(rebuilt.pruned.w_output, rnn.w_output @ rebuilt.reconstruction)
+    assert np.array_equal(
+        prune_by("spectral", rnn, x, 4).nodes,
+        prune_by("spectral, no reconstruction", rnn, x, 4).nodes,
+    )

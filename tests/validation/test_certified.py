@@ -169,16 +169,18 @@ def test_a_violation_counts_only_when_its_hypothesis_is_certain():
 
     assert found.conclusion is Conclusion.UNDECIDED
     assert not found.inadmissible
-    assert "is not certain" in found.message
+    assert "is not certainly met" in found.message
 
 
-def test_what_holds_does_not_need_its_hypotheses():
+def test_what_holds_off_its_hypotheses_says_nothing():
     found = certify(
         inequality(lambda xp, x: (x, x + 1), hypotheses={"x <= 0": lambda xp, x: (x, 0 * x)}),
         at(x=3.0),
     )
 
-    assert found.conclusion is Conclusion.HOLDS
+    assert found.conclusion is Conclusion.UNDECIDED
+    assert found.inadmissible
+    assert found.message == "the hypothesis x <= 0 is not met"
 
 
 def test_a_hypothesis_met_with_equality_is_certain_in_rationals():

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -100,10 +101,6 @@ def leaves(xp, lam):
 @claim("bad.hard_exit", "x", ONE)
 def leaves_at_once(xp, lam):
     os._exit(3)
-
-@claim("bad.unsatisfiable", "x", draw(J=draw.node_sets(), sizes={"m": (1, 3), "k": (5, "m")}))
-def unsatisfiable(xp, J):
-    return J.shape[0], 1
 
 @claim("bad.hypothesis", "x", draw(S=draw.covariances()),
        hypotheses={"no": lambda xp, S: (np.linalg.det(S), np.inf)})
@@ -245,7 +242,6 @@ def test_bad_bodies_are_named_with_their_line_and_the_others_finish(tmp_path):
         "bad.recursion": ("return recursion", "RecursionError"),
         "bad.exit": ("raise SystemExit", "raised SystemExit"),
         "bad.hard_exit": ("def leaves_at_once", "ended the process"),
-        "bad.unsatisfiable": ("def unsatisfiable", "cannot be drawn"),
         "bad.hypothesis": ("np.linalg.det(S)", "use xp.linalg.det"),
         "bad.rejects": ("def rejects", "do not meet the hypotheses"),
     }
@@ -288,7 +284,9 @@ def test_an_interrupt_prints_what_is_finished(tmp_path):
     path.write_text(SLOW)
     good, sleeping = tmp_path / "good", tmp_path / "sleeping"
     process = subprocess.Popen(
-        [sys.executable, "-c", "from validation.commands import main; main()",
+        # A shell that starts pytest in the background has it ignore SIGINT.
+        [sys.executable, "-c", "import signal; from validation.commands import main; "
+         "signal.signal(signal.SIGINT, signal.default_int_handler); main()",
          "verify", str(path), "--budget", "60", "--quick", "--workers", "2"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
@@ -310,8 +308,12 @@ def test_an_interrupt_prints_what_is_finished(tmp_path):
 def test_one_seed_gives_one_outcome():
     runs = [verify(load_claim("dof.range"), quick=True, seed=3) for _ in range(2)]
 
-    # How long the search gets differs; what is drawn does not.
-    assert runs[0].rungs["sampled"] == runs[1].rungs["sampled"]
+    # How long the search and the audits get differs; what is drawn does not.
+    first, second = (
+        replace(rung, coverage=replace(rung.coverage, audited=0))
+        for rung in (run.rungs["sampled"] for run in runs)
+    )
+    assert first == second
 
 
 def test_the_step_that_fails_has_a_name():

@@ -127,6 +127,26 @@ class Arithmetic:
         high = np.array([ball.upper(x) for x in numbers]).reshape(value.shape)
         return low[()], high[()]
 
+    def ends(self, value: Any) -> tuple[Any, Any]:
+        """Return the exact ends of the enclosure of every entry, as object arrays of fractions.
+
+        None stands for an end that is not finite or has more than 20,000 bits.
+        """
+        if self.name == "float64":
+            array = np.asarray(value, dtype=np.float64)
+            exact = [Fraction(float(x)) if np.isfinite(x) else None for x in array.ravel()]
+            return _objects(exact, array.shape), _objects(exact, array.shape)
+        from . import ball, rational
+
+        value = self._array.lift(value)
+        entries = list(value.flat())
+        if self.name == "rationals":
+            exact = [rational.to_fraction(x) for x in entries]
+            return _objects(exact, value.shape), _objects(exact, value.shape)
+        low = [ball.exact_end(x.lower()) for x in entries]
+        high = [ball.exact_end(x.upper()) for x in entries]
+        return _objects(low, value.shape), _objects(high, value.shape)
+
     def __str__(self) -> str:
         return self.name if self.precision is None else f"{self.name} of {self.precision} bits"
 
@@ -164,6 +184,12 @@ def _ball_precision(bits: int) -> Iterator[None]:
 
     with working_precision(bits):
         yield
+
+
+def _objects(entries: list[Any], shape: tuple[int, ...]) -> Any:
+    array = np.empty(len(entries), dtype=object)
+    array[:] = entries
+    return array.reshape(shape)
 
 
 def _float_array(value: Any) -> Any:

@@ -292,6 +292,19 @@ def upper(x: Any) -> float:
     return value if arb(value) >= end else math.nextafter(value, math.inf)
 
 
+def exact_end(x: Any) -> Fraction | None:
+    """Return the number that an exact ball is; None where it is none, or has 20,000 bits."""
+    if not x.is_finite():
+        return None
+    mantissa, exponent = (int(part) for part in x.man_exp())
+    if abs(exponent) > _LONGEST:
+        return None
+    return Fraction(mantissa) * Fraction(2) ** exponent
+
+
+_LONGEST = 20_000
+
+
 def elementwise(name: str) -> Callable[[Any], Any]:
     """Return the method of one ball with this name, as a function."""
     method = getattr(arb, name)

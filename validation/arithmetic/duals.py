@@ -8,16 +8,12 @@ need no order of entries and no eigenvectors.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .arithmetics import FLOAT64
 from .errors import Unsupported
 
 
@@ -255,49 +251,3 @@ def product(a: Any, b: Any) -> Any:
     if row:
         total = total[..., 0] if column else total[..., 0, :]
     return Dual(value, total)
-
-
-@dataclass(frozen=True)
-class Duals:
-    """The reading of a body in dual numbers; an arithmetic for `evaluation.pair`.
-
-    Attributes
-    ----------
-    base : namespace
-        That of the values; `xp` of float64 by default.
-    """
-
-    base: Any = None
-    name: str = "duals"
-    precision: None = None
-
-    @property
-    def xp(self) -> Any:
-        """The namespace that a body receives."""
-        return _namespace(self.base)
-
-    @property
-    def xp_of_draws(self) -> Any:
-        """The same; draws enter as constants."""
-        return self.xp
-
-    def active(self) -> AbstractContextManager[Any]:
-        """A context in which bodies are to be called."""
-        return np.errstate(all="ignore")
-
-    def lift(self, value: Any) -> Any:
-        """Dual arrays as they are; anything else is a constant."""
-        return value if type(value) is Dual else FLOAT64.lift(value)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@functools.cache
-def _namespace(base: Any) -> Any:
-    from .dual_namespace import DualNamespace
-
-    return DualNamespace(FLOAT64.xp if base is None else base)
-
-
-DUALS = Duals()

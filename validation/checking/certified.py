@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
-from ..arithmetic import RATIONALS, Relation, Unsupported, balls
+import numpy as np
+
+from ..arithmetic import FLOAT64, RATIONALS, Relation, Unsupported, balls
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
-from .evaluation import NUMERICAL, fault, hypothesis, name_of, sides
+from .evaluation import NUMERICAL, accepts, fault, hypothesis, is_empty, name_of, sides
 
 PRECISIONS = (128, 256, 512)
 # Sides that overlap at every precision count as equal to 2^-p where p has kept up with the bits.
 AGREEING_BITS = PRECISIONS[-1] / 2
 ZERO_BITS = 2048  # where an entry is not certainly different from 0
+TINY = 5e-324  # the log ratio of a violation that no float tells from 0
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,24 @@ class Certificate:
     Attributes
     ----------
     conclusion : Conclusion
-        *holds*, *tight*, *violated* or *undecided*.
+        *holds*, *tight*, *violated* or *undecided*. None but *undecided* without every hypothesis
+        certified to be met, and none on nothing: empty sides compare nothing.
     arithmetic : str
-        The one that decided: ``balls(128)``, ``rationals``, ...; empty where none did.
+        The one that decided: ``balls of 128 bits``, ``rationals``, ...; empty where none did.
     log_ratio : float
-        Upper end of log(left/right); nan where there is none.
+        Of a violation a lower end of log(left/right), otherwise an upper end; inf where the right
+        side has no positive part against a larger left side; nan where there is none.
     hypotheses : mapping
-        *holds*, *violated* or *undecided* for each hypothesis, as far as it was asked.
+        *holds*, *violated* or *undecided* for each hypothesis.
     message : str
         One sentence.
+    void : str
+        Why the instance says nothing about the claim: a hypothesis that it certainly does not
+        meet, a `given` that rejects it, sides without entries. Empty where there is no such reason.
+    unsure : bool
+        Whether the statement certainly holds, but a hypothesis is not certainly met.
+    by : Arithmetic or None
+        The arithmetic that decided.
     """
 
     conclusion: Conclusion
@@ -48,11 +61,14 @@ class Certificate:
     log_ratio: float = math.nan
     hypotheses: dict[str, Conclusion] = field(default_factory=dict)
     message: str = ""
+    void: str = ""
+    unsure: bool = False
+    by: Any = None
 
     @property
     def inadmissible(self) -> bool:
-        """Whether the instance certainly does not meet a hypothesis."""
-        return Conclusion.VIOLATED in self.hypotheses.values()
+        """Whether the instance says nothing about the claim."""
+        return bool(self.void)
 
 
 def certify(claim: Claim, instance: Instance) -> Certificate:
@@ -65,6 +81,12 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
     """
     if not claim.deterministic:
         raise ClaimError(f"{claim.id}: a {claim.kind} claim is not decided by one instance")
+    if claim.given is not None and not accepts(claim, realised(claim, instance)):
+        return _void({}, "`given` rejects the instance")
+    states = check_hypotheses(claim, instance)
+    failing = [name for name, state in states.items() if state is Conclusion.VIOLATED]
+    if failing:  # whatever the body says, even that it cannot be evaluated
+        return _void(states, f"the hypothesis {failing[0]} is not met")
     ladder: list[Any] = [balls(bits) for bits in PRECISIONS]
     ladder.insert(0 if claim.kind == "identity" else 1, RATIONALS)
     agreed: Any = None
@@ -76,28 +98,32 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
         try:
             with arithmetic.active():
                 left, right = sides(claim, instance, arithmetic)
+                if is_empty(left) or is_empty(right):
+                    return _void(states, "the sides have no entries: nothing is compared")
                 compared = arithmetic.compare(left, right, claim.order)
                 if compared.relation is Relation.OVERLAP:
                     agreed = compared
+                lower = _least_ratio(claim, arithmetic, left, right, compared)
         except Unsupported as error:
             unsupported[arithmetic.name] = fault(claim, claim.body, error, arithmetic)
             continue
         except NUMERICAL as error:
             undecided = undecided or f"{name_of(arithmetic)}: {error}"
             continue
-        relation = compared.relation
-        if relation in (Relation.OVERLAP, Relation.NOT_FINITE):
+        if compared.relation in (Relation.OVERLAP, Relation.NOT_FINITE):
             undecided = undecided or _why(compared, arithmetic)
             continue
-        return _decided(claim, instance, arithmetic, compared)
+        return _decided(claim, arithmetic, compared, lower, states)
     if len(unsupported) == 2:
         raise unsupported["balls"]
     if agreed is not None and agreed.agreement_bits >= AGREEING_BITS:
-        return _agreeing(claim, instance, agreed)
-    return Certificate(Conclusion.UNDECIDED, "", message=undecided)
+        return _agreeing(claim, instance, agreed, states)
+    return Certificate(Conclusion.UNDECIDED, "", hypotheses=states, message=undecided)
 
 
-def _agreeing(claim: Claim, instance: Instance, agreed: Any) -> Certificate:
+def _agreeing(
+    claim: Claim, instance: Instance, agreed: Any, states: dict[str, Conclusion]
+) -> Certificate:
     """What is known where both sides agree to many bits.
 
     Both may be small numbers that the precision does not tell from 0, and from each other; so
@@ -110,60 +136,124 @@ def _agreeing(claim: Claim, instance: Instance, agreed: Any) -> Certificate:
             with arithmetic.active():
                 left, right = sides(claim, instance, arithmetic)
                 agreed = arithmetic.compare(left, right, claim.order)
+                lower = _least_ratio(claim, arithmetic, left, right, agreed)
         except NUMERICAL as error:
             message = f"{name_of(arithmetic)}: {error}"
-            return Certificate(Conclusion.UNDECIDED, "", message=message)
+            return Certificate(Conclusion.UNDECIDED, "", hypotheses=states, message=message)
         if agreed.relation is not Relation.OVERLAP:
-            return _decided(claim, instance, arithmetic, agreed)
+            return _decided(claim, arithmetic, agreed, lower, states)
         if agreed.agreement_bits < ZERO_BITS / 2:
-            return Certificate(Conclusion.UNDECIDED, "", message=_why(agreed, arithmetic))
+            why = _why(agreed, arithmetic)
+            return Certificate(Conclusion.UNDECIDED, "", hypotheses=states, message=why)
     bits = min(agreed.agreement_bits, 9999)
     where = "" if claim.kind == "identity" else " somewhere"
     zero = ", or both 0 to so many bits" if agreed.absolute else ""
-    return Certificate(
-        Conclusion.TIGHT,
-        name_of(arithmetic),
-        min(_log(agreed.ratio_high), 0.0),  # the upper end of an enclosure of 1
-        message=f"the two sides are equal to 2^-{bits:.0f}{where}{zero}",
+    return _admitted(
+        Certificate(
+            Conclusion.TIGHT,
+            name_of(arithmetic),
+            min(_log(agreed.ratio_high), 0.0),  # the upper end of an enclosure of 1
+            states,
+            f"the two sides are equal to 2^-{bits:.0f}{where}{zero}",
+            by=arithmetic,
+        )
     )
 
 
-def _decided(claim: Claim, instance: Instance, arithmetic: Any, compared: Any) -> Certificate:
-    name, relation = name_of(arithmetic), compared.relation
+def realised(claim: Claim, instance: Instance) -> dict[str, Any]:
+    """The instance's values in float64, as `given` sees them."""
+    with FLOAT64.active():
+        return claim.instances.realise(instance, FLOAT64)
+
+
+def _void(states: dict[str, Conclusion], why: str) -> Certificate:
+    return Certificate(Conclusion.UNDECIDED, "", hypotheses=states, message=why, void=why)
+
+
+def _decided(
+    claim: Claim, arithmetic: Any, compared: Any, lower: float, states: dict[str, Conclusion]
+) -> Certificate:
+    name, relation, identity = name_of(arithmetic), compared.relation, claim.kind == "identity"
+    if relation is Relation.ABOVE or (relation is Relation.BELOW and identity):
+        what = "the two sides certainly differ" if identity else "left certainly exceeds right"
+        message = f"{what}{_where(compared)}"
+        return _admitted(
+            Certificate(Conclusion.VIOLATED, name, lower, states, message, by=arithmetic)
+        )
     log_ratio = _log(compared.ratio_high)
-    if relation is Relation.ABOVE and not log_ratio > 0:
-        log_ratio = math.inf  # the right side is not positive where the statement fails
-    if relation is Relation.EQUAL:
-        if claim.kind == "identity":
-            return Certificate(
-                Conclusion.HOLDS, name, 0.0, message="the two sides are exactly equal"
-            )
-        return Certificate(
-            Conclusion.TIGHT,
-            name,
-            0.0 if log_ratio > 0 else log_ratio,  # the ratio's upper end; nothing is above 1 here
-            message="the two sides are exactly equal somewhere",
-        )
-    if relation is Relation.BELOW and claim.kind != "identity":
-        return Certificate(Conclusion.HOLDS, name, log_ratio)
-    states = check_hypotheses(claim, instance)
-    if Conclusion.VIOLATED in states.values():
-        failing = next(h for h, state in states.items() if state is Conclusion.VIOLATED)
-        return Certificate(
-            Conclusion.UNDECIDED, name, log_ratio, states, f"the hypothesis {failing} is not met"
-        )
-    if Conclusion.UNDECIDED in states.values():
-        open_ = next(h for h, state in states.items() if state is Conclusion.UNDECIDED)
-        return Certificate(
-            Conclusion.UNDECIDED,
-            name,
-            log_ratio,
-            states,
-            f"the sides violate the statement, but the hypothesis {open_} is not certain",
-        )
-    identity = claim.kind == "identity"
-    what = "the two sides certainly differ" if identity else "left certainly exceeds right"
-    return Certificate(Conclusion.VIOLATED, name, log_ratio, states, f"{what}{_where(compared)}")
+    if relation is Relation.BELOW:
+        return _admitted(Certificate(Conclusion.HOLDS, name, log_ratio, states, by=arithmetic))
+    if identity:
+        message = "the two sides are exactly equal"
+        return _admitted(Certificate(Conclusion.HOLDS, name, 0.0, states, message, by=arithmetic))
+    message = "the two sides are exactly equal somewhere"
+    # The ratio's upper end; nothing is above 1 here.
+    upper = 0.0 if log_ratio > 0 else log_ratio
+    return _admitted(Certificate(Conclusion.TIGHT, name, upper, states, message, by=arithmetic))
+
+
+def _admitted(found: Certificate) -> Certificate:
+    """The certificate, unless a hypothesis is not certainly met: then it is *undecided*."""
+    doubtful = [n for n, state in found.hypotheses.items() if state is Conclusion.UNDECIDED]
+    if not doubtful:
+        return found
+    violated = found.conclusion is Conclusion.VIOLATED
+    what = "the sides violate the statement" if violated else "the statement holds"
+    return replace(
+        found,
+        conclusion=Conclusion.UNDECIDED,
+        message=f"{what}, but the hypothesis {doubtful[0]} is not certainly met",
+        unsure=not violated,
+    )
+
+
+def _least_ratio(claim: Claim, arithmetic: Any, left: Any, right: Any, compared: Any) -> float:
+    """Of a violation: a lower end of log(left/right), for identities of larger over smaller."""
+    if compared.relation is not Relation.ABOVE:
+        return math.nan
+    if claim.kind == "loewner":
+        low = compared.ratio_low
+        return math.inf if low is None else max(_below(math.log(low)) if low > 0 else 0.0, TINY)
+    ends = [*arithmetic.ends(left), *arithmetic.ends(right)]
+    shape = max((end.shape for end in ends), key=len)
+    l_low, l_high, r_low, r_high = (np.broadcast_to(end, shape)[compared.index] for end in ends)
+    if claim.kind == "identity":
+        return _apart((l_low, l_high), (r_low, r_high))
+    elsewhere = compared.ratio_low  # of other entries, perhaps
+    least = TINY if elsewhere is None or elsewhere <= 1 else _below(math.log(elsewhere))
+    return max(least, _quotient(l_low, r_high))
+
+
+def _quotient(top: Fraction | None, bottom: Fraction | None) -> float:
+    """A lower end of log(top/bottom) for top > bottom; inf where bottom is not positive."""
+    if top is None or bottom is None:  # beyond the range of exact ends
+        return TINY
+    if bottom <= 0:
+        return math.inf
+    excess = top / bottom - 1
+    if excess < 1:
+        return max(_below(math.log1p(float(excess))), TINY)
+    return max(_below(_log_of(top) - _log_of(bottom)), TINY)
+
+
+def _apart(a: Any, b: Any) -> float:
+    """The same for the larger over the smaller of two disjoint enclosures of one sign."""
+    if None in (*a, *b):
+        return TINY
+    if a[1] <= 0 and b[1] <= 0:
+        a, b = (-a[1], -a[0]), (-b[1], -b[0])
+    if b[0] > a[1]:
+        a, b = b, a
+    return _quotient(a[0], b[1])
+
+
+def _log_of(x: Fraction) -> float:
+    return math.log(x.numerator) - math.log(x.denominator)
+
+
+def _below(log: float) -> float:
+    """A little less than a logarithm, so that its rounding does not make it too large."""
+    return log - 1e-15 * (1 + abs(log)) if log > 1e-3 else log * (1 - 1e-12)
 
 
 def check_hypotheses(claim: Claim, instance: Instance) -> dict[str, Conclusion]:
@@ -184,65 +274,90 @@ def check_hypotheses(claim: Claim, instance: Instance) -> dict[str, Conclusion]:
     return states
 
 
+NO_INSTANCE = "no instance certainly meets the hypotheses"
+
+
+@dataclass
+class Certificates:
+    """The certificates of the worst instances, as they come: the verdict can be had at any time."""
+
+    claim: Claim
+    decided: list[tuple[float, Instance]] = field(default_factory=list)
+    failing: list[tuple[float, Instance, str]] = field(default_factory=list)
+    open: list[tuple[Instance, str]] = field(default_factory=list)
+    arithmetics: dict[str, int] = field(default_factory=dict)
+    void: int = 0
+    unsure: int = 0
+    equal: str = ""
+
+    def add(self, instance: Instance) -> Certificate:
+        """Certify an instance and count it."""
+        found = certify(self.claim, instance)
+        self.count(instance, found)
+        return found
+
+    def count(self, instance: Instance, found: Certificate) -> None:
+        """Take a certificate into account."""
+        if found.inadmissible:
+            self.void += 1
+        elif found.unsure:
+            self.unsure += 1
+        elif found.conclusion is Conclusion.UNDECIDED:
+            self.open.append((instance, found.message))
+        else:
+            self.arithmetics[found.arithmetic] = self.arithmetics.get(found.arithmetic, 0) + 1
+            if found.conclusion is Conclusion.VIOLATED:
+                self.failing.append((found.log_ratio, instance, found.message))
+            else:
+                self.decided.append((found.log_ratio, instance))
+                if found.conclusion is Conclusion.TIGHT:
+                    self.equal = found.message
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was certified; *rejected* counts what says nothing or is not certain to be meant."""
+        decided, rejected = len(self.decided) + len(self.failing), self.void + self.unsure
+        return Coverage(decided + len(self.open) + rejected, rejected, decided, len(self.open))
+
+    def verdict(self) -> Verdict:
+        """What the certificates say so far."""
+        if self.failing:
+            failing = sorted(self.failing, key=lambda item: _descending(item[0]))
+            instances = tuple(instance for _, instance, _ in failing)
+            return self._verdict(Conclusion.VIOLATED, failing[0][0], instances, failing[0][2])
+        ranked = sorted(self.decided, key=lambda item: _descending(item[0]))
+        largest = ranked[0][0] if ranked else -math.inf
+        kept = tuple(instance for _, instance in ranked)
+        total = self.coverage.drawn
+        if self.open:
+            message = f"{len(self.open)} of {total} instances undecided: {self.open[0][1]}"
+            kept = (*(instance for instance, _ in self.open), *kept)
+            return self._verdict(Conclusion.UNDECIDED, largest, kept, message)
+        if not ranked:
+            message = NO_INSTANCE if self.void or self.unsure else "no instance was certified"
+            return self._verdict(Conclusion.UNDECIDED, largest, kept, message)
+        by = ", ".join(f"{count} in {name}" for name, count in sorted(self.arithmetics.items()))
+        if self.unsure:
+            by += f"; {self.unsure} more may not meet the hypotheses"
+        conclusion = Conclusion.TIGHT if self.equal else Conclusion.HOLDS
+        return self._verdict(conclusion, largest, kept, "; ".join(filter(None, [self.equal, by])))
+
+    def _verdict(
+        self, conclusion: Conclusion, log_ratio: float, kept: tuple[Instance, ...], message: str
+    ) -> Verdict:
+        return Verdict(conclusion, Evidence.CERTIFIED, self.coverage, log_ratio, kept, message)
+
+
 def certified(claim: Claim, instances: Iterable[Instance]) -> Verdict:
     """The rung's verdict over the instances that other rungs found worst."""
-    ranked: list[tuple[float, Instance]] = []
-    failing: list[tuple[float, Instance, str]] = []
-    open_: list[tuple[Instance, str]] = []
-    rejected = tight = 0
-    arithmetics: dict[str, int] = {}
-    message = ""
+    found = Certificates(claim)
     for instance in instances:
-        found = certify(claim, instance)
-        if found.inadmissible:
-            rejected += 1
-            continue
-        if found.conclusion is Conclusion.UNDECIDED:
-            open_.append((instance, found.message))
-            continue
-        arithmetics[found.arithmetic] = arithmetics.get(found.arithmetic, 0) + 1
-        if found.conclusion is Conclusion.VIOLATED:
-            failing.append((found.log_ratio, instance, found.message))
-        else:
-            ranked.append((found.log_ratio, instance))
-            if found.conclusion is Conclusion.TIGHT:
-                tight += 1
-                message = found.message
-    decided = len(ranked) + len(failing)
-    coverage = Coverage(decided + len(open_) + rejected, rejected, decided, len(open_))
-    if failing:
-        failing.sort(key=lambda item: -item[0] if not math.isnan(item[0]) else math.inf)
-        return Verdict(
-            Conclusion.VIOLATED,
-            Evidence.CERTIFIED,
-            coverage,
-            failing[0][0],
-            tuple(instance for _, instance, _ in failing),
-            failing[0][2],
-        )
-    ranked.sort(key=lambda item: -item[0] if not math.isnan(item[0]) else math.inf)
-    largest = ranked[0][0] if ranked else -math.inf
-    kept = tuple(instance for _, instance in ranked)
-    if not ranked or open_:
-        why = f": {open_[0][1]}" if open_ else ""
-        return Verdict(
-            Conclusion.UNDECIDED,
-            Evidence.CERTIFIED,
-            coverage,
-            largest,
-            tuple(instance for instance, _ in open_) + kept,
-            f"{len(open_)} of {coverage.drawn} instances undecided{why}",
-        )
-    by = ", ".join(f"{count} in {name}" for name, count in sorted(arithmetics.items()))
-    conclusion = Conclusion.TIGHT if tight else Conclusion.HOLDS
-    return Verdict(
-        conclusion,
-        Evidence.CERTIFIED,
-        coverage,
-        largest,
-        kept,
-        "; ".join(filter(None, [message, by])),
-    )
+        found.add(instance)
+    return found.verdict()
+
+
+def _descending(log_ratio: float) -> float:
+    return math.inf if math.isnan(log_ratio) else -log_ratio
 
 
 def _log(ratio: Any) -> float:

@@ -15,16 +15,13 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arithmetic import FLOAT64, Unsupported
-from ..claims import Claim
 from ..instances import Instance
-from .evaluation import NUMERICAL, _entries, log_ratio, sides
 from .slopes import NoSlopeError, agrees, margin_slope, ratio_slope
+from .smoothing import WORST, smoothed
 from .space import Space
 from .trials import Trials, kind_of
 
@@ -34,7 +31,6 @@ SMALLEST_STEP = 1e-10
 ITERATIONS = 30
 ASKED = 6  # instances on which slopes are compared with differences before these are taken
 NEAR = 1e-9  # this near to the boundary of the hypotheses is on it
-WORST = 1e9  # stands for -inf where a method needs numbers
 
 
 def coordinates(
@@ -255,22 +251,6 @@ def _crossing(trials: Trials, between: Callable[[float], Instance], outside: flo
             low, below, above = share, math.tanh(margin), above / 2 if side < 0 else above
             met, side = margin, -1
     return low
-
-
-def smoothed(claim: Claim, instance: Instance, sharpness: float) -> float:
-    """The soft maximum of log(left/right) over the entries; -1e9 where there is none."""
-    try:
-        left, right = sides(claim, instance, FLOAT64)
-    except (*NUMERICAL, Unsupported):
-        return -WORST
-    if claim.kind == "inequality" and max(np.ndim(left), np.ndim(right)) > 0:
-        logs: Any = _entries(*np.broadcast_arrays(left, right)).ravel()
-        logs = logs[~np.isnan(logs)]
-        if logs.size and np.isfinite(logs.max()):
-            weights = np.exp(sharpness * (logs - logs.max()))
-            return float(logs.max() + math.log(weights.sum()) / sharpness)
-    value = log_ratio(claim.kind, left, right)
-    return value if math.isfinite(value) else math.copysign(WORST, value) if value else 0.0
 
 
 METHODS: dict[str, Climb] = {

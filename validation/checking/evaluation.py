@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, Undecided, Unsupported
+from ..arithmetic import FLOAT64, RATIONALS, Undecided, Unsupported, balls
 from ..claims import Body, Claim, ClaimError
 from ..instances import Instance
+from .limits import raised_by_code
 
 # What arithmetic itself may raise on an unlucky instance; anything else is the body's fault.
 NUMERICAL = (ArithmeticError, np.linalg.LinAlgError, Undecided)
@@ -29,7 +30,7 @@ class Score:
         log(left/right), at the worst entry; > 0 looks like a violation; nan where float64 broke
         down. For an identity, log(1 + relative difference).
     met : bool
-        Whether the hypotheses look met.
+        Whether the hypotheses look met, and there is anything to compare.
     """
 
     log_ratio: float
@@ -48,14 +49,52 @@ def sides(
     Undecided, Unsupported, ArithmeticError, LinAlgError
         As the arithmetic raises them.
     """
+    if arithmetic is FLOAT64 and claim.searched_in != "float64":
+        return middles(claim, claim.body, instance, rng, x)
     values = _realise(claim, instance, arithmetic)
     return pair(claim, claim.body, values, arithmetic, rng, x)
 
 
 def hypothesis(claim: Claim, name: str, instance: Instance, arithmetic: Any) -> tuple[Any, Any]:
     """Left and right of one hypothesis, in an arithmetic that is active; raises as `sides`."""
+    if arithmetic is FLOAT64 and claim.searched_in != "float64":
+        return middles(claim, claim.hypotheses[name], instance)
     values = _realise(claim, instance, arithmetic)
     return pair(claim, claim.hypotheses[name], values, arithmetic)
+
+
+def middles(
+    claim: Claim, function: Body, instance: Instance, rng: Any = None, x: Any = None
+) -> tuple[Any, Any]:
+    """The sides as floats in the middle of narrow enclosures: for a search that float64 misleads.
+
+    Raises
+    ------
+    Undecided
+        Where no precision gives narrow enclosures.
+    """
+    ladder = [RATIONALS] if claim.searched_in == "rationals" else [balls(b) for b in (128, 256)]
+    trouble: Exception | None = None
+    for arithmetic in ladder:
+        try:
+            with arithmetic.active():
+                values = _realise(claim, instance, arithmetic)
+                both = pair(claim, function, values, arithmetic, rng, x)
+                ends = [arithmetic.enclosure(side) for side in both]
+        except NUMERICAL as error:
+            trouble = error
+            continue
+        if _narrow(ends):
+            left, right = (low / 2 + high / 2 for low, high in ends)
+            return left, right
+    raise trouble or Undecided("the enclosures of the sides stay wide")
+
+
+def _narrow(ends: list[tuple[Any, Any]]) -> bool:
+    """Whether float64 could not say much more; ends that are not finite are left to the caller."""
+    scale = max(float(np.max(np.abs(end), initial=0.0)) for pair in ends for end in pair)
+    with np.errstate(all="ignore"):
+        return not any(np.any(high - low > 2.0**-40 * scale) for low, high in ends)
 
 
 def _realise(claim: Claim, instance: Instance, arithmetic: Any) -> dict[str, Any]:
@@ -80,12 +119,14 @@ def pair(
         result = function(**{name: known[name] for name in arguments})
     except (*NUMERICAL, Unsupported, ClaimError):
         raise
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
     except Exception as error:
         raise fault(claim, function, error, arithmetic) from error
     except SystemExit as error:
         raise fault(claim, function, error, arithmetic) from None
+    except KeyboardInterrupt as error:
+        if raised_by_code(error):
+            raise fault(claim, function, error, arithmetic) from None
+        raise
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise ClaimError(
             f"{claim.id} ({claim.location}): the body must return (left, right), "
@@ -99,12 +140,12 @@ def pair(
 def _counted(arithmetic: Any, side: Any) -> Any:
     """Make a number of the arithmetic of a count, such as a rank or the length of J."""
     whole = isinstance(side, np.ndarray | np.integer) and side.dtype.kind in "iu"
-    return arithmetic.lift(side) if whole and arithmetic is not FLOAT64 else side
+    return arithmetic.lift(side) if whole and arithmetic.name != "float64" else side
 
 
 def lift_constant(arithmetic: Any, value: Any) -> Any:
     """A constant as a number of the arithmetic; float64 keeps Python's own."""
-    if arithmetic is FLOAT64:
+    if arithmetic.name == "float64":
         return value if isinstance(value, int) else float(value)
     return arithmetic.xp.asarray(value) if isinstance(value, int) else arithmetic.lift(value)
 
@@ -123,7 +164,8 @@ def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
 def fault(claim: Claim, function: Body, error: BaseException, arithmetic: Any) -> ClaimError:
     """An error of the body, with the line of the claim's file on which it arose."""
     where = line_of(claim, error)
-    what = "raised SystemExit" if isinstance(error, SystemExit) else _first_line(error)
+    leaving = isinstance(error, SystemExit | KeyboardInterrupt)
+    what = f"raised {type(error).__name__}" if leaving else _first_line(error)
     hint = ""
     if isinstance(error, Unsupported) and "vocabulary" not in what:
         hint = "; a body may use xp and operators only, see `rnnbounds vocabulary`"
@@ -152,14 +194,30 @@ def score(claim: Claim, instance: Instance) -> Score:
         values = _realise(claim, instance, FLOAT64)
         if claim.given is not None and not accepts(claim, values):
             return Score(math.nan, False)
+        trusted = claim.searched_in == "float64"
         for function in claim.hypotheses.values():
-            left, right = pair(claim, function, values, FLOAT64)
+            left, right = (
+                pair(claim, function, values, FLOAT64)
+                if trusted
+                else middles(claim, function, instance)
+            )
             if not _nearly_below(left, right):
                 return Score(math.nan, False)
-        left, right = pair(claim, claim.body, values, FLOAT64)
+        left, right = (
+            pair(claim, claim.body, values, FLOAT64)
+            if trusted
+            else middles(claim, claim.body, instance)
+        )
+        if is_empty(left) or is_empty(right):
+            return Score(math.nan, False)
         return Score(log_ratio(claim.kind, left, right))
     except (*NUMERICAL, Unsupported):
         return Score(math.nan)
+
+
+def is_empty(side: Any) -> bool:
+    """Whether a side has no entries, so that a comparison with it says nothing."""
+    return 0 in getattr(side, "shape", ())
 
 
 def accepts(claim: Claim, values: dict[str, Any]) -> bool:

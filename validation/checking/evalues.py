@@ -141,6 +141,52 @@ def rate_bound(failures: int, draws: int, alpha: float = ALPHA) -> float:
         low, high = (low, middle) if excluded(middle) else (middle, high)
 
 
+def misjudged_bound(successes: int, audited: int, wrong: int, alpha: float) -> int:
+    """Upper bound on how many of some successes are none, from a random subset looked at closely.
+
+    The subset is drawn without replacement, whatever the successes were; so `wrong` has the
+    hypergeometric law, and the bound is too small with probability at most alpha.
+
+    Parameters
+    ----------
+    successes : int
+        All of them.
+    audited : int
+        The size of the subset.
+    wrong : int
+        Those of the subset that are no certain successes.
+    alpha : float
+        Probability with which the bound is too small.
+    """
+    if not 0 <= wrong <= audited <= successes:
+        raise ValueError(
+            f"0 <= wrong <= audited <= successes must hold, got {wrong}, {audited}, {successes}"
+        )
+    if audited == 0:
+        return successes
+
+    def plausible(bad: int) -> bool:
+        """Whether so few wrong ones have probability above alpha if `bad` are in the whole."""
+        logs = [
+            _log_binomial(bad, j) + _log_binomial(successes - bad, audited - j)
+            for j in range(wrong + 1)
+        ]
+        total = float(_log_sum_exp(np.array([logs]), last=False)[0])
+        return total - _log_binomial(successes, audited) > math.log(alpha) - ROUNDING
+
+    low, high = wrong, successes - (audited - wrong)  # the ends that the subset leaves open
+    while low < high:  # the probability falls as `bad` grows
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if plausible(middle) else (low, middle - 1)
+    return low
+
+
+def _log_binomial(n: int, k: int) -> float:
+    if not 0 <= k <= n:
+        return -math.inf
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
 def rounded_up(delta: Any) -> float:
     """A float that is at least the permitted probability."""
     value = float(delta)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
 from .certified import check_hypotheses
 from .evaluation import NUMERICAL, fault, sides
+from .limits import OUT_OF_TIME, TimeLimit
 from .randomness import spawn
 from .sampled import check_acceptance, drawn
 
@@ -112,6 +113,7 @@ def orders(claim: Claim, *, seconds: float, seed: int) -> Verdict:
     rng = spawn(seed, "ladder")
     climbs: list[Climb] = []
     rejected = undecided = 0
+    late = False
     end = time.monotonic() + seconds
     for count in range(MOST):
         if count and time.monotonic() > end:
@@ -121,7 +123,13 @@ def orders(claim: Claim, *, seconds: float, seed: int) -> Verdict:
         if any(state is not Conclusion.HOLDS for state in states.values()):
             rejected += 1
             continue
-        climb = _climb(claim, instance, x)
+        try:
+            climb = _climb(claim, instance, x)
+        except TimeLimit:
+            if not climbs:
+                raise
+            late = True
+            break
         if climb is None:
             undecided += 1
         else:
@@ -129,7 +137,11 @@ def orders(claim: Claim, *, seconds: float, seed: int) -> Verdict:
     total = len(climbs) + rejected + undecided
     coverage = Coverage(total, rejected, len(climbs), undecided)
     check_acceptance(claim, coverage)
-    return _verdict(climbs, coverage, x)
+    verdict = _verdict(climbs, coverage, x)
+    if late:
+        message = f"{OUT_OF_TIME}; {verdict.message}"
+        return replace(verdict, conclusion=Conclusion.UNDECIDED, message=message)
+    return verdict
 
 
 def rungs(claim: Claim) -> np.ndarray:

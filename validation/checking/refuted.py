@@ -52,6 +52,7 @@ def simplest(claim: Claim, instance: Instance, *, seconds: float, seed: int) -> 
                 seed=seed,
                 instances=(candidate,),
                 draws=draws,
+                audit=False,
             )
         except ClaimError:  # the hypotheses reject it
             return None

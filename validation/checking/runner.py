@@ -8,14 +8,10 @@ again alone, which tells whose fault it was, and the others in a new pool.
 
 from __future__ import annotations
 
-import contextlib
-import faulthandler
-import os
-import signal
 import sys
 import tempfile
-import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,13 +19,16 @@ from typing import Any
 from ..claims import Claim, ClaimError
 from ..verdict import Outcome
 from .evaluation import line_of
+from .limits import (
+    GRACE,
+    Terminated,
+    TimeLimit,
+    alarm,
+    leave_with_parent,
+    raised_by_code,
+    terminable,
+)
 from .verifying import FULL_SECONDS, QUICK_SECONDS, failed, verify
-
-GRACE = 5.0  # seconds between the alarm and the end of the process
-
-
-class TimeLimit(BaseException):
-    """Raised by the alarm; not an `Exception`, so that no body swallows it by accident."""
 
 
 def verify_all(
@@ -60,19 +59,22 @@ def verify_all(
     Raises
     ------
     KeyboardInterrupt
-        With the finished outcomes as its argument.
+        With the finished outcomes as its argument; `Terminated` under `terminable`.
     """
     seconds = budget if budget is not None else QUICK_SECONDS if quick else FULL_SECONDS
     limit = limit if limit is not None else 4 * seconds + 15
     options = {"quick": quick, "budget": budget, "seed": seed, "limit": limit}
     done: dict[str, Outcome] = {}
+    # Of tasks that are cancelled where a signal ends the run: that is what the signal was for.
+    warnings.filterwarnings("ignore", "[0-9]+ tasks which were still being processed", UserWarning)
     try:
         for outcome in _outcomes(list(claims), workers, options):
             done[outcome.id] = outcome
             if on_result is not None:
                 on_result(outcome)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt([done[c.id] for c in claims if c.id in done]) from None
+    except KeyboardInterrupt as interruption:
+        finished = [done[c.id] for c in claims if c.id in done]
+        raise type(interruption)(finished) from None
     return [done[claim.id] for claim in claims]
 
 
@@ -112,16 +114,20 @@ def _alone(claim: Claim, place: int, marks: str, options: dict[str, Any]) -> Out
 
     mark = Path(marks, str(place))
     limit = options["limit"]
-    age = time.time() - mark.stat().st_mtime if mark.exists() else 0.0
-    mark.unlink(missing_ok=True)
-    if age < limit:
+    late = _age(mark) >= limit
+    if not late:
+        mark.unlink(missing_ok=True)
         try:
             return next(_pool({place: claim}, 1, marks, options))[1]
         except TerminatedWorkerError:
-            what = "ended the process that ran it"
-    else:
-        what = "could not be interrupted"
+            late = _age(mark) >= limit
+    what = "could not be interrupted" if late else "ended the process that ran it"
     return failed(claim, f"{claim.id} ({claim.location}): {what} (limit {limit:g} s)")
+
+
+def _age(mark: Path) -> float:
+    """Seconds since a claim was begun; 0 where it was not, or is finished."""
+    return time.time() - mark.stat().st_mtime if mark.exists() else 0.0
 
 
 def _suspects(marks: str, waiting: dict[int, Claim]) -> list[int]:
@@ -137,6 +143,7 @@ def _pool(
     parallel = Parallel(
         n_jobs=max(workers, 2), backend="loky", return_as="generator_unordered", batch_size=1
     )
+    # Where this is left early, by a signal for one, joblib ends the processes of the pool.
     yield from parallel(
         delayed(_marked)(place, claim, marks, options) for place, claim in claims.items()
     )
@@ -144,6 +151,7 @@ def _pool(
 
 def _marked(place: int, claim: Claim, marks: str, options: dict[str, Any]) -> tuple[int, Outcome]:
     """Run in a worker; the mark tells the parent what was under way if the worker dies."""
+    leave_with_parent()
     mark = Path(marks, str(place))
     mark.touch()
     outcome = limited(claim, hard=True, **options)
@@ -177,40 +185,13 @@ def limited(claim: Claim, *, limit: float, hard: bool, **options: Any) -> Outcom
         message = str(error)
     except RecursionError:
         message = f"{claim.id} ({claim.location}): recursion without end"
-    except KeyboardInterrupt:
-        raise
+    except KeyboardInterrupt as error:
+        if not raised_by_code(error):
+            raise
+        message = f"{claim.id} ({line_of(claim, error)}): raised KeyboardInterrupt"
     except BaseException as error:
         message = f"{claim.id} ({claim.location}): {type(error).__name__}: {error}"
     return failed(claim, message).timed(time.monotonic() - start)
 
 
-@contextlib.contextmanager
-def alarm(limit: float, hard: bool = False) -> Iterator[None]:
-    """Raise `TimeLimit` in the main thread after `limit` seconds."""
-    if (
-        not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-
-    def ring(signum: int, frame: Any) -> None:
-        raise TimeLimit
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, limit)
-    if hard:
-        with open(os.devnull, "w") as quiet:
-            faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=quiet)
-            try:
-                yield
-            finally:
-                faulthandler.cancel_dump_traceback_later()
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                signal.signal(signal.SIGALRM, before)
-        return
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+__all__ = ["GRACE", "Terminated", "TimeLimit", "alarm", "limited", "terminable", "verify_all"]

@@ -13,6 +13,7 @@ import numpy as np
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
+from .audit import EVERY, VISIBLE, Audit
 from .certified import certify
 from .evaluation import Score, score
 from .looked import Looked
@@ -20,7 +21,7 @@ from .randomness import spawn
 
 KEPT = 32
 KEPT_STRANGE = 3
-VISIBLE = 1e-9  # a log ratio above this is certified at once; below it, when it is among the worst
+# Log ratios above VISIBLE are certified at once; those below it, when they are among the worst.
 CHECKS = 500
 LEAST_ACCEPTED = 0.1
 ENOUGH = 300
@@ -90,6 +91,18 @@ class Keeper:
                 return
             ratio = certificate.log_ratio
         self.evaluated += 1
+        self._keep(ratio, instance)
+
+    def read_again(self, claim: Claim) -> None:
+        """Rank what was kept anew, by another reading of the claim."""
+        self.claim = claim
+        kept, self.heap = self.heap, []
+        for _, _, instance in kept:
+            found = score(claim, instance)
+            if found.met and not math.isnan(found.log_ratio):
+                self._keep(found.log_ratio, instance)
+
+    def _keep(self, ratio: float, instance: Instance) -> None:
         item = (ratio, -next(self._ticket), instance)
         if len(self.heap) < self.size:
             heapq.heappush(self.heap, item)
@@ -107,24 +120,47 @@ class Keeper:
 
 
 def draw_sample(
-    claim: Claim, *, count: int, seed: int, seconds: float = math.inf, kept: int = KEPT
+    claim: Claim,
+    *,
+    count: int,
+    seed: int,
+    seconds: float = math.inf,
+    kept: int = KEPT,
+    part: int = 0,
+    audit: Audit | None = None,
+    keeper: Keeper | None = None,
 ) -> Sample:
     """Draw `count` instances (fewer where time runs out) and keep the worst.
+
+    Parameters
+    ----------
+    part : int
+        Another number draws other instances from the same seed.
+    audit : Audit
+        Is shown one draw in four, whatever float64 says of it, while it has time; where it finds
+        float64 to be wrong, the rest is read in balls.
+    keeper : Keeper
+        Where the draws go, for a caller that may have to stop half-way.
 
     Raises
     ------
     ClaimError
         If fewer than 1 in 10 draws meet the hypotheses.
     """
-    rng = spawn(seed, "sample")
-    keeper = Keeper(claim, kept, max(CHECKS, count // 20))
+    rng = spawn(seed, "sample", part)
+    keeper = Keeper(claim) if keeper is None else keeper
+    keeper.claim, keeper.size, keeper.checks = claim, kept, max(CHECKS, count // 20)
     end = time.monotonic() + seconds
     with np.errstate(all="ignore"):
         for i in range(count):
             if i % 16 == 0 and time.monotonic() > end and i >= 16:
                 break
             instance = drawn(claim, rng)
-            keeper.show(instance, score(claim, instance))
+            if audit is not None and i % EVERY == 0 and audit.due:
+                audit.look(instance)
+                if audit.claim is not keeper.claim:
+                    keeper.read_again(audit.claim)
+            keeper.show(instance, score(keeper.claim, instance))
     sample = keeper.sample()
     check_acceptance(claim, sample.coverage)
     return sample
@@ -153,7 +189,8 @@ def check_acceptance(claim: Claim, coverage: Coverage) -> None:
         return
     raise ClaimError(
         f"{claim.id} ({claim.location}): {coverage.rejected} of {drawn} drawn "
-        "instances do not meet the hypotheses; draw them so that at least 1 in 10 does"
+        "instances do not meet the hypotheses, or their sides have no entries to compare; draw "
+        "them so that at least 1 in 10 is of use"
     )
 
 

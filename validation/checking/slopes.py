@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arithmetic.duals import DUALS, Dual
+from ..arithmetic.dual_arithmetic import DUALS
+from ..arithmetic.duals import Dual
 from ..claims import Claim
 from ..instances import Instance
 from .evaluation import log_ratio, pair
+from .smoothing import smoothed
 
 Array = Any  # NDArray[np.float64]; the checker cannot follow indices of any dimension
 STEP = 1e-6
@@ -223,8 +225,6 @@ def agrees(claim: Claim, instance: Instance, sharpness: float, rng: np.random.Ge
     NoSlopeError
         As `ratio_slope`.
     """
-    from .climbing import smoothed
-
     found = ratio_slope(claim, instance, sharpness)
     numbers = claim.instances.parameters(instance)
     way = rng.standard_normal(numbers.values.size) * np.maximum(np.abs(numbers.values), 1e-3)

@@ -11,7 +11,11 @@ whole run is at most 1e-9, however long it lasts and whichever instances it turn
   balls, and every failure that is not certain there is taken for a success. That keeps the test
   valid, since a certain failure is no more probable than a failure.
 - The bound on the failure rate errs the other way: draws whose sides agree to a relative 2^-20,
-  or on which float64 breaks down, count as failures.
+  or on which float64 breaks down, count as failures. The others are float64's successes, and they
+  are not believed either: a random subset of them is repeated in balls at the end, and the bound
+  counts as many failures among all of them as that subset leaves possible.
+- Before the run a few draws of their own are made in both arithmetics. Where float64 takes a
+  certain failure for a success, the run is made in balls.
 - Hypotheses of a claim must be certified on an instance before it is drawn from.
 """
 
@@ -24,19 +28,22 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, Unsupported
+from ..arithmetic import FLOAT64, Relation, Unsupported
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Verdict
+from .audit import SHARE
 from .certified import check_hypotheses
-from .evaluation import NUMERICAL, accepts, pair
-from .evalues import ALPHA, log_e_value, rate_bound, refutes, rounded_up
+from .evaluation import NUMERICAL, accepts
+from .evalues import ALPHA, log_e_value, misjudged_bound, rate_bound, refutes, rounded_up
+from .limits import OUT_OF_TIME, TimeLimit
 from .randomness import spawn
 from .sampled import check_acceptance, drawn
-from .streams import Stream, certainly_fails, permitted
+from .streams import Stream, judged, permitted
+from .successes import Pilot, clear_success
 
-NEAR = 2.0**-20
 BLOCK = 8  # draws between two looks at the evidence
+LEAST_AUDITED, MOST_AUDITED = 20, 1000
 _PATIENCE = 200  # draws in search of an instance that meets the hypotheses
 
 
@@ -47,6 +54,7 @@ def statistical(
     seed: int,
     instances: Sequence[Instance] = (),
     draws: float = math.inf,
+    audit: bool = True,
 ) -> Verdict:
     """Test a probabilistic claim.
 
@@ -62,6 +70,8 @@ def statistical(
         Draw from these only.
     draws : int
         Stop after so many.
+    audit : bool
+        Whether to audit the successes; without it nothing but *refuted* says anything.
 
     Returns
     -------
@@ -77,25 +87,36 @@ def statistical(
     """
     if claim.kind != "probabilistic":
         raise ClaimError(f"{claim.id}: not a probabilistic claim")
-    run = _Run(claim, seed, instances)
-    end = time.monotonic() + seconds
+    begun = time.monotonic()
+    pilot = Pilot(claim, seed, instances, SHARE * seconds)
+    run = _Run(pilot.claim, seed, instances)
+    end = begun + seconds
     extra = max(seconds, 10.0)
     certified_until = end + extra
+    run.wrong = pilot.wrong
     rounds = 0
-    while run.draws < draws and (time.monotonic() < end or not run.draws):
-        stream = run.next_stream(rounds)
-        if stream is None:
-            break
-        for _ in range(int(min(BLOCK, draws - run.draws))):
-            run.draw(stream)
-            if time.monotonic() > end:
+    try:
+        while run.draws < draws and (time.monotonic() < end or not run.draws):
+            stream = run.next_stream(rounds)
+            if stream is None:
                 break
-        rounds += 1
-        if refutes(run.log_e()):
-            found = run.certify(certified_until)
-            if found is not None:
-                return run.refuted() if found else run.unfinished()
-    run.check_acceptance()
+            for _ in range(int(min(BLOCK, draws - run.draws))):
+                run.draw(stream)
+                if time.monotonic() > end:
+                    break
+            rounds += 1
+            if refutes(run.log_e()):
+                found = run.certify(certified_until)
+                if found is not None:
+                    return run.refuted() if found else run.unfinished()
+        run.check_acceptance()
+        if audit:
+            affordable = SHARE * seconds / pilot.cost if math.isinf(draws) else math.inf
+            run.audit(int(min(max(affordable, LEAST_AUDITED), MOST_AUDITED)))
+    except TimeLimit:
+        if not run.draws:
+            raise
+        return run.late()
     return run.not_refuted()
 
 
@@ -107,6 +128,8 @@ class _Run:
         self.streams: list[Stream] = []
         self.known: dict[Instance, Stream] = {}
         self.rejected = self.repeats = 0
+        self.audited = self.misjudged = 0
+        self.wrong = ""
         self.exhausted = False
 
     @property
@@ -117,7 +140,9 @@ class _Run:
     def coverage(self) -> Coverage:
         evaluated = sum(stream.undecided < stream.draws for stream in self.streams)
         silent = len(self.streams) - evaluated
-        return Coverage(len(self.streams) + self.rejected, self.rejected, evaluated, silent)
+        return Coverage(
+            len(self.streams) + self.rejected, self.rejected, evaluated, silent, self.audited
+        )
 
     def log_e(self, certain: bool = False) -> float:
         return self._evidence(certain)[0]
@@ -195,25 +220,56 @@ class _Run:
         return Stream(instance, len(self.streams), rounded_up(delta), values)
 
     def draw(self, stream: Stream) -> None:
-        """One draw in float64."""
-        rng = stream.generator(self.seed, stream.draws)
+        """One draw, in float64 unless that is known to be wrong."""
         number = stream.draws
         stream.draws += 1
+        if self.claim.searched_in != "float64":
+            self._draw_in_balls(stream, number)
+            return
+        rng = stream.generator(self.seed, number)
         try:
             with np.errstate(all="ignore"):
-                left, right = pair(self.claim, self.claim.body, stream.values, FLOAT64, rng)
-                left, right = np.asarray(left), np.asarray(right)
-                gap = left - right
-                if not np.isfinite(gap).all():
-                    raise ArithmeticError("a side is not finite")
-                near = gap > -NEAR * (np.abs(left) + np.abs(right))
+                success = clear_success(self.claim, stream.values, rng)
         except (*NUMERICAL, Unsupported):
             stream.undecided += 1
-            stream.possible += 1
+            stream.doubtful.add(number)
             return
-        stream.possible += bool(near.any())
-        if (gap > 0).any():
+        if not success:
+            stream.doubtful.add(number)
+        if success is None:
             stream.suspects.append(number)
+
+    def _draw_in_balls(self, stream: Stream, number: int) -> None:
+        relation = judged(self.claim, stream, self.seed, number)
+        if relation in (Relation.BELOW, Relation.EQUAL):
+            return
+        stream.doubtful.add(number)
+        if relation is Relation.ABOVE:
+            stream.certain += 1
+        else:
+            stream.undecided += 1
+
+    def audit(self, most: int) -> None:
+        """Repeat a random subset of the successes in balls; draws in balls are certain already."""
+        counts = [s.draws - s.possible for s in self.streams]
+        if self.claim.searched_in != "float64":
+            self.audited = sum(counts)
+            return
+        ends = np.cumsum(counts)
+        total = int(ends[-1]) if counts else 0
+        rng = spawn(self.seed, "audit", 2)
+        chosen = np.sort(rng.choice(total, size=min(most, total), replace=False))
+        places = np.searchsorted(ends, chosen, side="right")
+        for place in np.unique(places):
+            stream = self.streams[place]
+            successes = np.setdiff1d(
+                np.arange(stream.draws), np.fromiter(stream.doubtful, np.int64, stream.possible)
+            )
+            first = int(ends[place]) - counts[place]
+            for number in successes[chosen[places == place] - first]:
+                self.audited += 1
+                relation = judged(self.claim, stream, self.seed, int(number))
+                self.misjudged += relation not in (Relation.BELOW, Relation.EQUAL)
 
     def certify(self, deadline: float) -> bool | None:
         """Look at suspects in balls until the certain failures alone refute.
@@ -225,8 +281,8 @@ class _Run:
                 if time.monotonic() > deadline:
                     return False
                 stream.suspects.remove(number)
-                if certainly_fails(self.claim, stream, self.seed, number):
-                    stream.certain += 1
+                relation = judged(self.claim, stream, self.seed, number)
+                stream.certain += relation is Relation.ABOVE
             if refutes(self.log_e(certain=True)):
                 return True
         return None
@@ -240,6 +296,7 @@ class _Run:
             f"instance {first.certain} of {first.draws} draws failed, certified in balls; "
             f"permitted {first.delta:.3g}"
         )
+        message = "; ".join(filter(None, [message, self.wrong]))
         return self._verdict(Conclusion.REFUTED, first, message)
 
     def unfinished(self) -> Verdict:
@@ -249,6 +306,10 @@ class _Run:
         )
         return self._verdict(Conclusion.UNDECIDED, self.ranked()[0], message)
 
+    def late(self) -> Verdict:
+        message = f"{OUT_OF_TIME} after {self.draws} draws on {len(self.streams)} instances"
+        return self._verdict(Conclusion.UNDECIDED, self.worst(), message)
+
     def not_refuted(self) -> Verdict:
         coverage = self.coverage
         if not coverage.evaluated:
@@ -256,20 +317,31 @@ class _Run:
                 Conclusion.UNDECIDED, Evidence.STATISTICAL, coverage,
                 message="no draw gave finite sides",
             )  # fmt: skip
-        n = self.draws
-        bound = rate_bound(sum(s.possible for s in self.streams), n)
+        n, possible = self.draws, sum(s.possible for s in self.streams)
+        hidden = misjudged_bound(n - possible, self.audited, self.misjudged, ALPHA / 2)
+        shown = _up(rate_bound(possible + hidden, n, ALPHA / 2))
         mean = sum(s.delta * s.draws for s in self.streams) / n
-        shown = _up(bound)
+        first = self.worst()
         message = (
-            f"not refuted after {n} draws on {len(self.streams)} instances; failure rate <= "
-            f"{shown} with confidence 1 - {ALPHA:g}, at any stopping time (mean over these draws; "
-            f"permitted {mean:.3g})"
+            f"not refuted after {n} draws on {len(self.streams)} instances; pooled over them, "
+            f"failure rate <= {shown} with confidence 1 - {ALPHA:g}, at any stopping time "
+            f"(permitted {mean:.3g} in the mean; {self.audited} of {n - possible} successes, taken "
+            f"at random, were repeated in balls, {self.audited - self.misjudged} are certain); "
+            f"the instance that failed most: {first.possible} of {first.draws} draws (permitted "
+            f"{first.delta:.3g})"
         )
         undecided = sum(s.undecided for s in self.streams)
         if undecided:
             message += f"; {undecided} draws undecided, counted as failures"
-        conclusion = Conclusion.UNDECIDED if 2 * undecided > n else Conclusion.NOT_REFUTED
-        return self._verdict(conclusion, self.worst(), message)
+        if self.wrong:
+            message += f"; {self.wrong}"
+        conclusion = Conclusion.NOT_REFUTED
+        if 2 * undecided > n:
+            conclusion = Conclusion.UNDECIDED
+        elif n > possible and 2 * self.misjudged >= self.audited:
+            conclusion = Conclusion.UNDECIDED
+            message = f"float64's successes are not to be believed: {message}"
+        return self._verdict(conclusion, first, message)
 
     def _verdict(self, conclusion: Conclusion, first: Stream, message: str) -> Verdict:
         log_ratio = -math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from ..arithmetic import RATIONALS, Relation, Unsupported, balls
 from ..claims import Claim, ClaimError
 from ..instances import Instance
-from .evaluation import NUMERICAL, sides
+from .evaluation import NUMERICAL, is_empty, sides
 from .randomness import spawn
 
 
@@ -28,8 +29,10 @@ class Stream:
         The permitted failure probability, rounded up.
     values : dict
         The instance in float64.
-    draws, possible : int
-        Draws made; those that cannot be called successes.
+    draws : int
+        Draws made.
+    doubtful : set of int
+        The draws that are counted in `possible`.
     suspects : list of int
         Draws that failed in float64 and were not looked at in balls yet.
     certain : int
@@ -41,10 +44,15 @@ class Stream:
     delta: float
     values: dict[str, Any]
     draws: int = 0
-    possible: int = 0
+    doubtful: set[int] = field(default_factory=set)
     undecided: int = 0
     suspects: list[int] = field(default_factory=list)
     certain: int = 0
+
+    @property
+    def possible(self) -> int:
+        """Draws that cannot be called successes."""
+        return len(self.doubtful)
 
     @property
     def failures(self) -> int:
@@ -80,18 +88,30 @@ def permitted(claim: Claim, instance: Instance) -> Fraction:
     return exact
 
 
-def certainly_fails(claim: Claim, stream: Stream, seed: int, number: int) -> bool:
-    """Repeat a draw in balls (rationals where the body needs them): is left > right for certain."""
+def judged(claim: Claim, stream: Stream, seed: int, number: int) -> Relation | None:
+    """Repeat a draw in balls (rationals where the body needs them); None where nothing is certain.
+
+    Returns
+    -------
+    Relation or None
+        ABOVE: it certainly fails. BELOW or EQUAL: it certainly does not.
+    """
+    return judged_draw(claim, stream.instance, lambda: stream.generator(seed, number))
+
+
+def judged_draw(
+    claim: Claim, instance: Instance, generator: Callable[[], np.random.Generator]
+) -> Relation | None:
+    """The same of any draw, given by a function that makes its generator."""
     for arithmetic in (balls(128), balls(256), RATIONALS):
         try:
             with arithmetic.active():
-                rng = stream.generator(seed, number)
-                left, right = sides(claim, stream.instance, arithmetic, rng=rng)
+                left, right = sides(claim, instance, arithmetic, rng=generator())
+                if is_empty(left) or is_empty(right):
+                    return None
                 relation = arithmetic.compare(left, right).relation
         except (*NUMERICAL, Unsupported):
             continue
-        if relation is Relation.ABOVE:
-            return True
-        if relation in (Relation.BELOW, Relation.EQUAL):
-            return False
-    return False
+        if relation in (Relation.ABOVE, Relation.BELOW, Relation.EQUAL):
+            return relation
+    return None

@@ -14,6 +14,7 @@ def symbolic(claim: Claim) -> Verdict:
     -------
     Verdict
         *holds*; its message says what was proved, which may be a part of the statement only.
+        *undecided* where the constants are not those of the proof, or Python runs optimised.
 
     Raises
     ------
@@ -28,6 +29,13 @@ def symbolic(claim: Claim) -> Verdict:
             Conclusion.UNDECIDED,
             Evidence.SYMBOLIC,
             message=f"the proof is that of the published constants, not of another {changed}",
+        )
+    if not (__debug__ and claim.asserts):
+        return Verdict(
+            Conclusion.UNDECIDED,
+            Evidence.SYMBOLIC,
+            message="the proof was not run: python -O removes the assert statements that it rests "
+            "on; run without -O",
         )
     try:
         sentence = claim.symbolic()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,19 +14,20 @@ from ..arithmetic import FLOAT64, RATIONALS, Relation, Unsupported, balls
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
-from .certified import certified, certify
-from .describing import facts
+from .certified import certify
+from .deterministic import both, check_deterministic
 from .evaluation import NUMERICAL, fault, hypothesis, score, sides
+from .limits import OUT_OF_TIME
+from .orders import orders
 from .randomness import spawn
+from .refuted import simplest
 from .reproducer import reproducer
-from .sampled import Sample, check_acceptance, draw_sample, drawn, sampled
+from .sampled import check_acceptance, drawn
+from .statistical import statistical
+from .symbolic import symbolic
 
 QUICK_SECONDS = 1.0
 FULL_SECONDS = 10.0
-QUICK_DRAWS = 300
-FULL_DRAWS = 5000
-CERTIFIED = 6
-LOOSE = math.log(1e-3)
 _PATIENCE = 200  # draws in search of one that meets the hypotheses
 
 
@@ -59,7 +57,8 @@ def verify(
     Returns
     -------
     Outcome
-        An error of the claim itself (`Outcome.error`) is a result, not an exception.
+        An error of the claim itself (`Outcome.error`) is a result, not an exception. So is a time
+        limit from outside: `Outcome.late`, with what was found until then.
     """
     start = time.monotonic()
     seconds = budget if budget is not None else QUICK_SECONDS if quick else FULL_SECONDS
@@ -67,13 +66,18 @@ def verify(
     try:
         preflight(claim, seed)
         if claim.deterministic:
-            outcome = _deterministic(claim, quick, seconds, seed, instances)
+            outcome = check_deterministic(claim, quick, seconds, seed, instances)
         else:
-            outcome = _by_plugin(claim, seconds, seed, instances)
+            outcome = _repeated(claim, seconds, seed, instances)
     except ClaimError as error:
         outcome = failed(claim, str(error))
-    steps = tuple(verify(step, quick=quick, budget=seconds, seed=seed) for step in claim.steps)
-    outcome = _with_steps(outcome, steps)
+    steps: list[Outcome] = []
+    for step in claim.steps:
+        if outcome.late or any(found.late for found in steps):
+            steps.append(failed(step, "not begun: the claim was out of time"))
+        else:
+            steps.append(verify(step, quick=quick, budget=seconds, seed=seed))
+    outcome = _with_steps(outcome, tuple(steps))
     return outcome.timed(time.monotonic() - start)
 
 
@@ -153,134 +157,26 @@ def _any_sides(claim: Claim, instance: Instance, seed: int, arithmetic: Any) -> 
     return sides(claim, instance, arithmetic, rng=rng, x=x)
 
 
-def _deterministic(
-    claim: Claim, quick: bool, seconds: float, seed: int, instances: tuple[Instance, ...]
-) -> Outcome:
-    rungs: dict[str, Verdict] = {}
-    share = 0.3 * seconds
-    sample = draw_sample(
-        claim, count=QUICK_DRAWS if quick else FULL_DRAWS, seed=seed, seconds=share
-    )
-    rungs["sampled"] = sampled(sample)
-    samples = [sample]
-    search = plugin("searched")
-    if search is not None:
-        # Not from the worst draws: a longer run must begin with the trials of a shorter one.
-        found = search.search(claim, (), seconds=seconds - share, seed=seed)
-        rungs["searched"] = searched_verdict(found)
-        samples.append(found)
-    chosen = _most_suspicious(samples)
-    rungs["certified"] = proof = certified(claim, [*instances, *chosen])
-    _add_symbolic(claim, rungs)
-    coverage = sum((s.coverage for s in samples), Coverage())
-    verdict = _overall(proof, coverage)
+def _repeated(claim: Claim, seconds: float, seed: int, instances: tuple[Instance, ...]) -> Outcome:
+    """A claim that needs many draws, or a ladder."""
     text, described = "", cast(tuple[str, ...], ())
-    if proof.conclusion is Conclusion.VIOLATED:
-        most = proof.instances[0]
-        simplest = _shrink(claim, proof.instances, seconds)
-        verdict = Verdict(
-            proof.conclusion,
-            proof.evidence,
-            coverage,
-            proof.log_ratio,
-            (most, simplest),
-            proof.message,
-        )
-        text, described = reproducer(claim, simplest), _both(claim, most, simplest)
-    notes: tuple[str, ...] = ()
-    if claim.kind != "identity" and -math.inf < verdict.log_ratio < LOOSE:
-        notes = (
-            f"loose: the largest ratio seen is {verdict.ratio:.2g}, or its instances are tame",
-        )
-    return Outcome(
-        claim.id, claim.kind, claim.section, claim.source, verdict, rungs,
-        reproducer=text, notes=notes, facts=described,
-    )  # fmt: skip
-
-
-def _shrink(claim: Claim, failing: tuple[Instance, ...], seconds: float) -> Instance:
-    from .shrinking import shrink
-
-    return shrink(claim, failing[0], seconds=max(5.0, seconds / 3), others=failing[1:])
-
-
-def _both(claim: Claim, most: Instance, simplest: Instance) -> tuple[str, ...]:
-    """The simplest counterexample in decimals, then the one that fails most."""
-    if most == simplest:
-        return facts(claim, simplest)
-    return (*facts(claim, simplest), "", "it fails most at", *facts(claim, most))
-
-
-def _most_suspicious(samples: list[Sample]) -> list[Instance]:
-    """The worst of every rung, all kept that look violated, and those float64 broke down on."""
-    chosen: list[Instance] = []
-    for sample in samples:
-        for place, (ratio, instance) in enumerate(sample.worst):
-            if place < CERTIFIED or ratio > 0:
-                chosen.append(instance)
-        chosen.extend(sample.strange)
-    return list(dict.fromkeys(chosen))
-
-
-def _overall(proof: Verdict, coverage: Coverage) -> Verdict:
-    """What the certificates say of the whole; not green where most instances said nothing."""
-    conclusion, message = proof.conclusion, proof.message
-    if proof.conclusion in (Conclusion.HOLDS, Conclusion.TIGHT):
-        evaluated = proof.coverage.evaluated
-        message = (
-            f"no violation in {coverage.evaluated} instances; certified on the {evaluated} worst: "
-            f"{proof.message}"
-        )
-        if coverage.undecided:
-            message += f"; float64 broke down on {coverage.undecided} more"
-        if coverage.undecided > coverage.evaluated:
-            conclusion = Conclusion.UNDECIDED
-            message = f"float64 broke down on most instances; {message}"
-    return Verdict(conclusion, proof.evidence, coverage, proof.log_ratio, proof.instances, message)
-
-
-def searched_verdict(found: Sample) -> Verdict:
-    """The searched rung's verdict: like the sampled one, float64 proves nothing."""
-    verdict = sampled(found)
-    return Verdict(
-        verdict.conclusion,
-        Evidence.SEARCHED,
-        verdict.coverage,
-        verdict.log_ratio,
-        verdict.instances,
-        verdict.message,
-    )
-
-
-def _by_plugin(claim: Claim, seconds: float, seed: int, instances: tuple[Instance, ...]) -> Outcome:
-    rungs: dict[str, Verdict] = {}
-    name = "statistical" if claim.kind == "probabilistic" else "orders"
-    module = plugin(name)
-    if module is None:
-        raise ClaimError(f"{claim.id}: the rung for {claim.kind} claims is not installed")
-    options = {"instances": instances} if name == "statistical" else {}
-    verdict: Verdict = getattr(module, name)(claim, seconds=seconds, seed=seed, **options)
-    text, described = "", cast(tuple[str, ...], ())
+    if claim.kind == "order":
+        verdict, name = orders(claim, seconds=seconds, seed=seed), "sampled"
+    else:
+        verdict = statistical(claim, seconds=seconds, seed=seed, instances=instances)
+        name = "statistical"
     if verdict.conclusion is Conclusion.REFUTED:
-        from .refuted import simplest
-
         most = verdict.instances[0]
         simple = simplest(claim, most, seconds=max(5.0, seconds / 3), seed=seed)
         verdict = replace(verdict, instances=(most, simple))
-        text, described = reproducer(claim, simple, seed), _both(claim, most, simple)
-    rungs["statistical" if claim.kind == "probabilistic" else "sampled"] = verdict
-    _add_symbolic(claim, rungs)
+        text, described = reproducer(claim, simple, seed), both(claim, most, simple)
+    rungs = {name: verdict}
+    if claim.symbolic is not None:
+        rungs["symbolic"] = symbolic(claim)
     return Outcome(
         claim.id, claim.kind, claim.section, claim.source, verdict, rungs,
-        reproducer=text, facts=described,
+        reproducer=text, facts=described, late=verdict.message.startswith(OUT_OF_TIME),
     )  # fmt: skip
-
-
-def _add_symbolic(claim: Claim, rungs: dict[str, Verdict]) -> None:
-    if claim.symbolic is not None:
-        module = plugin("symbolic")
-        if module is not None:
-            rungs["symbolic"] = module.symbolic(claim)
 
 
 def _with_steps(outcome: Outcome, steps: tuple[Outcome, ...]) -> Outcome:
@@ -289,12 +185,6 @@ def _with_steps(outcome: Outcome, steps: tuple[Outcome, ...]) -> Outcome:
         f"the step {step.id} is {step.conclusion.value}" for step in steps if step.conclusion.bad
     )
     return replace(outcome, steps=steps, notes=outcome.notes + bad)
-
-
-def plugin(name: str) -> Any:
-    """The module of a rung, or None where it is absent."""
-    full = f"{__package__}.{name}"
-    return importlib.import_module(full) if importlib.util.find_spec(full) else None
 
 
 __all__ = ["certify", "failed", "preflight", "verify"]

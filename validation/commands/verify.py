@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import math
 import sys
+import textwrap
+from decimal import ROUND_FLOOR
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..checking.runner import verify_all
+from ..checking.describing import shortened, written
+from ..checking.randomness import check_seed
+from ..checking.runner import Terminated, terminable, verify_all
 from ..checking.sampled import VISIBLE
 from ..claims import Claim, ClaimError
 from ..loading import gather
+from ..output.writing import write_atomically
 from ..verdict import Conclusion, Outcome
 from . import BAD_INPUT, INTERRUPTED, VIOLATED
 
@@ -37,21 +42,23 @@ def verify(
     workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
 ) -> None:
     """Try to break claims, and certify the verdict on the worst instances found."""
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise ClaimError(f"--json: {json_file.parent} is not a folder")
+    if json_file is not None and json_file.is_dir():
+        raise ClaimError(f"--json: {json_file} is a folder")
     if budget is not None and not budget > 0:
         raise ClaimError(f"--budget must be positive, got {budget:g}")
     if workers is not None and workers < 0:
         raise ClaimError(f"--workers must be at least 0, got {workers}")
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise ClaimError(f"--json: {json_file.parent} is not a folder")
+    check_seed(seed)
     chosen = [set_constants(claim, set_ or []) for claim in gather(claims or [])]
-    outcomes, interrupted = run(chosen, quick=quick, budget=budget, seed=seed, workers=workers)
-    print_outcomes(outcomes, total=len(chosen))
-    if json_file is not None:
-        text = json.dumps([outcome.to_json() for outcome in outcomes], indent=1, allow_nan=False)
-        json_file.write_text(text + "\n")
+    results = Results([claim.id for claim in chosen], json_file)
+    interrupted = run(chosen, results, quick=quick, budget=budget, seed=seed, workers=workers)
+    results.finish()
     if interrupted:
-        sys.stderr.write(f"interrupted: {len(outcomes)} of {len(chosen)} claims finished\n")
-    code = exit_code(outcomes) or (INTERRUPTED if interrupted else 0)
+        done = len(results.outcomes)
+        sys.stderr.write(f"{interrupted}: {done} of {len(chosen)} claims finished\n")
+    code = exit_code(results.outcomes) or (STOPPED[interrupted] if interrupted else 0)
     if code:
         raise typer.Exit(code)
 
@@ -85,8 +92,17 @@ def set_constants(claim: Claim, settings: list[str]) -> Claim:
     return claim
 
 
-def run(claims: list[Claim], **options: Any) -> tuple[list[Outcome], bool]:
-    """Verify with a progress bar; what is finished is kept when the user interrupts."""
+STOPPED = {"interrupted": INTERRUPTED, "terminated": 143}
+
+
+def run(claims: list[Claim], results: Results, **options: Any) -> str:
+    """Verify with a progress bar; what is finished is kept when the user interrupts.
+
+    Returns
+    -------
+    str
+        ``interrupted`` or ``terminated`` by a signal, or empty.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -99,28 +115,105 @@ def run(claims: list[Claim], **options: Any) -> tuple[list[Outcome], bool]:
         bar = progress.add_task("verifying", total=len(claims))
 
         def advance(outcome: Outcome) -> None:
+            results.add(outcome)
             progress.update(bar, advance=1, description=outcome.id)
 
         try:
-            return verify_all(claims, on_result=advance, **options), False
+            with terminable():
+                verify_all(claims, on_result=advance, **options)
         except KeyboardInterrupt as interruption:
-            finished = interruption.args[0] if interruption.args else []
-            return list(finished), True
+            return "terminated" if isinstance(interruption, Terminated) else "interrupted"
+    return ""
 
 
+class Results:
+    """The outcomes, as they come: to a JSON file, and to where there is no terminal to wait for.
+
+    Parameters
+    ----------
+    ids : list of str
+        The claims, in the order of the table and of the file.
+    json_file : Path or None
+        Written anew, whole, after every claim; at once too, so that a path which cannot be written
+        costs no work.
+    """
+
+    def __init__(self, ids: list[str], json_file: Path | None) -> None:
+        from rich.console import Console
+
+        self.ids, self.json_file = ids, json_file
+        self.done: dict[str, Outcome] = {}
+        self.texts: dict[str, str] = {}
+        self.console = Console()
+        self.live = not self.console.is_terminal
+        # What is no plain file, such as a pipe, is written once, at the end.
+        self.whole = json_file is None or not json_file.exists() or json_file.is_file()
+        if self.whole:
+            self._write()
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The finished ones, in the order of the claims."""
+        return [self.done[id] for id in self.ids if id in self.done]
+
+    def add(self, outcome: Outcome) -> None:
+        """Take an outcome."""
+        self.done[outcome.id] = outcome
+        if self.json_file is not None:
+            self.texts[outcome.id] = json.dumps(outcome.to_json(), indent=1, allow_nan=False)
+            if self.whole:
+                self._write()
+        if self.live:
+            for one in (outcome, *outcome.steps):
+                for line in record(one, WIDE):
+                    self._print("  " * (one is not outcome) + line)
+            self._details(outcome)
+            sys.stdout.flush()
+
+    def finish(self) -> None:
+        """What waited for the end: the table and the details of a terminal, the summary."""
+        if not self.live:
+            print_table(self.console, self.outcomes)
+            for outcome in self.outcomes:
+                self._details(outcome)
+        self._print(summary(self.outcomes, len(self.ids)))
+        if not self.whole:
+            self._write()
+
+    def _details(self, outcome: Outcome) -> None:
+        for one in (outcome, *outcome.steps):
+            for line in details(one):
+                self._print(line)
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _write(self) -> None:
+        if self.json_file is None:
+            return
+        texts = [self.texts[id] for id in self.ids if id in self.texts]
+        text = "[" + ",\n".join(texts) + "]\n"
+        try:
+            if self.whole:
+                write_atomically(self.json_file.resolve(), text.encode())
+            else:
+                self.json_file.write_text(text)
+        except (OSError, ValueError) as error:
+            raise ClaimError(f"--json: {error}") from None
+
+
+WIDE = 200
 RUNGS = ("sampled", "searched", "certified", "symbolic", "statistical")
 
 
-def print_outcomes(outcomes: list[Outcome], total: int) -> None:
-    """The table, then what a reader must see of each claim that is not plainly fine."""
-    from rich.console import Console
+def print_table(console: Any, outcomes: list[Outcome]) -> None:
+    """The table; records where the terminal is too narrow for it."""
+    from rich.measure import Measurement
     from rich.table import Table
 
-    console = Console()
-    if not console.is_terminal:  # a file or a pipe gets whole lines
-        console = Console(width=200)
     table = Table("claim", "source", box=None, pad_edge=False)
     table.add_column("instances", justify="right")
+    table.add_column("audited", justify="right")
     table.add_column("worst ratio", justify="right")
     shown = [rung for rung in RUNGS if any(rung in outcome.rungs for outcome in outcomes)]
     for name in shown:
@@ -131,18 +224,45 @@ def print_outcomes(outcomes: list[Outcome], total: int) -> None:
         _add_row(table, outcome, shown, "")
         for step in outcome.steps:
             _add_row(table, step, shown, "  ")
-    console.print(table)
-    for outcome in [o for top in outcomes for o in (top, *top.steps)]:
-        for line in details(outcome):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(summary(outcomes, total), markup=False, highlight=False)
+    if Measurement.get(console, console.options, table).maximum < console.width or not outcomes:
+        console.print(table)
+        return
+    for outcome in outcomes:
+        for one in (outcome, *outcome.steps):
+            indent = "  " * (one is not outcome)
+            for line in record(one, console.width - len(indent)):
+                console.print(indent + line, markup=False, highlight=False, soft_wrap=True)
+
+
+def record(outcome: Outcome, width: int) -> list[str]:
+    """One claim in lines of at most `width` characters; its id and its verdict stay whole."""
+    word = "error" if outcome.error else outcome.conclusion.value
+    parts = [outcome.source] if outcome.source else []
+    parts.append(f"{counts(outcome)} instances")
+    if outcome.verdict.coverage.audited:
+        parts.append(f"{outcome.verdict.coverage.audited} audited")
+    if show_ratio(outcome):
+        parts.append(f"worst ratio {show_ratio(outcome)}")
+    parts += [f"{name} {rung_word(outcome, name)}" for name in RUNGS if name in outcome.rungs]
+    parts.append(f"{outcome.seconds:.1f} s")
+    head, rest = f"{outcome.id}: {word}", "; ".join(parts)
+    if len(head) + 3 + len(rest) <= width:
+        return [f"{head} ({rest})"]
+    lines = [head] if len(head) <= width else [f"{outcome.id}:", f"  {word}"]
+    folded = textwrap.wrap(rest, width - 2, break_on_hyphens=False)
+    return [*lines, *(f"  {line}" for line in folded)]
+
+
+def counts(outcome: Outcome) -> str:
+    """Instances drawn, and how many of them were rejected."""
+    coverage = outcome.verdict.coverage
+    return f"{coverage.drawn}" + (f" (-{coverage.rejected})" if coverage.rejected else "")
 
 
 def _add_row(table: Any, outcome: Outcome, shown: list[str], indent: str) -> None:
     from rich.text import Text
 
-    coverage = outcome.verdict.coverage
-    count = f"{coverage.drawn}" + (f" (-{coverage.rejected})" if coverage.rejected else "")
+    audited = outcome.verdict.coverage.audited
     word = "error" if outcome.error else outcome.conclusion.value
     style = "red" if outcome.conclusion.bad or outcome.error else (
         "yellow" if outcome.conclusion is Conclusion.UNDECIDED else "green"
@@ -150,7 +270,8 @@ def _add_row(table: Any, outcome: Outcome, shown: list[str], indent: str) -> Non
     table.add_row(
         Text(indent + outcome.id),
         Text(outcome.source),
-        count,
+        counts(outcome),
+        str(audited) if audited else "",
         show_ratio(outcome),
         *(rung_word(outcome, name) for name in shown),
         Text(word, style=style),
@@ -178,8 +299,15 @@ def show_ratio(outcome: Outcome) -> str:
     if not outcome.verdict.coverage.evaluated or outcome.error:
         return ""
     gap = -math.expm1(outcome.verdict.log_ratio) if outcome.verdict.log_ratio < 700 else -math.inf
+    least = ">= " if outcome.conclusion is Conclusion.VIOLATED else ""  # a certified lower end
     if 0 < abs(gap) < 1e-5:  # six digits would not tell a bound that is nearly attained
-        return f"1 {'-' if gap > 0 else '+'} {abs(gap):.2g}"
+        return f"{least}1 {'-' if gap > 0 else '+'} {abs(gap):.2g}"
+    if least:  # downwards
+        return (
+            least + written(shortened(Fraction(ratio), 6, ROUND_FLOOR))
+            if (math.isfinite(ratio))
+            else least + "1e308"
+        )
     return f"{ratio:.6f}" if 1e-3 <= ratio < 1e4 else f"{ratio:.3g}"
 
 
@@ -209,5 +337,8 @@ def summary(outcomes: list[Outcome], total: int) -> str:
         counts[word] = counts.get(word, 0) + 1
     text = ", ".join(f"{count} {word}" for word, count in counts.items())
     if "holds" in counts or "tight" in counts:
-        text += " (holds: no violation on any instance tried, certified on the worst of them)"
+        text += (
+            " (holds: no violation on any instance tried, certified on the worst of them and on"
+            " some taken at random; sizes beyond the drawn ones were not looked at)"
+        )
     return f"{len(outcomes)} of {total} claims: {text}"

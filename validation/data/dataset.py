@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from pruning.checks import real_array
+from pruning.storage import UNREADABLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,13 +169,13 @@ def _arrays(path: Path) -> dict[str, Any]:
 def _opened(path: Path, file: IO[bytes]) -> Any:
     try:
         held = np.load(file, allow_pickle=False)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(f"{path} must be an npz file, and it cannot be read: {error}") from None
     except ValueError:
         # np.load takes whatever is neither npz nor npy for a pickle.
         raise ValueError(
             f"{path} must be an npz file of plain arrays; pickles are never loaded"
         ) from None
+    except UNREADABLE as error:
+        raise ValueError(f"{path} must be an npz file, and it cannot be read: {error}") from None
     if not isinstance(held, np.lib.npyio.NpzFile):
         raise ValueError(f"{path} must be an npz file, it is a single npy array")
     return held
@@ -191,5 +190,5 @@ def _array(path: Path, held: Any, name: str) -> Any:
                 f"{name} in {path} must be a plain array; pickled objects are never loaded"
             ) from None
         raise ValueError(f"{name} in {path} cannot be read: {error}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{name} in {path} cannot be read: {error}") from None

@@ -18,7 +18,7 @@ import numpy as np
 from pruning.checks import Array
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
-from pruning.storage import load_network
+from pruning.storage import UNREADABLE, load_network
 from validation.data.dataset import Dataset, read_file
 from validation.data.fetching import cache_folder
 from validation.data.language import sampled_windows
@@ -26,6 +26,7 @@ from validation.output.writing import write_atomically
 from validation.training.recipes import LOADERS
 from validation.training.scores import batch
 
+_DIGEST = hashlib.sha256().digest_size
 _HELD: dict[Path, Array] = {}
 
 
@@ -41,17 +42,31 @@ def covariance(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
 
 def _cached_covariance(path: Path, rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
     if path not in _HELD:
-        try:
-            S = np.load(path, allow_pickle=False)
-            if S.shape != (rnn.m, rnn.m) or S.dtype != np.float64:
-                raise ValueError("a covariance of another network")
-        except (OSError, ValueError, EOFError):
+        S = _stored(path, rnn.m)
+        if S is None:
             S = _formed(rnn, data.x, row)
             buffer = io.BytesIO()
             np.save(buffer, S)
-            write_atomically(path, buffer.getvalue())
+            held = buffer.getvalue()
+            write_atomically(path, held + hashlib.sha256(held).digest())
         _HELD[path] = S
     return _HELD[path]
+
+
+def _stored(path: Path, m: int) -> Array | None:
+    """The covariance in a file, or None where it is not whole, or not one of m nodes.
+
+    An npy file says nothing of its bytes, so the digest of them follows it.
+    """
+    try:
+        held = path.read_bytes()
+        if hashlib.sha256(held[:-_DIGEST]).digest() != held[-_DIGEST:]:
+            return None
+        S = np.load(io.BytesIO(held[:-_DIGEST]), allow_pickle=False)
+    except UNREADABLE:
+        return None
+    fits = S.shape == (m, m) and S.dtype == np.float64
+    return S if fits and np.isfinite(S).all() else None
 
 
 def _formed(rnn: RNN, x: Any, row: Mapping[str, Any]) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import checks
 from .factors import Factor, Raw, Sizes
+from .integers import guarded
 from .sources import Source
 
 
@@ -66,7 +67,7 @@ class NodeSet(Factor):
         return source.subset(sizes[self.m], sizes[self.k])
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:
-        return raw
+        return guarded(raw)
 
     def consequences(self, raw: Raw, size: str, index: int) -> list[tuple[str, int]]:
         if size != self.m:

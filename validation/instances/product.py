@@ -119,6 +119,18 @@ class Product:
         self.sizes = {size: ends for size, ends in ranges.items() if not checks.fixed(size)}
         self.fixed = {size: int(size) for size in ranges if checks.fixed(size)}
 
+    def largest(self) -> dict[str, int]:
+        """The largest value of every size that can have more than one."""
+        found: dict[str, int] = {}
+
+        def end(size: int | str, place: int) -> int:
+            return size if isinstance(size, int) else end(self.sizes[size][place], place)
+
+        for size, (low, high) in self.sizes.items():
+            if end(low, 0) < end(high, 1):
+                found[size] = end(high, 1)
+        return found
+
     def make(self, source: Source) -> Instance:
         """Draw from any source."""
         for _ in range(_PATIENCE):

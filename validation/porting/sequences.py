@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pruning.stack import true_lengths
+from pruning.storage import UNREADABLE
 
 KEYS = ("x", "y", "x_test", "y_test", "lengths", "lengths_test")
 
@@ -63,12 +64,8 @@ def read_sequences(path: str | Path, time_major: bool = False) -> Sequences:
         if "pickle" in str(error).lower():
             raise ValueError(f"{path} must hold plain arrays; pickles are never loaded") from None
         raise ValueError(f"{path} cannot be read: {error}") from None
-    except (OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
-    except Exception as error:
-        if type(error).__module__ not in ("zipfile", "zlib"):
-            raise
-        raise ValueError(f"{path} is not a readable npz file: {error}") from None
     if "x" not in arrays:
         raise ValueError(f"{path} must hold the array x, it holds {', '.join(arrays) or 'nothing'}")
     x = _sequences("x", arrays["x"], time_major)

@@ -16,7 +16,7 @@ from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
 from bounds.node_counts import THEOREMS, node_count
 from bounds.others.problem import Problem
 from bounds.rounding import log_sum_up
-from bounds.terms import FIXED_RADII, ORDER_ONLY, VALID, Bound, show
+from bounds.terms import FIXED_RADII, ORDER_ONLY, VALID, Bound, Label, Standing, show
 from pruning.checks import Array
 from pruning.reconstruction import information_loss
 from pruning.selection.derandomised import certified_nodes
@@ -97,7 +97,7 @@ class Sweep:
     axis: str
     x: list[int]
     log10: dict[str, list[float | None]]
-    labels: dict[str, str]
+    labels: dict[str, Label]
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -127,11 +127,7 @@ class SideBySide:
 
     def groups(self) -> list[tuple[str, list[Bound]]]:
         """The bounds by label, smallest first; those with a violated hypothesis together."""
-        groups = []
-        for group in _groups(self.bounds):
-            alike = group[0].label in (VALID, FIXED_RADII, ORDER_ONLY)
-            groups.append((group[0].label if alike else "hypothesis violated", group))
-        return groups
+        return [(group[0].label.standing.value, group) for group in _groups(self.bounds)]
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -186,13 +182,13 @@ def tables(bounds: Sequence[Bound], problem: Problem) -> list[Table]:
     result = []
     for group in _groups(bounds):
         label = group[0].label
-        alike = label in (VALID, FIXED_RADII, ORDER_ONLY)
-        rows = Table(title=label if alike else "hypothesis violated", title_justify="left")
+        alike = label.standing is not Standing.VIOLATED
+        rows = Table(title=label.standing.value, title_justify="left")
         rows.add_column("bound", no_wrap=True)
         rows.add_column("total", justify="right", no_wrap=True)
         rows.add_column("largest term" if alike else "which")
         for bound in group:
-            last = _largest(bound) if alike else bound.label.partition(": ")[2]
+            last = _largest(bound) if alike else bound.label.which
             rows.add_row(bound.id, total_shown(bound), last)
         result.append(rows)
     rows = Table(
@@ -232,7 +228,7 @@ def sweep(ax: Axes, values: Sweep, error: float | None, named: bool = True) -> A
     for id, (colour, marker) in LINES.items():
         pairs = [(a, _height(y)) for a, y in zip(x, values.log10.get(id, [])) if y is not None]
         if pairs:
-            certified = values.labels[id] in (VALID, FIXED_RADII)
+            certified = values.labels[id].is_bound
             style = "-" if values.labels[id] == VALID else "--" if certified else ":"
             ax.plot(
                 *zip(*pairs), color=colour, marker=marker, markersize=3.5, linestyle=style,
@@ -357,7 +353,7 @@ test_error.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's
 
 def _sweep(axis: str, x: Sequence[int], bound: Callable[[str, int], Bound | None]) -> Sweep:
     log10: dict[str, list[float | None]] = {}
-    labels: dict[str, str] = {}
+    labels: dict[str, Label] = {}
     for id in LINES:
         found = [bound(id, value) for value in x]
         known = [b for b in found if b is not None]
@@ -370,7 +366,7 @@ def _sweep(axis: str, x: Sequence[int], bound: Callable[[str, int], Bound | None
 def _groups(bounds: Sequence[Bound]) -> list[list[Bound]]:
     order = (VALID, FIXED_RADII)
     groups = [[b for b in bounds if b.label == label] for label in order]
-    groups.append([b for b in bounds if b.label not in (*order, ORDER_ONLY)])
+    groups.append([b for b in bounds if b.label.standing is Standing.VIOLATED])
     groups.append([b for b in bounds if b.label == ORDER_ONLY])
     return [sorted(group, key=lambda b: b.log_total) for group in groups if group]
 

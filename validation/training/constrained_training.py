@@ -22,14 +22,7 @@ from pruning.training import Epoch, train
 from validation.data.dataset import Dataset
 
 _DECIMALS = tuple(float(f"{step}e-{e}") for e in (4, 3, 2, 1) for step in (1, 1.5, 2, 3, 5, 7))
-GRID: dict[str, tuple[Any, ...]] = {
-    "k": tuple(range(1, 33)),
-    "hidden": (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 2.0),
-    "bias": (0.01, 0.03, 0.1, 0.3),
-    "data": (1.0, 1.3, 1.5, 1.7, 2.0, 2.5, 3.0, 3.75),
-    "energy": (0.0, 1.0, 2.0, 4.0),
-    "input_rank": (7, 8, 10, 14),
-    "blocks": tuple(range(1, 17)),
+LISTED: dict[str, tuple[Any, ...]] = {
     "form": (
         "b_h fixed",
         "b_h free",
@@ -41,6 +34,19 @@ GRID: dict[str, tuple[Any, ...]] = {
         "W_h around the identity",
     ),
     "projection": ("pairs of columns", "cosines of low frequency"),
+    # The resolution was chosen after both had been seen.
+    "size of the images": ("28 x 28", "14 x 14"),
+}
+GRID: dict[str, tuple[Any, ...]] = {
+    "k": tuple(range(1, 33)),
+    "hidden": (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5, 2.0),
+    "bias": (0.01, 0.03, 0.1, 0.3),
+    "data": (1.0, 1.3, 1.5, 1.7, 2.0, 2.5, 3.0, 3.75),
+    "energy": (0.0, 1.0, 2.0, 4.0),
+    "input_rank": (7, 8, 10, 14),
+    "blocks": tuple(range(1, 17)),
+    "form": LISTED["form"],
+    "projection": LISTED["projection"],
     "gamma": _DECIMALS,
     "eps": _DECIMALS,
 }
@@ -145,6 +151,7 @@ class ConstrainedRecipe:
             grid=GRID,
             paid_by=paid_by,
             preparation=asdict(self.preprocessing),
+            listed=LISTED,
         )
 
 

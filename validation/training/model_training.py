@@ -7,7 +7,6 @@ import io
 import json
 import platform
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pruning.rnn import RNN
-from pruning.storage import load_network, save_network
+from pruning.storage import UNREADABLE, load_network, save_network
 from pruning.training import TrainingState, train
 from validation.data.dataset import Dataset
 from validation.data.fetching import cache_folder
@@ -273,7 +272,7 @@ def _read(path: Path, settings: Any) -> tuple[TrainingState | None, list[Any]]:
             arrays = {name: held[name] for name in held.files}
         facts = json.loads(str(arrays.pop("training")))
         state = TrainingState.from_arrays(arrays)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} is not a checkpoint of a training: {error}") from None
     if facts["settings"] != json.loads(json.dumps(settings)):
         raise ValueError(

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from validation.arithmetic import FLOAT64, Unsupported, vocabulary
-from validation.arithmetic.duals import DUALS, Dual
+from validation.arithmetic.dual_arithmetic import DUALS
+from validation.arithmetic.duals import Dual
 
 VALUES = {
     "x": np.array([1.5, 0.3125, 2.0]),
@@ -91,7 +92,7 @@ def test_a_word_without_a_rule_is_refused_by_name():
         def cbrt(self, x):
             return np.cbrt(x)
 
-    from validation.arithmetic.duals import Duals
+    from validation.arithmetic.dual_arithmetic import Duals
 
     with pytest.raises(Unsupported, match=r"xp\.cbrt has no derivative"):
         Duals(Base()).xp.cbrt(1.0)

@@ -1,6 +1,7 @@
 """What a worker does with one row."""
 
 import hashlib
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -78,11 +79,22 @@ def test_a_covariance_is_formed_once_and_again_if_its_file_is_damaged(grid, tmp_
     assert finish(task)[1] == first
 
     monkeypatch.setattr(row_data, "_formed", formed)
-    for damaged in (whole[:100], b"", b"no array"):
+    turned = bytes([*whole[:-60], whole[-60] ^ 1, *whole[-59:]])
+    for damaged in (whole[:100], b"", b"no array", turned, *impostors(whole)):
         path.write_bytes(damaged)
         row_data._HELD.clear()
         assert finish(task)[1] == first
         assert path.read_bytes() == whole
+
+
+def impostors(whole):
+    """Files that are whole, and not the covariance: without a digest, of nan, of another size."""
+    yield whole[:-32]
+    held = np.load(io.BytesIO(whole[:-32]))
+    for S in (held * np.nan, held * np.inf, held[:3, :3], held.astype(np.float32)):
+        buffer = io.BytesIO()
+        np.save(buffer, S)
+        yield buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest()
 
 
 def test_a_row_is_the_same_whatever_ran_before_it(grid):

@@ -137,7 +137,7 @@ def test_the_total_agrees_with_one_written_out_from_the_theory(held):
     for name, L in reach.items():
         log_number += p[name] * math.log(1 + scale * L / share[name]) + 1
         log_number += math.log(p[name] * math.log(1 + 2 * (p[name] + 1) * scale * L / share[name]))
-    price = math.log(1 / c.delta) + 86 * math.log(96)
+    price = math.log(1 / c.delta) + 86 * math.log(96) + math.log(8 * 2 * 2)
     q, target = held.facts["empirical_loss"] + c.eps, (log_number + price) / n
     low, high = q, 1.0
     for _ in range(60):
@@ -301,3 +301,43 @@ def test_no_network_within_the_radii_of_the_cover_has_a_loss_that_far_away(seed,
     # All margins over gamma, not only those on the slope of the ramp, which are few here.
     mu = [margins(net.predictions(x)[:, -1], y) / c.gamma for net in (rnn, near)]
     assert 1e-4 * c.eps < np.abs(mu[0] - mu[1]).max() <= c.eps
+
+
+def _sidecar(tmp_path, change):
+    """The stored network with a changed sidecar."""
+    path = tmp_path / MODEL.name
+    path.write_bytes(MODEL.read_bytes())
+    facts = json.loads(MODEL.with_suffix(".json").read_text())
+    change(facts["bound"])
+    path.with_suffix(".json").write_text(json.dumps(facts))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: b["class"].update(preparation={}), "must pay for its own preprocessing"),
+        (lambda b: b["class"]["preparation"].update(energy=2.0), "its own preprocessing"),
+        (lambda b: b["class"].update(paid_by="grid", grid={}), "grid must hold all values"),
+        (lambda b: b["class"].update(paid_by="grid"), "size of the images"),
+        (lambda b: b["class"].update(listed={}), "lists must hold all values"),
+        (lambda b: b["class"]["listed"].update(form=["b_h fixed"]), "lists must hold all .* form"),
+    ],
+)
+def test_a_sidecar_that_pays_less_than_was_chosen_is_refused(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message):
+        read(_sidecar(tmp_path, change))
+
+
+def test_the_sidecar_says_what_is_paid_and_what_is_assumed(held):
+    assert "form (8), projection (2), size of the images (2)" in held.facts["paid"]
+    assert "do not hold jointly" in held.facts["assumed"]
+    assert "independent and identically distributed" in held.facts["assumed"]
+    assert held.facts["total"] == pytest.approx(0.2435, abs=5e-5)
+    free = replace(held.members, listed={})
+    price = held.members.log_price - free.log_price
+    assert price == pytest.approx(math.log(32), rel=1e-9)
+    assert (
+        held.bound().total
+        > constrained_bound(held.rnn, free, held.facts["empirical_loss"], held.facts["n"]).total
+    )

@@ -1,0 +1,125 @@
+"""Random and degenerate pairs of networks, and every bound of section 3 against the exact error."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+from helpers.network_pairs import exact_square_error, log_sqrt
+
+from bounds.approximation import (
+    a_priori_bound,
+    approximation_bound,
+    global_bound,
+    local_bound,
+    power_bound,
+    recursion_bound,
+    scaled_bound,
+    sector_bound,
+    stepwise_bound,
+    toeplitz_bound,
+    trajectory_bound,
+    weighted_bound,
+    weighted_from_mean_bound,
+)
+from bounds.terms import VALID
+from pruning import RNN, StateCovariance
+from pruning.spectral import prune_to
+
+EXTREMES = (-1000, -565, -540, -170, -30, -1, 0, 0, 0, 0, 1, 30, 170, 500, 565)
+
+
+def network(seed):
+    """(pruned, x, covariance) number `seed`: few bits an entry, scales that are no joke.
+
+    Entries are dyadic, so that much of float64 is exact; powers of two on whole matrices, on nodes
+    (a similarity of W_h, which a read-out undoes) or on single entries; dead, repeated and unread
+    nodes; k from 0 to m; with and without reconstruction.
+    """
+    rng = np.random.default_rng(seed)
+    m, d_x, d_y = rng.integers(1, 5), rng.integers(1, 3), rng.integers(1, 3)
+    n, T = int(rng.choice([1, 2, 4])), int(rng.choice([1, 2, 3, 6]))
+
+    def matrix(*shape):
+        values = rng.integers(-4, 5, size=shape) / rng.choice([1, 2, 8])
+        return values * (rng.random(shape) < rng.choice([1.0, 0.6, 0.3]))
+
+    W, V, b = matrix(m, m), matrix(m, d_x), matrix(m) * rng.integers(0, 2)
+    Wo, x = matrix(d_y, m), matrix(n, T, d_x)
+    kind = rng.integers(0, 6)
+    if kind == 1:  # whole matrices
+        Wo, x, b = Wo * _power(rng), x * (p := _power(rng, 500)), b * p
+    elif kind == 2:  # a diagonal similarity
+        d = np.array([_power(rng, 300) for _ in range(m)])
+        W, V, b, Wo = d[:, None] * W / d, d[:, None] * V, d * b, Wo / d
+    elif kind == 3:  # single entries
+        for A in (W, V, Wo):
+            A *= np.array([_power(rng, 200) for _ in range(A.size)]).reshape(A.shape)
+    elif kind == 4:
+        W *= _power(rng, 170)
+    elif kind == 5 and m > 1:
+        W[1], V[1], b[1] = W[0], V[0], b[0]
+        Wo[:, 0] = 0
+    activation = str(rng.choice(["relu", "identity", "leaky_relu:0.5"]))
+    rnn = RNN(W, V, b, Wo, np.zeros(d_y), activation)
+    nodes = np.flatnonzero(rng.random(m) < rng.choice([0.0, 0.5, 0.5, 1.0]))
+    covariance = StateCovariance.from_network(rnn, x, per_step=True)
+    tau = float(rng.choice([0.0, 1e-9, 0.5])) * (np.trace(covariance.scaled) if n > 1 else 1.0)
+    pruned = prune_to(rnn, covariance, nodes, np.full(len(nodes), tau), bool(rng.integers(0, 2)))
+    return pruned, x, covariance
+
+
+def _power(rng, largest=1000):
+    e = int(rng.choice(EXTREMES))
+    return 2.0 ** max(-largest, min(largest, e))
+
+
+def bounds_of(pruned, x, covariance):
+    """Every bound on ||f^ - f'||_{n,T}, by name."""
+    T = x.shape[1]
+    w = np.full(T, 1 / T)
+    for name, bound in (
+        ("global", global_bound),
+        ("toeplitz", toeplitz_bound),
+        ("power", power_bound),
+        ("scaled", scaled_bound),
+        ("stepwise", stepwise_bound),
+        ("sector", sector_bound),
+    ):
+        yield name, bound(pruned, T)
+    yield "weighted from mean", weighted_from_mean_bound(pruned, T, w)
+    yield "best", approximation_bound(pruned, T, "best")
+    with np.errstate(over="ignore"):
+        size = float(np.ldexp(max(np.trace(covariance.scaled), 1e-300), 2 * pruned.exponent))
+    if 0 < size < np.inf:
+        yield "a priori", a_priori_bound(pruned, T, 0.3 * size)
+    for name, bound in (
+        ("recursion", recursion_bound),
+        ("local", local_bound),
+        ("trajectory", trajectory_bound),
+    ):
+        yield name, bound(pruned, x)
+    try:
+        per_step = covariance.per_step
+    except ValueError:
+        return  # beyond floats
+    yield "sector by step", sector_bound(pruned, T, per_step=per_step)
+    yield "weighted", weighted_bound(pruned, per_step)
+    yield "weighted by powers", weighted_bound(pruned, per_step, kernel="power")
+    yield "best by step", approximation_bound(pruned, T, "best", per_step=per_step)
+
+
+def violations(seed):
+    """(evaluations, descriptions of bounds that are labelled valid and below the exact error)."""
+    try:
+        pruned, x, covariance = network(seed)
+    except ValueError:
+        return 0, []  # weights or states beyond floats are refused
+    log_error = log_sqrt(exact_square_error(pruned, x, np.full(x.shape[1], 1 / x.shape[1])))
+    evaluated, found = 0, []
+    for name, bound in bounds_of(pruned, x, covariance):
+        if bound.label != VALID:
+            continue
+        evaluated += 1
+        if not log_error <= mpmath.mpf(bound.log_total):
+            found.append(f"seed {seed}: {name} {bound.log_total} below {float(log_error)}")
+    return evaluated, found

@@ -1,0 +1,31 @@
+"""The soft maximum of log(left/right): what is climbed, and what slopes are checked against."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..arithmetic import FLOAT64, Unsupported
+from ..claims import Claim
+from ..instances import Instance
+from .evaluation import NUMERICAL, _entries, log_ratio, sides
+
+WORST = 1e9  # stands for -inf where a method needs numbers
+
+
+def smoothed(claim: Claim, instance: Instance, sharpness: float) -> float:
+    """The soft maximum of log(left/right) over the entries; -1e9 where there is none."""
+    try:
+        left, right = sides(claim, instance, FLOAT64)
+    except (*NUMERICAL, Unsupported):
+        return -WORST
+    if claim.kind == "inequality" and max(np.ndim(left), np.ndim(right)) > 0:
+        logs: Any = _entries(*np.broadcast_arrays(left, right)).ravel()
+        logs = logs[~np.isnan(logs)]
+        if logs.size and np.isfinite(logs.max()):
+            weights = np.exp(sharpness * (logs - logs.max()))
+            return float(logs.max() + math.log(weights.sum()) / sharpness)
+    value = log_ratio(claim.kind, left, right)
+    return value if math.isfinite(value) else math.copysign(WORST, value) if value else 0.0
