@@ -6,25 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from helpers.stacks import stack_of
+from helpers.stacks import state_dict
 from safetensors.numpy import load_file, save_file
 
 from pruning.checkpoints.torch_layout import torch_network
 from validation.commands import main
-
-
-def state_dict(kind, sizes, directions, d, q, rng, head="fc", rnn="rnn"):
-    stack = stack_of(kind, sizes, directions, d, q, rng)
-    arrays = {}
-    for number, layer in enumerate(stack.layers):
-        for side, cell in enumerate(layer):
-            tail = f"_l{number}" + ("_reverse" if side else "")
-            arrays[f"{rnn}.weight_ih{tail}"] = cell.w_input
-            arrays[f"{rnn}.weight_hh{tail}"] = cell.w_hidden
-            arrays[f"{rnn}.bias_ih{tail}"] = cell.b_input
-            arrays[f"{rnn}.bias_hh{tail}"] = cell.b_hidden
-    arrays[f"{head}.weight"], arrays[f"{head}.bias"] = stack.w_output, stack.b_output
-    return {name: np.array(value, np.float32) for name, value in arrays.items()}
 
 
 @pytest.fixture

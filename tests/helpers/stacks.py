@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pruning.cells.gru import GRU
 from pruning.cells.lstm import LSTM
 from pruning.cells.plain import Plain
@@ -32,3 +34,17 @@ def stack_of(kind, sizes, directions, d, q, rng, scale=0.6):
         layers.append([cell_of(kind, m, width, rng, scale) for _ in range(directions)])
         width = m * directions
     return Stack(tuple(map(tuple, layers)), rng.normal(size=(q, width)), rng.normal(size=q))
+
+
+def state_dict(kind, sizes, directions, d, q, rng, head="fc", rnn="rnn"):
+    stack = stack_of(kind, sizes, directions, d, q, rng)
+    arrays = {}
+    for number, layer in enumerate(stack.layers):
+        for side, cell in enumerate(layer):
+            tail = f"_l{number}" + ("_reverse" if side else "")
+            arrays[f"{rnn}.weight_ih{tail}"] = cell.w_input
+            arrays[f"{rnn}.weight_hh{tail}"] = cell.w_hidden
+            arrays[f"{rnn}.bias_ih{tail}"] = cell.b_input
+            arrays[f"{rnn}.bias_hh{tail}"] = cell.b_hidden
+    arrays[f"{head}.weight"], arrays[f"{head}.bias"] = stack.w_output, stack.b_output
+    return {name: np.array(value, np.float32) for name, value in arrays.items()}

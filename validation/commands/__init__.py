@@ -70,6 +70,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "compare",
         "Set every bound side by side on one network, with its label.",
     ),
+    "bounds": (
+        "validation.commands.bounds",
+        "bounds",
+        "Prune a network of yours, and bound the error that this makes.",
+    ),
     "prune": (
         "validation.commands.prune",
         "prune",

@@ -59,7 +59,7 @@ def prune(
     if json is not None and not json.resolve().parent.is_dir():
         raise ValueError(f"{json} cannot be written: there is no such folder")
     reads = "every" if every_step else "last"
-    settings = Settings(_sizes(k), total, theta, method, reconstruct, seed, objective, refit, reads)
+    settings = Settings(sizes(k), total, theta, method, reconstruct, seed, objective, refit, reads)
     done = prune_file(
         model,
         data,
@@ -77,7 +77,8 @@ def prune(
         write_atomically(json, to_json(done).encode())
 
 
-def _sizes(text: str) -> Any:
+def sizes(text: str) -> Any:
+    """Return what -k says: None, a number, or one a layer."""
     if not text:
         return None
     try:

@@ -1,0 +1,56 @@
+"""`rnnbounds bounds`: the measured error stays below every bound that is printed."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from helpers.stacks import state_dict
+from safetensors.numpy import save_file
+
+from validation.commands import main
+
+
+def run(capsys, *words):
+    with pytest.raises(SystemExit) as stop:
+        main(["bounds", *map(str, words)])
+    captured = capsys.readouterr()
+    return stop.value.code or 0, captured.out, captured.err
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm", "plain"])
+@pytest.mark.parametrize("every", [(), ("--every-step",)])
+def test_the_error_is_below_every_bound(kind, every, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    save_file(state_dict(kind, (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(80, 5, 3)))
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4, *every)
+    code, text, _ = run(capsys, *words)
+    assert code == 0
+    error = float(re.search(r"error\s+(\S+),", text)[1])
+    found = [float(value) for value in re.findall(r"bound\s+([0-9.e+-]+),", text)]
+    assert found
+    assert min(found) >= error * 0.999
+    assert len(found) == (1 if kind != "plain" else 3 if every else 2)
+
+
+def test_what_is_left_out_is_said(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    save_file(state_dict("gru", (6, 4), 2, 3, 4, rng), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(80, 5, 3)))
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4)
+    code, text, _ = run(capsys, *words)
+    assert code == 0
+    assert "left out  along both runs: for one direction only" in text
+
+
+def test_padded_sequences_are_refused_in_one_sentence(tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    save_file(state_dict("gru", (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    lengths = np.full(80, 3)
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(80, 5, 3)), lengths=lengths)
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4)
+    code, _, error = run(capsys, *words)
+    assert code == 2
+    assert "bounds are for sequences of one length" in error

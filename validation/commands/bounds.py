@@ -1,0 +1,54 @@
+"""`rnnbounds bounds`: the error that pruning a network of yours makes, and what bounds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bounds(
+    model: Annotated[Path, typer.Argument(help="A network as `rnnbounds prune` takes it.")],
+    data: Annotated[Path, typer.Option(help="Sequences as `rnnbounds prune` takes them.")],
+    k: Annotated[str, typer.Option("-k", help="Nodes to keep; or one number a layer: 24,16.")],
+    objective: Annotated[str, typer.Option(help="paper or balanced.")] = "paper",
+    refit: Annotated[str, typer.Option(help="read-out or closed-loop.")] = "",
+    activation: Annotated[
+        str | None, typer.Option(help="Of a plain RNN whose file does not say it; tanh else.")
+    ] = None,
+    time_major: Annotated[
+        bool, typer.Option("--time-major", help="Sequences are (T, n, ...), not (n, T, ...).")
+    ] = False,
+    every_step: Annotated[
+        bool, typer.Option("--every-step", help="The mean over all steps, not the last one.")
+    ] = False,
+    sequences: Annotated[int, typer.Option(help="How many sequences are measured on.")] = 200,
+) -> None:
+    """Prune a network and set bounds beside the error that this makes on the data.
+
+    The bounds hold for these very sequences; none of them speaks of others.
+    """
+    from bounds.terms import show
+    from validation.commands.prune import sizes
+    from validation.porting.bounding import bound_file
+    from validation.porting.models import Settings
+
+    reads = "every" if every_step else "last"
+    found = bound_file(
+        model,
+        data,
+        Settings(k=sizes(k), objective=objective, refit=refit, reads=reads),
+        activation=activation,
+        time_major=time_major,
+        every_step=every_step,
+        sequences=sequences,
+    )
+    typer.echo(f"network   {found.words}")
+    typer.echo(f"error     {found.error:.4g}, outputs {found.size:.4g} ({found.steps})")
+    for bound in found.bounds:
+        total = bound.total
+        times = "" if total is None or not found.error else f", {total / found.error:.3g} times"
+        typer.echo(f"bound     {show(bound.log_total)}{times} ({bound.id}; {bound.label})")
+    for note in found.notes:
+        typer.echo(f"left out  {note}")

@@ -1,0 +1,146 @@
+"""What `rnnbounds bounds` prints: the error that pruning makes, and what bounds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bounds.approximation import approximation_bound
+from bounds.approximation.along_runs import along_runs_bound, measured_gap
+from bounds.terms import Bound
+from pruning.rnn import RNN
+from pruning.spectral import prune_to
+from pruning.stack_pruning import PrunedStack
+from validation.porting.models import PrunedFile, Settings, StackForm, opened
+from validation.porting.sequences import read_sequences
+
+FROM_S = ("global", "best")
+
+
+@dataclass(frozen=True, eq=False)
+class Bounded:
+    """The measured error of a pruned network and bounds on it.
+
+    Attributes
+    ----------
+    words : str
+        Both networks in a phrase.
+    error : float
+        ||f' - f^||_{n,w} on the sequences.
+    size : float
+        ||f^||_{n,w}, to hold it against.
+    steps : str
+        Which outputs count, in words.
+    bounds : list of Bound
+    notes : list of str
+        What was left out, and why.
+    """
+
+    words: str
+    error: float
+    size: float
+    steps: str
+    bounds: list[Bound]
+    notes: list[str]
+
+
+def bound_file(
+    model: Path,
+    data: Path,
+    settings: Settings,
+    *,
+    activation: str | None = None,
+    time_major: bool = False,
+    every_step: bool = False,
+    sequences: int = 200,
+) -> Bounded:
+    """Prune the network in a file and bound the error that this makes.
+
+    Parameters
+    ----------
+    model, data, settings, activation, time_major, every_step
+        As in `rnnbounds prune`.
+    sequences : int
+        Both networks are run along so many of the evaluation sequences.
+
+    Raises
+    ------
+    ValueError
+        For forms whose states are not at hand (ONNX, Keras), padded data, and bad input.
+    """
+    form = opened(model, activation)
+    if not isinstance(form, StackForm):
+        raise ValueError(f"bounds need the weights of the cells: give a state_dict, not {model}")
+    held = read_sequences(data, time_major)
+    form.check(held, Path("small.npz"))
+    if held.lengths_eval is not None:
+        raise ValueError("bounds are for sequences of one length, got lengths")
+    pruned = form.prune(held, settings)
+    assert isinstance(pruned, PrunedFile)
+    result = pruned.result
+    x = np.asarray(held.x_eval[:sequences])
+    T = x.shape[1]
+    weights = np.full(T, 1 / T) if every_step else np.eye(T)[-1]
+    notes = []
+    found = []
+    if len(result.original.layers[-1]) == 2:
+        notes.append("along both runs: for one direction only")
+    else:
+        found.append(along_runs_bound(result, x, weights))
+    if _is_plain(result) and not settings.refit:
+        found = [*_from_moments(result, x, every_step), *found]
+    elif settings.refit:
+        notes.append("bounds from S alone: for weights by reconstruction, not refitted ones")
+    else:
+        notes.append("bounds from S alone: for plain cells in one layer only")
+    f = result.original.predictions(x)
+    size = float(np.sqrt((np.square(f).sum(axis=2) @ weights).mean()))
+    steps = "the mean over all steps" if every_step else "the last step"
+    words = f"{form.words} -> {pruned.words}"
+    error = measured_gap(result, x, weights)
+    return Bounded(words, error, size, f"{steps} of {len(x):,} sequences", found, notes)
+
+
+def _is_plain(result: PrunedStack) -> bool:
+    layers = result.original.layers
+    return len(layers) == 1 and len(layers[0]) == 1 and layers[0][0].kind == "plain"
+
+
+def _from_moments(result: PrunedStack, x: Any, every_step: bool) -> list[Bound]:
+    """Bounds of section 3 on the sample itself: S is formed from it again."""
+    from pruning.covariance import StateCovariance
+
+    stack, cell = result.original, result.original.layers[0][0]
+    assert cell.kind == "plain"
+    rnn = RNN(
+        cell.w_hidden,
+        cell.w_input if stack.embedding is None else cell.w_input @ stack.embedding.T,
+        cell.b_input + cell.b_hidden,
+        stack.w_output,
+        stack.b_output,
+        cell.activation,  # type: ignore[union-attr]
+    )
+    covariance = StateCovariance.from_network(rnn, x, per_step=True)
+    pruned = prune_to(rnn, covariance, result.nodes[0][0])
+    same = np.allclose(
+        pruned.pruned.w_hidden, result.pruned.layers[0][0].w_hidden, rtol=1e-9, atol=1e-12
+    )
+    if not same:
+        # S of the sample differs from the S that the network was pruned on: A is that one's.
+        from dataclasses import replace
+
+        small = result.pruned.layers[0][0]
+        pruned = replace(
+            pruned,
+            reconstruction=result.chains[0][0],
+            tau=np.zeros(len(result.nodes[0][0])),
+            pruned=replace(pruned.pruned, w_hidden=small.w_hidden, w_output=result.pruned.w_output),
+        )
+    T = x.shape[1]
+    if every_step:
+        return [approximation_bound(pruned, T, method) for method in FROM_S]
+    w = np.eye(T)[-1]
+    return [approximation_bound(pruned, T, "best", w, covariance.per_step)]
