@@ -227,7 +227,7 @@ def text_of(claim: Claim, proof: Proof) -> list[str]:
         lines.append("  the largest cells that stay open:")
         lines += [f"    {cell}" for cell in proof.left]
     if proof.message and proof.kind is not Ending.VIOLATED:
-        lines.append(f"  {proof.message}")
+        lines += [f"  {part}" for part in proof.message.split("; ")]
     return lines
 
 

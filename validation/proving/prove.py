@@ -67,6 +67,8 @@ class Attempt:
         The smallest slack with which everything was covered.
     spent : float
         Seconds.
+    pace : (cells, share, seconds) or None
+        Where the claim itself stood after the first 1,000 cells.
     """
 
     claim: Claim
@@ -77,6 +79,7 @@ class Attempt:
     best: tuple[int, list[Cover]] | None = None
     evaluated: int = 0
     spent: float = 0.0
+    pace: tuple[int, float, float] | None = None
 
     @property
     def share(self) -> float:
@@ -136,8 +139,8 @@ def prove(
     """
     if not claim.deterministic:
         raise ClaimError(
-            f"{claim.id}: a {claim.kind} claim is not a comparison on instances; `rnnbounds "
-            "verify` tests it, and its deterministic steps can be proved"
+            f"{claim.id}: a claim of the kind {claim.kind!r} is not a comparison on instances; "
+            "`rnnbounds verify` tests it, and its deterministic steps can be proved"
         )
     if attempt is None:
         attempt = begin(claim, sizes or {}, box or {}, compact)
@@ -278,6 +281,7 @@ def _one_level(
     kept: Callable[[Attempt], None],
 ) -> Instance | None:  # fmt: skip
     stage = "covering with slack" if any(slack) else "covering"
+    start = time.monotonic()
     while attempt.open:
         evaluated = sum(cover.evaluated for cover in attempt.covers)
         for place, (region, cover) in enumerate(zip(attempt.regions, attempt.covers)):
@@ -293,6 +297,9 @@ def _one_level(
             cover.suspects.clear()
             if found is not None:
                 return found
+            seen = sum(other.evaluated for other in attempt.covers)
+            if attempt.level == 0 and attempt.pace is None and seen >= PROBED:
+                attempt.pace = seen, attempt.share, time.monotonic() - start
             said(stage, attempt.share)
             kept(attempt)
         stopped = sum(cover.evaluated for cover in attempt.covers) == evaluated
@@ -321,7 +328,33 @@ def _ended(
     covers = attempt.itself
     seconds = max(budget / 4, 1.0)
     refused = _rechecked(claim, attempt.regions, covers, NO_SLACK, seconds, pool, said)
-    return _proof(claim, attempt, Ending.OPEN, NO_SLACK, covers, refused)
+    message = "; ".join(filter(None, [_estimate(attempt), _relaxed(attempt, levels)]))
+    return _proof(claim, attempt, Ending.OPEN, NO_SLACK, covers, refused, message=message)
+
+
+def _estimate(attempt: Attempt) -> str:
+    """What the first cells let expect of the whole; empty where they proved most of it."""
+    if attempt.pace is None or attempt.pace[1] > 0.9:
+        return ""
+    cells, share, seconds = attempt.pace
+    head = f"the first {cells:,} cells proved {share:.1%} of the box"
+    if share <= 0:
+        return f"{head}: narrow the box, or take smaller sizes"
+    return (
+        f"{head}, so that the whole needs about {cells / share:,.0f} cells or "
+        f"{seconds / share:,.0f} s at least: raise --budget, narrow the box, or take smaller sizes"
+    )
+
+
+def _relaxed(attempt: Attempt, levels: Sequence[Slack]) -> str:
+    """How far the relaxed statement came that was tried last."""
+    if not 0 < attempt.level < len(levels):
+        return ""
+    eta, eta_0 = (float(part) for part in levels[attempt.level])
+    return (
+        f"with the slack {eta:g} |right| + {eta_0:g} intervals covered {attempt.share:.3%} "
+        "(not proved again in balls)"
+    )
 
 
 def _rechecked(

@@ -38,6 +38,6 @@ def test_processes_here_give_the_same_ending():
 
 
 def test_nobody_answers_at_a_wrong_address():
-    with pytest.raises(ValueError, match="no Dask scheduler answered"):
-        with pooled([], 0, dask="tcp://127.0.0.1:9"):
-            pass
+    found = pytest.raises(ValueError, match="no Dask scheduler answered")
+    with found, pooled([], 0, dask="tcp://127.0.0.1:9"):
+        pass
