@@ -464,8 +464,8 @@ def _statement(attempt: Attempt) -> str:
         text = f"{', '.join(sorted(scaled))} of every scale"
         if ends:
             text += (
-                f", {' and '.join(a.name for a in ends)} at least {ends[0].low:.3g} of the largest "
-                "of them (the edge below is left out)"
+                f" (in units in which the largest is 1, {' and '.join(a.name for a in ends)} at "
+                f"least {ends[0].low:.3g}; the edge below is left out)"
             )
         parts.append(text)
     for name, axis in edges.items():
