@@ -208,9 +208,13 @@ def largest_input(x: Any) -> float:
 
 
 def _distance(pruned: PrunedRNN, x: Any, w: Any, method: str) -> Bound:
-    from bounds.approximation import approximation_bound
+    from bounds.approximation import approximation_bound, general_bound
+    from bounds.approximation.general import keeps_reconstruction
     from pruning.covariance import StateCovariance
 
+    if not keeps_reconstruction(pruned):
+        # Section 3 speaks of reconstructions only; the theorem holds for whatever f' there is.
+        return general_bound(pruned, x, "best", w)
     even = bool((w == w[0]).all())
     per_step = None
     if not even:

@@ -2,16 +2,22 @@ from . import baselines as baselines
 from .activations import Activation as Activation
 from .activations import activation as activation
 from .backpropagation import gradients as gradients
+from .balanced import alternating_weight as alternating_weight
+from .balanced import balanced_weight as balanced_weight
 from .cells.gru import GRU as GRU
 from .cells.lstm import LSTM as LSTM
 from .covariance import StateCovariance as StateCovariance
 from .initialisation import initial_rnn as initial_rnn
 from .losses import loss_values as loss_values
 from .losses import margins as margins
+from .observability import Observability as Observability
 from .reconstruction import information_loss as information_loss
 from .reconstruction import reconstruction_matrix as reconstruction_matrix
 from .reconstruction import residual_covariance as residual_covariance
 from .reconstruction import ridge_schur_complement as ridge_schur_complement
+from .refit.closed_loop import RefitStep as RefitStep
+from .refit.closed_loop import refit_closed_loop as refit_closed_loop
+from .refit.read_out import refit_read_out as refit_read_out
 from .rnn import RNN as RNN
 from .selection.derandomised import NodeCertificate as NodeCertificate
 from .selection.derandomised import certified_nodes as certified_nodes
@@ -21,7 +27,9 @@ from .selection.dispatch import select_nodes as select_nodes
 from .selection.leverage import leverage_scores as leverage_scores
 from .selection.leverage import sample_leverage as sample_leverage
 from .spectral import PrunedRNN as PrunedRNN
+from .spectral import observed_weight as observed_weight
 from .spectral import prune_to as prune_to
+from .spectral import refitted as refitted
 from .spectral import selection_weight as selection_weight
 from .spectral import spectral_prune as spectral_prune
 from .stack import Stack as Stack
@@ -43,13 +51,17 @@ __all__ = [
     "DivergenceError",
     "InterruptedTraining",
     "NodeCertificate",
+    "Observability",
     "PrunedRNN",
     "PrunedStack",
+    "RefitStep",
     "Stack",
     "StateCovariance",
     "TrainingResult",
     "TrainingState",
     "activation",
+    "alternating_weight",
+    "balanced_weight",
     "baselines",
     "certified_nodes",
     "gradients",
@@ -59,9 +71,13 @@ __all__ = [
     "load_network",
     "loss_values",
     "margins",
+    "observed_weight",
     "prune_stack",
     "prune_to",
     "reconstruction_matrix",
+    "refit_closed_loop",
+    "refit_read_out",
+    "refitted",
     "residual_covariance",
     "ridge_schur_complement",
     "sample_determinantal",

@@ -6,19 +6,31 @@ b_o' = b_o.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, Nodes, fraction, integer, node_set, real_array, ridge
-from pruning.covariance import covariance_of
+from pruning.backpropagation import TARGETS
+from pruning.balanced import balanced_weight
+from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, real_array, ridge
+from pruning.covariance import StateCovariance, covariance_of
+from pruning.observability import Observability
 from pruning.reconstruction import reconstruction_matrix, residual
+from pruning.refit.closed_loop import RefitStep, refit_closed_loop
+from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
 from pruning.selection.dispatch import WEIGHTED, select_nodes
 from pruning.selection.leverage import sample_leverage
+
+OBJECTIVES = ("spectral", "balanced")
+REFITS = ("read-out", "closed-loop")
+OBSERVED, FITTED = 5000, 5000
+"""At most so many sequences give the balanced weight, and a refit."""
+
+_READS = {"last": "last", "every": "mean"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +53,17 @@ class PrunedRNN:
         Weight of L_A in the objective; None if the nodes were not chosen by it, as with ``volume``.
     method : str
         How the nodes were chosen.
+    objective : str
+        ``spectral`` (F22) or ``balanced`` (theory, section 11): the weight in Tr[M C].
+    refit : str or None
+        ``read-out`` or ``closed-loop`` where weights of `pruned` were fitted afterwards: then they
+        are no longer those of the reconstruction, and `bounds.approximation.general_bound` is the
+        bound on them.
     losses : mapping
         ||Z (phi - A phi_J)||^2_{n,T} + ||Z A||^2_tau = Tr[Z (R + A I_tau A^T) Z^T], unscaled, at
         the A in use: ``hidden`` for Z = I, ``output`` for Z = W_o, ``recurrent`` for W_h[J,:].
         With reconstruction these are L_A(J) and L_B(J); without it they are the plain mean squared
-        errors Tr[Z R Z^T] of replacing dropped nodes by 0.
+        errors Tr[Z R Z^T] of replacing dropped nodes by 0. A refit leaves them as they were.
     exponent : int
         The covariance, tau and the losses are in units of 4^exponent, which is 0 unless the states
         are so large or so small that their squares are beyond the range of floats.
@@ -61,6 +79,8 @@ class PrunedRNN:
     method: str
     losses: Mapping[str, float]
     exponent: int = 0
+    objective: str = "spectral"
+    refit: str | None = None
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -107,10 +127,16 @@ def spectral_prune(
     *,
     lam: float | None = None,
     normalise: bool = True,
+    objective: str = "spectral",
+    refit: str | None = None,
+    x: ArrayLike | None = None,
+    targets: str = "last",
+    weight: ArrayLike | None = None,
+    progress: Callable[[RefitStep], None] | None = None,
 ) -> PrunedRNN:
     """Prune the hidden layer to k nodes.
 
-    Source: F22 (reconstructed), theory sections 0 and 1.
+    Source: F22 (reconstructed), theory sections 0 and 1; section 11 for ``balanced`` and `refit`.
 
     Parameters
     ----------
@@ -135,6 +161,22 @@ def spectral_prune(
         > 0, for ``leverage``.
     normalise : bool
         See `selection_weight`.
+    objective : {"spectral", "balanced"}
+        Count residuals by what reads the state at the next step (F22), or by what the outputs feel
+        of them through all later steps (`balanced_weight`; theta is not used).
+    refit : {None, "read-out", "closed-loop"}
+        Fit the read-out, or all weights of the small network, to the large one's outputs
+        (`pruning.refit`). No labels are needed.
+    x : (n, T, d_x) floats or (n, T) tokens, optional
+        Sequences for the balanced weight and for `refit`; by default `covariance_or_x`, where that
+        holds inputs. At most `OBSERVED` and `FITTED` of them are used, drawn by `rng` (seed 0
+        where it is not given).
+    targets : {"last", "every"}
+        Whether the output counts at the last step or, on average, at every one.
+    weight : (m, m) array, optional
+        M of the objective, in place of either; for ``balanced`` what `balanced_weight` returned.
+    progress : callable, optional
+        Called with a `RefitStep` after each step of the closed loop.
 
     Examples
     --------
@@ -146,9 +188,22 @@ def spectral_prune(
     >>> pruned.pruned.m, len(pruned.nodes)
     (2, 2)
     """
+    choice("objective", objective, OBJECTIVES)
+    if refit is not None:
+        choice("refit", refit, REFITS)
+    choice("targets", targets, TARGETS)
     S, exponent = covariance_of(rnn, covariance_or_x)
     k = integer("k", k, low=0, high=rnn.m)
     theta = fraction("theta", theta)
+    if objective == "balanced" and method not in WEIGHTED:
+        raise ValueError(
+            f"method must be one of {', '.join(WEIGHTED)} for the objective 'balanced', "
+            f"got {method!r}"
+        )
+    inputs: Any = None
+    if refit is not None or (objective == "balanced" and weight is None):
+        inputs = _inputs(rnn, covariance_or_x if x is None else x)
+        rng = np.random.default_rng(0 if rng is None else rng)
     tau, lam = (
         _in_units(tau, exponent),
         None if lam is None else float(np.ldexp(lam, -2 * exponent)),
@@ -158,13 +213,68 @@ def spectral_prune(
             raise ValueError("lam must be given for the method 'leverage', got None")
         nodes, kept_tau = sample_leverage(S, lam, k, rng)
     else:
-        weight = selection_weight(rnn, theta, normalise)
+        if weight is None and objective == "balanced":
+            weight = observed_weight(rnn, inputs, targets, rng)
+        elif weight is None:
+            weight = selection_weight(rnn, theta, normalise)
         all_tau = ridge("tau", tau, rnn.m, S)
         nodes = select_nodes(S, k, method, weight, all_tau, lam, rng)
         kept_tau = all_tau[nodes]
-    # Of the methods only these two look at the objective.
-    used = theta if method in WEIGHTED else None
-    return _assemble(rnn, S, exponent, nodes, kept_tau, reconstruct, used, method)
+    # Of the methods only these look at the objective.
+    used = theta if method in WEIGHTED and objective == "spectral" else None
+    pruned = _assemble(rnn, S, exponent, nodes, kept_tau, reconstruct, used, method)
+    pruned = replace(pruned, objective=objective)
+    return pruned if refit is None else refitted(pruned, inputs, refit, targets, rng, progress)
+
+
+def observed_weight(
+    rnn: RNN, x: ArrayLike, targets: str = "last", rng: np.random.Generator | int | None = None
+) -> Array:
+    """Return the balanced weight from at most `OBSERVED` sequences, shape (m, m).
+
+    Exact for outputs at the last step; by one random probe a sequence where every step counts.
+
+    Parameters
+    ----------
+    rnn, x
+        As in `spectral_prune`.
+    targets : {"last", "every"}
+    rng : numpy Generator or seed
+        Draws sequences and probes; seed 0 by default.
+    """
+    generator = np.random.default_rng(0 if rng is None else rng)
+    drawn = _drawn(_inputs(rnn, x), OBSERVED, generator)
+    probes = None if choice("targets", targets, TARGETS) == "last" else 1
+    seen = Observability(rnn, drawn.shape[1], _READS[targets], probes, generator)
+    return balanced_weight(seen.update(drawn))
+
+
+def refitted(
+    pruned: PrunedRNN,
+    x: ArrayLike,
+    refit: str,
+    targets: str = "last",
+    rng: np.random.Generator | int | None = None,
+    progress: Callable[[RefitStep], None] | None = None,
+) -> PrunedRNN:
+    """Return the pruned network with weights fitted to the outputs of the original.
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        Of any method.
+    x, refit, targets, rng, progress
+        As in `spectral_prune`; ``closed-loop`` starts from ``read-out``.
+    """
+    large, small = pruned.original, pruned.pruned
+    choice("refit", refit, REFITS)
+    generator = np.random.default_rng(0 if rng is None else rng)
+    drawn = _drawn(_inputs(large, x), FITTED, generator)
+    weights = _READS[choice("targets", targets, TARGETS)]
+    rnn = refit_read_out(large, small, drawn, weights)
+    if refit == "closed-loop":
+        rnn = refit_closed_loop(large, rnn, drawn, weights, progress=progress)
+    return replace(pruned, pruned=rnn, refit=refit)
 
 
 def prune_to(
@@ -233,3 +343,19 @@ def _assemble(
     }
     losses = {name: max(0.0, value) for name, value in losses.items()}
     return PrunedRNN(rnn, pruned, nodes, tau, A, S, theta, method, losses, exponent)
+
+
+def _inputs(rnn: RNN, x: Any) -> Any:
+    """Checked inputs; the error says that a covariance is not enough here."""
+    array = None if isinstance(x, StateCovariance) else np.asarray(x)
+    if array is None or (array.ndim == 2 and array.dtype.kind == "f"):
+        raise ValueError(
+            "x must be sequences for the objective 'balanced' and for a refit, got second moments "
+            "only: give x=... besides them"
+        )
+    return rnn.check_input(array)
+
+
+def _drawn(x: Any, most: int, rng: np.random.Generator) -> Any:
+    """At most so many sequences, in random order, so that the last ones can be held out."""
+    return x[rng.permutation(len(x))[:most]]

@@ -1,6 +1,10 @@
 from .a_priori import a_priori_bound as a_priori_bound
 from .chain import slack_chain as slack_chain
 from .choose import approximation_bound as approximation_bound
+from .defect import StepLosses as StepLosses
+from .defect import linear_bound as linear_bound
+from .defect import step_losses as step_losses
+from .general import general_bound as general_bound
 from .global_ import global_bound as global_bound
 from .local import local_bound as local_bound
 from .measured import approximation_error as approximation_error
@@ -15,16 +19,20 @@ from .weighted import weighted_bound as weighted_bound
 from .weighted_from_mean import weighted_from_mean_bound as weighted_from_mean_bound
 
 __all__ = [
+    "StepLosses",
     "a_priori_bound",
     "approximation_bound",
     "approximation_error",
+    "general_bound",
     "global_bound",
+    "linear_bound",
     "local_bound",
     "power_bound",
     "recursion_bound",
     "scaled_bound",
     "sector_bound",
     "slack_chain",
+    "step_losses",
     "stepwise_bound",
     "toeplitz_bound",
     "trajectory_bound",

@@ -101,7 +101,10 @@ def residuals(pruned: PrunedRNN) -> Residuals:
     }
     for name, (now, before) in kept.items():
         if now.shape != before.shape or not np.array_equal(now, before):
-            raise ValueError(f"the pruned network must keep {name} of the original unchanged")
+            raise ValueError(
+                f"the pruned network must keep {name} of the original unchanged: for a refitted or "
+                "fine-tuned one use general_bound"
+            )
     hidden = full.w_hidden[nodes].copy()
     hidden[:, nodes] -= small.w_hidden
     output = full.w_output.copy()

@@ -1,3 +1,7 @@
+from .balanced import balanced as balanced
+from .balanced import balanced_exchanges as balanced_exchanges
+from .balanced import balanced_pivoted_qr as balanced_pivoted_qr
+from .balanced import with_refit as with_refit
 from .columns import columns as columns
 from .fine_tuning import fine_tune as fine_tune
 from .from_scratch import from_scratch as from_scratch
@@ -23,6 +27,9 @@ __all__ = [
     "METHODS",
     "Method",
     "PrunedWeights",
+    "balanced",
+    "balanced_exchanges",
+    "balanced_pivoted_qr",
     "columns",
     "determinantal_nodes",
     "fine_tune",
@@ -40,4 +47,5 @@ __all__ = [
     "taylor_nodes",
     "taylor_scores",
     "volume_nodes",
+    "with_refit",
 ]

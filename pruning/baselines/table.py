@@ -9,6 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from pruning.baselines.balanced import (
+    balanced,
+    balanced_exchanges,
+    balanced_pivoted_qr,
+    with_refit,
+)
 from pruning.baselines.columns import columns
 from pruning.baselines.from_scratch import from_scratch
 from pruning.baselines.low_rank import low_rank
@@ -42,12 +48,15 @@ class Method:
         What it has in common with a network of k nodes: the count of nodes (and so of
         parameters), that of parameters in every block, or that in W_h, other blocks being whole.
     takes : tuple of str
-        Which of the options theta, tau, data and training it has.
+        Which of the options theta, tau, data (x, y and targets), inputs (x and targets, no labels),
+        weight (the balanced one) and training it has.
     draws : str
         Methods with the same word here draw the same nodes from the same rng; empty where nothing
         is drawn.
     in_paper : bool
         Whether the paper compares spectral pruning with it.
+    version : int
+        Raised whenever the same settings would give another network.
     """
 
     call: Callable[..., PrunedRNN | PrunedWeights]
@@ -55,7 +64,10 @@ class Method:
     takes: tuple[str, ...] = ()
     draws: str = ""
     in_paper: bool = False
+    version: int = 1
 
+
+_OBSERVED = ("tau", "inputs", "weight")
 
 METHODS: dict[str, Method] = {
     "spectral": Method(spectral, takes=("theta", "tau")),
@@ -70,6 +82,23 @@ METHODS: dict[str, Method] = {
     "leverage scores": Method(leverage_nodes, takes=("tau",), draws="leverage"),
     "determinantal": Method(determinantal_nodes, takes=("tau",), draws="determinantal"),
     "volume": Method(volume_nodes, takes=("tau",), draws="volume"),
+    "balanced": Method(balanced, takes=_OBSERVED, draws="observed"),
+    "balanced, read-out": Method(
+        partial(balanced, refit="read-out"), takes=_OBSERVED, draws="observed"
+    ),
+    "balanced, closed loop": Method(
+        partial(balanced, refit="closed-loop"), takes=_OBSERVED, draws="observed"
+    ),
+    "exchanges, balanced": Method(balanced_exchanges, takes=_OBSERVED, draws="observed"),
+    "pivoted QR, balanced": Method(balanced_pivoted_qr, takes=_OBSERVED, draws="observed"),
+    "spectral, closed loop": Method(
+        with_refit(spectral, "closed-loop"), takes=("tau", "inputs"), draws="observed"
+    ),
+    "magnitude nodes, closed loop": Method(
+        with_refit(partial(magnitude_nodes, reconstruct=True), "closed-loop"),
+        takes=("tau", "inputs"),
+        draws="observed",
+    ),
     "random weights": Method(random_weights, BY_PARAMETERS, draws="weights", in_paper=True),
     "magnitude weights": Method(magnitude_weights, BY_PARAMETERS, in_paper=True),
     "random weights of W_h": Method(

@@ -18,7 +18,12 @@ from scipy.linalg.blas import dger
 
 from pruning.checks import Array, Nodes, covariance, in_units, integer, positive, unit_exponent
 from pruning.factor import rank_tolerance
-from pruning.reconstruction import reconstruction_matrix, ridge_schur_complement
+from pruning.reconstruction import (
+    information_loss,
+    reconstruction_matrix,
+    ridge_schur_complement,
+    weight_matrix,
+)
 from pruning.selection.determinantal import fill_up, log_elementary
 from pruning.selection.leverage import spectrum
 
@@ -39,6 +44,8 @@ class NodeCertificate:
         L_A(J) at tau = 0.
     squared_norm : float
         ||A||_F^2, A the reconstruction matrix at tau = 0.
+    expected : float
+        E L_A = lam N, or lam Tr[M S (S + lam)^{-1}] for a weight M, which `loss` is then of, too.
     """
 
     nodes: Nodes
@@ -46,17 +53,25 @@ class NodeCertificate:
     degrees_of_freedom: float
     loss: float
     squared_norm: float
+    expected: float
 
     @property
     def value(self) -> float:
-        """|J|/N + L_A(J)/(lam N), at most 2 up to rounding; 0 where S = 0."""
+        """|J|/N + L_A(J)/E L_A, at most 2 up to rounding; 0 where S = 0.
+
+        With a weight that is 0 on the range of S the second summand is 0 and the most is 1.
+        """
         if self.degrees_of_freedom == 0:
             return 0.0
-        return (len(self.nodes) + self.loss / self.lam) / self.degrees_of_freedom
+        share = self.loss / self.expected if self.expected > 0 else 0.0
+        return len(self.nodes) / self.degrees_of_freedom + share
 
 
-def certified_nodes(S: ArrayLike, lam: float) -> NodeCertificate:
+def certified_nodes(S: ArrayLike, lam: float, weight: ArrayLike | None = None) -> NodeCertificate:
     """Return a node set with |J|/N(lam) + L_A(J)/(lam N(lam)) <= 2 and its certificate.
+
+    With a weight M it is |J|/N(lam) + Tr[M C]/(lam Tr[M S (S + lam)^{-1}]) <= 2: the process stays
+    DPP(S/lam), and `dpp.residual` gives E C (`balanced.determinantal`).
 
     In particular at most 2 N(lam) nodes and L_A <= 2 lam N(lam). Theory section 2b,
     `dpp.existence` and `dpp.conditional`. Costs O(m^3). Rounding can lift the sum above 2 by its
@@ -68,24 +83,38 @@ def certified_nodes(S: ArrayLike, lam: float) -> NodeCertificate:
         Symmetric positive semidefinite; may be singular or zero.
     lam : float
         > 0.
+    weight : (m, m) array, optional
+        M, symmetric positive semidefinite.
     """
     lam = positive("lam", lam)
     S = covariance("S", S)
+    M = None if weight is None else weight_matrix(weight, len(S))
     mu, U = spectrum(S)
-    nodes = decided_nodes(lam / mu, U)
+    kap = 1 / (1 + lam / mu)
+    N = float(kap.sum())
+    expected = lam * (N if M is None else float(kap @ np.einsum("ij,ij->j", U, M @ U)))
+    if M is not None:
+        # Below this it is rounding: the weight sees nothing of the range of S.
+        floor = 64 * len(S) * float(np.finfo(np.float64).eps) * lam * float(np.trace(M))
+        expected = expected if expected > floor * float(kap.max(initial=0.0)) else 0.0
+        # Only the ratio of the summands matters; a weight that sees nothing decides nothing.
+        M = M * (lam * N / expected) if expected > 0 else np.zeros_like(M)
+    nodes = decided_nodes(lam / mu, U, M)
     A = reconstruction_matrix(S, nodes, 0.0)
     return NodeCertificate(
         nodes=nodes,
         lam=lam,
-        degrees_of_freedom=float(np.sum(1 / (1 + lam / mu))),
-        loss=float(np.trace(ridge_schur_complement(S, nodes, 0.0))),
+        degrees_of_freedom=N,
+        loss=information_loss(S, nodes, 0.0, weight),
         squared_norm=float(np.sum(A * A)),
+        expected=expected,
     )
 
 
-def decided_nodes(ratio: Array, U: Array) -> Nodes:
-    """Decide one node after the other so that |J| + L_A/lam never grows in expectation.
+def decided_nodes(ratio: Array, U: Array, weight: Array | None = None) -> Nodes:
+    """Decide one node after the other so that |J| + Tr[M C]/lam never grows in expectation.
 
+    M is the identity where no weight is given: Tr C = L_A.
     ratio is lam/mu, with mu and U of `pruning.selection.leverage.spectrum`: units drop out.
     """
     m = len(U)
@@ -94,9 +123,13 @@ def decided_nodes(ratio: Array, U: Array) -> Nodes:
     undecided, kept = np.ones(m, dtype=bool), np.zeros(m, dtype=bool)
     # Below this a node is spanned by those that were kept, and T_jj is rounding.
     floor = 64 * np.finfo(float).eps * m * np.maximum(np.diag(T), 0)
-    # Squared norms of the columns, over all rows and over the undecided ones; updated with T.
-    over_all = np.einsum("ij,ij->j", T, T)
-    over_undecided = over_all.copy()
+
+    def weighed(columns: Array) -> Array:
+        return columns if weight is None else weight @ columns
+
+    # T_{:j}^T M T_{:j}, and squared norms over the undecided rows; updated with T.
+    over_all = np.einsum("ij,ij->j", T, weighed(T))
+    over_undecided = np.einsum("ij,ij->j", T, T)
     while True:
         diagonal = np.diag(T)
         candidates = np.flatnonzero(undecided & (diagonal > floor))
@@ -108,14 +141,15 @@ def decided_nodes(ratio: Array, U: Array) -> Nodes:
         j = int(candidates[np.argmin(np.minimum(keep, drop))])
         # The decision itself is made on sums that have not been updated.
         column, own_j = T[:, j].copy(), float(T[j, j])
-        moved_j = column @ column + column[undecided] @ column[undecided] - own_j**2
+        moved_j = column @ weighed(column) + column[undecided] @ column[undecided] - own_j**2
         keep_j, drop_j = _changes(np.array([own_j]), np.array([moved_j]))
         kept[j] = keep_j[0] <= drop_j[0]
         factor = -1 / own_j if kept[j] else 1 / (1 - own_j)
         over_undecided -= T[j] * T[j]
         undecided[j] = False
-        for sums, rows in ((over_all, column), (over_undecided, np.where(undecided, column, 0.0))):
-            sums += factor * column * (2 * (rows @ T) + factor * (rows @ rows) * column)
+        free = np.where(undecided, column, 0.0)
+        for sums, rows in ((over_all, weighed(column)), (over_undecided, free)):
+            sums += factor * column * (2 * (rows @ T) + factor * (rows @ column) * column)
         T = dger(factor, column, column, a=T, overwrite_a=True)
 
 

@@ -22,6 +22,7 @@ from pruning.checks import (
 from pruning.reconstruction import weight_matrix
 from pruning.selection.derandomised import certified_nodes, volume_nodes
 from pruning.selection.determinantal import sample_determinantal, sample_volume
+from pruning.selection.exchange import exchange_nodes
 from pruning.selection.exhaustive import exhaustive_nodes
 from pruning.selection.greedy import greedy_order
 from pruning.selection.leverage import sample_leverage
@@ -64,7 +65,8 @@ def select_nodes(
     k : int or None
         How many, 0..m. None only for a method that draws its own size from lam.
     method : str
-        ``greedy`` (theory section 1; F22), ``exhaustive`` (every set, small m only),
+        ``greedy`` (theory section 1; F22), ``exchange`` (single exchanges from the greedy set
+        until none helps), ``exhaustive`` (every set, small m only),
         ``leverage`` (section 2a: k draws with replacement, so the result may be smaller than k;
         `sample_leverage` gives the merged tau with it), ``determinantal`` (section 2b: with k None
         the size follows from lam; with k it is volume sampling) or ``volume`` (section 2c). The
@@ -72,10 +74,11 @@ def select_nodes(
         that they have on average holds for the very set returned (`certified_nodes`).
     weight : (m, m) array, optional
         M of the objective Tr[M C], fixed and symmetric positive semidefinite; None is the
-        identity. Used by ``greedy`` and ``exhaustive`` only.
+        identity. Used by ``greedy``, ``exchange``, ``exhaustive`` and the derandomised
+        ``determinantal`` only.
     tau : float or (m,) array
-        Regulariser >= 0, one value a node of S; None means 1e-8 Tr S/m. Used by ``greedy``
-        and ``exhaustive`` only.
+        Regulariser >= 0, one value a node of S; None means 1e-8 Tr S/m. Used by ``greedy``,
+        ``exchange`` and ``exhaustive`` only.
     lam : float
         > 0; needed by ``leverage``, and by ``determinantal`` when k is None.
     rng : numpy Generator or seed
@@ -113,6 +116,10 @@ def _greedy(asked: Request) -> Nodes:
     return greedy_order(asked.S, asked.size(), asked.weight, asked.tau)
 
 
+def _exchange(asked: Request) -> Nodes:
+    return exchange_nodes(asked.S, asked.size(), asked.weight, asked.tau)
+
+
 def _exhaustive(asked: Request) -> Nodes:
     return exhaustive_nodes(asked.S, asked.size(), asked.weight, asked.tau)
 
@@ -129,7 +136,7 @@ def _determinantal(asked: Request) -> Nodes:
     if asked.lam is None:
         raise ValueError("lam must be given for the method 'determinantal' without k, got None")
     if asked.rng is None:
-        return certified_nodes(asked.S, asked.lam).nodes
+        return certified_nodes(asked.S, asked.lam, asked.weight).nodes
     return sample_determinantal(asked.S, asked.lam, asked.rng)
 
 
@@ -139,11 +146,12 @@ def _volume(asked: Request) -> Nodes:
     return sample_volume(asked.S, asked.size(), asked.rng)
 
 
-WEIGHTED = ("greedy", "exhaustive")
+WEIGHTED = ("greedy", "exchange", "exhaustive")
 """The methods that choose by the objective Tr[weight C]."""
 
 METHODS: dict[str, Callable[[Request], Nodes]] = {
     "greedy": _greedy,
+    "exchange": _exchange,
     "exhaustive": _exhaustive,
     "leverage": _leverage,
     "determinantal": _determinantal,

@@ -44,12 +44,13 @@ ORDER = (
     "covering",
     "uniform",
     "theorems",
+    "balanced",
     "occam",
     "others",
     "ties",
     "ties_of_matrices",
 )
-TOOLS = ("find_counterexamples", "planted", "prove_them", "ties_by_hand")
+TOOLS = ("find_counterexamples", "planted", "prove_them", "search_anew", "ties_by_hand")
 
 
 @dataclass(frozen=True)

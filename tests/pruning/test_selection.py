@@ -269,7 +269,7 @@ def test_a_network_that_nothing_reads_has_weight_zero_not_nan():
         ({"k": 1.5}, "k must be an integer, got 1.5"),
         ({"k": True}, "k must be an integer, got True"),
         ({"k": None}, "k must be given for the method 'greedy', got None"),
-        ({"method": "magic"}, "method must be one of greedy, exhaustive, leverage"),
+        ({"method": "magic"}, "method must be one of greedy, exchange, exhaustive, leverage"),
         ({"method": "leverage"}, "lam must be given for the method 'leverage'"),
         ({"method": "leverage", "lam": 0.0}, "lam must be positive, got 0"),
         ({"method": "leverage", "lam": -0.1}, "lam must be positive, got -0.1"),

@@ -31,6 +31,7 @@ MODULES = (
     "occam_probabilities",
     "others",
     "others_probabilities",
+    "balanced",
     "scalar_steps",
 )
 

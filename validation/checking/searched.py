@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -49,6 +50,7 @@ def search(
     max_evaluations: int | None = None,
     progress: Progress | None = None,
     linger: float = LINGER,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Sample:
     """Look for the largest left/right of a deterministic claim.
 
@@ -67,7 +69,7 @@ def search(
         A further limit, on the number of trials.
     progress : function of (share of the budget spent, largest log ratio so far)
         Called now and then.
-    linger : float
+    linger, clock
         See `Trials`.
 
     Returns
@@ -76,7 +78,9 @@ def search(
         What looks violated has been certified, and ratios of violations are certified ones; ratios
         up to 1 + 1e-9 are float64's.
     """
-    trials = Trials(claim, seconds=seconds, most=max_evaluations, progress=progress, linger=linger)
+    trials = Trials(
+        claim, seconds=seconds, most=max_evaluations, progress=progress, linger=linger, clock=clock
+    )
     with np.errstate(all="ignore"):
         try:
             run(trials, list(start), spawn(seed, "search"), seed)
@@ -143,7 +147,7 @@ def _draws(trials: Trials, rng: np.random.Generator, count: int) -> None:
     for _ in range(count):
         instance = trials.strata.draw(rng)
         trials.best = None
-        trials.keep(trials.attempt(instance).value, instance)
+        trials.keep(trials.attempt(instance).value, instance, casual=True)
     trials.best = None
 
 
@@ -164,7 +168,7 @@ def _restart(trials: Trials, rng: np.random.Generator, allowed: int, *, large: b
         instance = strata.draw(rng) if sizes is None else strata.draw_at(sizes, rng)
         trials.best = None
         value = trials.attempt(instance).value
-        trials.keep(value, instance)
+        trials.keep(value, instance, casual=True)
         if abs(value) > TIED and (best is None or value > best[0]):
             best = value, instance
     trials.best = None

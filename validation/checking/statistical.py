@@ -4,8 +4,9 @@ Every draw on every instance feeds one e-value (`evalues`), so the false-alarm p
 whole run is at most 1e-9, however long it lasts and whichever instances it turns to.
 
 - Half of the draws go to the instance that failed most so far, against what it may, the others to
-  new instances and to those drawn least: which one is decided before its outcome is seen, as the
-  test requires.
+  new instances and to those drawn least; every other new instance comes from a search over
+  instances with draws of its own (`screening`). Which one is decided before its outcome is seen, as
+  the test requires.
 - A failure is what float64 calls left > right. It counts against the claim only once it is certain:
   before *refuted* is said, the same draws (same generator, another arithmetic) are repeated in
   balls, and every failure that is not certain there is taken for a success. That keeps the test
@@ -39,6 +40,7 @@ from .evalues import ALPHA, log_e_value, misjudged_bound, rate_bound, refutes, r
 from .limits import OUT_OF_TIME, TimeLimit
 from .randomness import spawn
 from .sampled import check_acceptance, drawn
+from .screening import Screen
 from .streams import Stream, judged, permitted
 from .successes import Pilot, clear_success
 
@@ -125,6 +127,9 @@ class _Run:
         self.claim, self.seed = claim, seed
         self.given = list(instances)
         self.source = spawn(seed, "instances")
+        self.screen: Screen | None = None
+        if not self.given:
+            self.screen = Screen(claim, seed, lambda i: rounded_up(permitted(claim, i)))
         self.streams: list[Stream] = []
         self.known: dict[Instance, Stream] = {}
         self.rejected = self.repeats = 0
@@ -187,7 +192,7 @@ class _Run:
                 instance = self.given.pop(0)
                 self.exhausted = not self.given
             else:
-                instance = drawn(self.claim, self.source)
+                instance = self._next_instance()
             if instance in self.known:  # few instances to draw from
                 self.repeats += 1
                 return self.known[instance]
@@ -201,6 +206,14 @@ class _Run:
                 return None
         self.check_acceptance()
         return None
+
+    def _next_instance(self) -> Instance:
+        """A draw, or every other time what the screen of instances proposes."""
+        if len(self.streams) % 2 and self.screen is not None:
+            proposed = self.screen.propose()
+            if proposed is not None and proposed not in self.known:
+                return proposed
+        return drawn(self.claim, self.source)
 
     def check_acceptance(self) -> None:
         """Raise where nearly all instances drawn, repeated ones included, were rejected."""

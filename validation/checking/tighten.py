@@ -8,6 +8,10 @@ below the value, and not at the value.
 
 A constant that makes the statement stronger as it grows is tightened upwards. One that does neither
 throughout is bisected, with a search at every value.
+
+What is printed was tried: at the value itself every instance known is certified and a search of its
+own is run (`tried`); where that finds a violation, or instances on which a side is lost, the value
+moves on. What is not a number, or has no positive right side, is a wall and not a passage.
 """
 
 from __future__ import annotations
@@ -17,27 +21,30 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage
-from .certified import certify
+from .certified import certify, check_hypotheses
 from .evaluation import score
 from .randomness import spawn
 from .sampled import drawn
-from .searched import run, search
-from .trials import Progress, SpentError, Trial, Trials
+from .searched import run
+from .shrinking import simpler, size
+from .thresholds import BAD, WIDEST, Law, Thresholds, find_law
+from .trials import Progress, SpentError
+from .tried import GOOD, Stop, Tried, at
 
 LOOSE = 1e-3
 DRAWS = 300
-WIDEST = math.log(1e9)  # constants farther from the published one are not looked at
 GAPS = tuple(2.0**-bits for bits in (48, 40, 32, 24, 16, 8, 4))
-GOOD = (Conclusion.HOLDS, Conclusion.TIGHT)
-BAD = Conclusion.VIOLATED
+READABLE = 200  # simpler instances that are looked at
+TRIES = 6  # of values, each with a search of its own
 STEPS = 12  # of a bisection
+SEARCHING = 0.7  # share of the budget; the rest tries the value
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,13 @@ def tighten(
         raise ClaimError(f"{claim.id}: only the constants of inequalities are tightened; {why}")
     published = claim.with_constants(**{constant: claim.constants.get(constant, 0)}).constants
     with np.errstate(all="ignore"):
-        law = _law(claim, constant, [*start, *_draws(claim, seed)])
+        instances = [*start, *_draws(claim, seed)]
+        if not _admissible(claim, instances):
+            raise ClaimError(
+                f"{claim.id}: none of {len(instances)} instances certainly meets the hypotheses, "
+                f"so no value of {constant} can be tried"
+            )
+        law = find_law(claim, constant, instances)
         if law.effect == 0 or published[constant] <= 0:
             found = _bisected(claim, constant, seconds, seed, max_evaluations, start)
         else:
@@ -126,186 +139,164 @@ def tighten(
     return _noted(found, time.monotonic() - begun)
 
 
+def _admissible(claim: Claim, instances: list[Instance]) -> bool:
+    """Whether any of them certainly meets all hypotheses."""
+    met = (instance for instance in instances if score(claim, instance).met)
+    return any(
+        all(state is Conclusion.HOLDS for state in check_hypotheses(claim, instance).values())
+        for instance in met
+    )
+
+
 def _draws(claim: Claim, seed: int) -> list[Instance]:
     rng = spawn(seed, "tighten", 0)
     return [drawn(claim, rng) for _ in range(DRAWS)]
 
 
-@dataclass(frozen=True)
-class _Law:
-    """How log(left/right) depends on the logarithm of the constant.
-
-    Attributes
-    ----------
-    effect : int
-        -1 where it falls, 1 where it grows, 0 where it does either on different instances.
-    power : float or None
-        The slope, where it is the same everywhere.
-    """
-
-    effect: int
-    power: float | None
-
-
-def _law(claim: Claim, constant: str, instances: list[Instance]) -> _Law:
-    value = claim.constants[constant]
-    slopes = []
-    for instance in instances:
-        here = score(claim, instance)
-        if not (here.met and math.isfinite(here.log_ratio)):
-            continue
-        for factor in (0.75, 1.25):
-            there = score(_at(claim, constant, float(value) * factor), instance).log_ratio
-            if math.isfinite(there):
-                slopes.append((there - here.log_ratio) / math.log(factor))
-    moving = [slope for slope in slopes if abs(slope) > 1e-6]
-    if not slopes or (moving and min(moving) < 0 < max(moving)):
-        return _Law(0, None)
-    if not moving:
-        raise ClaimError(f"{claim.id}: {constant} does not change the sides on any instance drawn")
-    same = len(moving) == len(slopes) and max(moving) - min(moving) <= 1e-6 * abs(moving[0])
-    return _Law(int(math.copysign(1, moving[0])), float(np.median(moving)) if same else None)
-
-
-def _at(claim: Claim, constant: str, value: Any) -> Claim:
-    if isinstance(value, float) and math.isfinite(value):
-        value = Fraction(value)  # exactly; a rounded float is no constant of a statement
-    return claim.with_constants(**{constant: value})
-
-
-class _Thresholds(Trials):
-    """Trials whose worth is how far the constant has to move to make the statement true.
-
-    The worth is -effect log(value/published), so that the search maximises it in either direction.
-    """
-
-    def __init__(self, claim: Claim, constant: str, law: _Law, **options: Any) -> None:
-        super().__init__(claim, **options)
-        self.published = float(claim.constants[constant])
-        self.constant, self.law = constant, law
-        self.bound = -math.inf  # the largest worth that is certified
-
-    def value_of(self, worth: float) -> float:
-        """The value of the constant that an instance of this worth needs."""
-        return self.published * math.exp(-self.law.effect * worth)
-
-    def _measured(self, instance: Instance) -> Trial:
-        here = super()._measured(instance)
-        if here.value <= -1e3 or here.excess > 0:
-            return here
-        worth = self._worth(instance, here.value)
-        if math.isnan(worth):
-            return Trial(-math.inf)
-        # A new record that rounding may have made has to be certified before others follow it.
-        worth = min(worth, WIDEST)
-        bound = self.bound
-        if bound == -math.inf or worth > bound + max(1e-6, 0.02 * abs(bound)):
-            if self.checks <= 0:
-                return Trial(-math.inf)
-            self.checks -= 1
-            if not self.stops(instance, worth - 1e-7):
-                return Trial(-math.inf)
-            self.bound = worth
-        return Trial(worth)
-
-    def _vetted(self, instance: Instance) -> Trial:
-        return Trial(score(self.claim, instance).log_ratio)
-
-    def _worth(self, instance: Instance, log_ratio: float) -> float:
-        if math.isinf(log_ratio):
-            return log_ratio
-        if self.law.power is not None:
-            return log_ratio / abs(self.law.power)
-        # A secant on log(ratio) over the logarithm of the constant.
-        t, g = 0.0, log_ratio
-        step = 0.1 * math.copysign(1.0, g)
-        for _ in range(8):
-            if abs(g) <= 1e-13:
-                break
-            self.tick()
-            after = min(max(t + step, -WIDEST), WIDEST)
-            there = score(self._with(after), instance)
-            if not there.met or not math.isfinite(there.log_ratio):
-                return math.nan
-            slope = (there.log_ratio - g) / (after - t) if after != t else 0.0
-            t, g = after, there.log_ratio
-            if slope >= 0:
-                step = math.copysign(1.0, g)
-            else:
-                step = min(max(-g / slope, -3.0), 3.0)
-            if abs(t) >= WIDEST:
-                break
-        return t
-
-    def _with(self, worth: float) -> Claim:
-        return _at(self.claim, self.constant, self.value_of(worth))
-
-    def stops(self, instance: Instance, worth: float) -> bool:
-        """Whether the statement is certainly violated at the value of this worth."""
-        return certify(self._with(worth), instance).conclusion is BAD
-
-    def passes(self, instance: Instance, worth: float) -> bool:
-        """Whether the statement certainly holds at the value of this worth."""
-        return certify(self._with(worth), instance).conclusion in GOOD
-
-
 def _searched(
     claim: Claim,
     constant: str,
-    law: _Law,
+    law: Law,
     seconds: float,
     seed: int,
     most: int | None,
     start: Sequence[Instance],
     progress: Progress | None,
 ) -> Tightened:
-    trials = _Thresholds(claim, constant, law, seconds=seconds, most=most, progress=progress)
+    share = None if most is None else max(1, int(SEARCHING * most))
+    trials = Thresholds(
+        claim, constant, law, seconds=SEARCHING * seconds, most=share, progress=progress
+    )
     rng = spawn(seed, "tighten", 1)
     try:
         run(trials, [*start, *_draws(claim, seed)], rng, seed)
     except SpentError:
         trials.finish()
-    return _concluded(trials)
+    left = None if most is None else max(1, (most - (share or 0)) // TRIES)
+    known = [instance for worth, instance in trials.elite if worth > -1e3]
+    tried = Tried(
+        claim, constant, seconds=(1 - SEARCHING) * seconds / TRIES, most=left, seed=seed,
+        known=known,
+    )  # fmt: skip
+    return _concluded(trials, tried)
 
 
-def _concluded(trials: _Thresholds) -> Tightened:
-    """The value, with certificates on either side of it."""
+def _concluded(trials: Thresholds, tried: Tried) -> Tightened:
+    """The tightest value that stands up to being tried, with certificates on either side of it."""
     claim, constant, upwards = trials.claim, trials.constant, trials.law.effect > 0
-    coverage = Coverage(trials.drawn, trials.rejected, trials.evaluated, trials.undecided)
-
     ranked = [(worth, instance) for worth, instance in trials.elite if worth > -1e3]
     logs = [certify(claim, instance) for _, instance in ranked]
     largest = max((found.log_ratio for found in logs if found.arithmetic), default=-math.inf)
-    ratio = math.exp(min(largest, 700.0))
 
-    def result(value: Any, fails_at: float | None, instance: Instance | None, sure: bool) -> Any:
+    def result(value: Any, fails: float | None, instance: Any, sure: bool, *notes: str) -> Any:
+        coverage = Coverage(trials.drawn, trials.rejected, trials.evaluated, trials.undecided)
+        if value is not None and fails is not None and sure:
+            instance = _readable(claim, constant, value, fails, instance)
+        if value is not None and instance is not None:
+            notes = (*notes, *tried.not_monotone(value, upwards))
         return Tightened(
-            claim.id, constant, claim.published[constant], value, upwards, fails_at, instance,
-            sure, ratio, coverage,
+            claim.id, constant, claim.published[constant], value, upwards, fails, instance,
+            sure, math.exp(min(largest, 700.0)), coverage + tried.coverage, notes,
         )  # fmt: skip
 
+    known: set[float] = set()
+    candidate = _candidate(trials, ranked)
+    for _ in range(TRIES):
+        if candidate.value is None:
+            return result(None, candidate.fails_at, candidate.instance, True)
+        stop = tried.stops(candidate.value)
+        if stop is None:
+            return result(*candidate)
+        known.add(float(candidate.value))
+        if stop.instance is None:
+            break
+        ranked.append((trials.needs(stop.instance), stop.instance))
+        ranked.sort(key=lambda item: -item[0])
+        candidate = _candidate(trials, ranked)
+        if candidate.value is not None and float(candidate.value) in known:
+            break
+    return result(*_outwards(trials, tried, max(known) if not upwards else min(known)))
+
+
+def _readable(claim: Claim, constant: str, value: Any, fails: float, found: Instance) -> Instance:
+    """A simpler instance that stops the constant at the same place."""
+    holding, failing = at(claim, constant, value), at(claim, constant, fails)
+    looks = 0
+    again = True
+    while again:
+        again = False
+        for candidate in simpler(claim, found):
+            if not size(claim, candidate) < size(claim, found):
+                continue
+            looks += 1
+            if looks > READABLE:
+                return found
+            if certify(failing, candidate).conclusion is not BAD:
+                continue
+            if certify(holding, candidate).conclusion in GOOD:
+                found, again = candidate, True
+                break
+    return found
+
+
+class _Candidate(NamedTuple):
+    """A value to try, and the instance that certainly violates a little beyond it."""
+
+    value: Any
+    fails_at: float | None
+    instance: Instance | None
+    sure: bool
+
+
+def _candidate(trials: Thresholds, ranked: list[tuple[float, Instance]]) -> _Candidate:
+    """The tightest value that no ranked instance speaks against."""
+    claim, constant = trials.claim, trials.constant
     if not ranked:
-        return result(trials.value_of(-WIDEST), None, None, False)
+        return _Candidate(trials.value_of(-WIDEST), None, None, False)
     for worth, instance in ranked:
         if worth >= WIDEST and trials.stops(instance, WIDEST):
-            return result(None, trials.value_of(WIDEST), instance, True)
+            return _Candidate(None, trials.value_of(WIDEST), instance, True)
         bracket = _bracket(trials, instance, min(worth, WIDEST))
         if bracket is None:
-            continue  # float64 was wrong about it
+            continue  # float64 was wrong about it, or it meets a wall
         fails, holds = bracket
-        values = [*_simple(trials.value_of(holds)), trials.value_of(holds)]
-        for value in values:
-            changed = _at(claim, constant, value)
+        for value in [*_simple(trials.value_of(holds)), trials.value_of(holds)]:
+            changed = at(claim, constant, value)
             if certify(changed, instance).conclusion not in GOOD:
                 continue
-            stopping = [i for _, i in ranked if certify(changed, i).conclusion is BAD]
-            if not stopping:
-                return result(value, trials.value_of(fails), instance, True)
+            if not any(certify(changed, i).conclusion is BAD for _, i in ranked):
+                return _Candidate(value, trials.value_of(fails), instance, True)
     worth, instance = ranked[0]
-    return result(trials.value_of(worth), None, instance, False)
+    return _Candidate(trials.value_of(min(worth, WIDEST)), None, instance, False)
 
 
-def _bracket(trials: _Thresholds, instance: Instance, worth: float) -> tuple[float, float] | None:
+def _outwards(trials: Thresholds, tried: Tried, failing: float) -> tuple[Any, ...]:
+    """Where a candidate did not stand: a value between it and the published one, or beyond that."""
+    published = trials.claim.constants[trials.constant]
+    weaker = [trials.value_of(worth) for worth in (0.1, 0.7, 2.3, 6.9)]
+    fails, good = failing, None
+    for value in [published, *weaker]:
+        if tried.stops(value) is None:
+            good = value
+            break
+        fails = float(value)
+    if good is None:
+        return (None, None, None, False, f"no value of {trials.constant} that was tried stands")
+    for _ in range(TRIES):
+        middle = math.sqrt(fails * float(good))
+        if tried.stops(middle) is None:
+            good = middle
+        else:
+            fails = middle
+    instance = tried.known[0] if tried.known else None
+    sure = instance is not None and certify(
+        at(trials.claim, trials.constant, fails), instance
+    ).conclusion is BAD  # fmt: skip
+    note = f"{trials.constant} = {fails:.6g} does not stand; nothing between was tried"
+    return (good, fails if sure else None, instance if sure else None, sure, note)
+
+
+def _bracket(trials: Thresholds, instance: Instance, worth: float) -> tuple[float, float] | None:
     """Worths next to each other: the instance certainly violates at one, and not at the other."""
     fails = next((w for w in (worth - g for g in GAPS) if trials.stops(instance, w)), None)
     holds = next((w for w in (worth + g for g in GAPS) if trials.passes(instance, w)), None)
@@ -340,23 +331,11 @@ def _bisected(
     start: Sequence[Instance],
 ) -> Tightened:
     """The smallest value above which no search found a violation, by bisection."""
-    known: list[Instance] = list(start)
-    coverage = Coverage()
     share = None if most is None else max(most // STEPS, 1)
+    tried = Tried(claim, constant, seconds=seconds / STEPS, most=share, seed=seed, known=start)
 
-    def stopped_by(value: Any) -> Instance | None:
-        nonlocal coverage
-        changed = _at(claim, constant, value)
-        for instance in known:
-            if certify(changed, instance).conclusion is Conclusion.VIOLATED:
-                return instance
-        found = search(changed, known, seconds=seconds / STEPS, seed=seed, max_evaluations=share)
-        coverage = coverage + found.coverage
-        for ratio, instance in found.worst:
-            if ratio > 0 and certify(changed, instance).conclusion is Conclusion.VIOLATED:
-                known.insert(0, instance)
-                return instance
-        return None
+    def stopped_by(value: Any) -> Stop | None:
+        return tried.stops(value)
 
     published = claim.constants[constant]
     seen = [score(claim, instance).log_ratio for instance in _draws(claim, seed)]
@@ -372,16 +351,17 @@ def _bisected(
             if stop is None:
                 break
         elif low is None:
-            tried = high - scale * 2.0 ** (i - 3)
-            found = stopped_by(tried)
+            tighter = high - scale * 2.0 ** (i - 3)
+            found = stopped_by(tighter)
             if found is not None:
-                low, culprit = tried, found
+                low, culprit = tighter, found
                 break
-            high = tried
+            high = tighter
     if stop is not None:
         return Tightened(
-            claim.id, constant, published, None, False, high, stop, True, ratio, coverage
-        )
+            claim.id, constant, published, None, False, high, stop.instance, stop.violated, ratio,
+            tried.coverage, (f"no value of {constant} that was tried, up to {high:.6g}, stands",),
+        )  # fmt: skip
     while low is not None and high - low > 1e-3 * scale:
         middle = (low + high) / 2
         found = stopped_by(middle)
@@ -390,7 +370,9 @@ def _bisected(
         else:
             low, culprit = middle, found
     return Tightened(
-        claim.id, constant, published, high, False, low, culprit, low is not None, ratio, coverage,
+        claim.id, constant, published, high, False, low,
+        None if culprit is None else culprit.instance,
+        culprit is not None and culprit.violated, ratio, tried.coverage,
         ("bisected: the constant does not move all instances the same way",),
     )  # fmt: skip
 
@@ -402,17 +384,20 @@ def _noted(found: Tightened, seconds: float) -> Tightened:
             f"loose: the largest ratio seen at the published value is {found.ratio:.2g}, or its "
             "instances are tame"
         )
-    if found.value is None:
+    if found.value is None and not notes:
         notes.append("no value of the constant within a factor of 1e9 makes the statement true")
-    elif found.fails_at is not None and _beyond(found.published, found.value, found.upwards):
+    elif found.fails_at is not None and _beyond(found):
         notes.append("the published value is violated")
     if found.fails_at is None:
         notes.append("no instance was certified to stop the constant")
     elif not found.certified:
-        notes.append("the instance that stops it is not certified to hold at the value")
+        notes.append("what stops the constant is not a certified violation: a side is lost there")
     return Tightened(**{**found.__dict__, "notes": tuple(notes), "seconds": seconds})
 
 
-def _beyond(published: Any, value: Any, upwards: bool) -> bool:
+def _beyond(found: Tightened) -> bool:
     """Whether the published value claims more than what was found to hold."""
-    return float(published) > float(value) if upwards else float(published) < float(value)
+    if found.value is None:
+        return False
+    published, value = float(found.published), float(found.value)
+    return published > value if found.upwards else published < value

@@ -79,6 +79,8 @@ class Trials:
     linger : float
         Seconds (and for as long as it took, whichever is longer) to go on after the first certified
         violation, to see how bad it gets; 0 ends the run there.
+    clock : function giving seconds
+        The wall clock; ``time.process_time`` measures effort on a busy machine.
     """
 
     def __init__(
@@ -89,10 +91,12 @@ class Trials:
         most: int | None = None,
         progress: Progress | None = None,
         linger: float = LINGER,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.claim = claim
         self.linger = linger
-        self.begun = time.monotonic()
+        self.clock = clock
+        self.begun = clock()
         self.end = self.begun + seconds
         self.seconds = seconds
         self.most = most
@@ -133,7 +137,7 @@ class Trials:
 
     def look(self) -> float:
         """The time; raises `SpentError` where it is up."""
-        now = time.monotonic()
+        now = self.clock()
         if now > self.end:
             raise SpentError
         return now
@@ -216,7 +220,7 @@ class Trials:
 
     def _shorten(self) -> None:
         """After the first violation: as long again as it took to find, to see how bad it gets."""
-        now = time.monotonic()
+        now = self.clock()
         if self.linger <= 0:
             self.end, self.most = now, self.count
             return
@@ -288,9 +292,9 @@ class Trials:
         """The best of all, a few of each kind, the best first."""
         return self.archive.ranked(KEPT, A_KIND)
 
-    def keep(self, value: float, instance: Instance) -> bool:
+    def keep(self, value: float, instance: Instance, casual: bool = False) -> bool:
         """Put an instance into the archive; whether it got in."""
-        return self.archive.keep(value, instance)
+        return self.archive.keep(value, instance, casual)
 
     def _described(self, instance: Instance) -> tuple[Any, ...]:
         """Its looks, and its activity: the entry of the sides that is worst."""

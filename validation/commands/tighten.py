@@ -81,7 +81,7 @@ def text_of(claim: Claim, found: Tightened) -> str:
     name, coverage = found.constant, found.coverage
     best = "largest" if found.upwards else "smallest"
     if found.value is None:
-        line = f"no value of {name} up to a factor of 1e9 holds"
+        line = f"no value of {name} was found to hold"
     else:
         line = f"{name} = {found.value} is the {best} value at which no violation was found"
     lines = [

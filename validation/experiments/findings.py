@@ -104,7 +104,12 @@ def findings(results: Results) -> list[str]:
                 f"Before fine-tuning, spectral against the best {others} with as few parameters: "
                 f"{'; '.join(said)}."
             )
-    return [*sentences, *_by_the_recursion(results), *_after_training(results)]
+    return [
+        *sentences,
+        *_by_the_recursion(results),
+        *_balanced(results),
+        *_after_training(results),
+    ]
 
 
 def _by_the_recursion(results: Results) -> Iterable[str]:
@@ -116,6 +121,39 @@ def _by_the_recursion(results: Results) -> Iterable[str]:
             f"k = {k}, where it is lost: the whole network {show(whole, results)}; read out from "
             f"the true states of the nodes that spectral keeps {show(true, results)}; with their "
             f"own recursion {show(pruned, results)}."
+        )
+
+
+FAMILY = ("balanced", "balanced, read-out", "balanced, closed loop")
+"""Pruning by what the output feels, and its refits; none of them reads a label."""
+
+
+def _balanced(results: Results) -> Iterable[str]:
+    """The family against the best method that has neither its weight nor its refit."""
+    k = results.focus
+    for trained, when in ((False, "before fine-tuning"), (True, "after fine-tuning")):
+        cells = [(name, results.scores(name, k, trained=trained)) for name in FAMILY]
+        found = [(name, cell) for name, cell in cells if cell is not None]
+        rivals = [
+            pair
+            for pair in results.rivals(k, "balanced", trained=trained)
+            if "balanced" not in pair[0] and "closed loop" not in pair[0] and pair[0] != SCRATCH
+        ]
+        if not found or not rivals:
+            continue
+        rival, other = rivals[0]
+        said = []
+        for name, own in found:
+            margin, spread = _margin(results, own, other)
+            words = "not better" if margin <= 0 else "better"
+            if margin > 0 and len(own.values) > 1:
+                sign = "more" if margin > 2 * spread else "less"
+                words += f" by {sign} than two standard deviations"
+            seeds = f" ({len(own.values)} seeds)" if len(own.values) < len(other.values) else ""
+            said.append(f"{name} {show(own, results)}{seeds}, {words}")
+        yield (
+            f"k = {k}, {when}, against the best of the other methods, {rival} with "
+            f"{show(other, results)}: {'; '.join(said)}."
         )
 
 

@@ -202,6 +202,8 @@ class Grid:
             "tau": tau,
             "seed": seed,
         }
+        if (changed := method_named(method).version) > 1:
+            facts["method_version"] = changed
         own = file_of(method)
         if own is not None:
             facts["method_sha256"] = digest(Path(own))

@@ -25,6 +25,9 @@ from validation.output.figures import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+OURS = ("balanced", "balanced, read-out", "balanced, closed loop")
+"""Drawn as boldly as spectral pruning."""
+
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, "#b07d00", "#555560")
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 _DASHES = ("-", "--", ":")
@@ -71,7 +74,7 @@ def scores_over_nodes(ax: Axes, results: Results) -> Axes:
             color=_COLOURS[i % len(_COLOURS)],
             marker=_MARKS[i % len(_MARKS)],
             linestyle=_DASHES[i // len(_COLOURS) % len(_DASHES)],
-            linewidth=2.4 if method == "spectral" else 1.1,
+            linewidth=2.4 if method == "spectral" or method in OURS else 1.1,
             elinewidth=0.8,
             capsize=2,
             zorder=3 if method == "spectral" else 2,

@@ -1,6 +1,6 @@
-"""What the rows of an experiment are made from: networks, data sets, covariances.
+"""What the rows of an experiment are made from: networks, data sets, covariances and weights.
 
-All three are kept by the process; covariances are kept on disk, too.
+All are kept by the process; covariances and balanced weights are kept on disk, too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import functools
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from pruning.checks import Array
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
+from pruning.spectral import observed_weight
 from pruning.storage import UNREADABLE, load_network
 from validation.data.dataset import Dataset, read_file
 from validation.data.fetching import cache_folder
@@ -25,6 +26,9 @@ from validation.data.language import sampled_windows
 from validation.output.writing import write_atomically
 from validation.training.recipes import LOADERS
 from validation.training.scores import batch
+
+WEIGHT_VERSION = 1
+"""Raised whenever the same network and data would give another balanced weight."""
 
 _DIGEST = hashlib.sha256().digest_size
 _HELD: dict[Path, Array] = {}
@@ -35,16 +39,28 @@ def covariance(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
     facts = {name: row[name] for name in ("version", "network", "data", "sample")}
     if row["sample"] is not None:
         facts["seed"] = row["seed"]
+    return _cached("covariances", facts, rnn, lambda: _formed(rnn, data.x, row))
+
+
+def balanced_weight(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
+    """M of the row's network on training sequences that its seed draws, kept on disk alike."""
+    facts = {name: row[name] for name in ("version", "network", "data", "seed")}
+    facts["balanced"] = WEIGHT_VERSION
+
+    def formed() -> Array:
+        targets = "every" if data.every_step else "last"
+        return observed_weight(rnn, data.x, targets, np.random.default_rng([row["seed"], 0xBA1A]))
+
+    return _cached("balanced", facts, rnn, formed)
+
+
+def _cached(folder: str, facts: Mapping[str, Any], rnn: RNN, formed: Callable[[], Array]) -> Array:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    path = cache_folder() / "covariances" / f"{digest}.npy"
-    return _cached_covariance(path, rnn, data, row)
-
-
-def _cached_covariance(path: Path, rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
+    path = cache_folder() / folder / f"{digest}.npy"
     if path not in _HELD:
         S = _stored(path, rnn.m)
         if S is None:
-            S = _formed(rnn, data.x, row)
+            S = formed()
             buffer = io.BytesIO()
             np.save(buffer, S)
             held = buffer.getvalue()

@@ -23,7 +23,13 @@ from validation.data.dataset import Dataset
 from validation.data.language import corpus, windows
 from validation.experiments.grids import READ_OUT
 from validation.experiments.methods import WHOLE, method_named
-from validation.experiments.row_data import covariance, data_set, network, window_seed
+from validation.experiments.row_data import (
+    balanced_weight,
+    covariance,
+    data_set,
+    network,
+    window_seed,
+)
 from validation.training.scores import batch, score
 
 
@@ -234,6 +240,10 @@ class _Bench:
             options |= {"x": self.data.x, "y": self.data.y}
             if "targets" in inspect.signature(method.call).parameters:
                 options["targets"] = self.targets
+        if "inputs" in method.takes:
+            options |= {"x": self.data.x, "targets": self.targets}
+        if "weight" in method.takes:
+            options["weight"] = balanced_weight(rnn, self.data, row)
         if "training" in method.takes:
             options |= {"training": row["training"], "start": row["start"]}
         pruned = method.call(rnn, S, row["k"], self._rng(method.draws), **options)

@@ -128,6 +128,7 @@ def _styled() -> Iterator[Any]:
 def shades(count: int) -> list[tuple[str, str, str]]:
     """Colour, marker and dash of each of `count` lines."""
     looks = [*SERIES, (SKY, "v", (0, (5, 1, 1, 1))), (INK, "P", (0, (1, 1)))]
+    looks.append((PINK, "X", (0, (3, 1))))
     return [looks[i % len(looks)] for i in range(count)]  # type: ignore[misc]
 
 

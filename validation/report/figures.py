@@ -48,6 +48,20 @@ def accuracy_over_nodes(
     return ax
 
 
+def losses_over_steps(ax: Axes, curves: Sequence[Series], label: str) -> Axes:
+    """Draw decimal logarithms over the steps t."""
+    for curve, (colour, marker, dash) in zip(curves, shades(len(curves))):
+        pairs = [(x, y) for x, y in zip(curve.x, curve.y) if y is not None]
+        if pairs:
+            x, y = zip(*pairs)
+            mark = marker if len(pairs) <= 40 else ""
+            ax.plot(x, y, color=colour, marker=mark, linestyle=dash, label=curve.name)
+    ax.set(xlabel="step t", ylabel=label)
+    powers_of_ten(ax.yaxis)
+    legend(ax)
+    return ax
+
+
 def chain(ax: Axes, steps: Sequence[tuple[str, float | None]]) -> Axes:
     """Draw a chain of inequalities as a waterfall: each step starts where the one before ends."""
     known = [(name, y) for name, y in steps if y is not None]

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 METHOD_LABELS = dict(
     zip(
         METHODS,
-        ("spectral", "spectral, no reconstruction", "random nodes", "random, no reconstruction"),
+        (
+            "spectral",
+            "spectral, no reconstruction",
+            "random nodes",
+            "random, no reconstruction",
+            "balanced",
+            "balanced, read-out",
+            "balanced, closed loop",
+        ),
     )
 )
 LINES = (
@@ -59,6 +67,11 @@ def gallery(study: Study) -> dict[str, Drawing]:
         if any(mu > 0 for mu in reference.eigenvalues):
             fill["nodes_for_loss"] = lambda ax: nodes_figure(ax, sides.needed)
     drawn = {name: draw(body) for name, body in fill.items()}
+    if reference.losses:
+        drawn["felt"] = draw(
+            lambda ax: _losses(ax, reference, "residual"),
+            lambda ax: _losses(ax, reference, "residual_felt"),
+        )
     drawn["overview"] = draw(fill["accuracy"], fill["error_mean"], fill["chain"])
     return drawn
 
@@ -78,6 +91,19 @@ def _accuracy(ax: Axes, study: Study) -> Axes:
     whole, _ = mean_accuracy(study.of(study.activations[0]))
     kind = "training" if study.data.x_test is None else "test"
     return figures.accuracy_over_nodes(ax, curves, whole, kind)
+
+
+def _losses(ax: Axes, reference: Reference, which: str) -> Axes:
+    curves = []
+    for name, losses in reference.losses.items():
+        values = getattr(losses, which)
+        y = [math.log10(value) if value > 0 else None for value in values]
+        curves.append(Series(f"{name} nodes", list(range(1, len(y) + 1)), y))
+    label = {
+        "residual": "lost of the states, Tr R_t",
+        "residual_felt": "felt by the output, Tr[O_t R_t]",
+    }[which]
+    return figures.losses_over_steps(ax, curves, label)
 
 
 def _errors(ax: Axes, reference: Reference, steps: Callable[[Chains], list[Bound]]) -> Axes:

@@ -43,6 +43,11 @@ CAPTIONS = {
         "The terms of the generalization bound, sorted, beside the measured losses. Beyond the "
         "line at 1 a bound on this loss says nothing."
     ),
+    "felt": (
+        "Where the error is born and where it is felt: what the kept nodes lose of the states at "
+        "each step, and what the output feels of it through all later steps, for the nodes of the "
+        "paper's objective and for those of the balanced one."
+    ),
     "spectrum": "Eigenvalues of the time-mean covariance S of the hidden state.",
     "nodes_needed": (
         "Degrees of freedom N(λ), and the nodes that two theorems ask for. Above the line at m a "

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bounds.approximation import (
+    StepLosses,
     a_priori_bound,
     approximation_bound,
     approximation_error,
     global_bound,
     recursion_bound,
     slack_chain,
+    step_losses,
     weighted_bound,
     weighted_from_mean_bound,
 )
@@ -30,8 +32,10 @@ from bounds.rounding import log_up
 from bounds.stratified import stratified_bound
 from bounds.terms import Bound, Term
 from bounds.tradeoffs import Tradeoff, lam_grid, tradeoff, tradeoff_order
+from pruning.balanced import balanced_weight
 from pruning.checks import Array
 from pruning.covariance import StateCovariance
+from pruning.observability import Observability
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
 from validation.data.dataset import Dataset
@@ -40,6 +44,7 @@ from validation.report.settings import Settings, reference_size
 from validation.report.trials import Measured, measure
 
 EXISTENCE = "leverage.existence"
+OBSERVED = 1000  # sequences of the losses by step
 LAMS = 81  # points of the curves over lam
 
 
@@ -108,6 +113,9 @@ class Reference:
         The bounds over lam, by id, and their ``order``.
     side_by_side : SideBySide or None
         Every bound on this network; None where it is read out at every step.
+    losses : dict
+        What is lost at each step and what the output feels of it, for the nodes of the spectral
+        and of the balanced objective; empty for one step, and where gradients cannot be had.
     """
 
     rnn: RNN
@@ -122,6 +130,7 @@ class Reference:
     largest_freedom: float
     tradeoffs: dict[str, Tradeoff]
     side_by_side: SideBySide | None
+    losses: dict[str, StepLosses]
 
     @property
     def k(self) -> int:
@@ -190,7 +199,30 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
         largest_freedom=largest_degrees_of_freedom(max(k, 1), EXISTENCE, rnn.m),
         tradeoffs=_tradeoffs(rnn, S, setting, radii_of(rnn, data)),
         side_by_side=None if data.every_step else side_by_side(settings, data, pruned[k]),
+        losses=_losses(pruned[k], data),
     )
+
+
+def _losses(pruned: PrunedRNN, data: Dataset) -> dict[str, StepLosses]:
+    if data.T == 1:
+        return {}
+    x, rnn = data.x[:OBSERVED], pruned.original
+    reads, probes = ("mean", 1) if data.every_step else ("last", None)
+    try:
+        seen = Observability(rnn, data.T, reads, probes, 0).update(x)
+        balanced = spectral_prune(
+            rnn,
+            pruned.covariance,
+            pruned.pruned.m,
+            tau=pruned.tau[0] if len(pruned.tau) else None,
+            objective="balanced",
+            weight=balanced_weight(seen),
+        )
+        both = {"spectral": pruned, "balanced": balanced}
+        return {name: step_losses(one, x, observability=seen) for name, one in both.items()}
+    except ValueError:
+        # No read-out, or a run beyond the range of floats.
+        return {}
 
 
 def radii_of(rnn: RNN, data: Dataset) -> Radii:

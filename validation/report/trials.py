@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from pruning.baselines import random_nodes
+from pruning.checks import Array
 from pruning.covariance import StateCovariance
 from pruning.initialisation import initial_rnn
 from pruning.losses import loss_values
+from pruning.refit.closed_loop import refit_closed_loop
+from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
-from pruning.spectral import PrunedRNN, spectral_prune
+from pruning.spectral import PrunedRNN, observed_weight, selection_weight, spectral_prune
 from pruning.training import train
 from validation.data.dataset import Dataset
 from validation.report.settings import START, Settings
@@ -24,7 +28,12 @@ METHODS = (
     "spectral, without reconstruction",
     "random nodes, with reconstruction",
     "random nodes, without reconstruction",
+    "balanced",
+    "balanced, read-out refitted",
+    "balanced, closed loop",
 )
+FITTED, STEPS = 1000, 6
+"""Sequences and steps of a refit in the report, which is to take seconds."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +109,15 @@ def run_trial(settings: Settings, data: Dataset, activation: str, seed: int) -> 
 def prune_trial(settings: Settings, data: Dataset, rnn: RNN, activation: str, seed: int) -> Trial:
     """Prune a trained network by every method to every size, and measure the results."""
     covariance = StateCovariance.from_network(rnn, data.x)
+    weight = felt_weight(rnn, data, settings.theta)
     rows = []
     for k in settings.sizes(rnn.m):
         for number, method in enumerate(METHODS):
-            rng = np.random.default_rng([seed, 1, k, number // 2])
-            pruned = prune(method, rnn, covariance, k, settings.theta, rng).pruned
+            if method.startswith("balanced"):
+                pruned = balanced(method, rnn, covariance, k, weight, data)
+            else:
+                rng = np.random.default_rng([seed, 1, k, number // 2])
+                pruned = prune(method, rnn, covariance, k, settings.theta, rng).pruned
             rows.append(Row(method, k, measure(pruned, data, settings.gamma)))
     return Trial(activation, seed, rnn, measure(rnn, data, settings.gamma), tuple(rows))
 
@@ -117,11 +130,42 @@ def prune(
     theta: float,
     rng: np.random.Generator,
 ) -> PrunedRNN:
-    """Prune by one of `METHODS`; the two random ones take the same nodes from the same `rng`."""
+    """Prune by one of the first four `METHODS`; equal `rng` give both random ones equal nodes."""
     reconstruct = not method.endswith("without reconstruction")
     if method.startswith("random"):
         return random_nodes(rnn, covariance, k, rng, reconstruct=reconstruct)
     return spectral_prune(rnn, covariance, k, theta=theta, reconstruct=reconstruct)
+
+
+def felt_weight(rnn: RNN, data: Dataset, theta: float) -> Array:
+    """Return the balanced weight, or that of spectral pruning where gradients cannot be had.
+
+    A read-out of 0, and states or gradients beyond the range of floats, have no balanced weight.
+    """
+    try:
+        return observed_weight(rnn, data.x, "every" if data.every_step else "last")
+    except ValueError:
+        return selection_weight(rnn, theta)
+
+
+def balanced(
+    method: str, rnn: RNN, covariance: StateCovariance, k: int, weight: Array, data: Dataset
+) -> RNN:
+    """Prune by one of the balanced `METHODS`, on training sequences without their labels."""
+    small = spectral_prune(rnn, covariance, k, objective="balanced", weight=weight).pruned
+    if method == "balanced":
+        return small
+    x, reads = data.x[:FITTED], "mean" if data.every_step else "last"
+    try:
+        with warnings.catch_warnings():
+            # The report shows what comes of it.
+            warnings.filterwarnings("ignore", message="the closed loop has")
+            small = refit_read_out(rnn, small, x, reads)
+            if method.endswith("closed loop"):
+                small = refit_closed_loop(rnn, small, x, reads, steps=STEPS)
+    except ValueError:
+        pass  # A run beyond the range of floats cannot be fitted: the network stays as it was.
+    return small
 
 
 def measure(rnn: RNN, data: Dataset, gamma: float) -> Measured:

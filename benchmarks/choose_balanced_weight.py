@@ -1,0 +1,59 @@
+"""Which c_t should the balanced weight have? Chosen on held-out training sequences.
+
+For every committed network, at the focus of its experiment: nodes by each form, reconstruction, and
+the read-out refitted; accuracy (of labels) and the gap of the outputs on held-out *training*
+sequences. The test set is not opened. Prints one line a network and form.
+
+    python benchmarks/choose_balanced_weight.py row-mnist digits ...
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from pruning import Observability, StateCovariance, load_network, prune_to, select_nodes
+from pruning.balanced import FORMS, alternating_weight, balanced_weight
+from pruning.observability import read_weights
+from pruning.refit.read_out import paired_moments, refit_read_out
+from validation.experiments.declared import DECLARED, grid_named
+from validation.experiments.row_data import data_set
+from validation.training.scores import accuracy
+
+SEEN, HELD_OUT, LONG = 3000, 3000, 3000
+
+
+def main(names: list[str]) -> None:
+    for name in names or list(DECLARED):
+        grid = grid_named(name, Path("models"))
+        data = data_set(json.dumps(dict(grid.data), sort_keys=True), 0)
+        for seed, path in enumerate(grid.networks):
+            rnn = load_network(path)
+            order = np.random.default_rng(seed).permutation(len(data.x))
+            seen = min(SEEN if data.T < 100 else LONG, len(order) * 3 // 4)
+            x, held = data.x[order[:seen]], order[seen : seen + min(HELD_OUT, 4 * seen)]
+            reads, probes = ("mean", 1) if data.every_step else ("last", None)
+            covariance = StateCovariance.from_network(rnn, x, per_step=True)
+            observed = Observability(rnn, data.T, reads, probes, seed).update(x)
+            S, per_step = covariance.matrix, covariance.per_step
+            tau = 1e-8 * float(np.trace(S)) / rnn.m
+            weights = {form: balanced_weight(observed, form) for form in FORMS}
+            weights["alternating"] = alternating_weight(observed, per_step, grid.focus, tau)
+            for form, M in weights.items():
+                nodes = select_nodes(S, grid.focus, weight=M, tau=tau)
+                small = prune_to(rnn, S, nodes, tau).pruned
+                refitted = refit_read_out(rnn, small, x, reads)
+                w = read_weights(reads, data.T)
+                line = [name, str(seed), form]
+                for network in (small, refitted):
+                    gap = paired_moments(rnn, network, data.x[held], w).gap(network, rnn)
+                    right = accuracy(network, data.x[held], data.y[held])
+                    line += [f"{100 * right:.1f}", f"{gap:.4g}"]
+                print("\t".join(line), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

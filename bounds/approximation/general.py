@@ -1,0 +1,356 @@
+r"""`approximation.general`: any small network whose nodes are matched with J.
+
+Refitted, fine-tuned or quantised networks keep neither W_h' = W_h[J,:] A nor W_i[J,:], b_h[J], b_o.
+With d_t = (W_h' h_{t-1,J} + W_i' x_t + b_h') - (W_h[J,:] h_{t-1} + W_i[J,:] x_t + b_h[J]) and
+q_t = (W_o' h_{t,J} + b_o') - (W_o h_t + b_o) the error obeys e_t = Delta_t (W_h' e_{t-1} + d_t) and
+f'_t - f_t = W_o' e_t + q_t, so that every bound of section 3 holds with d and q for W_h[J,:] r and
+W_o r and *one lag more*: d_1 need not vanish.
+
+The norms of d_t and q_t are measured in one pass of the large network, with its rounding, and kept
+as logarithms; `trajectory` runs both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bounds.approximation.closed import FAILED, nothing_found
+from bounds.approximation.kernels import (
+    geometric_kernel,
+    log_geometric_sum,
+    log_geometric_toeplitz_norm,
+    log_toeplitz_norm,
+    power_kernel,
+)
+from bounds.approximation.measured import paired_runs
+from bounds.approximation.residuals import FLOAT_RUNS, Residuals
+from bounds.approximation.weighted import convolve, log_weighted_norm
+from bounds.rounding import EPS, add_up, log_sum_up, log_up, up
+from bounds.terms import VALID, Bound, Condition, Term
+from pruning.cells.secants import secant_factors
+from pruning.checks import Array, choice, time_weights
+from pruning.rnn import RNN
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+ID = "approximation.general"
+MEAN = ("global", "toeplitz", "power")
+METHODS = (*MEAN, "weighted", "weighted_power", "trajectory", "best")
+_TINIEST = -744.4401  # above the logarithm of the least subnormal: what underflowed
+
+
+def general_bound(
+    pruned: PrunedRNN,
+    x: ArrayLike,
+    method: str = "best",
+    weights: ArrayLike | None = None,
+    batch: int = 256,
+) -> Bound:
+    r"""||f' - f||_{n,w} <= ||q||_{n,w} + the drive d carried through the small network.
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        Both networks, of any weights: only `nodes` is read besides them.
+    x : (n, T, d_x) floats or (n, T) tokens
+        The sample that the error is measured on.
+    method : str
+        ``global``, ``toeplitz`` and ``power`` (nonincreasing weights) carry ||d||_{n,w} by
+        Gam_{T+1}(rho kappa), by the spectral norm of the T x T Toeplitz matrix, or by that of
+        rho^j min(kappa^j, || |W_h'|^j ||_2); ``weighted`` and ``weighted_power`` carry ||d_t||_n
+        step by step, for any weights; ``trajectory`` carries the vectors themselves by the secant
+        factors of both runs and takes norms of the sum's terms, in float64. ``best`` is the least
+        of those that apply, ``trajectory`` left out.
+    weights : (T,) array, optional
+        Time weights; 1/T by default.
+    batch : int
+        Sequences held in memory at a time.
+
+    Returns
+    -------
+    Bound
+        Terms ``read-out`` and ``propagated``; +inf, with a sentence, where floats cannot tell.
+
+    Raises
+    ------
+    ValueError
+        If the activations differ, or weights that increase are given to a mean form.
+
+    Notes
+    -----
+    Source: theory, section 11. Logarithms are rounded up by more than the rounding of float64 runs.
+    """
+    choice("method", method, METHODS)
+    _check(pruned)
+    checked = pruned.original.check_input(x)
+    w = time_weights(weights, checked.shape[1])
+    try:
+        # Along both runs an overflow is what ends in +inf, too.
+        with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
+            if method == "trajectory":
+                return _trajectory(pruned, checked, w, min(batch, 64))
+            return _by_norms(pruned, checked, w, method, batch)
+    except FAILED as error:
+        return nothing_found(ID, str(error) or type(error).__name__)
+
+
+def keeps_reconstruction(pruned: PrunedRNN) -> bool:
+    """Whether W_i', b_h' and b_o' are rows of the original: then section 3 speaks of the pair."""
+    full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
+    return (
+        np.array_equal(small.w_input, full.w_input[nodes])
+        and np.array_equal(small.b_hidden, full.b_hidden[nodes])
+        and np.array_equal(small.b_output, full.b_output)
+    )
+
+
+def _check(pruned: PrunedRNN) -> None:
+    full, small = pruned.original, pruned.pruned
+    if full.activation.name != small.activation.name:
+        raise ValueError(
+            "the pruned network must have the activation of the original, "
+            f"got {small.activation.name} for {full.activation.name}"
+        )
+    if (small.m, small.d_x, small.d_y) != (len(pruned.nodes), full.d_x, full.d_y):
+        raise ValueError(
+            f"the pruned network must have {len(pruned.nodes)} nodes, d_x = {full.d_x} and "
+            f"d_y = {full.d_y}, got {small.m}, {small.d_x} and {small.d_y}"
+        )
+
+
+@dataclass(frozen=True)
+class _Norms:
+    """Log of ||d_t||_n and ||q_t||_n, t = 1..T, rounded up."""
+
+    drive: Array
+    offset: Array
+
+
+def _by_norms(pruned: PrunedRNN, x: Any, w: Array, method: str, batch: int) -> Bound:
+    small, T = pruned.pruned, x.shape[1]
+    found = _norms(pruned, x, batch)
+    read_out = log_weighted_norm(found.offset, w)
+    parts = Residuals(
+        np.zeros((small.m, 0)),
+        np.zeros((small.d_y, 0)),
+        small.w_hidden,
+        small.w_output,
+        small.activation.lipschitz,
+    )
+    falling = bool((np.diff(w) <= 0).all())
+    if method in MEAN and not falling:
+        raise ValueError(f"weights must not increase for method {method!r}, got some that do")
+    names = [method]
+    if method == "best":
+        names = [*(MEAN if falling else ()), "weighted", "weighted_power"]
+    bounds = [_carried(name, parts, found.drive, w, T, read_out, len(x)) for name in names]
+    return min(bounds, key=lambda bound: bound.log_total)
+
+
+def _carried(
+    name: str, parts: Residuals, drive: Array, w: Array, T: int, read_out: float, n: int
+) -> Bound:
+    """The bound by one way to carry ||d_t||_n, over T lags."""
+    log_a = parts.log_rho + parts.log_kappa
+    if name in MEAN:
+        gain = {
+            "global": lambda: log_geometric_sum(log_a, T + 1),
+            "toeplitz": lambda: log_geometric_toeplitz_norm(log_a, T + 1),
+            "power": lambda: log_toeplitz_norm(power_kernel(parts, T + 1)),
+        }[name]()
+        spread = add_up(parts.log_rho, gain, log_weighted_norm(drive, w))
+        symbol = {
+            "global": r"\Gamma_{T+1}(\rho\kappa)",
+            "toeplitz": r"\|L_{T+1}(\rho\kappa)\|_2",
+            "power": r"\|(\rho^j \min(\kappa^j, \||W_h'|^j\|_2))_{s-t=j}\|_2",
+        }[name]
+        formula = rf"\|W_o'\|_2\,\rho\,{symbol}\,\|d\|_{{n,w}}"
+    else:
+        kernel = geometric_kernel if name == "weighted" else power_kernel
+        spread = log_weighted_norm(convolve(kernel(parts, T + 1), drive) + parts.log_rho, w)
+        formula = r"\|W_o'\|_2 \bigl(\sum_t w_t u_t^2\bigr)^{1/2}"
+    inputs = {"T": T, "n": n, "method": name, "rho": parts.rho}
+    terms = (
+        Term("read-out", read_out, r"\|q\|_{n,w}", ID, {"T": T, "n": n}),
+        Term("propagated", add_up(parts.log_readout, spread), formula, ID, inputs),
+    )
+    conditions = (
+        Condition(
+            "matched nodes",
+            True,
+            "Weights may be any; d and q are measured on this sample, along the original's run.",
+        ),
+        FLOAT_RUNS,
+    )
+    statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
+    return Bound(ID, statement, terms, VALID, conditions)
+
+
+def _norms(pruned: PrunedRNN, x: Any, batch: int) -> _Norms:
+    full = pruned.original
+    T = x.shape[1]
+    drives, offsets, start = [], [], 0
+    for h in full.state_batches(x, batch):
+        part = x[start : start + len(h)]
+        start += len(h)
+        drive, offset = _log_rows(pruned, part, h)
+        drives.append([log_sum_up(2 * drive[:, t]) for t in range(T)])
+        offsets.append([log_sum_up(2 * offset[:, t]) for t in range(T)])
+    half = math.log(len(x))
+    sums = [
+        np.array([up(0.5 * (log_sum_up(column) - half)) for column in np.array(each).T])
+        for each in (drives, offsets)
+    ]
+    return _Norms(*sums)
+
+
+def differences(pruned: PrunedRNN) -> tuple[Array, Array, Array, Array, Array]:
+    """G_h, G_i, g_h, G_o, g_o: d_t = G_h h_{t-1} + G_i x_t + g_h and q_t = G_o h_t + g_o.
+
+    Weights that agree cancel before they meet a state.
+    """
+    full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
+    hidden, output = -full.w_hidden[nodes], -full.w_output
+    hidden[:, nodes] += small.w_hidden
+    output[:, nodes] += small.w_output
+    return (
+        hidden,
+        small.w_input - full.w_input[nodes],
+        small.b_hidden - full.b_hidden[nodes],
+        output,
+        small.b_output - full.b_output,
+    )
+
+
+def drives(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
+    """d_t (n, T, k) and q_t (n, T, d_y) along the original's states h (n, T, m)."""
+    hidden, inputs, bias, output, offset = differences(pruned)
+    d = np.zeros((*h.shape[:2], len(bias)))
+    d[:, 1:] = h[:, :-1] @ hidden.T
+    if inputs.any():
+        d += inputs.T[x] if x.ndim == 2 else x @ inputs.T
+    return d + bias, h @ output.T + offset
+
+
+def _log_rows(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
+    """Log of ||d_t|| and ||q_t|| of every sequence and step, rounded up by all float64 rounding."""
+    full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
+    d, q = drives(pruned, x, h)
+    now = _log_norms(h)
+    before = np.full_like(now, -math.inf)
+    before[:, 1:] = now[:, :-1]
+    size = np.zeros(now.shape) if x.ndim == 2 else _log_norms(x)
+    sizes = {
+        "hidden": _log_of(full.w_hidden[nodes], small.w_hidden, np.ones((1, 1))),
+        "input": _log_of(full.w_input[nodes], small.w_input),
+        "bias": _log_of(full.b_hidden[nodes], small.b_hidden),
+        "output": _log_of(full.w_output, small.w_output),
+        "offset": _log_of(full.b_output, small.b_output),
+    }
+    units = math.log(4 * (full.m + full.d_x + 8) * EPS)
+    # Of the products, of s, and of the differences of weights; and what underflowed.
+    step = _log_add(
+        sizes["hidden"] + before,
+        sizes["hidden"] + now,
+        sizes["input"] + size,
+        np.full_like(now, sizes["bias"]),
+    )
+    read = _log_add(sizes["output"] + now, np.full_like(now, sizes["offset"]))
+    same = all(not G.any() for G in differences(pruned)) and len(nodes) == full.m
+    if same:
+        return _log_norms(d), _log_norms(q)
+    drive = _log_add(_log_norms(d), units + step, np.full_like(now, _TINIEST))
+    return drive, _log_add(_log_norms(q), units + read, np.full_like(now, _TINIEST))
+
+
+def _log_norms(rows: Array) -> Array:
+    """Log of the norms along the last axis, without overflow or underflow, rounded up."""
+    if rows.shape[-1] == 0:
+        return np.full(rows.shape[:-1], -math.inf)
+    top = np.abs(rows).max(axis=-1)
+    scaled = rows / np.where(top > 0, top, 1)[..., None]
+    inner = np.sqrt(np.square(scaled).sum(axis=-1)) * (1 + (rows.shape[-1] + 8) * EPS)
+    out = np.full(top.shape, -math.inf)
+    live = top > 0
+    out[live] = np.log(top[live]) + np.log(inner[live])
+    out[live] += 8 * EPS * (1 + np.abs(out[live]))
+    return out
+
+
+def _log_of(*matrices: Array) -> float:
+    """Log of the sum of Frobenius norms, rounded up."""
+    return log_sum_up(np.array([float(_log_norms(matrix.ravel()[None])[0]) for matrix in matrices]))
+
+
+def _log_add(*logs: Array) -> Array:
+    out = logs[0]
+    with np.errstate(invalid="ignore"):
+        for other in logs[1:]:
+            out = np.logaddexp(out, other)
+    live = out > -math.inf
+    out = out.copy()
+    out[live] += 8 * len(logs) * EPS * (1 + np.abs(out[live]))
+    return out
+
+
+def _trajectory(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
+    n, T = x.shape[:2]
+    read_out, spread, start = 0.0, 0.0, 0
+    last_only = not w[:-1].any()
+    for runs in paired_runs(pruned, x, batch):
+        part = x[start : start + len(runs.states)]
+        start += len(runs.states)
+        d, q = drives(pruned, part, runs.states)
+        e = runs.pruned_states - runs.states[:, :, pruned.nodes]
+        change = d.copy()
+        change[:, 1:] += e[:, :-1] @ pruned.pruned.w_hidden.T
+        factors = secant_factors(e, change, pruned.original.activation)
+        read_out += float((np.square(q).sum(axis=2) @ w).sum())
+        carried = _last(pruned.pruned, factors, d) if last_only else _every(pruned, factors, d)
+        spread += float((np.square(carried) @ w).sum())
+    formula = r"\bigl\|\sum_{s \le t} \|W_o' \Delta_t W_h' \cdots \Delta_s d_s\|\bigr\|_{n,w}"
+    half_n = 0.5 * math.log(n)
+    inputs = {"T": T, "n": n, "method": "trajectory"}
+    terms = (
+        Term("read-out", 0.5 * log_up(read_out) - half_n, r"\|q\|_{n,w}", ID),
+        Term("propagated", 0.5 * log_up(spread) - half_n, formula, ID, inputs),
+    )
+    statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
+    note = "Evaluated in float64 on the measured runs, without outward rounding."
+    return Bound(ID, statement, terms, VALID, notes=(note,))
+
+
+def _every(pruned: PrunedRNN, factors: Array, d: Array) -> Array:
+    """Sum over s of ||W_o' Delta_t W_h' ... Delta_s d_s||, (n, T): O(n T^2 k^2)."""
+    out = np.zeros(d.shape[:2])
+    for t, vectors in _unrolled(pruned.pruned.w_hidden, factors, d):
+        out[:, t] = np.linalg.norm(vectors @ pruned.pruned.w_output.T, axis=-1).sum(axis=1)
+    return out
+
+
+def _unrolled(w_hidden: Array, factors: Array, d: Array) -> Iterator[tuple[int, Array]]:
+    n, T, k = d.shape
+    vectors = np.zeros((n, 0, k))
+    for t in range(T):
+        vectors = np.concatenate([vectors @ w_hidden.T, d[:, t : t + 1]], axis=1)
+        vectors *= factors[:, t, None, :]
+        yield t, vectors
+
+
+def _last(small: RNN, factors: Array, d: Array) -> Array:
+    """The same at the last step alone, 0 before: O(n T d_y k^2), by products from the left."""
+    n, T, _ = d.shape
+    out = np.zeros((n, T))
+    G = np.broadcast_to(small.w_output, (n, *small.w_output.shape))
+    for s in range(T - 1, -1, -1):
+        G = G * factors[:, s, None, :]
+        out[:, -1] += np.linalg.norm(np.einsum("nqk,nk->nq", G, d[:, s]), axis=-1)
+        G = G @ small.w_hidden
+    return out

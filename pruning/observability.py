@@ -1,0 +1,459 @@
+"""What the output feels of each state: second moments of df/dh_t, with a backward pass.
+
+Theory, section 11: O_t = E[sum_s w_s (df_s/dh_t)^T (df_s/dh_t)], the observability Gramian of step
+t (`balanced.weight`); with random signs on the read-outs one gradient gives it without bias
+(`balanced.probes`). Only W_o^T W_o matters of the read-out, so that W_o may be replaced by the
+triangular factor of its QR decomposition: q = 10,000 words cost no more than m.
+
+Range. Gradients through hundreds of steps leave every floating-point range. A batch of them carries
+one power of two, and so does the sum of every step; a sequence whose gradient is below 2^-900 of
+the largest in its batch counts as 0 there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pruning.checks import Array, choice, integer
+from pruning.covariance import time_weights
+from pruning.rnn import RNN
+
+READS = ("last", "mean")
+_ROWS = 1024  # gradients multiplied at a time: they stay in cache
+_NUMBERS = 1 << 22  # numbers of the exact recursion held at a time
+
+
+class Observability:
+    """Running second moments of the gradients of the output in the states.
+
+    Parameters
+    ----------
+    rnn : RNN
+        Its read-out must not be 0.
+    T : int
+        Steps of every sequence.
+    weights : {"last", "mean"} or (T,) array
+        Time weights w_s >= 0 of the read-outs, of sum 1: the last step alone, 1/T, or as given.
+    probes : int, optional
+        Gradients of random signs on the read-outs, so many a sequence, drawn anew for each; None is
+        the exact matrix. Exact costs min(q, m) gradients a sequence for the last step alone, and
+        O(T m^3) a sequence for any other weights; a probe costs one.
+    rng : numpy Generator or seed
+        Needed for probes.
+    per_step : bool
+        Keep O_1..O_T, O(T m^2) numbers. False keeps sum_t O_t/c_t and the traces Tr O_t only.
+    log2_c : (T,) array, optional
+        Base-2 logarithms of c_t > 0 for the sum; 0 by default. +inf leaves a step out.
+    dtype : {"float64", "float32"}
+        Precision of the backward pass; sums are float64.
+
+    Attributes
+    ----------
+    n : int
+        Sequences seen so far.
+
+    Raises
+    ------
+    ValueError
+        For bad input; if the read-out is 0, or states or gradients leave the range of floats in one
+        step, with that step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pruning import RNN, Observability
+    >>> rnn = RNN([[0.5]], [[1.0]], [0.0], [[2.0]], [0.0], "identity")
+    >>> seen = Observability(rnn, T=3).update(np.ones((4, 3, 1)))
+    >>> seen.traces
+    array([0.25, 1.  , 4.  ])
+    """
+
+    def __init__(
+        self,
+        rnn: RNN,
+        T: int,
+        weights: str | ArrayLike = "last",
+        probes: int | None = None,
+        rng: np.random.Generator | int | None = None,
+        *,
+        per_step: bool = True,
+        log2_c: ArrayLike | None = None,
+        dtype: str = "float64",
+    ) -> None:
+        self.rnn, self.T, self.n = rnn, integer("T", T, low=1), 0
+        self.dtype = choice("dtype", dtype, ("float64", "float32"))
+        self.weights = read_weights(weights, self.T)
+        self.probes = None if probes is None else integer("probes", probes, low=1)
+        if self.probes is not None and rng is None:
+            raise ValueError("rng must be given to draw probes, got None")
+        self._rng = np.random.default_rng(rng)
+        self._root = _root(rnn)
+        self.log2_c = np.zeros(self.T)
+        if log2_c is not None:
+            if per_step:
+                raise ValueError("log2_c must be left out with per_step, which keeps every O_t")
+            self.log2_c = _exponents(log2_c, self.T)
+        self.m, self.keeps_steps = rnn.m, per_step
+        self._sum = np.zeros((self.T if per_step else 1, self.m, self.m))
+        self._exponent = np.full(len(self._sum), _NONE)
+        self._trace, self._trace_exponent = np.zeros(self.T), np.full(self.T, _NONE)
+        self._square = np.zeros(self.T)  # sum of ||G_i||_F^2, in units of 2^(2 trace exponents)
+
+    def update(self, x: ArrayLike) -> Observability:
+        """Add sequences x, (n, T, d_x) floats or (n, T) tokens, in place; return self.
+
+        A failure leaves the sums as they were.
+        """
+        checked = self.rnn.check_input(x)
+        if checked.shape[1] != self.T:
+            raise ValueError(f"x must have T = {self.T} steps, got {checked.shape[1]}")
+        scratch = self._empty()
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(checked), self._batch()):
+                scratch._add(checked[start : start + self._batch()])
+        return self.merge(scratch)
+
+    def merge(self, other: Observability) -> Observability:
+        """Add what `other` has seen of the same network, in place; return self."""
+        if not isinstance(other, Observability):
+            raise ValueError(f"other must be an Observability, got {type(other).__name__}")
+        same = (
+            other.T == self.T
+            and other.keeps_steps == self.keeps_steps
+            and other.probes == self.probes
+            and np.array_equal(other.weights, self.weights)
+            and np.array_equal(other.log2_c, self.log2_c)
+            and _same_network(other.rnn, self.rnn)
+        )
+        if not same:
+            raise ValueError(
+                "other must be of the same network, T, weights, probes and log2_c, got another"
+            )
+        for t in range(len(self._sum)):
+            self._accumulate(t, other._sum[t], int(other._exponent[t]))
+        for t in range(self.T):
+            parts = float(other._trace[t]), float(other._square[t])
+            self._count(t, *parts, int(other._trace_exponent[t]))
+        self.n += other.n
+        return self
+
+    @property
+    def log2_traces(self) -> Array:
+        """log2 Tr O_t, shape (T,): always in range; -inf where O_t = 0."""
+        self._seen()
+        return (
+            _log2(self._trace) + np.where(self._trace > 0, self._trace_exponent, 0) - self._log2_n
+        )
+
+    @property
+    def traces(self) -> Array:
+        """Tr O_t, shape (T,); inf or 0 beyond the range of floats, see `log2_traces`."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.asarray(np.exp2(self.log2_traces))
+
+    @property
+    def per_step(self) -> Array:
+        """O_1..O_T, shape (T, m, m), symmetric.
+
+        Raises
+        ------
+        ValueError
+            If the steps were not kept, or one of them is beyond the range of floats.
+        """
+        matrices, log2_scale = self.scaled_steps()
+        with np.errstate(over="ignore", under="ignore"):
+            out = np.asarray(np.exp2(log2_scale)[:, None, None] * matrices)
+        bad = np.flatnonzero(~np.isfinite(out).all(axis=(1, 2)))
+        if bad.size:
+            t = int(bad[-1])
+            raise ValueError(
+                f"O_t must be within the range of floats, got Tr O_t = 2^{self.log2_traces[t]:.0f} "
+                f"at t = {t + 1}; use weight() or scaled_steps()"
+            )
+        return out
+
+    def scaled_steps(self) -> tuple[Array, Array]:
+        """O_t / Tr O_t (T, m, m) and log2 Tr O_t (T,): in range however the gradients explode.
+
+        Where O_t = 0 the matrix is 0.
+        """
+        if not self.keeps_steps:
+            raise ValueError("the steps were not kept: make the Observability with per_step=True")
+        self._seen()
+        trace = np.trace(self._sum, axis1=1, axis2=2)
+        return self._sum / np.where(trace > 0, trace, 1)[:, None, None], self.log2_traces
+
+    def weight(self, log2_c: ArrayLike | None = None) -> Array:
+        """Return sum_t O_t/c_t scaled to trace 1, shape (m, m); the 0 matrix if every O_t is 0.
+
+        Parameters
+        ----------
+        log2_c : (T,) array, optional
+            Base-2 logarithms of the c_t > 0, in which a common summand does not matter; +inf leaves
+            a step out. Where the steps were not kept, those of the constructor are used.
+        """
+        if not self.keeps_steps:
+            if log2_c is not None:
+                raise ValueError("log2_c must be given to the constructor where no steps are kept")
+            self._seen()
+            total = self._sum[0]
+        else:
+            matrices, log2_trace = self.scaled_steps()
+            shift = log2_trace - (0 if log2_c is None else _exponents(log2_c, self.T))
+            finite = shift[np.isfinite(shift)]
+            if not finite.size:
+                return np.zeros((self.m, self.m))
+            total = np.tensordot(np.exp2(shift - finite.max()), matrices, axes=1)
+        trace = float(np.trace(total))
+        return (total + total.T) / (2 * trace) if trace > 0 else np.zeros_like(total)
+
+    @property
+    def relative_error(self) -> Array:
+        """The standard error of each O_t, in the Frobenius norm and relative to Tr O_t, shape (T,).
+
+        With G_i the contribution of sequence i, sqrt(E ||mean of G - E G||_F^2) is estimated by
+        sqrt((mean ||G_i||_F^2 - ||O_t||_F^2)/(n - 1)). It covers the spread among sequences as well
+        as that of the probes, so that it is at least the error of the probes alone on the sequences
+        seen, on average. inf for n = 1. Only with probes; NaN where O_t = 0.
+        """
+        if self.probes is None:
+            raise ValueError(
+                "relative_error needs probes: the exact matrix has no error of its own"
+            )
+        matrices, _ = self.scaled_steps()
+        if self.n == 1:
+            return np.full(self.T, math.inf)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            squares = self._square / self.n / (self._trace / self.n) ** 2
+        spread = squares - np.square(matrices).sum(axis=(1, 2))
+        return np.asarray(np.sqrt(np.maximum(spread, 0) / (self.n - 1)))
+
+    @property
+    def _log2_n(self) -> float:
+        return math.log2(self.n)
+
+    def _seen(self) -> None:
+        if self.n == 0:
+            raise ValueError("the observability must have seen at least one sequence, got none")
+
+    def _empty(self) -> Observability:
+        new = object.__new__(Observability)
+        new.__dict__.update(self.__dict__)
+        new.n = 0
+        new._sum, new._trace = np.zeros_like(self._sum), np.zeros_like(self._trace)
+        new._square = np.zeros_like(self._square)
+        new._exponent = np.full_like(self._exponent, _NONE)
+        new._trace_exponent = np.full_like(self._trace_exponent, _NONE)
+        return new
+
+    @property
+    def _by_matrix(self) -> bool:
+        """Whether the exact moments are carried as one m x m matrix a sequence."""
+        return self.probes is None and bool(self.weights[:-1].any())
+
+    def _batch(self) -> int:
+        if self._by_matrix:
+            return max(1, _NUMBERS // max(1, self.m * self.m))
+        rows = len(self._root) if self.probes is None else self.probes
+        held = max(1, _NUMBERS // (self.T * max(1, self.m)))
+        return max(1, min(_ROWS // max(1, rows), held))
+
+    def _add(self, x: Any) -> None:
+        h = states(self.rnn, x, self.dtype)
+        if self._by_matrix:
+            steps = matrices_backwards(self.rnn, h, self._root, self.weights)
+        else:
+            steps = gradients_backwards(
+                self.rnn, h, self._root, self.weights, self.probes, self._rng
+            )
+        for t, step in steps:
+            self._count(t, step.trace, step.square, step.exponent)
+            if self.keeps_steps:
+                self._accumulate(t, step.gram, step.exponent)
+            elif self.log2_c[t] < math.inf:
+                whole = math.floor(self.log2_c[t])
+                part = step.gram * 2.0 ** (whole - self.log2_c[t])
+                self._accumulate(0, part, step.exponent - whole)
+        self.n += h.shape[1]
+
+    def _accumulate(self, t: int, gram: Array, exponent: int) -> None:
+        if not gram.any():
+            return
+        top = max(exponent, int(self._exponent[t]))
+        if self._exponent[t] < top:
+            self._sum[t] = _shifted(self._sum[t], int(self._exponent[t]) - top)
+            self._exponent[t] = top
+        self._sum[t] += _shifted(gram, exponent - top)
+
+    def _count(self, t: int, trace: float, square: float, exponent: int) -> None:
+        if trace <= 0:
+            return
+        top = max(exponent, int(self._trace_exponent[t]))
+        old = int(self._trace_exponent[t]) - top
+        self._trace[t] = _shifted(self._trace[t], old) + _shifted(trace, exponent - top)
+        self._square[t] = _shifted(self._square[t], 2 * old) + _shifted(
+            square, 2 * (exponent - top)
+        )
+        self._trace_exponent[t] = top
+
+
+def read_weights(weights: str | ArrayLike, T: int) -> Array:
+    """Return time weights (T,) from ``last``, ``mean`` or an array of sum 1."""
+    if isinstance(weights, str):
+        if choice("weights", weights, READS) == "mean":
+            return np.full(T, 1 / T)
+        w = np.zeros(T)
+        w[-1] = 1
+        return w
+    return time_weights(weights, T)
+
+
+@dataclass(frozen=True)
+class Step:
+    """2^exponent times the sum of G_i over a batch, its trace, and that of ||G_i||_F^2."""
+
+    gram: Array
+    trace: float
+    square: float
+    exponent: int
+
+
+def states(rnn: RNN, x: Any, dtype: str) -> Array:
+    """Return the states, time first, (T, n, m); a ValueError names the step that is not finite."""
+    h = rnn.states(x, dtype).transpose(1, 0, 2)
+    if h.size and not np.isfinite(h.sum()):
+        finite = np.isfinite(h).all(axis=(1, 2))
+        if not finite.all():
+            t = int(np.argmin(finite)) + 1
+            raise ValueError(
+                f"the states must stay within the range of {dtype}, left it at t = {t}"
+            )
+    return h
+
+
+def gradients_backwards(
+    rnn: RNN,
+    h: Array,
+    root: Array,
+    w: Array,
+    probes: int | None,
+    rng: np.random.Generator,
+) -> Any:
+    """Yield t and `Step` from the last step to the first, by rows of gradients.
+
+    Without probes the rows are those of df_T/dh_t, for the last step alone.
+    """
+    T, n, m = h.shape
+    root = root.astype(h.dtype)
+    rows = len(root) if probes is None else probes
+    w_hidden = rnn.w_hidden.astype(h.dtype)
+    limit = 2.0 ** (200 if h.dtype == np.float64 else 24)
+    g = np.zeros((n, rows, m), h.dtype)
+    exponent = 0
+    slope = np.empty((n, m), h.dtype)
+    pulled = np.empty_like(g)
+    for t in range(T - 1, -1, -1):
+        if t < T - 1:
+            rnn.activation.slope(h[t + 1], out=slope)
+            np.multiply(g, slope[:, None, :], out=g)
+            np.matmul(g.reshape(-1, m), w_hidden, out=pulled.reshape(-1, m))
+            g, pulled = pulled, g
+        if w[t] > 0:
+            if probes is None:
+                g[...] = np.sqrt(w[t]).astype(h.dtype) * root
+            else:
+                signs = rng.integers(0, 2, size=(n * rows, len(root))).astype(h.dtype)
+                signs = (2 * signs - 1) * np.ldexp(np.sqrt(w[t]), -exponent).astype(h.dtype)
+                g += (signs @ root).reshape(g.shape)
+        flat = g.reshape(-1, m)
+        gram = (flat.T @ flat).astype(np.float64)
+        trace = float(np.trace(gram))
+        if not math.isfinite(trace):
+            raise _left(t, h.dtype)
+        square = 0.0
+        if probes is not None:
+            scale = 1 / rows
+            inner = np.matmul(g, g.transpose(0, 2, 1)).astype(np.float64)
+            gram, trace = gram * scale, trace * scale
+            square = float(np.square(inner * scale).sum())
+        yield t, Step(gram, trace, square, 2 * exponent)
+        if trace > limit or 0 < trace < 1 / limit:
+            shift = math.frexp(trace)[1] // 2
+            np.ldexp(g, -shift, out=g)
+            exponent += shift
+
+
+def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Any:
+    """Yield t and `Step`, carrying sum_{s >= t} w_s (df_s/dh_t)^T (df_s/dh_t) of every sequence."""
+    T, n, m = h.shape
+    w_hidden = rnn.w_hidden.astype(h.dtype)
+    read_out = (root.T @ root).astype(h.dtype)
+    limit = 2.0 ** (400 if h.dtype == np.float64 else 48)
+    P = np.zeros((n, m, m), h.dtype)
+    exponent = 0
+    for t in range(T - 1, -1, -1):
+        if t < T - 1:
+            slope = rnn.activation.slope(h[t + 1])
+            P *= slope[:, :, None]
+            P *= slope[:, None, :]
+            P = np.matmul(
+                (P.reshape(-1, m) @ w_hidden).reshape(P.shape).transpose(0, 2, 1), w_hidden
+            )
+        if w[t] > 0:
+            P += np.ldexp(w[t], -exponent).astype(h.dtype) * read_out
+        gram = P.sum(axis=0, dtype=np.float64)
+        trace = float(np.trace(gram))
+        if not math.isfinite(trace):
+            raise _left(t, h.dtype)
+        yield t, Step(gram, trace, 0.0, exponent)
+        if trace > limit or 0 < trace < 1 / limit:
+            shift = math.frexp(trace)[1]
+            np.ldexp(P, -shift, out=P)
+            exponent += shift
+
+
+_NONE = -(1 << 40)
+
+
+def _left(t: int, dtype: Any) -> ValueError:
+    return ValueError(
+        f"the gradients must stay within the range of {dtype} from one step to the one before it, "
+        f"left it at t = {t + 1}"
+    )
+
+
+def _root(rnn: RNN) -> Array:
+    """R (r, m) with R^T R = W_o^T W_o, r <= min(q, m)."""
+    if not rnn.w_output.any():
+        raise ValueError("rnn must have a read-out w_output that is not 0, got 0 everywhere")
+    if rnn.d_y <= rnn.m:
+        return rnn.w_output
+    return np.asarray(np.linalg.qr(rnn.w_output, mode="r"))
+
+
+def _same_network(a: RNN, b: RNN) -> bool:
+    return a is b or (
+        a.activation is b.activation
+        and all(np.array_equal(w, b.weights[name]) for name, w in a.weights.items())
+    )
+
+
+def _exponents(log2_c: ArrayLike, T: int) -> Array:
+    c = np.asarray(log2_c, dtype=np.float64)
+    if c.shape != (T,) or np.isnan(c).any() or (c == -math.inf).any():
+        raise ValueError(f"log2_c must be {T} numbers, the logarithms of c_t > 0, got {log2_c!r}")
+    return c
+
+
+def _log2(values: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log2(values))
+
+
+def _shifted(values: Any, shift: int) -> Any:
+    return values if shift == 0 else np.ldexp(values, max(shift, -5000))

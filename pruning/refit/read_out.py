@@ -1,0 +1,133 @@
+"""The read-out fitted by least squares to the small network's own states.
+
+min over W_o', b_o' of ||f' - f^||_{n,w}^2 + a ridge towards W_o A. Since f^ = W_o h + b_o, the
+second moments of (h'_t, 1, h_t) at the steps that are read are all that it needs of the data: the
+number of outputs does not enter the pass over them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pruning.checks import Array, nonnegative
+from pruning.observability import read_weights
+from pruning.rnn import RNN
+
+RIDGES = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1)
+"""Tried where none is given, in multiples of Tr S'/k."""
+
+_NUMBERS = 1 << 22
+_RANK = 1e-12  # directions of the states below this share are rounding
+
+
+@dataclass(frozen=True, eq=False)
+class PairedMoments:
+    """Second moments of u = (h', 1, h) at the steps that are read.
+
+    Attributes
+    ----------
+    matrix : (k + 1 + m, k + 1 + m) array
+        E sum_t w_t u_t u_t^T over the sample.
+    k : int
+    n : int
+        Sequences.
+    """
+
+    matrix: Array
+    k: int
+    n: int
+
+    def gap(self, small: RNN, large: RNN) -> float:
+        """||f' - f^||_{n,w}^2."""
+        G = np.hstack([small.w_output, (small.b_output - large.b_output)[:, None], -large.w_output])
+        if len(G) > G.shape[1]:
+            G = np.asarray(np.linalg.qr(G, mode="r"))
+        return max(0.0, float(np.vdot(G @ self.matrix, G)))
+
+
+def paired_moments(large: RNN, small: RNN, x: Any, w: Array) -> PairedMoments:
+    """Run both networks on checked sequences."""
+    n, T = x.shape[:2]
+    k, m = small.m, large.m
+    read = np.flatnonzero(w)
+    total = np.zeros((k + 1 + m, k + 1 + m))
+    batch = max(1, _NUMBERS // (T * max(1, m)))
+    for start in range(0, n, batch):
+        part = x[start : start + batch]
+        ours, theirs = small.states(part)[:, read], large.states(part)[:, read]
+        ones = np.ones((*ours.shape[:2], 1))
+        u = np.concatenate([ours, ones, theirs], axis=2) * np.sqrt(w[read])[:, None]
+        u = u.reshape(-1, u.shape[2])
+        total += u.T @ u
+    return PairedMoments(total / n, k, n)
+
+
+def fitted(moments: PairedMoments, large: RNN, start: RNN, ridge: float) -> RNN:
+    """Return `start` with the read-out of least ||f' - f^||^2 + ridge' ||W_o' - its own||_F^2.
+
+    ridge' is `ridge` times Tr S'/k, S' the second moment of h'; b_o' is free.
+    """
+    k = moments.k
+    gram = moments.matrix[: k + 1, : k + 1].copy()
+    teacher = np.hstack([large.b_output[:, None], large.w_output])
+    cross = moments.matrix[: k + 1, k:]
+    pull = ridge * float(np.trace(gram[:k, :k])) / max(1, k)
+    # In units in which every state has second moment 1: dead nodes keep what they have.
+    scale = np.sqrt(np.diag(gram))
+    scale[scale == 0] = 1
+    gram[np.arange(k), np.arange(k)] += pull
+    # What the start leaves, so that the ridge is towards it; the product by outputs comes last.
+    own = np.hstack([start.w_output, start.b_output[:, None]])
+    rest = cross @ teacher.T - moments.matrix[: k + 1, : k + 1] @ own.T
+    mu, U = np.linalg.eigh(gram / scale / scale[:, None])
+    along = (U.T @ (rest / scale[:, None])) / np.maximum(mu, _RANK * mu[-1])[:, None]
+    change = (U @ along) / scale[:, None]
+    new = own + change.T
+    return replace(start, w_output=new[:, :k], b_output=new[:, k])
+
+
+def refit_read_out(
+    large: RNN,
+    small: RNN,
+    x: ArrayLike,
+    weights: str | ArrayLike = "last",
+    ridge: float | None = None,
+    held_out: float = 0.2,
+) -> RNN:
+    """Return the small network with its read-out fitted to the large one's outputs.
+
+    Parameters
+    ----------
+    large, small : RNN
+        The small network's read-out is where the ridge pulls to.
+    x : (n, T, d_x) floats or (n, T) tokens
+        Sequences; labels are not needed.
+    weights : {"last", "mean"} or (T,) array
+        Time weights of the outputs.
+    ridge : float, optional
+        >= 0, in multiples of Tr S'/k. None: the one of `RIDGES` that is best on the last
+        `held_out` of the sequences, then fitted on all.
+    held_out : float
+        Share of the sequences, in (0, 1).
+    """
+    from pruning.refit.held_out import split
+
+    checked = large.check_input(x)
+    w = read_weights(weights, checked.shape[1])
+    if ridge is not None:
+        moments = paired_moments(large, small, checked, w)
+        return fitted(moments, large, small, nonnegative("ridge", ridge))
+    fit, held = split(len(checked), held_out)
+    ours = paired_moments(large, small, checked[fit], w)
+    if held.stop == held.start:
+        return fitted(ours, large, small, 1e-6)
+    theirs = paired_moments(large, small, checked[held], w)
+    tried = [fitted(ours, large, small, value) for value in RIDGES]
+    best = int(np.argmin([theirs.gap(rnn, large) for rnn in tried]))
+    n = ours.n + theirs.n
+    total = (ours.matrix * ours.n + theirs.matrix * theirs.n) / n
+    return fitted(PairedMoments(total, ours.k, n), large, small, RIDGES[best])
