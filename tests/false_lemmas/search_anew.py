@@ -106,6 +106,10 @@ def main(arguments: list[str] | None = None) -> None:
         row = searched(lemma, options.seconds, options.seed)
         with options.table.open("a") as table:
             table.write(f"{row}\n")
+    rows = [r for r in options.table.read_text().splitlines() if r.startswith("| `")]
+    refuted = sum("| refuted |" in row for row in rows)
+    with options.table.open("a") as table:
+        table.write(f"\n{refuted} of {len(rows)} refuted.\n")
 
 
 if __name__ == "__main__":
