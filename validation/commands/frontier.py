@@ -10,6 +10,7 @@ import typer
 
 from ..claims import Claim, ClaimError
 from ..loading import gather
+from ..output.schema import SCHEMA
 from ..proving.frontier import Row, rows
 
 
@@ -29,7 +30,8 @@ def frontier(
     table = [row for claim in chosen for row in rows(claim)]
     show(table)
     if json_file is not None:
-        json_file.write_text(json.dumps([row._asdict() for row in table], indent=1) + "\n")
+        data = [{"schema": SCHEMA, **row._asdict()} for row in table]
+        json_file.write_text(json.dumps(data, indent=1) + "\n")
 
 
 def show(table: list[Row]) -> None:

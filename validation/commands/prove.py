@@ -12,6 +12,7 @@ import typer
 from ..checking.runner import cores
 from ..claims import Claim, ClaimError
 from ..loading import gather
+from ..output.schema import SCHEMA
 from ..proving.gaps import Slack
 from ..proving.pools import pooled
 from ..proving.prove import BUDGET, SEARCH, Attempt, begin, refuted, searched, slack_of
@@ -93,7 +94,7 @@ def prove(
             found.append(proof)
             typer.echo("\n".join(text_of(claim, proof)))
     if json_file is not None:
-        data = [proof.to_json() for proof in found]
+        data = [{"schema": SCHEMA, **proof.to_json()} for proof in found]
         json_file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
     if len(chosen) > 1:
         typer.echo(counted(found, len(faults)))
