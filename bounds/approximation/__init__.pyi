@@ -1,6 +1,7 @@
 from .a_priori import a_priori_bound as a_priori_bound
 from .chain import slack_chain as slack_chain
 from .choose import approximation_bound as approximation_bound
+from .comparator import comparator_bound as comparator_bound
 from .defect import StepLosses as StepLosses
 from .defect import linear_bound as linear_bound
 from .defect import step_losses as step_losses
@@ -23,6 +24,7 @@ __all__ = [
     "a_priori_bound",
     "approximation_bound",
     "approximation_error",
+    "comparator_bound",
     "general_bound",
     "global_bound",
     "linear_bound",
