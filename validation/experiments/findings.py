@@ -46,7 +46,10 @@ def lead(results: Results, k: int, in_paper: bool = False, trained: bool = False
     rivals = [
         pair
         for pair in results.rivals(k, trained=trained)
-        if pair[0] != SCRATCH and (not in_paper or _in_paper(pair[0]))
+        if pair[0] != SCRATCH
+        and (not in_paper or _in_paper(pair[0]))
+        # One that is not finished yet is no rival: its mean is over other seeds.
+        and (own is None or len(pair[1].values) >= len(own.values))
     ]
     if own is None or not rivals:
         return None

@@ -55,16 +55,16 @@ def over_nodes(results: Results) -> Table | None:
         lines.append((name, "", *(show(cell, results) for cell in true)))
     for method in results.methods:
         if any(results.score_rows(method, k) for k in results.nodes):
-            texts = [_with_seeds(results.scores(method, k), results) for k in results.nodes]
+            texts = [with_seeds(results.scores(method, k), results) for k in results.nodes]
             lines.append((method, matched_by(method), *texts))
     header = ("method", "matched by", *(f"k = {k}" for k in results.nodes))
     return Table(f"{_score(results)} before fine-tuning", header, lines) if lines else None
 
 
-def _with_seeds(cell: Cell | None, results: Results) -> str:
+def with_seeds(cell: Cell | None, results: Results) -> str:
     """The score, and of how many seeds it is where rows are not finished."""
-    text, seeds = show(cell, results), int(results.facts["seeds"])
-    if cell is None or not results.missing or len(cell.values) >= seeds:
+    text, seeds = show(cell, results), results.facts.get("seeds", 0)
+    if cell is None or len(cell.values) >= seeds or not results.missing:
         return text
     return f"{text} ({len(cell.values)} of {seeds})"
 
