@@ -7,7 +7,7 @@ is no larger. None is ranked outside its hypotheses: see the label of each.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -19,20 +19,67 @@ from bounds.approximation import approximation_bound
 from bounds.assembly import Setting
 from bounds.generalization import fixed_nodes_bound
 from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
-from bounds.others.occam import FORMS, Description, describe
+from bounds.others.occam import FORM_OF, FORMS, Description, describe
 from bounds.others.problem import Problem
 from bounds.radii import Radii
 from bounds.stratified import stratified_bound
 from bounds.terms import Bound
 from bounds.uniform import METHODS
 from pruning.bisection import last_holding
-from pruning.checks import Array
+from pruning.checks import Array, choice
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
 
 BELOW_ONE = -1e-9
 """log of a total that counts as smaller than 1: less rounding, it says more than nothing."""
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A theorem of section 7 in one of its forms.
+
+    Attributes
+    ----------
+    kind : str
+        ``fixed_nodes``, ``stratified``, ``degrees_of_freedom`` or ``determinantal``.
+    complexity : str
+        One of `bounds.uniform.METHODS`.
+    through : bool
+        Through the large network, with the approximation error as a term.
+    published : bool
+        With the constants and the equal split of the paper.
+    """
+
+    kind: str
+    complexity: str = "dudley"
+    through: bool = False
+    published: bool = False
+
+
+THEOREMS: dict[str, Theorem] = {
+    "theorem.fixed_nodes": Theorem("fixed_nodes", through=True, published=True),
+    **{
+        f"theorem.fixed_nodes.approximation.{method}": Theorem("fixed_nodes", method, through=True)
+        for method in METHODS
+    },
+    "theorem.degrees_of_freedom": Theorem("degrees_of_freedom", through=True, published=True),
+    "theorem.determinantal": Theorem("determinantal", through=True, published=True),
+    **{f"theorem.fixed_nodes.{method}": Theorem("fixed_nodes", method) for method in METHODS},
+    **{f"theorem.stratified.{method}": Theorem("stratified", method) for method in METHODS},
+}
+
+OTHERS: dict[str, Callable[[Problem], Bound]] = {
+    "others.tu2020": others.tu2020,
+    "others.joukovsky2021": others.joukovsky2021,
+    "others.chen2020": others.chen2020,
+    "others.cheng2024": others.cheng2024,
+    "others.zhang2018": others.zhang2018,
+    "others.akpinar2019": others.akpinar2019,
+}
+"""Bounds of section 9 that need a problem and nothing else; a new one is a module and a line."""
+
+_PARAMETERS = {f"others.parameter_count.{method}": method for method in METHODS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +98,8 @@ class Comparison:
         Centre of the prior of `others.pac_bayes_kl`, see there.
     seed : int
         For the draws of `others.pac_bayes_kl`.
+    sharpest : bool
+        Search the bound on the approximation error that takes minutes, too.
     """
 
     pruned: PrunedRNN
@@ -58,6 +107,7 @@ class Comparison:
     eps: float | tuple[float, ...] | None = None
     prior: RNN | None = None
     seed: int = 0
+    sharpest: bool = False
     _distances: dict[tuple[int, bool], Bound] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -112,45 +162,28 @@ class Comparison:
 
     def names(self) -> list[str]:
         """What `theorem` knows: the id of each theorem, and how the complexity is bounded."""
-        names = [f"theorem.fixed_nodes.{method}" for method in METHODS]
-        names += [f"theorem.stratified.{method}" for method in METHODS]
-        if self.was_pruned:
-            # Through the large network, with the approximation error as a term.
-            names = [
-                "theorem.fixed_nodes",
-                *(f"theorem.fixed_nodes.approximation.{method}" for method in METHODS),
-                "theorem.degrees_of_freedom",
-                "theorem.determinantal",
-                *names,
-            ]
-        return names
+        return [id for id, form in THEOREMS.items() if self.was_pruned or not form.through]
 
     def theorem(self, name: str, n: int | None = None, T: int | None = None) -> Bound | None:
         """One of the theorems; None where it does not apply, as for k = 0."""
         pruned, small = self.pruned, self.pruned.pruned
-        theorem, method, through = _parse(name)
-        published = name in (
-            "theorem.fixed_nodes",
-            "theorem.degrees_of_freedom",
-            "theorem.determinantal",
-        )
-        source = self.whole if through else self.problem
+        form = THEOREMS[choice("name", name, THEOREMS)]
+        source = self.whole if form.through else self.problem
         problem = source.as_if(n, T)
-        options: dict[str, Any] = {"split": "equal"} if published else {}
+        options: dict[str, Any] = {"split": "equal"} if form.published else {}
         if self.eps is not None:
             options["eps"] = self.eps
-        setting = problem.setting(method, **options)
-        if theorem in ("theorem.degrees_of_freedom", "theorem.determinantal"):
+        setting = problem.setting(form.complexity, **options)
+        if form.kind in _BY_CONDITION:
             if small.m == 0:
                 return None
-            freedom = theorem == "theorem.degrees_of_freedom"
-            bound = degrees_of_freedom_bound if freedom else determinantal_bound
+            bound = _BY_CONDITION[form.kind]
             S = pruned.covariance
             radii = self.whole.measured
             return bound(pruned.original, S, small.m, setting, radii, pruned=pruned)
-        distance = self._distance(setting, published) if through else None
+        distance = self._distance(setting, form.published) if form.through else None
         radii = self.problem.measured
-        if theorem == "theorem.fixed_nodes":
+        if form.kind == "fixed_nodes":
             found = fixed_nodes_bound(pruned, setting, radii, distance)
         else:
             found = stratified_bound(
@@ -161,17 +194,14 @@ class Comparison:
     def others(self, n: int | None = None, T: int | None = None) -> list[Bound]:
         """The bounds of section 9 that need no held-out data and no draws."""
         problem = self.problem.as_if(n, T)
-        whole = self.whole.as_if(n, T)
-        options = {} if self.eps is None else {"eps": self.eps}
         return [
-            *(others.parameter_count(whole, method, **options) for method in METHODS),
-            others.tu2020(problem),
-            others.joukovsky2021(problem),
-            others.chen2020(problem),
-            others.cheng2024(problem),
-            others.zhang2018(problem),
-            others.akpinar2019(problem),
+            *(self._parameter_count(method, n, T) for method in METHODS),
+            *(bound(problem) for bound in OTHERS.values()),
         ]
+
+    def _parameter_count(self, method: str, n: int | None, T: int | None) -> Bound:
+        options = {} if self.eps is None else {"eps": self.eps}
+        return others.parameter_count(self.whole.as_if(n, T), method, **options)
 
     def occam(self, n: int | None = None, forms: Sequence[str] = FORMS) -> list[Bound]:
         """The bounds by the length of the code, which does not depend on n."""
@@ -181,27 +211,29 @@ class Comparison:
         return [others.occam(problem, form, description=shown) for form in forms]
 
     def bound(self, id: str, n: int | None = None, T: int | None = None) -> Bound | None:
-        """One bound of `as_if` by its id; None where it does not apply to the network."""
-        if id.startswith("theorem."):
+        """One bound of `as_if` by its id; None where it does not apply to the network.
+
+        Raises
+        ------
+        ValueError
+            If no bound has this id.
+        """
+        choice("id", id, [*THEOREMS, *_PARAMETERS, *OTHERS, *FORM_OF])
+        if id in THEOREMS:
             return self.theorem(id, n, T) if id in self.names() else None
-        name = id.partition(".")[2]
-        if id.startswith("others.parameter_count."):
-            options = {} if self.eps is None else {"eps": self.eps}
-            return others.parameter_count(
-                self.whole.as_if(n, T), name.rpartition(".")[2], **options
-            )
-        form = name.removeprefix("occam_")
-        if form in FORMS:
-            return self.occam(n, [form])[0]
-        found: Bound = getattr(others, name)(self.problem.as_if(n, T))
-        return found
+        if id in _PARAMETERS:
+            return self._parameter_count(_PARAMETERS[id], n, T)
+        if id in OTHERS:
+            return OTHERS[id](self.problem.as_if(n, T))
+        return self.occam(n, [FORM_OF[id]])[0]
 
     def _distance(self, setting: Setting, published: bool) -> Bound:
         T, own = setting.T, self.problem.x.shape[1]
         if (T, published) not in self._distances:
             # At a length that was not measured only the time-mean covariance is there.
             per_step = self.per_step if own == T else None
-            method = "weighted_from_mean" if published or per_step is None else "best"
+            sharper = "sharpest" if self.sharpest else "best"
+            method = "weighted_from_mean" if published or per_step is None else sharper
             self._distances[T, published] = approximation_bound(
                 self.pruned, T, method, weights=setting.w, per_step=per_step
             )
@@ -223,6 +255,7 @@ def comparison(
     prior: RNN | None = None,
     seed: int = 0,
     log_price: float = 0.0,
+    sharpest: bool = False,
 ) -> Comparison:
     """Return the comparison; see `compare` for the parameters."""
     if isinstance(network, RNN):
@@ -230,7 +263,7 @@ def comparison(
     problem = Problem(
         network.pruned, x, y, x_test, y_test, gamma, delta, radii, input_bound, log_price=log_price
     )
-    return Comparison(network, problem, eps, prior, seed)
+    return Comparison(network, problem, eps, prior, seed, sharpest)
 
 
 def compare(
@@ -265,6 +298,8 @@ def compare(
         For the draws of `others.pac_bayes_kl`.
     log_price : float
         Added to log(1/delta) for settings that were chosen on the sample.
+    sharpest : bool
+        Search the bound on the approximation error that takes minutes, too.
 
     Returns
     -------
@@ -304,13 +339,10 @@ def _smallest(enough: Any, largest: int) -> int | None:
     return round(10**found)
 
 
-def _parse(name: str) -> tuple[str, str, bool]:
-    """The theorem, its complexity, and whether it goes through the large network."""
-    words = name.split(".")
-    theorem = ".".join(words[:2])
-    if len(words) == 2:
-        return theorem, "dudley", True
-    return theorem, words[-1], words[2] == "approximation"
-
+_BY_CONDITION = {
+    "degrees_of_freedom": degrees_of_freedom_bound,
+    "determinantal": determinantal_bound,
+}
+"""The theorems that ask for so many nodes."""
 
 __all__ = ["BELOW_ONE", "Comparison", "compare", "comparison", "informative_from"]

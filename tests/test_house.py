@@ -41,6 +41,7 @@ ORDER = (
     "validation.experiments",
     "validation.report",
     "validation.porting",
+    "validation.proving",
     "validation.commands",
     "rnnbounds",
 )

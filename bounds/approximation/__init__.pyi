@@ -1,16 +1,19 @@
 from .a_priori import a_priori_bound as a_priori_bound
+from .adversary import adversary_limit as adversary_limit
 from .chain import slack_chain as slack_chain
 from .choose import approximation_bound as approximation_bound
 from .comparator import comparator_bound as comparator_bound
 from .defect import StepLosses as StepLosses
 from .defect import linear_bound as linear_bound
 from .defect import step_losses as step_losses
+from .dissipation import dissipation_bound as dissipation_bound
 from .general import general_bound as general_bound
 from .global_ import global_bound as global_bound
 from .local import local_bound as local_bound
 from .measured import approximation_error as approximation_error
 from .power import power_bound as power_bound
 from .recursion import recursion_bound as recursion_bound
+from .saturation import saturation_bound as saturation_bound
 from .scaled import scaled_bound as scaled_bound
 from .sector import sector_bound as sector_bound
 from .stepwise import stepwise_bound as stepwise_bound
@@ -22,15 +25,18 @@ from .weighted_from_mean import weighted_from_mean_bound as weighted_from_mean_b
 __all__ = [
     "StepLosses",
     "a_priori_bound",
+    "adversary_limit",
     "approximation_bound",
     "approximation_error",
     "comparator_bound",
+    "dissipation_bound",
     "general_bound",
     "global_bound",
     "linear_bound",
     "local_bound",
     "power_bound",
     "recursion_bound",
+    "saturation_bound",
     "scaled_bound",
     "sector_bound",
     "slack_chain",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.approximation.a_priori import a_priori_bound
+from bounds.approximation.dissipation import dissipation_bound
 from bounds.approximation.global_ import global_bound
 from bounds.approximation.power import power_bound
+from bounds.approximation.saturation import saturation_bound
 from bounds.approximation.scaled import scaled_bound
 from bounds.approximation.sector import sector_bound
 from bounds.approximation.stepwise import stepwise_bound
@@ -29,10 +33,17 @@ METHODS = (
     *CONVOLUTIONS,
     *DIAGONAL,
     "sector",
+    "saturation",
+    "dissipation",
     "weighted",
     "weighted_from_mean",
     "a_priori",
     "best",
+    "sharpest",
+)
+BEST_NOTE = (
+    "The smallest of the bounds that take seconds. `sharpest` (--sharpest) also searches "
+    "approximation.dissipation, which takes minutes and is often several times smaller."
 )
 
 
@@ -54,9 +65,10 @@ def approximation_bound(
         Length of the sequences.
     method : str
         ``global`` (published), ``toeplitz``, ``power``, ``scaled``, ``stepwise``, ``sector``,
-        ``weighted`` (needs `per_step`), ``weighted_from_mean``, ``a_priori`` (needs `lam`), or
-        ``best``: the smallest of those that apply without `lam`. All of them hold at once, so that
-        the choice is free.
+        ``saturation``, ``dissipation`` (minutes; needs Clarabel), ``weighted`` (needs `per_step`),
+        ``weighted_from_mean``, ``a_priori`` (needs `lam`); ``best``: the smallest of those that
+        apply without `lam` and take seconds; ``sharpest``: with ``dissipation``, too. All of them
+        hold at once, so that the choice is free.
     weights : (T,) array, optional
         Time weights; 1/T by default.
     per_step : (T, m, m) array, optional
@@ -84,6 +96,10 @@ def approximation_bound(
         return DIAGONAL[method](pruned, T)
     if method == "sector":
         return sector_bound(pruned, T, weights, per_step)
+    if method == "saturation":
+        return saturation_bound(pruned, T, weights, per_step)
+    if method == "dissipation":
+        return dissipation_bound(pruned, T, weights, per_step)
     if method == "weighted":
         if per_step is None:
             raise ValueError("per_step must be given for method 'weighted': S_t of every step")
@@ -96,7 +112,18 @@ def approximation_bound(
             raise ValueError("lam must be given for method 'a_priori'")
         _only_mean(method, weights, T)
         return a_priori_bound(pruned, T, lam)
-    return min(_candidates(pruned, T, weights, per_step, S_w), key=lambda bound: bound.log_total)
+    candidates = _candidates(pruned, T, weights, per_step, S_w)
+    if is_nondecreasing(pruned.original.activation.name):
+        if method == "sharpest":
+            candidates.append(dissipation_bound(pruned, T, weights, per_step))
+            # Where it is not the smallest, its reason is still worth a line.
+            notes = candidates[-1].notes
+        else:
+            notes = (BEST_NOTE,)
+    else:
+        notes = ()
+    best = min(candidates, key=lambda bound: bound.log_total)
+    return replace(best, notes=tuple(dict.fromkeys((*best.notes, *notes))))
 
 
 def _candidates(
@@ -122,6 +149,8 @@ def _candidates(
     elif weights is None:
         # The sector forms are at most these diagonals, up to the search.
         bounds += [stepwise_bound(pruned, T)]
+    if pruned.original.activation.bound < math.inf and (weights is None or per_step is not None):
+        bounds += [saturation_bound(pruned, T, weights, per_step)]
     return bounds
 
 

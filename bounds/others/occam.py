@@ -23,6 +23,7 @@ from pruning.checks import choice
 FORMS = ("binomial", "kl", "hoeffding")
 PRECISIONS = tuple(range(1, 13))
 _IDS = {"binomial": "occam.binomial", "kl": "occam.kl", "hoeffding": "others.occam_hoeffding"}
+FORM_OF = {id: form for form, id in _IDS.items()}
 _FORMULAS = {
     "binomial": r"\sup\{p: P(\operatorname{Bin}(n,p)\le k)\ge\delta 2^{-|c|}\}",
     "kl": r"\sup\{p\ge\tfrac kn: \mathrm{kl}(\tfrac kn\|p)\le\tfrac{|c|\ln 2+\ln(1/\delta)}{n}\}",

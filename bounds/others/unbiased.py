@@ -154,12 +154,14 @@ def fisher_rao(plain: RNN, x: Any, constant: bool) -> float:
         if constant:
             batch = with_constant(batch)
         g = np.zeros((len(batch), plain.m))
-        for t in range(T):
-            g = g @ plain.w_hidden.T + (T + 1 - t) * (batch[:, t] @ plain.w_input.T)
-        squares.append(np.square(g @ plain.w_output.T).max(axis=1))
-    return raised(
-        math.sqrt(float(np.concatenate(squares).mean())), 4 * (plain.m + plain.d_x) * T + 64
-    )
+        with np.errstate(over="ignore", invalid="ignore"):
+            for t in range(T):
+                g = g @ plain.w_hidden.T + (T + 1 - t) * (batch[:, t] @ plain.w_input.T)
+            squares.append(np.square(g @ plain.w_output.T).max(axis=1))
+    mean = float(np.concatenate(squares).mean())
+    if not math.isfinite(mean):  # beyond the range of floats: no radius was found
+        return math.inf
+    return raised(math.sqrt(mean), 4 * (plain.m + plain.d_x) * T + 64)
 
 
 def row_norm(matrix: Array) -> float:

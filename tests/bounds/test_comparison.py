@@ -180,3 +180,11 @@ def test_on_every_digits_network_nets_are_sharper_than_dudley(path):
         assert gap(method, data.n) < gap("dudley", data.n)
         assert 5 < gap("dudley", 10**6) / gap(method, 10**6) < 10
     assert gap("net_chain", 10**6) < gap("net", 10**6)
+
+
+def test_an_id_that_no_bound_has_is_refused(rng):
+    net = RNN(np.eye(3), np.ones((3, 2)), np.zeros(3), np.ones((2, 3)), np.zeros(2), "relu")
+    own = comparison(net, rng.standard_normal((6, 2, 2)), np.array([0, 1] * 3))
+    with pytest.raises(ValueError, match=r"id must be one of theorem\.fixed_nodes, .* got 'others"):
+        own.bound("others.problem")
+    assert own.bound("theorem.fixed_nodes") is None  # nothing was pruned

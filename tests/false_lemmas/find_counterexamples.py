@@ -40,6 +40,7 @@ ORDER = (
     "determinantal",
     "volume",
     "approximation",
+    "approximation_bounded",
     "lipschitz",
     "covering",
     "uniform",

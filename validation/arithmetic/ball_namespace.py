@@ -37,7 +37,7 @@ class BallLinalg(ExactLinalg):
     def eigvalsh(self, x: Any, /) -> Any:
         """Return the eigenvalues of symmetric matrices in ascending order, certified."""
         check_square("eigvalsh", x)
-        return objects.over_stacks(eigenvalues.eigenvalues, x)
+        return objects.over_stacks(singular_values.eigenvalues_with_zeros, x)
 
     def cholesky(self, x: Any, /) -> Any:
         """Return the lower triangular factor of certainly positive definite matrices."""

@@ -152,9 +152,12 @@ def _reduction(function: Callable[..., Any]) -> Any:
     return staticmethod(reduced)
 
 
+_FLOAT = np.dtype(np.float64)
+
+
 def _numbers(x: Any, name: str) -> Any:
     """Return x as an array of float64, unless it consists of truth values."""
-    if type(x) is np.ndarray and x.dtype == np.float64:
+    if getattr(x, "dtype", None) is _FLOAT:
         return x
     if is_truth(x):
         raise Unsupported(

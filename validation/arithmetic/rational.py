@@ -12,6 +12,9 @@ from flint import fmpq, fmpq_mat
 from .errors import Undefined, Unsupported
 from .objects import ObjectArray
 
+# So many bits may a power have; 2 ** 10^12 would never be finished.
+LONGEST = 1 << 20
+
 
 class Rationals(ObjectArray):
     """An array of rational numbers (python-flint's `fmpq`)."""
@@ -72,6 +75,8 @@ def _number_power(a: Any, b: Any) -> Any:
     if a == 0 and b < 0:
         raise Undefined("zero was raised to a negative power")
     degree = int(b.q)
+    if abs(int(b.p)) * max(int(a.p).bit_length(), int(a.q).bit_length()) > LONGEST * degree:
+        raise Unsupported(f"power: {a} to the power {b} is too long to write out")
     if degree == 1:
         return a ** int(b.p)
     if a < 0:

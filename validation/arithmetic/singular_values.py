@@ -43,6 +43,24 @@ def singular_values(matrix: Any) -> list[Any]:
     return [x.nonnegative_part() for x in reversed(values)] + [arb(0)] * (count - known)
 
 
+def eigenvalues_with_zeros(matrix: Any) -> list[Any]:
+    """Return the eigenvalues of a symmetric matrix, with exact zeros where the rank tells them.
+
+    Where as many enclosures contain 0 as a matrix without radii lacks in rank, the others hold the
+    eigenvalues that are not 0, and these are 0: a root of them loses nothing.
+    """
+    values = eigenvalues(matrix)
+    around = [i for i, x in enumerate(values) if x.contains(0) and not x.is_exact()]
+    exact = as_rationals(matrix) if around else None
+    if exact is None:
+        return values
+    zeros = sum(x == 0 for x in values)
+    if len(around) + zeros == matrix.nrows() - exact.rank():
+        for i in around:
+            values[i] = arb(0)
+    return values
+
+
 def _both_ways(matrix: Any) -> Any:
     """Return [[0, A], [A^T, 0]]."""
     rows, columns = matrix.nrows(), matrix.ncols()

@@ -21,6 +21,7 @@ MODULES = (
     "approximation",
     "approximation_a_priori",
     "approximation_slopes",
+    "approximation_bounded",
     "gates",
     "lipschitz",
     "covering",

@@ -19,10 +19,11 @@ from ..instances import Instance
 
 TIED = 1e-7  # log ratios as near to 0 as this count as trivial equality
 NICHES = 6  # descriptions kept in a cell
+FEW = 2  # descriptions from which on plain draws of a cell have to be its best
 TIES = 2  # ties kept in a cell
 EXPLORING = 5  # every so many turns, the cell that was climbed from least
 FALLING = 0.6  # a cell is worth this much of the next better one
-DESCRIBED = 6  # arrays that a description looks at
+DESCRIBED = 4  # arrays that a description looks at
 Descriptor = Callable[[Instance], tuple[Any, ...]]
 
 
@@ -93,8 +94,12 @@ class Archive:
     def __len__(self) -> int:
         return sum(len(c.niches) + len(c.ties) for c in self.cells.values())
 
-    def keep(self, value: float, instance: Instance) -> bool:
-        """Put an instance in its place; whether it got one."""
+    def keep(self, value: float, instance: Instance, casual: bool = False) -> bool:
+        """Put an instance in its place; whether it got one.
+
+        A *casual* one, such as a plain draw, is looked at closely only where it is the best of its
+        cell or one of the first: descriptions cost more than most evaluations.
+        """
         if value == -math.inf:
             return False
         self.top = max(self.top, value)
@@ -106,6 +111,8 @@ class Archive:
             if len(cell.ties) < TIES:
                 cell.ties.append(Entry(value, instance))
                 return True
+            return False
+        if casual and len(cell.niches) >= FEW and value <= cell.best:
             return False
         full = len(cell.niches) >= NICHES
         if full and value <= min(entry.value for entry in cell.niches.values()):

@@ -170,7 +170,7 @@ def by_value(claims: list[Claim]) -> None:
     for name in {claim.module for claim in claims}:
         module = sys.modules.get(name)
         if module is not None and name.split(".")[0] != package and name != "__main__":
-            cloudpickle.register_pickleby_value(module)
+            cloudpickle.register_pickle_by_value(module)
 
 
 def limited(claim: Claim, *, limit: float, hard: bool, **options: Any) -> Outcome:

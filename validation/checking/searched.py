@@ -147,7 +147,7 @@ def _draws(trials: Trials, rng: np.random.Generator, count: int) -> None:
     for _ in range(count):
         instance = trials.strata.draw(rng)
         trials.best = None
-        trials.keep(trials.attempt(instance).value, instance)
+        trials.keep(trials.attempt(instance).value, instance, casual=True)
     trials.best = None
 
 
@@ -168,7 +168,7 @@ def _restart(trials: Trials, rng: np.random.Generator, allowed: int, *, large: b
         instance = strata.draw(rng) if sizes is None else strata.draw_at(sizes, rng)
         trials.best = None
         value = trials.attempt(instance).value
-        trials.keep(value, instance)
+        trials.keep(value, instance, casual=True)
         if abs(value) > TIED and (best is None or value > best[0]):
             best = value, instance
     trials.best = None

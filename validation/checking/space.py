@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..claims import Claim
-from ..instances import Instance
+from ..instances import Factor, Instance
 
 Array = NDArray[np.float64]
 KNEE = 1e-3  # where the logarithmic scale of real numbers becomes linear, of a factor's largest
@@ -34,20 +34,24 @@ class Space:
         values = self.numbers.values
         self.free = np.flatnonzero(self.numbers.low < self.numbers.high)
         self.log = self.numbers.log
+        self._any_log = bool(self.log.any())
         self.logarithmic = logarithmic
         self.unit = np.ones(values.size)
+        self._parts: list[tuple[str, Factor, int, int]] = []
         start = 0
         for name, factor in claim.instances.factors.items():
             stop = start + factor.parameters(instance.raw[name]).values.size
             if stop > start:
+                self._parts.append((name, factor, start, stop))
                 largest = float(np.abs(values[start:stop]).max())
                 self.unit[start:stop] = largest if 0 < largest < np.inf else 1.0
             start = stop
+        self._whole = self._out(values)
 
     @property
     def start(self) -> Array:
         """The instance's own point."""
-        return self._out(self.numbers.values)[self.free]
+        return self._whole[self.free]
 
     def point_of(self, other: Instance) -> Array:
         """The point of another instance of the same kind."""
@@ -55,20 +59,26 @@ class Space:
 
     def at(self, point: Array) -> Instance:
         """The instance at a point, clipped to what its factors allow."""
-        whole = self._out(self.numbers.values)
-        moved = whole.copy()
+        moved = self._whole.copy()
         moved[self.free] = point
         values = self._back(moved)
-        values = np.where(moved == whole, self.numbers.values, values)  # unmoved means unchanged
-        values = np.clip(np.nan_to_num(values), self.numbers.low, self.numbers.high)
-        return self.claim.instances.with_parameters(self.instance, values)
+        unmoved = moved == self._whole  # means unchanged
+        values = np.where(unmoved, self.numbers.values, values)
+        if not np.isfinite(values).all():
+            values = np.nan_to_num(values)
+        values = np.minimum(np.maximum(values, self.numbers.low), self.numbers.high)
+        raw = dict(self.instance.raw)
+        for name, factor, start, stop in self._parts:
+            if not unmoved[start:stop].all():
+                raw[name] = factor.with_parameters(raw[name], values[start:stop])
+        return Instance(self.instance.sizes, raw)
 
     def rates(self, point: Array) -> Array:
         """By how much the instance's numbers move as the point does, for the free ones.
 
         0 where a bound of the factor holds a number back.
         """
-        whole = self._out(self.numbers.values)
+        whole = self._whole.copy()
         whole[self.free] = point
         with np.errstate(all="ignore"):
             values = self._back(whole)
@@ -86,6 +96,8 @@ class Space:
 
     def _back(self, point: Array) -> Array:
         with np.errstate(all="ignore"):
+            if not self.logarithmic and not self._any_log:
+                return np.clip(point, -700, 700) * self.unit
             point = np.clip(point, -700, 700)
             straight = np.sinh(point) * KNEE if self.logarithmic else point
             return np.where(self.log, np.exp(point), straight * self.unit)

@@ -33,6 +33,7 @@ from .evaluation import score
 from .randomness import spawn
 from .sampled import drawn
 from .searched import run
+from .shrinking import simpler, size
 from .thresholds import BAD, WIDEST, Law, Thresholds, find_law
 from .trials import Progress, SpentError
 from .tried import GOOD, Stop, Tried, at
@@ -40,6 +41,7 @@ from .tried import GOOD, Stop, Tried, at
 LOOSE = 1e-3
 DRAWS = 300
 GAPS = tuple(2.0**-bits for bits in (48, 40, 32, 24, 16, 8, 4))
+READABLE = 200  # simpler instances that are looked at
 TRIES = 6  # of values, each with a search of its own
 STEPS = 12  # of a bisection
 SEARCHING = 0.7  # share of the budget; the rest tries the value
@@ -188,6 +190,8 @@ def _concluded(trials: Thresholds, tried: Tried) -> Tightened:
 
     def result(value: Any, fails: float | None, instance: Any, sure: bool, *notes: str) -> Any:
         coverage = Coverage(trials.drawn, trials.rejected, trials.evaluated, trials.undecided)
+        if value is not None and fails is not None and sure:
+            instance = _readable(claim, constant, value, fails, instance)
         if value is not None and instance is not None:
             notes = (*notes, *tried.not_monotone(value, upwards))
         return Tightened(
@@ -212,6 +216,27 @@ def _concluded(trials: Thresholds, tried: Tried) -> Tightened:
         if candidate.value is not None and float(candidate.value) in known:
             break
     return result(*_outwards(trials, tried, max(known) if not upwards else min(known)))
+
+
+def _readable(claim: Claim, constant: str, value: Any, fails: float, found: Instance) -> Instance:
+    """A simpler instance that stops the constant at the same place."""
+    holding, failing = at(claim, constant, value), at(claim, constant, fails)
+    looks = 0
+    again = True
+    while again:
+        again = False
+        for candidate in simpler(claim, found):
+            if not size(claim, candidate) < size(claim, found):
+                continue
+            looks += 1
+            if looks > READABLE:
+                return found
+            if certify(failing, candidate).conclusion is not BAD:
+                continue
+            if certify(holding, candidate).conclusion in GOOD:
+                found, again = candidate, True
+                break
+    return found
 
 
 class _Candidate(NamedTuple):

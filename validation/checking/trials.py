@@ -292,9 +292,9 @@ class Trials:
         """The best of all, a few of each kind, the best first."""
         return self.archive.ranked(KEPT, A_KIND)
 
-    def keep(self, value: float, instance: Instance) -> bool:
+    def keep(self, value: float, instance: Instance, casual: bool = False) -> bool:
         """Put an instance into the archive; whether it got in."""
-        return self.archive.keep(value, instance)
+        return self.archive.keep(value, instance, casual)
 
     def _described(self, instance: Instance) -> tuple[Any, ...]:
         """Its looks, and its activity: the entry of the sides that is worst."""

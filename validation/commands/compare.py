@@ -47,6 +47,12 @@ def compare(
         bool, typer.Option("--pixels", help="The digits pixel by pixel, T = 64.")
     ] = False,
     split: Annotated[int, typer.Option(help="Seed of the digits' split.")] = 0,
+    sharpest: Annotated[
+        bool,
+        typer.Option(
+            "--sharpest", help="Search approximation.dissipation for the error, too: minutes."
+        ),
+    ] = False,
     json: Annotated[
         Path | None, typer.Option("--json", help="File for the bounds: a list of objects.")
     ] = None,
@@ -77,7 +83,7 @@ def compare(
         raise ValueError(
             f"{data} must have one label a sequence, it has one a step; the bounds read the last"
         )
-    comparisons, first = _comparisons(dataset, model, activation, nodes, gamma, delta)
+    comparisons, first = _comparisons(dataset, model, activation, nodes, gamma, delta, sharpest)
     console = Console()
     found = {k: [*first, *comparison.bounds()] for k, comparison in comparisons.items()}
     rows: list[dict[str, Any]] = []
@@ -103,6 +109,7 @@ def _comparisons(
     nodes: str | None,
     gamma: float,
     delta: float,
+    sharpest: bool,
 ) -> tuple[dict[int, Any], list[Any]]:
     from bounds.comparison import comparison
     from pruning.spectral import spectral_prune
@@ -118,6 +125,7 @@ def _comparisons(
     given = _sizes(nodes)
     sizes = Settings(nodes=given or (max(1, network.m // 2),)).sizes(network.m)
     options = {"gamma": gamma, "delta": delta, "input_bound": dataset.x_bound}
+    options["sharpest"] = sharpest
     data = (dataset.x, dataset.y, dataset.x_test, dataset.y_test)
     found = {}
     for k in sizes:

@@ -47,6 +47,12 @@ def report(
         bool, typer.Option("--pixels", help="The digits pixel by pixel, T = 64 (slow).")
     ] = False,
     split: Annotated[int, typer.Option(help="Seed of the digits' split.")] = 0,
+    sharpest: Annotated[
+        bool,
+        typer.Option(
+            "--sharpest", help="Search approximation.dissipation for every size: minutes each."
+        ),
+    ] = False,
     workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
 ) -> None:
     """Train, prune, and set every term of the bound beside the error it bounds.
@@ -66,6 +72,7 @@ def report(
         theta=theta,
         gamma=gamma,
         delta=delta,
+        sharpest=sharpest,
     )
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be an integer of at least 1, got {workers}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import checks
-from .factors import Factor, Raw, Sizes
+from .factors import Factor, Raw, Sizes, length
 from .integers import guarded
 from .sources import Source
 
@@ -43,7 +43,7 @@ class Size(Factor):
         self.sizes = (checks.size("size(name)", size),)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        return sizes[self.sizes[0]]
+        return length(sizes, self.sizes[0])
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:
         return raw
@@ -64,7 +64,7 @@ class NodeSet(Factor):
         self.inside = ((self.k, self.m),)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        return source.subset(sizes[self.m], sizes[self.k])
+        return source.subset(length(sizes, self.m), length(sizes, self.k))
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:
         return guarded(raw)
@@ -90,7 +90,7 @@ class MultiSet(NodeSet):
         self.at_least = {self.m: 1}
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        return source.multiset(sizes[self.m], sizes[self.k])
+        return source.multiset(length(sizes, self.m), length(sizes, self.k))
 
 
 class Choice(Factor):

@@ -73,6 +73,11 @@ class Parameters:
         )
 
 
+def length(sizes: Sizes, name: str) -> int:
+    """Return the value of a size; one that is called by its digits always has that value."""
+    return int(name) if name.isdigit() else sizes[name]
+
+
 class Factor:
     """One argument of a claim's body. Subclasses say how to make it; the rest has defaults.
 

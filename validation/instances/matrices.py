@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import checks
-from .factors import Array, ArrayFactor, Factor, Parameters, Raw, Sizes
+from .factors import Array, ArrayFactor, Factor, Parameters, Raw, Sizes, length
 from .sources import Source
 
 
@@ -69,7 +69,7 @@ class Covariance(Factor):
         self.nonsingular = checks.flag("covariances(nonsingular)", nonsingular)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        m = sizes[self.m]
+        m = length(sizes, self.m)
         families: tuple[str, ...] = (
             "spectrum", "spectrum", "factor", "equal nodes", "near tie of nodes", "aligned",
         )  # fmt: skip
@@ -150,7 +150,7 @@ class Spectrum(Factor):
         self.sizes = (self.m,)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        return spectrum(source, sizes[self.m])
+        return spectrum(source, length(sizes, self.m))
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:
         return arithmetic.lift(np.sort(raw)[::-1].copy())
@@ -177,7 +177,7 @@ class Orthogonal(Factor):
         self.sizes = (self.m,)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        m = sizes[self.m]
+        m = length(sizes, self.m)
         return source.reals((m, source.choice((0, 1, 2, m))))
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:

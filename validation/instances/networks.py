@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import checks
-from .factors import Array, Factor, Parameters, Raw, Sizes
+from .factors import Array, Factor, Parameters, Raw, Sizes, length
 from .sources import Source
 
 ACTIVATIONS = ("identity", "relu", "tanh", "leaky_relu")
@@ -89,7 +89,7 @@ class Networks(Factor):
         self.biases = checks.flag("networks(biases)", biases)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        m, d, q = sizes[self.m], sizes[self.d], sizes[self.q]
+        m, d, q = length(sizes, self.m), length(sizes, self.d), length(sizes, self.q)
         family = source.choice(
             ("zero", "identity", "plain", "plain", "plain", "nilpotent", "rank one", "expanding")
         )

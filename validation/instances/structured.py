@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import checks
-from .factors import Array, Factor, Parameters, Raw, Sizes
+from .factors import Array, Factor, Parameters, Raw, Sizes, length
+from .integers import guarded
 from .matrices import Covariance, spectrum
 from .sources import Source
 
@@ -58,7 +59,7 @@ class Symmetric(Bounded):
         self.sizes = (self.m,)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        m = sizes[self.m]
+        m = length(sizes, self.m)
         family = source.choice(
             ("zero", "diagonal", "plain", "plain", "plain", "rank one", "plus and minus", "flip")
         )
@@ -102,7 +103,7 @@ class Triangular(Bounded):
         self.nonsingular = checks.flag("triangular(nonsingular)", nonsingular)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        m = sizes[self.m]
+        m = length(sizes, self.m)
         family = source.choice(("identity", "diagonal", "plain", "plain", "plain", "nilpotent"))
         raw = np.eye(m)
         if family == "diagonal":
@@ -160,7 +161,7 @@ class Nonsingular(Bounded):
         self.sizes = (self.m,)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        m = sizes[self.m]
+        m = length(sizes, self.m)
         family = source.choice(("identity", "plain", "plain", "plain", "near singular", "scaled"))
         lower, upper, order = np.zeros((m, m)), np.eye(m), np.arange(m)
         if family != "identity":
@@ -225,7 +226,7 @@ class Permutation(Factor):
         self.sizes = (self.m,)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        m = sizes[self.m]
+        m = length(sizes, self.m)
         family = source.choice(("identity", "plain", "plain", "plain", "reversed", "cycle"))
         if family == "plain":
             return permutation(source, m)
@@ -233,7 +234,7 @@ class Permutation(Factor):
         return order[::-1].copy() if family == "reversed" else np.roll(order, family == "cycle")
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:
-        return raw
+        return guarded(raw)
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
         return _permutation_without(raw, index) if size == self.m else raw
@@ -254,11 +255,11 @@ class Subset(Factor):
         self.sizes = (self.m,)
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        m = sizes[self.m]
+        m = length(sizes, self.m)
         return source.subset(m, source.integer(0, m))
 
     def realise(self, arithmetic: Any, raw: Raw) -> Any:
-        return raw
+        return guarded(raw)
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
         if size != self.m:
@@ -325,7 +326,7 @@ class CovarianceStack(Bounded):
         self.sizes = tuple(dict.fromkeys((self.n, self.m)))
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        n, m = sizes[self.n], sizes[self.m]
+        n, m = length(sizes, self.n), length(sizes, self.m)
         family = source.choice(("equal", "plain", "plain", "commuting", "multiples"))
         if family == "plain":
             return _padded([self.one.make(source, sizes) for _ in range(n)], m)
@@ -376,8 +377,8 @@ class UnitRows(Bounded):
         self.at_least = {self.length: 1}
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        m = sizes[self.length]
-        n = 1 if self.rows is None else sizes[self.rows]
+        m = length(sizes, self.length)
+        n = 1 if self.rows is None else length(sizes, self.rows)
         family = source.choice(("first", "axes", "plain", "plain", "plain", "near", "equal"))
         w = np.zeros((n, m))
         if family == "axes":  # w = e_1 - e_j gives e_j, and w = e_1 gives -e_1
@@ -446,7 +447,7 @@ class Stochastic(Bounded):
         self.at_least = {self.columns: 1}
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
-        n, m = sizes[self.rows], sizes[self.columns]
+        n, m = length(sizes, self.rows), length(sizes, self.columns)
         family = source.choice(("uniform", "plain", "plain", "plain", "places", "equal rows"))
         if family == "plain":
             return np.abs(source.reals((n, m)))

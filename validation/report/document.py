@@ -180,7 +180,12 @@ def _chains(entry: Chains) -> dict[str, Any]:
             for b in bounds
         ]
 
-    return {"k": entry.k, "mean": brief(entry.mean), "read": brief(entry.read)}
+    return {
+        "k": entry.k,
+        "mean": brief(entry.mean),
+        "read": brief(entry.read),
+        "sharpness": entry.sharpness.to_json(),
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from validation.report import figures
 from validation.report.comparison import nodes_figure, sweep
 from validation.report.findings import short_name
 from validation.report.reference import Chains, Reference
+from validation.report.sharpness import figure
 from validation.report.study import Study
 from validation.report.trials import METHODS, RECONSTRUCTED, mean_accuracy
 
@@ -52,10 +53,13 @@ def gallery(study: Study) -> dict[str, Drawing]:
         "accuracy": lambda ax: _accuracy(ax, study),
         "error_mean": lambda ax: _errors(ax, reference, lambda chains: chains.mean),
         "chain": lambda ax: _chain(ax, reference.chain.mean),
+        "sharpness": figure([chains.sharpness for chains in reference.chains], reference.rnn.m),
         "terms": lambda ax: _terms(ax, reference),
         "nodes_needed": lambda ax: _nodes_needed(ax, reference),
         "tradeoff": lambda ax: _tradeoff(ax, reference),
     }
+    if not any(chains.sharpness.ratios() for chains in reference.chains):
+        del fill["sharpness"]
     if reference.chain.read:
         fill["error_read"] = lambda ax: _errors(ax, reference, lambda chains: chains.read)
     if any(mu > 0 for mu in reference.eigenvalues):

@@ -20,6 +20,7 @@ from validation.report.comparison import total_shown
 from validation.report.document import CONFIDENCE, settings
 from validation.report.findings import percent, short_name, times
 from validation.report.reference import norms
+from validation.report.sharpness import sentence
 from validation.report.study import Study
 from validation.report.trials import METHODS, Measured, mean_accuracy
 
@@ -38,6 +39,12 @@ CAPTIONS = {
     "chain": (
         "Where the approximation bound loses: each step of the proof starts where the one before "
         "ends, and × is the factor it costs."
+    ),
+    "sharpness": (
+        "How many times the measured error each bound is, averaged over time and from S alone. "
+        "The lines of slopes are no bounds: they are errors that factors of the sector reach on "
+        "these residuals, so that no method that knows only the sector (and |h'| ≤ sup|s|) can be "
+        "below. Dissipation is drawn where it was searched."
     ),
     "terms": (
         "The terms of the generalization bound, sorted, beside the measured losses. Beyond the "
@@ -111,6 +118,7 @@ def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]
             )
             if steps
         ],
+        sharpness=sentence(reference.chain.sharpness),
         sides=reference.side_by_side,
         losses=_losses(study),
         accuracies=[(name, _accuracies(study, name)) for name in study.activations],

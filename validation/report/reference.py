@@ -41,6 +41,7 @@ from pruning.spectral import PrunedRNN, spectral_prune
 from validation.data.dataset import Dataset
 from validation.report.comparison import SideBySide, side_by_side
 from validation.report.settings import Settings, reference_size
+from validation.report.sharpness import Sharpness, sharpness
 from validation.report.trials import Measured, measure
 
 EXISTENCE = "leverage.existence"
@@ -60,11 +61,14 @@ class Chains:
         Error averaged over time, ||.||_{n,T}.
     read : list of Bound
         Error in the norm of the theorem, ||.||_{n,w}, where that is another one: the last step.
+    sharpness : Sharpness
+        The bounds beside the chain, averaged over time and from S alone.
     """
 
     k: int
     mean: list[Bound]
     read: list[Bound]
+    sharpness: Sharpness
 
 
 @dataclass(frozen=True)
@@ -158,12 +162,13 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
     sizes = settings.sizes(rnn.m)
     pruned = {k: spectral_prune(rnn, covariance, k, theta=settings.theta) for k in sizes}
     k = reference_size(sizes, rnn.m)
-    chains = [_chains(pruned[size], data, covariance.per_step) for size in sizes]
+    chains = [_chains(pruned[size], data, covariance.per_step, settings.sharpest) for size in sizes]
     here = next(entry for entry in chains if entry.k == k)
     middle = here.read[2] if here.read else global_bound(pruned[k], data.T)
     weights = None if data.every_step else np.eye(data.T)[-1]
+    method = "sharpest" if settings.sharpest else "best"
     sharpest = approximation_bound(
-        pruned[k], data.T, "best", weights=weights, per_step=covariance.per_step
+        pruned[k], data.T, method, weights=weights, per_step=covariance.per_step
     )
     whole = measure(rnn, data, settings.gamma)
     setting = Setting(
@@ -254,11 +259,12 @@ def smallest_lam(pruned: PrunedRNN) -> float:
     return math.exp(high)
 
 
-def _chains(pruned: PrunedRNN, data: Dataset, per_step: Array | None) -> Chains:
+def _chains(pruned: PrunedRNN, data: Dataset, per_step: Array | None, sharpest: bool) -> Chains:
     mean = slack_chain(pruned, data.x)
     mean.append(a_priori_bound(pruned, data.T, smallest_lam(pruned)))
+    beside = sharpness(pruned, data.x, sharpest)
     if data.every_step:
-        return Chains(pruned.pruned.m, mean, [])
+        return Chains(pruned.pruned.m, mean, [], beside)
     assert per_step is not None
     w = np.eye(data.T)[-1]
     formula = r"\|\hat f - f'\|_{n,w}"
@@ -269,7 +275,7 @@ def _chains(pruned: PrunedRNN, data: Dataset, per_step: Array | None) -> Chains:
         weighted_bound(pruned, per_step, w),
         weighted_from_mean_bound(pruned, data.T, w, per_step[-1]),
     ]
-    return Chains(pruned.pruned.m, mean, read)
+    return Chains(pruned.pruned.m, mean, read, beside)
 
 
 def _tradeoffs(rnn: RNN, S: Array, setting: Setting, radii: Radii) -> dict[str, Tradeoff]:

@@ -35,6 +35,8 @@ class Settings:
         Margin of the ramp loss; chosen before the data were seen.
     delta : float
         Failure probability of the theorems.
+    sharpest : bool
+        Search the bounds that take minutes, too.
     """
 
     nodes: tuple[int, ...] | None = None
@@ -48,6 +50,7 @@ class Settings:
     theta: float = 0.5
     gamma: float = 1.0
     delta: float = 0.05
+    sharpest: bool = False
 
     def __post_init__(self) -> None:
         if self.nodes is not None and not self.nodes:

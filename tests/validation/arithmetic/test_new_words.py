@@ -405,3 +405,37 @@ def test_truncation_is_told_where_it_is_certain():
     assert int(xp.astype(ball(0, 0.5), xp.int64)) == 0
     with pytest.raises(Undecided):
         xp.astype(ball(1, 1e-20), xp.int64)
+
+
+# -- exact zeros among eigenvalues ------------------------------------------------------------
+
+
+@settings(max_examples=60)
+@given(matrices())
+def test_eigenvalues_that_are_zero_are_exactly_zero(A):
+    signs = np.diag(np.where(np.arange(len(A[0])) % 2, -1.0, 1.0))
+    for S in (A @ A.T, A @ signs @ A.T):
+        found = xp.linalg.eigvalsh(B.lift(S)).flat()
+        rank = int(RATIONALS.xp.linalg.matrix_rank(RATIONALS.lift(S)))
+        zeros = [x for x in found if x == 0]
+        assert len(zeros) == len(S) - rank
+        assert all(x.is_exact() for x in zeros)
+        assert not any(a > b for a, b in itertools.pairwise(found))
+
+
+def test_a_small_eigenvalue_is_not_taken_for_zero():
+    for tiny in (2.0**-140, -(2.0**-140), 2.0**-400):
+        found = xp.linalg.eigvalsh(B.lift([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]])).flat()
+        assert found[0] > 0
+        values = xp.linalg.eigvalsh(B.lift(np.diag([1.0, tiny, 0.0]))).flat()
+        assert sum(x == 0 for x in values) == 0 or any(x.contains(tiny) for x in values)
+        assert any(x.contains(tiny) for x in values)
+
+
+@pytest.mark.timeout(30)
+def test_a_power_that_would_never_be_finished_is_refused():
+    for exponent in (10**12, -(10**12), Fraction(10**15, 3)):
+        with pytest.raises((Unsupported, Undefined), match="too long"):
+            RATIONALS.lift(3.0) ** RATIONALS.lift(Fraction(exponent))
+    assert RATIONALS.lift(3.0) ** RATIONALS.lift(Fraction(400)) == 3**400
+    assert RATIONALS.lift(1.0) ** RATIONALS.lift(Fraction(1000)) == 1
