@@ -152,7 +152,8 @@ def _balanced(results: Results) -> Iterable[str]:
             if margin > 0 and len(own.values) > 1:
                 sign = "more" if margin > 2 * spread else "less"
                 words += f" by {sign} than two standard deviations"
-            seeds = f" ({len(own.values)} seeds)" if len(own.values) < len(other.values) else ""
+            count = len(own.values)
+            seeds = f" ({count} seed{'s' * (count > 1)})" if count < len(other.values) else ""
             said.append(f"{name} {show(own, results)}{seeds}, {words}")
         yield (
             f"k = {k}, {when}, against the best of the other methods, {rival} with "
