@@ -253,11 +253,11 @@ def common_conditions(
         fixed = "Measured radii were plugged into a theorem for radii fixed in advance."
     size = f"k = {members.k} must not have been chosen on the sample."
     conditions = [
-        IID,
         Condition("s(0) = 0, or the shifted form", True, zero),
         Condition("radii fixed in advance", radii.fixed or bool(paid), paid or fixed),
         Condition("||x_t|| <= R_x", inputs_bounded(setting, members), inputs),
         Condition("k fixed in advance", True if paid else None, paid or size),
+        IID,
     ]
     if setting.loss == "margin_ramp":
         detail = f"gamma = {setting.gamma:g} must not have been chosen on the sample."

@@ -24,7 +24,7 @@ from bounds.approximation.measured import (
     rounding_of_outputs,
     rounding_of_states,
 )
-from bounds.approximation.recursion import log_square_mean, log_state_norms, positive
+from bounds.approximation.recursion import log_norms, log_square_mean, log_state_norms
 from bounds.approximation.residuals import residuals
 from bounds.rounding import EPS, add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Term
@@ -83,9 +83,10 @@ def local_bound(
         residual = np.minimum(log_scaled_rows(h[:, :-1], parts.hidden, delta), full)
         # From the first step on, for its rounding.
         rounding = rounding_of_states(pruned, inputs, h)
-        log_drive = np.log(positive(np.linalg.norm(rounding, axis=-1)))
+        log_drive = log_norms(rounding)
         log_drive[:, 1:] = np.logaddexp(log_drive[:, 1:], residual)
-        log_drive += 8 * EPS * (1 + np.abs(log_drive))
+        live = log_drive > -math.inf
+        log_drive[live] += 8 * EPS * (1 + np.abs(log_drive[live]))
         gap = log_state_norms(h, parts.output, rounding_of_outputs(pruned, h))
         read_out.append(log_square_mean(gap, w))
         spread.append(log_square_mean(log_unrolled(log_gain, log_drive), w))

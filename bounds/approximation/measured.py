@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.rounding import EPS
+from bounds.rounding import EPS, SMALLEST_NORMAL
 from bounds.terms import Condition
 from pruning.checks import Array, time_weights
 
@@ -96,6 +96,8 @@ def rounding_of_states(pruned: PrunedRNN, inputs: Any, states: Array) -> Array:
     what e adds is eps times what it adds to the recursion, see `relative_rounding`.
     """
     full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
+    if same_twice(pruned):
+        return np.zeros((*states.shape[:2], len(nodes)))
     if inputs.ndim == 2:
         drive = np.abs(small.w_input.T[inputs])
     else:
@@ -105,11 +107,15 @@ def rounding_of_states(pruned: PrunedRNN, inputs: Any, states: Array) -> Array:
     size[:, 1:] += before @ np.abs(full.w_hidden[nodes]).T
     size[:, 1:] += kept[:, :-1] @ np.abs(small.w_hidden).T
     unit = (full.m + full.d_x + 8) * EPS
-    return np.asarray(unit * full.activation.lipschitz * size + 8 * EPS * kept)
+    rounding = unit * full.activation.lipschitz * size + 8 * EPS * kept
+    # A product may have underflowed.
+    return np.where((size > 0) | (kept > 0), np.maximum(rounding, SMALLEST_NORMAL), 0.0)
 
 
 def rounding_of_outputs(pruned: PrunedRNN, states: Array) -> Array:
     """The same for W_o h_t - W_o' h_{t,J}, (n, T, d_y)."""
+    if same_twice(pruned):
+        return np.zeros((*states.shape[:2], pruned.original.d_y))
     size = np.abs(states) @ np.abs(pruned.original.w_output).T
     size += np.abs(states[:, :, pruned.nodes]) @ np.abs(pruned.pruned.w_output).T
     return np.asarray((pruned.original.m + 8) * EPS * size)
@@ -119,3 +125,9 @@ def relative_rounding(pruned: PrunedRNN) -> float:
     """What the rounding of products with e adds to log kappa and to log ||W_o'||_2."""
     full, k = pruned.original, len(pruned.nodes)  # || |W| ||_2 <= sqrt(k) ||W||_2
     return (full.m + full.d_x + 8) * EPS * math.sqrt(max(k, 1))
+
+
+def same_twice(pruned: PrunedRNN) -> bool:
+    """Whether both networks are the same, and are run with the same roundings."""
+    full, small = pruned.original, pruned.pruned
+    return all(np.array_equal(full.weights[name], small.weights[name]) for name in full.weights)

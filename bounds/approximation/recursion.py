@@ -65,10 +65,11 @@ def recursion_bound(
         read_out.append(log_square_mean(gap, w))
         # What enters at step t is the residual of the step before, and the rounding of this one.
         rounding = rounding_of_states(pruned, checked[i * batch : i * batch + len(h)], h)
-        drive = np.log(positive(np.linalg.norm(rounding, axis=-1))) - parts.log_rho
+        drive = log_norms(rounding) - parts.log_rho
         residual = log_state_norms(h[:, :-1], parts.hidden)
         drive[:, 1:] = np.logaddexp(drive[:, 1:], residual)
-        drive += 8 * EPS * (1 + np.abs(drive))
+        live = drive > -math.inf
+        drive[live] += 8 * EPS * (1 + np.abs(drive[live]))
         spread.append(log_square_mean(log_convolved(log_c, drive) + parts.log_rho, w))
     id = "approximation.recursion"
     log_n = math.log(n)
@@ -94,9 +95,16 @@ def recursion_bound(
     return Bound(id, statement, terms, VALID, (RUN_ROUNDING,))
 
 
-def positive(values: Array) -> Array:
-    """Norms of roundings, which are never taken for 0: a product may have underflowed."""
-    return np.maximum(values * (1 + 16 * EPS), SMALLEST_NORMAL)
+def log_norms(values: Array) -> Array:
+    """Log of the norms of the rows of an array >= 0, rounded up; -inf where all are 0."""
+    top = values.max(axis=-1, initial=0.0)
+    live = top > 0
+    unit = np.where(live, top, 1.0)
+    norm = np.sqrt(np.square(values / unit[..., None]).sum(axis=-1)) * (
+        1 + (values.shape[-1] + 16) * EPS
+    )
+    logs = np.log(unit) + np.log(np.where(live, norm, 1.0))
+    return np.where(live, logs + 4 * EPS * (1 + np.abs(logs)), -math.inf)
 
 
 def log_state_norms(h: Array, G: Array, rounding: Array | None = None) -> Array:
@@ -109,7 +117,7 @@ def log_state_norms(h: Array, G: Array, rounding: Array | None = None) -> Array:
     if G.size == 0 or not G.any():
         if rounding is None or not rounding.any():
             return np.full(h.shape[:2], -math.inf)
-        return np.asarray(np.log(positive(np.linalg.norm(rounding, axis=-1))))
+        return log_norms(rounding)
     scale, unit = exponent_of(G), exponent_of(h)
     G, h = np.ldexp(G, -scale), np.ldexp(h, -unit)
     rows = np.sqrt((G * G).sum(1))

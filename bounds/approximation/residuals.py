@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bounds.approximation.measured import same_twice
 from bounds.rounding import EPS, log_sum_up, log_up, up
 from bounds.terms import Condition
 from pruning.checks import Array, covariance
@@ -109,9 +110,7 @@ def residuals(pruned: PrunedRNN) -> Residuals:
     hidden[:, nodes] -= small.w_hidden
     output = full.w_output.copy()
     output[:, nodes] -= small.w_output
-    same = len(nodes) == full.m and not hidden.any() and not output.any()
-    # The same network twice is run with the same roundings.
-    unit = 0.0 if same else (full.m + 8) * EPS
+    unit = 0.0 if same_twice(pruned) else (full.m + 8) * EPS
     hidden_reach, output_reach = np.abs(full.w_hidden[nodes]), np.abs(full.w_output)
     hidden_reach[:, nodes] += np.abs(small.w_hidden)
     hidden_reach[np.arange(len(nodes)), nodes] += 1.0  # the rounding of s itself

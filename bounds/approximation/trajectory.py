@@ -23,9 +23,9 @@ from bounds.approximation.measured import (
     paired_runs,
     rounding_of_outputs,
 )
-from bounds.approximation.recursion import log_square_mean, log_state_norms, positive
+from bounds.approximation.recursion import log_norms, log_square_mean, log_state_norms
 from bounds.approximation.residuals import Residuals, residuals
-from bounds.rounding import EPS, log_sum_up, up
+from bounds.rounding import log_sum_up, raised, up
 from bounds.terms import VALID, Bound, Term
 from pruning.cells.secants import secant_factors
 from pruning.checks import Array, choice, time_weights
@@ -87,7 +87,7 @@ def trajectory_bound(
         total = contributions(parts, factors, drive)
         # The terms sum to W_o' e_t, which is measured: no rounding of theirs can go below it.
         e = runs.pruned_states - runs.states[:, :, pruned.nodes]
-        logs = np.log(positive(total * (1 + 8 * (T + len(pruned.nodes)) * EPS)))
+        logs = log_norms(raised(total, 8 * (T + len(pruned.nodes)))[..., None])
         spread.append(log_square_mean(np.maximum(logs, log_state_norms(e, parts.w_output)), w))
     id = "approximation.trajectory"
     each = (

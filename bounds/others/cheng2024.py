@@ -40,12 +40,15 @@ def cheng2024(problem: Problem) -> Bound:
         "bias_hidden": rnn.b_hidden,
         "bias_output": rnn.b_output,
     }
-    reach = []
-    for name, log in zip(cover.names, cover.log_reach):
+    kept, reach = [], []
+    for i, (name, log) in enumerate(zip(cover.names, cover.log_reach)):
         # R L with the Frobenius norm of the block in place of its spectral radius.
         size = matrix_norm(blocks[name].reshape(len(blocks[name]), -1), "frobenius")
-        reach.append(add_up(float(log), log_up(size), -log_up(radii.ball(name))))
-    narrow = ClassCover(cover.names, cover.sizes, np.array(reach), cover.split)
+        if size:
+            kept.append(i)
+            reach.append(add_up(float(log), log_up(size), -log_up(radii.ball(name))))
+    blocks_kept = tuple(cover.names[i] for i in kept)
+    narrow = ClassCover(blocks_kept, cover.sizes[kept], np.array(reach), cover.split)
     members = replace(members, cover=narrow)
     inside = radii.contain(rnn)
     zero = rnn.activation.at_zero == 0 and rnn.activation.lipschitz <= 1

@@ -306,7 +306,7 @@ def test_an_interrupt_prints_what_is_finished(tmp_path):
 
 
 def test_one_seed_gives_one_outcome():
-    runs = [verify(load_claim("dof.range"), quick=True, seed=3) for _ in range(2)]
+    runs = [verify(load_claim("dof.range"), quick=True, budget=4.0, seed=3) for _ in range(2)]
 
     # How long the search and the audits get differs; what is drawn does not.
     first, second = (

@@ -154,8 +154,8 @@ class _Shrinker:
 
 
 def kept_margin(log_ratio: float) -> float:
-    """How much of a margin a simpler counterexample has to keep."""
-    return log_ratio if math.isinf(log_ratio) else min(log_ratio / 2, GROSS)
+    """How much of a certified margin, a lower end, a simpler counterexample has to keep."""
+    return log_ratio if math.isinf(log_ratio) else min(log_ratio / 2, GROSS) * (1 - 1e-9)
 
 
 def size(claim: Claim, instance: Instance) -> tuple[int, ...]:

@@ -15,8 +15,9 @@ import typer
 
 from ..checking.describing import shortened, written
 from ..checking.randomness import check_seed
-from ..checking.runner import Terminated, terminable, verify_all
+from ..checking.runner import Terminated, cores, terminable, verify_all
 from ..checking.sampled import VISIBLE
+from ..checking.verifying import QUICK_SECONDS
 from ..claims import Claim, ClaimError
 from ..loading import gather
 from ..output.writing import write_atomically
@@ -29,7 +30,10 @@ def verify(
         list[str] | None,
         typer.Argument(help="Ids, beginnings of ids, FILE.py or FILE.py::id; default: all."),
     ] = None,
-    quick: Annotated[bool, typer.Option(help="Fewer draws, a short search.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(help="Fewer draws, a short search: 1 s a claim, less where they are many."),
+    ] = False,
     budget: Annotated[float | None, typer.Option(help="Seconds of search for a claim.")] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the outcomes to this file.")
@@ -53,6 +57,8 @@ def verify(
     check_seed(seed)
     chosen = [set_constants(claim, set_ or []) for claim in gather(claims or [])]
     results = Results([claim.id for claim in chosen], json_file)
+    if quick and budget is None:
+        budget = quick_budget(len(chosen), cores() if workers is None else workers)
     interrupted = run(chosen, results, quick=quick, budget=budget, seed=seed, workers=workers)
     results.finish()
     if interrupted:
@@ -92,6 +98,12 @@ def set_constants(claim: Claim, settings: list[str]) -> Claim:
     return claim
 
 
+def quick_budget(claims: int, workers: int) -> float:
+    """Seconds for each of many claims, so that all of them take a minute and a half at most."""
+    return min(QUICK_SECONDS, QUICK_TOTAL * max(workers, 1) / max(claims, 1))
+
+
+QUICK_TOTAL = 70.0  # seconds of search in each process
 STOPPED = {"interrupted": INTERRUPTED, "terminated": 143}
 
 

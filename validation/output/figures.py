@@ -156,7 +156,9 @@ def _tick(y: float) -> str:
 
 
 def legend(ax: Axes, columns: int = 2) -> None:
-    """Put the legend below, where it hides no line."""
+    """Put the legend below, where it hides no line; none where no line has a name."""
+    if not ax.get_legend_handles_labels()[0]:
+        return
     ax.legend(
         loc="upper center", bbox_to_anchor=(0.45, -0.17), ncols=columns, columnspacing=1.2,
         handlelength=2.2, borderaxespad=0,

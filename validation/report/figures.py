@@ -79,6 +79,10 @@ def chain(ax: Axes, steps: Sequence[tuple[str, float | None]]) -> Axes:
                 va="center", fontsize=8.5,
             )  # fmt: skip
         previous = y
+    if not known:  # data of zeros: nothing to show on a scale of powers
+        ax.text(0.5, 0.5, "every step is 0", ha="center", va="center", transform=ax.transAxes)
+        ax.set_axis_off()
+        return ax
     values = [y for _, y in known]
     span = max(max(values) - min(values), 0.5)
     ax.set(xlim=(min(values) - 0.08 * span, max(values) + 0.22 * span))
