@@ -204,6 +204,44 @@ def general_weighted(
     return norm(xp, both.output_error, w), norm(xp, both.offset, w) + carried
 
 
+COMPARED = draw(
+    **ANY_SMALL,
+    B=draw.arrays("T", "k", "m"),
+    offset=draw.matrices("T", "k"),
+    sizes=SIZES,
+)
+
+
+@claim(
+    "approximation.comparator",
+    r"c_t = B_t h_t + \beta_t,\; e_t = h'_t - c_t = \Delta_t W_h' e_{t-1} + p_t:\;"
+    r"0 \le (e_t - p_t) \odot W_h' e_{t-1} \le \rho (W_h' e_{t-1})^2,\;"
+    r" p_t = s(W_h' c_{t-1} + W_i' x_t + b_h') - c_t",
+    COMPARED,
+    source=SOURCE,
+    section=SECTION,
+    label="sharper",
+    code="bounds.approximation.comparator_bound",
+    proof="Subtract and add s(W_h' c_{t-1} + W_i' x_t + b_h'); c may be any sequence at all.",
+)
+def comparator(
+    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any,
+    B: Any, offset: Any, *, c: Any = 1,
+) -> Any:  # fmt: skip
+    small = Network(V_h, V_i, v_h, V_o, v_o, net.activation)
+    left, right = [], []
+    before, along = 0 * x[:, 0, :1] @ V_h[:1, :], 0 * x[:, 0, :1] @ V_h[:1, :]
+    for t, (h, g) in enumerate(zip(net.states(xp, x), small.states(xp, x))):
+        image = h @ B[t].T + offset[t]
+        stepped = small.apply(xp, along @ V_h.T + x[:, t, :] @ V_i.T + v_h)
+        change, error = before @ V_h.T, g - image
+        grown = error - (stepped - image)
+        left += [-grown * change, grown * change]
+        right += [0 * change, c * change * change]
+        before, along = error, image
+    return xp.stack(left), xp.stack(right)
+
+
 @dataclass(frozen=True)
 class Lifted:
     """The large network along the small one's run, h~_t = A h'_t; lists run over t = 1..T."""
