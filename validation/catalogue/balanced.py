@@ -199,15 +199,12 @@ COMPARED = draw(
 )
 
 
-@claim(
+@section.sharper(
     "approximation.comparator",
     r"c_t = B_t h_t + \beta_t,\; e_t = h'_t - c_t = \Delta_t W_h' e_{t-1} + p_t:\;"
     r"0 \le (e_t - p_t) \odot W_h' e_{t-1} \le \rho (W_h' e_{t-1})^2,\;"
     r" p_t = s(W_h' c_{t-1} + W_i' x_t + b_h') - c_t",
     COMPARED,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     code="bounds.approximation.comparator_bound",
     proof="Subtract and add s(W_h' c_{t-1} + W_i' x_t + b_h'); c may be any sequence at all.",
 )
