@@ -295,6 +295,11 @@ def _check_sides(claim: Claim, left: Any, right: Any, matrices: bool) -> None:
         numpy_kind = value.dtype.kind if isinstance(value, np.ndarray | np.generic) else "f"
         if isinstance(value, complex) or numpy_kind == "c":
             raise ClaimError(f"{claim.id} ({claim.location}): the {side} side is complex")
+        if numpy_kind == "b" or isinstance(value, bool):
+            raise ClaimError(
+                f"{claim.id} ({claim.location}): the {side} side consists of truth values, which "
+                "are not numbers: make numbers of them with xp.astype(truth, xp.float64)"
+            )
         if numpy_kind not in "fiu":
             raise ClaimError(
                 f"{claim.id} ({claim.location}): the {side} side is not an array of real numbers"
