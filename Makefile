@@ -67,5 +67,23 @@ smoke: $(OLDEST)/done
 wheel:
 	PYTHON=$(PYTHON) .ci/wheel
 
+# The committed theorems, once more through Coq's kernel; nothing else here needs Coq.
+COQC ?= $(shell command -v coqc)
+PROOFS := $(wildcard proofs/*.v)
+QUICK := $(addprefix proofs/,chernoff_exponent.v log_four.v node_ratio.v kappa_squared.v \
+	logistic_slope.v relu_secant.v leverage_quarter.v dof_convex.v)
+ifeq ($(COQC),)
+proofs proofs-quick:
+	@echo "coqc was not found: apt-get install coq libcoq-interval (Debian), or opam install coq-interval"
+else
+proofs: $(PROOFS:.v=.checked)
+proofs-quick: $(patsubst %.v,%.checked,$(wildcard $(QUICK)))
+endif
+
+# Compiled beside a copy, so that no file of Coq's is left among the sources.
+proofs/%.checked: proofs/%.v
+	@folder=$$(mktemp -d) && cp $< $$folder && \
+	(cd $$folder && $(COQC) -q $*.v) && rm -r $$folder && touch $@ && echo "accepted $<"
+
 clean:
 	rm -rf $(VENV) $(OLDEST) report build *.egg-info

@@ -22,8 +22,8 @@ from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.refit.closed_loop import RefitStep, refit_closed_loop
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
-from pruning.selection.dispatch import WEIGHTED, select_nodes
-from pruning.selection.leverage import sample_leverage
+from pruning.selection.dispatch import WEIGHTED, select
+from pruning.selection.selection import Selection
 
 OBJECTIVES = ("spectral", "balanced")
 REFITS = ("read-out", "closed-loop")
@@ -208,21 +208,16 @@ def spectral_prune(
         _in_units(tau, exponent),
         None if lam is None else float(np.ldexp(lam, -2 * exponent)),
     )
-    if method == "leverage" and tau is None:
-        if lam is None:
-            raise ValueError("lam must be given for the method 'leverage', got None")
-        nodes, kept_tau = sample_leverage(S, lam, k, rng)
-    else:
-        if weight is None and objective == "balanced":
+    # Other methods do not look at the objective.
+    if weight is None and method in WEIGHTED:
+        if objective == "balanced":
             weight = observed_weight(rnn, inputs, targets, rng)
-        elif weight is None:
+        else:
             weight = selection_weight(rnn, theta, normalise)
-        all_tau = ridge("tau", tau, rnn.m, S)
-        nodes = select_nodes(S, k, method, weight, all_tau, lam, rng)
-        kept_tau = all_tau[nodes]
-    # Of the methods only these look at the objective.
-    used = theta if method in WEIGHTED and objective == "spectral" else None
-    pruned = _assemble(rnn, S, exponent, nodes, kept_tau, reconstruct, used, method)
+    kept = select(
+        S, k, method, weight, tau, lam, rng, theta=theta if objective == "spectral" else None
+    )
+    pruned = _assemble(rnn, S, exponent, kept, reconstruct, method)
     pruned = replace(pruned, objective=objective)
     return pruned if refit is None else refitted(pruned, inputs, refit, targets, rng, progress)
 
@@ -302,7 +297,7 @@ def prune_to(
     checked = node_set("nodes", nodes, rnn.m)
     order = np.argsort(np.asarray(nodes).reshape(-1), kind="stable")
     kept_tau = ridge("tau", _in_units(tau, exponent), len(checked), S)[order]
-    return _assemble(rnn, S, exponent, checked, kept_tau, reconstruct, None, method)
+    return _assemble(rnn, S, exponent, Selection(checked, kept_tau), reconstruct, method)
 
 
 def _in_units(tau: ArrayLike | None, exponent: int) -> ArrayLike | None:
@@ -316,12 +311,11 @@ def _assemble(
     rnn: RNN,
     S: Array,
     exponent: int,
-    nodes: Nodes,
-    tau: Array,
+    kept: Selection,
     reconstruct: bool,
-    theta: float | None,
     method: str,
 ) -> PrunedRNN:
+    nodes, tau = kept.nodes, kept.tau
     if reconstruct:
         A = reconstruction_matrix(S, nodes, tau)
     else:
@@ -342,7 +336,7 @@ def _assemble(
         "recurrent": float(np.vdot(rnn.w_hidden[nodes] @ loss, rnn.w_hidden[nodes])),
     }
     losses = {name: max(0.0, value) for name, value in losses.items()}
-    return PrunedRNN(rnn, pruned, nodes, tau, A, S, theta, method, losses, exponent)
+    return PrunedRNN(rnn, pruned, nodes, tau, A, S, kept.theta, method, losses, exponent)
 
 
 def _inputs(rnn: RNN, x: Any) -> Any:

@@ -2,6 +2,7 @@ from .a_priori import a_priori_bound as a_priori_bound
 from .adversary import adversary_limit as adversary_limit
 from .chain import slack_chain as slack_chain
 from .choose import approximation_bound as approximation_bound
+from .comparator import comparator_bound as comparator_bound
 from .defect import StepLosses as StepLosses
 from .defect import linear_bound as linear_bound
 from .defect import step_losses as step_losses
@@ -27,6 +28,7 @@ __all__ = [
     "adversary_limit",
     "approximation_bound",
     "approximation_error",
+    "comparator_bound",
     "dissipation_bound",
     "general_bound",
     "global_bound",

@@ -13,7 +13,6 @@ as logarithms; `trajectory` runs both.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +87,7 @@ def general_bound(
     Source: theory, section 11. Logarithms are rounded up by more than the rounding of float64 runs.
     """
     choice("method", method, METHODS)
-    _check(pruned)
+    check_pair(pruned)
     checked = pruned.original.check_input(x)
     w = time_weights(weights, checked.shape[1])
     try:
@@ -111,7 +110,8 @@ def keeps_reconstruction(pruned: PrunedRNN) -> bool:
     )
 
 
-def _check(pruned: PrunedRNN) -> None:
+def check_pair(pruned: PrunedRNN) -> None:
+    """Raise a ValueError that says how the two networks do not match."""
     full, small = pruned.original, pruned.pruned
     if full.activation.name != small.activation.name:
         raise ValueError(
@@ -313,7 +313,7 @@ def _trajectory(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
         change[:, 1:] += e[:, :-1] @ pruned.pruned.w_hidden.T
         factors = secant_factors(e, change, pruned.original.activation)
         read_out += float((np.square(q).sum(axis=2) @ w).sum())
-        carried = _last(pruned.pruned, factors, d) if last_only else _every(pruned, factors, d)
+        carried = carried_along(pruned.pruned, factors, d, last_only)
         spread += float((np.square(carried) @ w).sum())
     formula = r"\bigl\|\sum_{s \le t} \|W_o' \Delta_t W_h' \cdots \Delta_s d_s\|\bigr\|_{n,w}"
     half_n = 0.5 * math.log(n)
@@ -327,30 +327,34 @@ def _trajectory(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
     return Bound(ID, statement, terms, VALID, notes=(note,))
 
 
-def _every(pruned: PrunedRNN, factors: Array, d: Array) -> Array:
-    """Sum over s of ||W_o' Delta_t W_h' ... Delta_s d_s||, (n, T): O(n T^2 k^2)."""
-    out = np.zeros(d.shape[:2])
-    for t, vectors in _unrolled(pruned.pruned.w_hidden, factors, d):
-        out[:, t] = np.linalg.norm(vectors @ pruned.pruned.w_output.T, axis=-1).sum(axis=1)
-    return out
+def carried_along(
+    small: RNN, factors: Array, d: Array, last_only: bool, after: bool = False
+) -> Array:
+    """Sum over s <= t of ||W_o' Delta_t W_h' ... Delta_s d_s||, (n, T).
 
-
-def _unrolled(w_hidden: Array, factors: Array, d: Array) -> Iterator[tuple[int, Array]]:
-    n, T, k = d.shape
-    vectors = np.zeros((n, 0, k))
-    for t in range(T):
-        vectors = np.concatenate([vectors @ w_hidden.T, d[:, t : t + 1]], axis=1)
-        vectors *= factors[:, t, None, :]
-        yield t, vectors
-
-
-def _last(small: RNN, factors: Array, d: Array) -> Array:
-    """The same at the last step alone, 0 before: O(n T d_y k^2), by products from the left."""
+    With `after` Delta_s is left out: d_s is born behind s. For the last step alone, 0 before, by
+    products from the left, O(n T d_y k^2); otherwise O(n T^2 k^2).
+    """
+    if after and not last_only:
+        return _every(small, factors, d, np.ones_like(factors))
+    if not last_only:
+        return _every(small, factors, d, factors)
     n, T, _ = d.shape
     out = np.zeros((n, T))
     G = np.broadcast_to(small.w_output, (n, *small.w_output.shape))
     for s in range(T - 1, -1, -1):
-        G = G * factors[:, s, None, :]
-        out[:, -1] += np.linalg.norm(np.einsum("nqk,nk->nq", G, d[:, s]), axis=-1)
-        G = G @ small.w_hidden
+        now = G if after else G * factors[:, s, None, :]
+        out[:, -1] += np.linalg.norm(np.einsum("nqk,nk->nq", now, d[:, s]), axis=-1)
+        G = (G * factors[:, s, None, :]) @ small.w_hidden
+    return out
+
+
+def _every(small: RNN, factors: Array, d: Array, own: Array) -> Array:
+    """The same at every step; `own` is the factor of d_s itself."""
+    n, T, k = d.shape
+    out, vectors = np.zeros((n, T)), np.zeros((n, 0, k))
+    for t in range(T):
+        vectors = (vectors @ small.w_hidden.T) * factors[:, t, None, :]
+        vectors = np.concatenate([vectors, (own[:, t] * d[:, t])[:, None]], axis=1)
+        out[:, t] = np.linalg.norm(vectors @ small.w_output.T, axis=-1).sum(axis=1)
     return out

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from bounds.assembly import CONFIDENCE
-from bounds.others.problem import Problem, radii_condition
 from bounds.others.unbiased import row_norm
+from bounds.problem import Problem, radii_condition
 from bounds.rounding import add_up, log_sum_up, log_up
 from bounds.terms import FIXED_RADII, IID, Bound, Condition, Term, violated
 from pruning.checks import nonnegative, positive
@@ -32,7 +32,7 @@ def tu2020(
         the population. Without it the sample's own value is put in where that is positive, and the
         label says so.
     radius : float, optional
-        r >= ||theta||_fs, see `unbiased.fisher_rao`; measured where not given.
+        r >= ||theta||_fs, see `unbiased.log_fisher_rao`; measured where not given.
 
     Returns
     -------
@@ -51,18 +51,18 @@ def tu2020(
     constant = plain.d_x > problem.rnn.d_x and T >= 2
     known = smallest_moment is not None and not constant
     least = positive("smallest_moment", smallest_moment) if known else own.sequence_smallest
-    r = own.fisher_rao if radius is None else nonnegative("radius", radius)
+    log_r = own.log_fisher_rao if radius is None else log_up(nonnegative("radius", radius))
     b_V, b_W, b_U = (row_norm(W) for W in (plain.w_output, plain.w_hidden, plain.w_input))
     front = math.log(4 * q) - math.log(problem.gamma)
     inputs = {"q": q, "gamma": problem.gamma, "n": n, "T": T}
 
     terms = [problem.share_term()]
     if least:
-        value = add_up(front, log_up(r), log_frobenius, -math.log(2 * n), -math.log(least) / 2)
+        value = add_up(front, log_r, log_frobenius, -math.log(2 * n), -math.log(least) / 2)
     else:
         value = math.inf
     formula = r"\frac{4q}{\gamma}\frac{r\|X\|_F}{2n}\lambda_{\min}(\mathbb{E}xx^\top)^{-1/2}"
-    extra = {"r": r, "lambda_min": least, "log ||X||_F": log_frobenius}
+    extra = {"log r": log_r, "lambda_min": least, "log ||X||_F": log_frobenius}
     terms.append(Term("Fisher-Rao", value, formula, SOURCE, {**inputs, **extra}))
     norms = {"b_V": b_V, "b_W": b_W, "b_U": b_U, "||X^T||_1/n": own.absolute}
     value = add_up(front, log_up(b_V), log_up(b_U), log_up(own.absolute), log_growth(b_W, T))

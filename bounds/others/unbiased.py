@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bounds.rounding import raised
+from bounds.rounding import EPS, log_sum_up, log_up, raised, up
 from pruning.checks import Array
 from pruning.rnn import RNN
 
@@ -66,8 +66,8 @@ class Unbiased:
     sequence_smallest : float or None
         lambda_min(E_n[X X^T]), rounded down; 0 where that is within rounding, None where it was
         not computed: Td above `LARGEST_MOMENT`.
-    fisher_rao : float
-        See `fisher_rao`.
+    log_fisher_rao : float
+        See `log_fisher_rao`.
     """
 
     rnn: RNN
@@ -75,7 +75,7 @@ class Unbiased:
     absolute: float
     sequence_trace: float
     sequence_smallest: float | None
-    fisher_rao: float
+    log_fisher_rao: float
 
 
 LARGEST_MOMENT = 3000
@@ -93,7 +93,7 @@ def measure(rnn: RNN, x: Any) -> Unbiased:
         max(float(values.max()) for values in absolute),
         raised(math.fsum(float(values.sum()) for values in squares), 256),
         sequence_smallest(x, rnn.d_x, constant),
-        fisher_rao(plain, x, constant),
+        log_fisher_rao(plain, x, constant),
     )
 
 
@@ -139,13 +139,14 @@ def mean_absolute(step: Any, d_x: int, constant: bool) -> Array:
     return np.append(mean, 1.0) if constant else mean
 
 
-def fisher_rao(plain: RNN, x: Any, constant: bool) -> float:
-    """Return sqrt(E_n max_i [(tau(theta) c)_i]^2), the norm of the *linear* network, rounded up.
+def log_fisher_rao(plain: RNN, x: Any, constant: bool) -> float:
+    """Return log sqrt(E_n max_i [(tau(theta) c)_i]^2), of the *linear* network, rounded up.
 
     tau(theta) c = sum_t c_t V W^{T-t} U x_t with c = (T + 1, T, ..., 2): the activation does not
-    enter (Tu, He, Tao, ICLR 2020, as read). Horner: g <- W g + c_t U x_t.
+    enter (Tu, He, Tao, ICLR 2020, as read). Horner: g <- W g + c_t U x_t. Powers of W leave the
+    range of floats; a batch carries one power of two.
     """
-    squares = []
+    logs = []
     T, inputs = x.shape[1], plain.d_x - constant
     for start in range(0, len(x), 4096):
         batch = x[start : start + 4096]
@@ -153,15 +154,19 @@ def fisher_rao(plain: RNN, x: Any, constant: bool) -> float:
             batch = np.eye(inputs)[batch]
         if constant:
             batch = with_constant(batch)
-        g = np.zeros((len(batch), plain.m))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for t in range(T):
-                g = g @ plain.w_hidden.T + (T + 1 - t) * (batch[:, t] @ plain.w_input.T)
-            squares.append(np.square(g @ plain.w_output.T).max(axis=1))
-    mean = float(np.concatenate(squares).mean())
-    if not math.isfinite(mean):  # beyond the range of floats: no radius was found
-        return math.inf
-    return raised(math.sqrt(mean), 4 * (plain.m + plain.d_x) * T + 64)
+        g, exponent = np.zeros((len(batch), plain.m)), 0
+        for t in range(T):
+            drive = (T + 1 - t) * (batch[:, t] @ plain.w_input.T)
+            g = g @ plain.w_hidden.T + np.ldexp(drive, -exponent)
+            shift = int(np.frexp(np.abs(g).max(initial=0.0))[1])
+            if abs(shift) > 200:
+                g, exponent = np.ldexp(g, -shift), exponent + shift
+        squares = np.square(g @ plain.w_output.T).max(axis=1)
+        logs.append(log_up(math.fsum(squares.tolist())) + 2 * exponent * math.log(2))
+    log_mean = log_sum_up(logs) - math.log(len(x))
+    if math.isnan(log_mean):
+        return math.inf  # beyond the range of floats in one step: no radius was found
+    return up(log_mean / 2 + math.log1p((4 * (plain.m + plain.d_x) * T + 64) * EPS))
 
 
 def row_norm(matrix: Array) -> float:

@@ -29,13 +29,14 @@ def balanced(
     x: ArrayLike,
     targets: str = "last",
     weight: ArrayLike | None = None,
+    method: str = "greedy",
     refit: str | None = None,
 ) -> PrunedRNN:
-    """Prune by the greedy choice with the balanced weight.
+    """Prune by a choice with the balanced weight.
 
     Parameters
     ----------
-    rnn, covariance_or_x, k, rng, tau, x, targets, weight, refit
+    rnn, covariance_or_x, k, rng, tau, x, targets, weight, method, refit
         As in `pruning.spectral_prune`.
     """
     return spectral_prune(
@@ -43,41 +44,10 @@ def balanced(
         covariance_or_x,
         k,
         tau=tau,
+        method=method,
         rng=rng,
         objective="balanced",
         refit=refit,
-        x=x,
-        targets=targets,
-        weight=weight,
-    )
-
-
-def balanced_exchanges(
-    rnn: RNN,
-    covariance_or_x: Any,
-    k: int,
-    rng: np.random.Generator | int | None = None,
-    tau: ArrayLike | None = None,
-    *,
-    x: ArrayLike,
-    targets: str = "last",
-    weight: ArrayLike | None = None,
-) -> PrunedRNN:
-    """Prune to the set that single exchanges reach from the greedy one, same weight.
-
-    Parameters
-    ----------
-    rnn, covariance_or_x, k, rng, tau, x, targets, weight
-        As in `pruning.spectral_prune`.
-    """
-    return spectral_prune(
-        rnn,
-        covariance_or_x,
-        k,
-        tau=tau,
-        method="exchange",
-        rng=rng,
-        objective="balanced",
         x=x,
         targets=targets,
         weight=weight,

@@ -18,14 +18,15 @@ def spectral(
     rng: np.random.Generator | int | None = None,
     theta: float = 0.5,
     tau: ArrayLike | None = None,
+    reconstruct: bool = True,
 ) -> PrunedRNN:
-    """Prune by the greedy choice of nodes and the reconstruction matrix.
+    """Prune by the greedy choice of nodes, and the reconstruction matrix or the 0/1 embedding.
 
     Parameters
     ----------
-    rnn, covariance_or_x, k, theta, tau
+    rnn, covariance_or_x, k, theta, tau, reconstruct
         As in `pruning.spectral_prune`.
     rng : numpy Generator or seed
         Not used: nothing is drawn.
     """
-    return spectral_prune(rnn, covariance_or_x, k, theta, tau)
+    return spectral_prune(rnn, covariance_or_x, k, theta, tau, reconstruct)

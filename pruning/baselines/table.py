@@ -1,4 +1,4 @@
-"""The table of methods; a new one is a module and a line here."""
+"""The table of methods: each is one entry, and a module only where it computes of its own."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pruning.baselines.balanced import (
-    balanced,
-    balanced_exchanges,
-    balanced_pivoted_qr,
-    with_refit,
-)
+from pruning.baselines.balanced import balanced, balanced_pivoted_qr, with_refit
 from pruning.baselines.columns import columns
 from pruning.baselines.from_scratch import from_scratch
 from pruning.baselines.low_rank import low_rank
 from pruning.baselines.magnitude_nodes import magnitude_nodes
-from pruning.baselines.no_reconstruction import no_reconstruction
 from pruning.baselines.pivoted_qr import pivoted_qr
 from pruning.baselines.random_nodes import random_nodes
 from pruning.baselines.result import PrunedWeights
@@ -66,6 +60,11 @@ class Method:
     in_paper: bool = False
     version: int = 1
 
+
+no_reconstruction = partial(spectral, reconstruct=False)
+"""The greedy nodes of spectral pruning, with A the 0/1 embedding."""
+balanced_exchanges = partial(balanced, method="exchange")
+"""The set that single exchanges reach from the greedy one, with the balanced weight."""
 
 _OBSERVED = ("tau", "inputs", "weight")
 

@@ -1,18 +1,17 @@
-"""`select_nodes`: the checks, and the table of methods."""
+"""`select` and `select_nodes`: the checks, and the table of methods."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.checks import (
-    Array,
     Nodes,
     choice,
     covariance,
+    from_units,
     in_units,
     integer,
     positive,
@@ -26,25 +25,7 @@ from pruning.selection.exchange import exchange_nodes
 from pruning.selection.exhaustive import exhaustive_nodes
 from pruning.selection.greedy import greedy_order
 from pruning.selection.leverage import sample_leverage
-
-
-@dataclass(frozen=True)
-class Request:
-    """The checked arguments of `select_nodes`."""
-
-    method: str
-    S: Array
-    k: int | None
-    weight: Array | None
-    tau: Array
-    lam: float | None
-    rng: np.random.Generator | None
-
-    def size(self) -> int:
-        """Return k, which this method needs."""
-        if self.k is None:
-            raise ValueError(f"k must be given for the method {self.method!r}, got None")
-        return self.k
+from pruning.selection.selection import Request, Selection
 
 
 def select_nodes(
@@ -94,6 +75,30 @@ def select_nodes(
     ValueError
         For bad input, and for an exhaustive search over too many sets.
     """
+    return select(S, k, method, weight, tau, lam, rng).nodes
+
+
+def select(
+    S: ArrayLike,
+    k: int | None,
+    method: str = "greedy",
+    weight: ArrayLike | None = None,
+    tau: ArrayLike | None = None,
+    lam: float | None = None,
+    rng: np.random.Generator | int | None = None,
+    theta: float | None = None,
+) -> Selection:
+    """Choose the nodes to keep, and say with which regulariser they are reconstructed.
+
+    Parameters
+    ----------
+    S, k, method, weight, lam, rng
+        As in `select_nodes`.
+    tau : float or (m,) array, optional
+        As there; None means 1e-8 Tr S/m, and the merged tau of the draws with ``leverage``.
+    theta : float, optional
+        What `weight` was made with; the answer has it where the method looked at the weight.
+    """
     name = choice("method", method, METHODS)
     S = covariance("S", S)
     m = len(S)
@@ -103,53 +108,70 @@ def select_nodes(
     M = None if weight is None else weight_matrix(weight, m)
     # Nothing that is chosen depends on units, and in these no square is beyond floats.
     exponent = unit_exponent(S)
-    unit_tau = in_units(ridge("tau", tau, m, S), exponent)
+    all_tau = ridge("tau", tau, m, S)
     if lam is not None:
         lam = float(in_units(np.array(positive("lam", lam)), exponent))
     if M is not None:
         M = in_units(M, unit_exponent(M))
-    asked = Request(name, in_units(S, exponent), k, M, unit_tau, lam, generator)
-    return np.sort(METHODS[name](asked))
+    asked = Request(
+        method=name,
+        S=in_units(S, exponent),
+        k=k,
+        weight=M,
+        tau=in_units(all_tau, exponent),
+        all_tau=all_tau,
+        own_tau=tau is None,
+        exponent=exponent,
+        lam=lam,
+        rng=generator,
+        theta=theta,
+    )
+    return METHODS[name](asked)
 
 
-def _greedy(asked: Request) -> Nodes:
-    return greedy_order(asked.S, asked.size(), asked.weight, asked.tau)
+def _greedy(asked: Request) -> Selection:
+    return asked.by_objective(greedy_order(asked.S, asked.size(), asked.weight, asked.tau))
 
 
-def _exchange(asked: Request) -> Nodes:
-    return exchange_nodes(asked.S, asked.size(), asked.weight, asked.tau)
+def _exchange(asked: Request) -> Selection:
+    return asked.by_objective(exchange_nodes(asked.S, asked.size(), asked.weight, asked.tau))
 
 
-def _exhaustive(asked: Request) -> Nodes:
-    return exhaustive_nodes(asked.S, asked.size(), asked.weight, asked.tau)
+def _exhaustive(asked: Request) -> Selection:
+    return asked.by_objective(exhaustive_nodes(asked.S, asked.size(), asked.weight, asked.tau))
 
 
-def _leverage(asked: Request) -> Nodes:
+def _leverage(asked: Request) -> Selection:
     if asked.lam is None:
         raise ValueError("lam must be given for the method 'leverage', got None")
-    return sample_leverage(asked.S, asked.lam, asked.size(), asked.rng)[0]
+    nodes, merged = sample_leverage(asked.S, asked.lam, asked.size(), asked.rng)
+    if asked.own_tau:
+        return Selection(nodes, from_units(merged, asked.exponent))
+    return asked.without_objective(nodes)
 
 
-def _determinantal(asked: Request) -> Nodes:
+def _determinantal(asked: Request) -> Selection:
     if asked.k is not None:
         return _volume(asked)
     if asked.lam is None:
         raise ValueError("lam must be given for the method 'determinantal' without k, got None")
     if asked.rng is None:
-        return certified_nodes(asked.S, asked.lam, asked.weight).nodes
-    return sample_determinantal(asked.S, asked.lam, asked.rng)
+        nodes = certified_nodes(asked.S, asked.lam, asked.weight).nodes
+    else:
+        nodes = sample_determinantal(asked.S, asked.lam, asked.rng)
+    return asked.without_objective(nodes)
 
 
-def _volume(asked: Request) -> Nodes:
+def _volume(asked: Request) -> Selection:
     if asked.rng is None:
-        return volume_nodes(asked.S, asked.size())
-    return sample_volume(asked.S, asked.size(), asked.rng)
+        return asked.without_objective(volume_nodes(asked.S, asked.size()))
+    return asked.without_objective(sample_volume(asked.S, asked.size(), asked.rng))
 
 
 WEIGHTED = ("greedy", "exchange", "exhaustive")
-"""The methods that choose by the objective Tr[weight C]."""
+"""The methods that choose by the objective Tr[weight C]; a selection by them has its theta."""
 
-METHODS: dict[str, Callable[[Request], Nodes]] = {
+METHODS: dict[str, Callable[[Request], Selection]] = {
     "greedy": _greedy,
     "exchange": _exchange,
     "exhaustive": _exhaustive,

@@ -13,6 +13,7 @@ from bounds import generalization_bound
 from bounds.approximation import (
     approximation_bound,
     approximation_error,
+    comparator_bound,
     general_bound,
     linear_bound,
     step_losses,
@@ -110,6 +111,38 @@ def test_on_a_reconstruction_the_trajectory_is_that_of_section_3(seed, m, k, T):
     w = np.eye(T)[-1]
     last = general_bound(pruned, x, "trajectory", w).total
     assert last == pytest.approx(trajectory_bound(pruned, x, w).total, rel=1e-8, abs=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seeds,
+    st.integers(1, 5),
+    st.integers(0, 5),
+    st.integers(1, 5),
+    st.sampled_from(["relu", "tanh", "logistic", "leaky_relu:3"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_no_error_is_above_the_comparators_bound(seed, m, k, T, act, tokens, last):
+    rng = np.random.default_rng(seed)
+    pruned, x = pair(rng, m, min(k, m), 4, T, act, tokens)
+    w = np.eye(T)[-1] if last else rng.dirichlet(np.ones(T))
+    found = comparator_bound(pruned, x, w)
+    assert approximation_error(pruned, x, w) <= found.total * (1 + 1e-9) + 1e-9
+
+
+def test_a_linear_image_of_the_large_network_has_no_propagated_error():
+    # A rotation of the nodes that are kept: matched nodes are far off, the comparator is exact.
+    rng = np.random.default_rng(0)
+    large, x = network(rng, 3, act="identity"), rng.normal(size=(50, 6, 2))
+    Q = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    turned = RNN(
+        Q @ large.w_hidden @ Q.T, Q @ large.w_input, Q @ large.b_hidden,
+        large.w_output @ Q.T, large.b_output, "identity",
+    )  # fmt: skip
+    pruned = replace(prune_to(large, x, [0, 1, 2]), pruned=turned)
+    assert comparator_bound(pruned, x).total < 1e-8
+    assert general_bound(pruned, x, "trajectory").total > 0.1
 
 
 def test_one_lag_more_than_section_3():

@@ -53,6 +53,12 @@ defect_constant = lemmas.mutated(
     "The secant factor of the identity is 1.",
     c=Fraction(19, 20),
 )
+comparator_constant = lemmas.mutated(
+    true.comparator,
+    "comparator_constant",
+    "The secant factor of the identity is 1.",
+    c=Fraction(19, 20),
+)
 weight_constant = lemmas.mutated(
     true.weight,
     "weight_constant",

@@ -51,7 +51,7 @@ ORDER = (
     "ties",
     "ties_of_matrices",
 )
-TOOLS = ("find_counterexamples", "planted", "search_anew", "ties_by_hand")
+TOOLS = ("find_counterexamples", "planted", "prove_them", "search_anew", "ties_by_hand")
 
 
 @dataclass(frozen=True)

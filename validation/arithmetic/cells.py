@@ -9,6 +9,7 @@ both.
 from __future__ import annotations
 
 import contextvars
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -231,7 +232,7 @@ class CellNamespace(EntryNamespace):
     @property
     def e(self) -> Any:
         """The number e."""
-        return Cells.of_entries(Enclosure(np.float64(np.e), np.nextafter(np.e, 3)))
+        return Cells.of_entries(Enclosure(np.float64(math.e), np.nextafter(math.e, 3)))
 
 
 def add_functions(namespace: Any, functions: dict[str, Callable[[Any], Any]]) -> None:

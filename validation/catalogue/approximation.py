@@ -14,7 +14,6 @@ from . import proofs
 from .reconstruction import residual_covariance
 from .stating import Section
 
-SECTION, SHARPER = "3", "section 3 of the theory"
 section = Section("3", {"paper": "F22, section 3 of the theory (reconstructed)"})
 SIZES = {"m": (1, 4), "k": (1, "m"), "T": (1, 4)}
 SETTING = draw(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..claims import claim
 from ..instances import Network, draw
-from .approximation import SECTION, SHARPER, SIZES, Pair, mean_square, norm, run, split
+from .approximation import SIZES, Pair, mean_square, norm, run, split
 from .approximation_slopes import sector_step
+from .stating import Section
+
+section = Section("3")
 
 
 def row_sums(xp: Any, M: Any) -> Any:
@@ -20,7 +22,7 @@ def carried(both: Pair) -> list[Any]:
     return [e @ both.small.w_output.T for e in both.error]
 
 
-@claim(
+@section.sharper(
     "approximation.saturation",
     r"\|W_o' e\|_{n,w} \le \Bigl(\sum_i d_i c_i^2\Bigr)^{1/2}, \quad"
     r"c_i = 1 + \|h_{J_i}\|_{n,w}, \; \operatorname{diag}(d) \succeq W_o'^T W_o', \; |s| \le 1",
@@ -32,9 +34,6 @@ def carried(both: Pair) -> list[Any]:
         w=draw.time_weights(),
         sizes={**SIZES, "m": (1, 3), "T": (1, 3)},
     ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     code="bounds.approximation.saturation_bound",
     proof="e_i = h'_i - h_{J_i} and |h'_i| <= 1, so ||e_i|| <= 1 + ||h_{J_i}|| by Minkowski; "
     "|W_o' e|^2 <= sum_i d_i e_i^2. Here d_i = sum_j |W_o'^T W_o'|_ij.",
@@ -72,7 +71,7 @@ def dissipated(xp: Any, both: Pair, w: Any, d: Any, shares: int, first: bool = T
     return total
 
 
-@claim(
+@section.sharper(
     "approximation.dissipation",
     r"\|\hat f - f'\|_{n,w}^2 \le \sum_t \bigl(\operatorname{Tr}[X_t Q_t]"
     r"+ \operatorname{Tr}[Z_t Y_t]\bigr), \quad E_t + D_t + F_t ="
@@ -88,9 +87,6 @@ def dissipated(xp: Any, both: Pair, w: Any, d: Any, shares: int, first: bool = T
         d=draw.vectors("k", low=2.0**-20),
         sizes={**SIZES, "m": (1, 3)},
     ),
-    source=SHARPER,
-    section=SECTION,
-    label="sharper",
     steps=(split, sector_step),
     code="bounds.approximation.dissipation_bound",
     proof="2 e^T Lambda (rho (W_h' e_ - g) - e) >= 0 by the sector; add it to the square of the "

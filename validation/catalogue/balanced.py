@@ -11,14 +11,13 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from ..claims import claim
 from ..instances import Network, draw
 from .approximation import mean_square, norm, powers, run, spectral, toeplitz
 from .degrees_of_freedom import smoothed
 from .determinantal import mean, residual
+from .stating import Section
 
-SECTION = "11"
-SOURCE = "section 11 of the theory"
+section = Section("11")
 SIZES = {"m": (1, 4), "k": (1, "m"), "T": (1, 4)}
 ANY_SMALL = {
     "net": draw.networks(),
@@ -84,14 +83,11 @@ def run_any(
     )
 
 
-@claim(
+@section.sharper(
     "approximation.general_split",
     r"f'_t - f_t = W_o' e_t + q_t, \; q_t = (W_o' h_{t,J} + b_o') - (W_o h_t + b_o)",
     GENERAL,
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     proof="Add and subtract W_o' h_{t,J}.",
 )
 def general_split(
@@ -102,14 +98,11 @@ def general_split(
     return xp.stack(both.output_error), xp.stack(right)
 
 
-@claim(
+@section.sharper(
     "approximation.general_recursion",
     r"e_t = \Delta_t (W_h' e_{t-1} + d_t),\; 0 \le \Delta_t \le \rho:\;"
     r"0 \le e_t \odot (W_h' e_{t-1} + d_t) \le \rho (W_h' e_{t-1} + d_t)^2",
     GENERAL,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     proof="The two pre-activations differ by W_h' e_{t-1} + d_t, and s is nondecreasing and "
     "rho-Lipschitz: multiply both differences.",
     code="pruning.cells",
@@ -137,14 +130,11 @@ def general_recursion(
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.sharper(
     "approximation.general",
     r"\|f' - f\|_{n,T} \le \|q\|_{n,T} + \|W_o'\|_2\, \rho\, \|L_{T+1}(\rho\kappa)\|_2 \|d\|_{n,T}"
     r",\; L_{T+1} \text{ of size } T \times T",
     GENERAL,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     steps=(general_split, general_recursion),
     code="bounds.approximation.general_bound",
     proof="Unroll the recursion from e_0 = 0: the lags are j = 0..T-1, since d_1 need not vanish.",
@@ -169,14 +159,11 @@ def general(
     return norm(xp, both.output_error), norm(xp, both.offset) + c * carried
 
 
-@claim(
+@section.sharper(
     "approximation.general_weighted",
     r"\|f' - f\|_{n,w} \le \|q\|_{n,w} + \|W_o'\|_2 (\textstyle\sum_t w_t u_t^2)^{1/2},"
     r"\; u_t = \rho (\kappa u_{t-1} + \|d_t\|_n),\; u_0 = 0",
     GENERAL_WEIGHTED,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     steps=(general_split, general_recursion),
     code="bounds.approximation.general_bound",
     proof="Minkowski in L2 of the sample, step by step; any time weights, the last step included.",
@@ -202,6 +189,41 @@ def general_weighted(
         total = total + w[t] * u**2
     carried = c * spectral(xp, both.small.w_output) * xp.sqrt(total)
     return norm(xp, both.output_error, w), norm(xp, both.offset, w) + carried
+
+
+COMPARED = draw(
+    **ANY_SMALL,
+    B=draw.arrays("T", "k", "m"),
+    offset=draw.matrices("T", "k"),
+    sizes=SIZES,
+)
+
+
+@section.sharper(
+    "approximation.comparator",
+    r"c_t = B_t h_t + \beta_t,\; e_t = h'_t - c_t = \Delta_t W_h' e_{t-1} + p_t:\;"
+    r"0 \le (e_t - p_t) \odot W_h' e_{t-1} \le \rho (W_h' e_{t-1})^2,\;"
+    r" p_t = s(W_h' c_{t-1} + W_i' x_t + b_h') - c_t",
+    COMPARED,
+    code="bounds.approximation.comparator_bound",
+    proof="Subtract and add s(W_h' c_{t-1} + W_i' x_t + b_h'); c may be any sequence at all.",
+)
+def comparator(
+    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any,
+    B: Any, offset: Any, *, c: Any = 1,
+) -> Any:  # fmt: skip
+    small = Network(V_h, V_i, v_h, V_o, v_o, net.activation)
+    left, right = [], []
+    before, along = 0 * x[:, 0, :1] @ V_h[:1, :], 0 * x[:, 0, :1] @ V_h[:1, :]
+    for t, (h, g) in enumerate(zip(net.states(xp, x), small.states(xp, x))):
+        image = h @ B[t].T + offset[t]
+        stepped = small.apply(xp, along @ V_h.T + x[:, t, :] @ V_i.T + v_h)
+        change, error = before @ V_h.T, g - image
+        grown = error - (stepped - image)
+        left += [-grown * change, grown * change]
+        right += [0 * change, c * change * change]
+        before, along = error, image
+    return xp.stack(left), xp.stack(right)
 
 
 @dataclass(frozen=True)
@@ -235,15 +257,12 @@ def back(net: Network, T: int) -> list[Any]:
     return products[::-1]
 
 
-@claim(
+@section.sharper(
     "approximation.defect",
     r"\delta_t = D_t W_h \delta_{t-1} + p_t,\; 0 \le D_t \le \rho:\;"
     r"0 \le (\delta_t - p_t) \odot W_h \delta_{t-1} \le \rho (W_h \delta_{t-1})^2,"
     r"\; \delta_t = h_t - A h'_t",
     DEFECT,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     code="bounds.approximation.defect",
     proof="Subtract and add s(W_h h~_{t-1} + W_i x_t + b_h), h~ = A h'.",
 )
@@ -258,14 +277,11 @@ def defect(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.sharper(
     "approximation.defect_kept",
     r"A[J,:] = I \;\Rightarrow\; (p_t)_J = 0",
     DEFECT,
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     proof="On J one step of the large network from A h'_{t-1} is one step of the small one.",
 )
 def defect_kept(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
@@ -280,14 +296,11 @@ def identity_on(xp: Any, J: Any, A: Any) -> Any:
     return A + unit.T @ (xp.eye(A.shape[1]) - xp.take(A, J, axis=0))
 
 
-@claim(
+@section.sharper(
     "balanced.linear_defect",
     r"s = \mathrm{id}:\; f_T - b_o - W_o A h'_T = \sum_{t \le T} W_o W_h^{T-t} p_t",
     LINEAR,
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     steps=(defect,),
     proof="D_t = I: unroll.",
 )
@@ -316,14 +329,12 @@ def weighted_sum(values: list[Any], c: Any) -> Any:
     return total
 
 
-@claim(
+@section.sharper(
     "balanced.linear",
     r"s = \mathrm{id}:\; \|f_T - f'_T\|_n^2 \le (\textstyle\sum_t c_t)"
     r"\sum_t \operatorname{Tr}[O_t P_t]/c_t,\; P_t \text{ the second moment of } p_t",
     LINEAR,
-    source=SOURCE + "; Moore 1981",
-    section=SECTION,
-    label="sharper",
+    source="section 11 of the theory; Moore 1981",
     steps=(linear_defect,),
     code="bounds.approximation.defect",
     proof="Minkowski over the steps, then Cauchy-Schwarz with any c_t > 0.",
@@ -335,14 +346,11 @@ def linear(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, *, factor: Any
     return mean_square(xp, gap), factor * xp.sum(c) * weighted_sum(values, c)
 
 
-@claim(
+@section.sharper(
     "balanced.weight",
     r"s = \mathrm{id}:\; \|\textstyle\sum_t (df_T/dh_t) r_t\|_n^2 \le (\sum_t c_t)"
     r"\sum_t \operatorname{Tr}[O_t R_t]/c_t",
     LINEAR,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     code="pruning.Observability",
     proof="df_T/dh_t = W_o W_h^{T-t} for every sequence: Minkowski, then Cauchy-Schwarz.",
 )
@@ -355,14 +363,11 @@ def weight(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, *, factor: Any
     return left, factor * xp.sum(c) * weighted_sum(values, c)
 
 
-@claim(
+@section.sharper(
     "balanced.objective",
     r"\sum_t \operatorname{Tr}[O_t R_t]/c_t \le T \operatorname{Tr}[M R],\; M = \sum_t O_t/c_t,"
     r"\; R = \tfrac{1}{T} \sum_t R_t",
     LINEAR,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     code="pruning.balanced_weight",
     proof="R_t <= T R for every t, and O_t >= 0.",
 )
@@ -409,15 +414,12 @@ def probe_means(
     return [total / len(draws) for total in means], exact
 
 
-@claim(
+@section.sharper(
     "balanced.probes",
     r"\mathbb{E}\, g_t g_t^T = \sum_{s \ge t} w_s (df_s/dh_t)^T (df_s/dh_t),\;"
     r"g_t = \tfrac{d}{dh_t} \sum_s \sqrt{w_s}\, v_s^T f_s,\; v \text{ random signs}",
     PROBES,
     kind="identity",
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     code="pruning.Observability",
     proof="E v_s v_r^T is I for s = r and 0 otherwise; the mean here is over all 2^{qT} patterns.",
 )
@@ -426,7 +428,7 @@ def probes(xp: Any, w_hidden: Any, w_output: Any, slopes: Any, w: Any) -> Any:
     return xp.stack(means), xp.stack(exact)
 
 
-@claim(
+@section.sharper(
     "balanced.determinantal",
     r"J \sim \mathrm{DPP}(S/\lambda):\; \mathbb{E} \operatorname{Tr}[M C] ="
     r"\lambda \operatorname{Tr}[M S (S + \lambda)^{-1}] \text{ for every } M",
@@ -437,9 +439,7 @@ def probes(xp: Any, w_hidden: Any, w_output: Any, slopes: Any, w: Any) -> Any:
         sizes={"m": (1, 4)},
     ),
     kind="identity",
-    source="DKM20; " + SOURCE,
-    section=SECTION,
-    label="sharper",
+    source="DKM20; section 11 of the theory",
     proof="`dpp.residual` gives E C, and the trace with M is linear: the process need not know M.",
     code="pruning.certified_nodes",
 )

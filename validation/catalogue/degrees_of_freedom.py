@@ -29,6 +29,7 @@ def degrees_of_freedom(xp: Any, S: Any, lam: Any) -> Any:
     code="bounds.degrees_of_freedom",
     proof=r"Each \mu/(\mu + \lambda) is at most \mu/\lambda.",
     symbolic=proofs.range_trace,
+    invariance={"S": 1, "lam": 1},
 )
 def range_trace(xp, S, lam, *, c=1):
     return degrees_of_freedom(xp, S, lam), c * xp.linalg.trace(S) / lam
@@ -40,6 +41,7 @@ def range_trace(xp, S, lam, *, c=1):
     draw(F=draw.matrices("m", "r"), lam=draw.positive(), sizes={"r": (1, 4)}),
     code="bounds.degrees_of_freedom",
     proof="S = F F^T has rank at most min(m, r), and every term of N lies in [0, 1).",
+    invariance={"F": 0.5, "lam": 1},
 )
 def range_rank(xp, F, lam):
     m, r = F.shape
@@ -53,6 +55,7 @@ def range_rank(xp, F, lam):
     draw(S=draw.covariances(), lam=draw.positive(), step=draw.positive()),
     code="bounds.degrees_of_freedom",
     symbolic=proofs.decreasing,
+    invariance={"S": 1, "lam": 1, "step": 1},
 )
 def decreasing(xp, S, lam, step):
     return degrees_of_freedom(xp, S, lam + step), degrees_of_freedom(xp, S, lam)
@@ -65,6 +68,7 @@ def decreasing(xp, S, lam, step):
     code="bounds.degrees_of_freedom",
     proof=r"Each \mu/(\mu + \lambda) is convex in \lambda > 0.",
     symbolic=proofs.convex,
+    invariance={"S": 1, "lam": 1, "step": 1},
 )
 def convex(xp, S, lam, step):
     ends = degrees_of_freedom(xp, S, lam) + degrees_of_freedom(xp, S, lam + 2 * step)
@@ -78,6 +82,7 @@ def convex(xp, S, lam, step):
     draw(S=draw.covariances(), lam=draw.positive(), step=draw.positive()),
     code="bounds.degrees_of_freedom",
     symbolic=proofs.product_increasing,
+    invariance={"S": 1, "lam": 1, "step": 1},
 )
 def product_increasing(xp, S, lam, step):
     larger = (lam + step) * degrees_of_freedom(xp, S, lam + step)
@@ -93,6 +98,7 @@ def product_increasing(xp, S, lam, step):
     SETTING,
     code="pruning.leverage_scores",
     proof="K = S (S + lam)^{-1} has its eigenvalues in [0, 1).",
+    invariance={"S": 1, "lam": 1},
 )
 def leverage(xp, S, lam):
     scores = xp.linalg.diagonal(smoothed(xp, S, lam))
@@ -106,6 +112,7 @@ def leverage(xp, S, lam):
     kind="identity",
     code="bounds.degrees_of_freedom",
     proof="The trace is a sum of a diagonal and of eigenvalues.",
+    invariance={"mu": 1, "lam": 1},
 )
 def leverage_sum(xp, mu, Q, lam):
     S = (Q * mu) @ Q.T
@@ -136,6 +143,7 @@ SPECTRUM = draw(mu=draw.spectra(), lam=draw.positive())
     code="bounds.degrees_of_freedom",
     proof=r"\mu/(\mu + \lambda) > 1/2 where \mu > \lambda.",
     symbolic=proofs.spectrum_split,
+    invariance={"mu": 1, "lam": 1},
 )
 def spectrum_split(xp, mu, lam, *, c=2):
     return xp.asarray(float(sum(above(xp, mu, lam)))), c * xp.sum(mu / (mu + lam))
@@ -148,6 +156,7 @@ def spectrum_split(xp, mu, lam, *, c=2):
     code="bounds.degrees_of_freedom",
     proof=r"\mu = (\mu + \lambda) \mu/(\mu + \lambda) \le 2 \lambda \mu/(\mu + \lambda).",
     symbolic=proofs.spectrum_split,
+    invariance={"mu": 1, "lam": 1},
 )
 def spectrum_split_tail(xp, mu, lam, *, c=2):
     tail = [mu[j] for j, large in enumerate(above(xp, mu, lam)) if not large]
@@ -162,6 +171,7 @@ def spectrum_split_tail(xp, mu, lam, *, c=2):
     code="bounds.degrees_of_freedom",
     proof="Both inequalities hold term by term, and every eigenvalue is in one of the two sums.",
     symbolic=proofs.spectrum_split,
+    invariance={"mu": 1, "lam": 1},
 )
 def spectrum_split_joint(xp, mu, lam, *, c=2):
     large = above(xp, mu, lam)

@@ -58,6 +58,7 @@ def mean(xp: Any, S: Any, lam: Any, value: Any) -> Any:
     kind="identity",
     proof="|J| is a sum of independent Bernoulli variables with means mu_j/(mu_j + lam).",
     code="bounds.degrees_of_freedom",
+    invariance={"S": 1, "lam": 1},
 )
 def size(xp, S, lam):
     return mean(xp, S, lam, len), degrees_of_freedom(xp, S, lam)
@@ -69,6 +70,7 @@ def size(xp, S, lam):
     SINGULAR,
     kind="identity",
     code="pruning.leverage_scores",
+    invariance={"S": 1, "lam": 1},
 )
 def marginals(xp, S, lam):
     m = S.shape[0]
@@ -81,6 +83,7 @@ def marginals(xp, S, lam):
     r"\mathbb{E}[S - S_{:J} S_J^{-1} S_{J:}] = \lambda S (S + \lambda)^{-1}",
     SETTING,
     kind="identity",
+    invariance={"S": 1, "lam": 1},
 )
 def expected_residual(xp, S, lam):
     return mean(xp, S, lam, lambda J: residual(xp, S, J)), lam * smoothed(xp, S, lam)
@@ -93,6 +96,7 @@ def expected_residual(xp, S, lam):
     SINGULAR,
     kind="identity",
     proof="det S_{J+i} = det(S_J) (S - S_{:J} S_J^{-1} S_{J:})_ii, also where det S_J = 0.",
+    invariance={"S": 1, "lam": 1},
 )
 def expected_loss_by_minors(xp, S, lam):
     m = S.shape[0]
@@ -115,6 +119,7 @@ def expected_loss_by_minors(xp, S, lam):
         sizes={"m": (1, 4)},
     ),
     kind="identity",
+    invariance={"S": 1, "lam": 1},
 )
 def expected_output_loss(xp, S, lam, Z):
     left = mean(xp, S, lam, lambda J: xp.linalg.trace(Z @ residual(xp, S, J) @ Z.T))
@@ -127,6 +132,7 @@ def expected_output_loss(xp, S, lam, Z):
     r"\text{ for nonsingular } S",
     SETTING,
     kind="identity",
+    invariance={"S": 1, "lam": 1},
 )
 def inverse(xp, S, lam):
     def trace_of_inverse(J: list[int]) -> Any:
@@ -179,6 +185,7 @@ def squared_norm(xp: Any, S: Any, J: list[int]) -> Any:
     source="section 2b of the theory",
     proof="A is the identity on J; for i outside J, A_ij = det S_{J-j+i,J}/det S_J (Cramer) and "
     "det(S_{J',J})^2 <= det S_J' det S_J, so that P(J) A_ij^2 <= P(J - j + i).",
+    invariance={"S": 1, "lam": 1},
 )
 def norm(xp, S, lam, *, c=1):
     return mean(xp, S, lam, lambda J: squared_norm(xp, S, J)), c * norm_bound(xp, S, lam)
@@ -190,6 +197,7 @@ def norm(xp, S, lam, *, c=1):
     SINGULAR,
     source="section 2b of the theory",
     proof="sum kap^2 <= N^2 since every kap is at least 0.",
+    invariance={"S": 1, "lam": 1},
 )
 def norm_simple(xp, S, lam, *, c=1):
     return norm_bound(xp, S, lam), c * S.shape[0] * degrees_of_freedom(xp, S, lam)
@@ -208,6 +216,7 @@ def smallest(xp: Any, values: list[Any]) -> Any:
     steps=(size, expected_residual),
     proof="The mean of the sum is 2.",
     code="bounds.node_counts",
+    invariance={"S": 1, "lam": 1},
 )
 def existence(xp, S, lam, *, c=2):
     N = degrees_of_freedom(xp, S, lam)
@@ -232,6 +241,7 @@ def existence(xp, S, lam, *, c=2):
     proof="With p = (1/a, 1/b, 1/c) the mean of the weighted sum of the three ratios is at most 1; "
     "p_i = 0 drops a term.",
     code="bounds.node_counts",
+    invariance={"S": 1, "lam": 1},
 )
 def tradeoff(xp, S, lam, p, *, c=1):
     N, bound = degrees_of_freedom(xp, S, lam), norm_bound(xp, S, lam)

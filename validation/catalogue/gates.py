@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..claims import claim
 from ..instances import draw
+from .stating import Section
 
-SECTION = "12"
-SOURCE = "section 12 of the theory"
+section = Section("12")
 SIZES = {"m": (1, 3), "k": (1, "m")}
 GRU = draw(
     W=draw.arrays(3, "m", "m"),
@@ -103,14 +102,11 @@ def spectral(xp, A):
     return xp.linalg.matrix_norm(A, ord=2)
 
 
-@claim(
+@section.sharper(
     "gates.gru_identity",
     r"e^+ = z' \odot e + (z' - z) \odot (h_J - n) + (1 - z') \odot (n' - n)",
     GRU,
-    source=SOURCE,
-    section=SECTION,
     kind="identity",
-    label="sharper",
     proof="h^+ = n + z (h - n) on both sides; subtract, and add and subtract z'(h_J - n) and z'n.",
 )
 def gru_identity(xp, W, V, u, w, h, e, J):
@@ -119,14 +115,11 @@ def gru_identity(xp, W, V, u, w, h, e, J):
     return small.after - large.after, small.z * e + moved
 
 
-@claim(
+@section.sharper(
     "gates.gru_slopes",
     r"|z' - z| \le \tfrac14 |\delta u_z|, \quad"
     r" |n' - n| \le |\delta u_n + r' \odot \delta v| + \tfrac14 |v| \odot |\delta u_r|",
     GRU,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     proof="The logistic function's secants lie in [0, 1/4], tanh's in [0, 1];"
     " r'v' - r v = r'(v' - v) + v (r' - r).",
 )
@@ -140,14 +133,11 @@ def gru_slopes(xp, W, V, u, w, h, e, J, *, quarter=0.25):
     return xp.stack(left), xp.stack(right)
 
 
-@claim(
+@section.sharper(
     "gates.gru",
     r"\|e^+\| \le \kappa \|e\| + \|\mathrm{drive}\|, \quad \kappa = \max z' + \|W_n'\| +"
     r" \tfrac14 \|\mathrm{diag}(|h_J - n|) W_z'\| + \tfrac14 \|\mathrm{diag}(|v|) W_r'\|",
     GRU,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     proof="`gates.gru_identity` with `gates.gru_slopes`, \\delta u = W'e + d; the drive holds"
     " |h_J - n| |d_z|/4, |d_n|, |d_v| and |v| |d_r|/4; 1 - z', r' <= 1.",
 )
@@ -171,13 +161,10 @@ def gru(xp, W, V, u, w, h, e, J, *, quarter=0.25, stay=1):
     return norm(small.after - large.after), kappa * norm(e) + norm(drive)
 
 
-@claim(
+@section.classic(
     "gates.gru_states",
     r"|h^+| \le \max(1, |h|) \text{ entry by entry}",
     GRU,
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     proof="h^+ is a mean of n in [-1, 1] and h.",
 )
 def gru_states(xp, W, V, u, w, h, e, J, *, most=1):
@@ -185,15 +172,12 @@ def gru_states(xp, W, V, u, w, h, e, J, *, most=1):
     return xp.abs(step.after), xp.maximum(most * xp.ones_like(h), xp.abs(h))
 
 
-@claim(
+@section.sharper(
     "gates.lstm_identity",
     r"e_c^+ = f' \odot e_c + (f' - f) \odot c_J + i' \odot (g' - g) + (i' - i) \odot g, \quad"
     r" e_h^+ = o' \odot (\tanh c'^+ - \tanh c^+) + (o' - o) \odot \tanh c^+",
     LSTM,
-    source=SOURCE,
-    section=SECTION,
     kind="identity",
-    label="sharper",
     proof="Products: a'b' - a b = a'(b' - b) + (a' - a) b, three times.",
 )
 def lstm_identity(xp, W, V, u, w, h, c, e, e_c, J):
@@ -205,14 +189,11 @@ def lstm_identity(xp, W, V, u, w, h, c, e, e_c, J):
     return left, xp.stack([in_cell, in_state])
 
 
-@claim(
+@section.sharper(
     "gates.lstm",
     r"|e_c^+| \le f' |e_c| + \tfrac14 |c_J| |\delta u_f| + |\delta u_g| + \tfrac14 |\delta u_i|,"
     r" \quad |e_h^+| \le |e_c^+| + \tfrac14 |\delta u_o|",
     LSTM,
-    source=SOURCE,
-    section=SECTION,
-    label="sharper",
     proof="`gates.lstm_identity` with secants in [0, 1/4] and [0, 1]; i', o', |g|, |tanh| <= 1.",
 )
 def lstm(xp, W, V, u, w, h, c, e, e_c, J, *, quarter=0.25, stay=1):
@@ -225,13 +206,10 @@ def lstm(xp, W, V, u, w, h, c, e, e_c, J, *, quarter=0.25, stay=1):
     return left, xp.stack([right, in_cell + quarter * d_o])
 
 
-@claim(
+@section.classic(
     "gates.lstm_states",
     r"|c^+| \le |c| + 1, \quad |h^+| \le 1 \text{ entry by entry}",
     LSTM,
-    source=SOURCE,
-    section=SECTION,
-    label="classic",
     proof="f, i, |g| <= 1 and o, |tanh| <= 1; from c_0 = 0 hence |c_t| <= t.",
 )
 def lstm_states(xp, W, V, u, w, h, c, e, e_c, J, *, more=1):

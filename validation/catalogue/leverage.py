@@ -41,7 +41,8 @@ def drawn_nodes_live(F: Any, J: Any) -> bool:
 
 def multiplicities(J: Any, m: int) -> Mapping[int, int]:
     """How often each distinct node of the multiset was drawn, by node."""
-    counts = {j: sum(int(bool(J[i] == j)) for i in range(J.shape[0])) for j in range(m)}
+    drawn = [J[i] for i in range(J.shape[0])]
+    counts = {j: sum(int(bool(i == j)) for i in drawn) for j in range(m)}
     return {j: count for j, count in counts.items() if count}
 
 
@@ -94,6 +95,7 @@ def ridge_loss(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     kind="identity",
     given=drawn_nodes_live,
     code="pruning.sample_leverage",
+    invariance={"F": 0.5, "lam": 1},
 )
 def identity(xp, F, J, lam):
     shifted = sampled_gram(xp, F, J, lam) + lam * xp.eye(F.shape[1])
@@ -109,6 +111,7 @@ def identity(xp, F, J, lam):
     steps=(identity,),
     proof="On the event G + lam >= (S + lam)/4. Attained: S = 3 lam on a direction J misses.",
     code="pruning.sample_leverage",
+    invariance={"F": 0.5, "lam": 1},
 )
 def loss_bound(xp, F, J, lam, *, c=4):
     loss = xp.linalg.trace(ridge_loss(xp, F, J, lam))
@@ -142,6 +145,7 @@ def output_loss_bound(xp, F, J, lam, Z, *, c=4):
     steps=(loss_bound,),
     proof="sum_j tau_j ||A_{:,j}||^2 <= L_A <= 4 lam N, then Cauchy-Schwarz. With "
     "sum 1/q_j <= (5/3) m k it is the sqrt((20/3) m N) of leverage.existence.",
+    invariance={"F": 0.5, "lam": 1},
 )
 def norm(xp, F, J, lam, *, c=2):
     S = F @ F.T

@@ -11,23 +11,24 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from ..claims import Claim, claim
+from ..claims import Claim
 from ..instances import draw
+from .stating import Decorator, Section
+
+section = Section("13")
 
 FAR = 2.0**20
 
 
 def scalar(
-    id: str, statement: str, section: str, *, proof: str = "", box: Any = None, **factors: Any
-) -> Any:
+    id: str, statement: str, of: str, *, proof: str = "", box: Any = None, **factors: Any
+) -> Decorator:
     """A claim about numbers in a box."""
-    return claim(
+    return section.classic(
         f"step.{id}",
         statement,
         draw(**factors),
-        source=f"a step of the proofs of section {section}",
-        section="13",
-        label="classic",
+        source=f"a step of the proofs of section {of}",
         proof=proof,
         box=box,
     )

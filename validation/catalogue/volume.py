@@ -23,6 +23,7 @@ section = Section("2c", {"sharper": "GS12, section 2c of the theory"})
         sizes={"m": (1, 5), "s": (1, "m"), "k": (0, "s")},
     ),
     proof="E L_A = (s + 1) e_{s+1}/e_s in the elementary symmetric functions of mu.",
+    invariance={"S": 1},
 )
 def expectation(xp, S, s, k, *, c=1):
     m = S.shape[0]
@@ -42,6 +43,7 @@ def expectation(xp, S, s, k, *, c=1):
     kind="identity",
     proof="det(S_J) L_A(J) = sum over i outside J of det S_{J+i}; each (s+1)-set is met s + 1 "
     "times, and sums of principal minors are elementary symmetric functions.",
+    invariance={"S": 1},
 )
 def elementary(xp, S, s):
     m = S.shape[0]
@@ -74,6 +76,7 @@ def elementary(xp, S, s):
     proof="With k = #{mu_j > lam} <= 2 N and s >= 4 N the factor (s + 1)/(s + 1 - k) is below 2, "
     "and the tail is at most 2 lam N.",
     code="bounds.node_counts",
+    invariance={"S": 1, "lam": 1},
 )
 def dof(xp, S, lam, *, c=4):
     m, N = S.shape[0], degrees_of_freedom(xp, S, lam)

@@ -40,6 +40,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "prove",
         "Prove claims on all instances of a box, or say what stays open.",
     ),
+    "frontier": (
+        "validation.commands.frontier",
+        "frontier",
+        "Show on what each statement rests, step by step.",
+    ),
     "theory": (
         "validation.commands.theory",
         "theory",

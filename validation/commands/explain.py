@@ -67,6 +67,11 @@ def text_of(claim: Claim, outcome: Outcome) -> str:
         lines.append("  steps:")
         for step, found in zip(claim.steps, outcome.steps):
             lines.append(f"    - {step.id}: {found.conclusion.value}   {step.statement}")
+    from .frontier import lines as steps_of_the_proof
+
+    scalar = steps_of_the_proof(claim)
+    if scalar:
+        lines += ["  rests on:", *(f"    {line}" for line in scalar)]
     lines.append(f"  verdict:     {'error' if outcome.error else outcome.conclusion.value}")
     lines.append(f"    {outcome.verdict.message}")
     if show_ratio(outcome):

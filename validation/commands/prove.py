@@ -12,9 +12,10 @@ import typer
 from ..checking.runner import cores
 from ..claims import Claim, ClaimError
 from ..loading import gather
+from ..output.schema import SCHEMA
 from ..proving.gaps import Slack
 from ..proving.pools import pooled
-from ..proving.prove import BUDGET, Attempt, begin, slack_of
+from ..proving.prove import BUDGET, SEARCH, Attempt, begin, refuted, searched, slack_of
 from ..proving.prove import prove as run
 from ..proving.records import Ending, Proof, keep
 from ..proving.regions import regions
@@ -93,7 +94,7 @@ def prove(
             found.append(proof)
             typer.echo("\n".join(text_of(claim, proof)))
     if json_file is not None:
-        data = [proof.to_json() for proof in found]
+        data = [{"schema": SCHEMA, **proof.to_json()} for proof in found]
         json_file.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n")
     if len(chosen) > 1:
         typer.echo(counted(found, len(faults)))
@@ -118,7 +119,13 @@ def one(
 
     if not claim.deterministic:
         return run(claim)  # says why not
-    attempt: Attempt = begin(claim, sizes, box, compact)
+    try:
+        attempt: Attempt = begin(claim, sizes, box, compact)
+    except ClaimError:
+        found = None if box else searched(claim, sizes, SEARCH, options.get("seed", 0))
+        if found is None:
+            raise
+        return refuted(claim, found)
     keeper = Keeper(place(attempt, slacks))
     if not fresh:
         resume(attempt, keeper.path)
@@ -221,7 +228,7 @@ def text_of(claim: Claim, proof: Proof) -> list[str]:
         lines.append("  the largest cells that stay open:")
         lines += [f"    {cell}" for cell in proof.left]
     if proof.message and proof.kind is not Ending.VIOLATED:
-        lines.append(f"  {proof.message}")
+        lines += [f"  {part}" for part in proof.message.split("; ")]
     return lines
 
 

@@ -21,6 +21,7 @@ from ..checking.verifying import QUICK_SECONDS
 from ..claims import Claim, ClaimError
 from ..loading import gather
 from ..output.writing import write_atomically
+from ..proving.known import with_proofs
 from ..verdict import Conclusion, Outcome
 from . import BAD_INPUT, INTERRUPTED, VIOLATED
 
@@ -126,8 +127,10 @@ def run(claims: list[Claim], results: Results, **options: Any) -> str:
     ) as progress:  # fmt: skip
         bar = progress.add_task("verifying", total=len(claims))
 
+        by_id = {claim.id: claim for claim in claims}
+
         def advance(outcome: Outcome) -> None:
-            results.add(outcome)
+            results.add(with_proofs(by_id[outcome.id], outcome))
             progress.update(bar, advance=1, description=outcome.id)
 
         try:
@@ -215,7 +218,7 @@ class Results:
 
 
 WIDE = 200
-RUNGS = ("sampled", "searched", "certified", "symbolic", "statistical")
+RUNGS = ("sampled", "searched", "certified", "symbolic", "proved", "statistical")
 
 
 def print_table(console: Any, outcomes: list[Outcome]) -> None:

@@ -46,7 +46,10 @@ def lead(results: Results, k: int, in_paper: bool = False, trained: bool = False
     rivals = [
         pair
         for pair in results.rivals(k, trained=trained)
-        if pair[0] != SCRATCH and (not in_paper or _in_paper(pair[0]))
+        if pair[0] != SCRATCH
+        and (not in_paper or _in_paper(pair[0]))
+        # One that is not finished yet is no rival: its mean is over other seeds.
+        and (own is None or len(pair[1].values) >= len(own.values))
     ]
     if own is None or not rivals:
         return None
@@ -149,7 +152,8 @@ def _balanced(results: Results) -> Iterable[str]:
             if margin > 0 and len(own.values) > 1:
                 sign = "more" if margin > 2 * spread else "less"
                 words += f" by {sign} than two standard deviations"
-            seeds = f" ({len(own.values)} seeds)" if len(own.values) < len(other.values) else ""
+            count = len(own.values)
+            seeds = f" ({count} seed{'s' * (count > 1)})" if count < len(other.values) else ""
             said.append(f"{name} {show(own, results)}{seeds}, {words}")
         yield (
             f"k = {k}, {when}, against the best of the other methods, {rival} with "

@@ -9,6 +9,7 @@ from validation.experiments.findings import lead
 from validation.experiments.grids import SCRATCH
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Results, show
+from validation.experiments.tables import with_seeds
 from validation.output.tables import Table, latex, markdown
 
 HEADER = (
@@ -22,6 +23,7 @@ HEADER = (
     "best of the paper's others",
     "spectral, fine-tuned",
     "best other, fine-tuned",
+    "balanced, closed loop",
     "from scratch",
 )
 
@@ -59,6 +61,7 @@ def _line(results: Results) -> tuple[str, ...]:
         _best(results, k, in_paper=True),
         show(results.scores("spectral", k, trained=True), results),
         _best(results, k, trained=True),
+        with_seeds(results.scores("balanced, closed loop", k), results),
         show(results.scores(SCRATCH, k, trained=True), results),
     )
 

@@ -12,7 +12,7 @@ from pruning.checks import choice
 from validation.experiments.findings import findings, lead
 from validation.experiments.grids import is_trained
 from validation.experiments.methods import WHOLE
-from validation.experiments.summaries import Results, matched_by, show
+from validation.experiments.summaries import Cell, Results, matched_by, show
 from validation.output.tables import Table, latex, markdown
 
 FORMATS = ("md", "latex", "csv")
@@ -55,10 +55,18 @@ def over_nodes(results: Results) -> Table | None:
         lines.append((name, "", *(show(cell, results) for cell in true)))
     for method in results.methods:
         if any(results.score_rows(method, k) for k in results.nodes):
-            texts = [show(results.scores(method, k), results) for k in results.nodes]
+            texts = [with_seeds(results.scores(method, k), results) for k in results.nodes]
             lines.append((method, matched_by(method), *texts))
     header = ("method", "matched by", *(f"k = {k}" for k in results.nodes))
     return Table(f"{_score(results)} before fine-tuning", header, lines) if lines else None
+
+
+def with_seeds(cell: Cell | None, results: Results) -> str:
+    """The score, and of how many seeds it is where rows are not finished."""
+    text, seeds = show(cell, results), results.facts.get("seeds", 0)
+    if cell is None or len(cell.values) >= seeds or not results.missing:
+        return text
+    return f"{text} ({len(cell.values)} of {seeds})"
 
 
 def leads_over_nodes(results: Results) -> Table | None:

@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from ..arithmetic.entry_arithmetics import EXPRESSIONS
 from ..arithmetic.errors import Unsupported
 from ..arithmetic.expressions import Expression, coq, coq_number, names, variable
 from ..checking.evaluation import fault, pair
 from ..claims import Claim, ClaimError
+from ..output.writing import write_atomically
 from .records import Proof
 from .regions import Region
 
@@ -38,6 +38,7 @@ HEADER = """From Coq Require Import Reals Lra Psatz.
 From Interval Require Import Tactic.
 Open Scope R_scope.
 
+(* claim {id}: {said} *)
 (* {about} *)
 """
 LEMMAS = {
@@ -110,11 +111,20 @@ class Goal:
             found.append(f"{start}apply Rminus_le; interval with ({inside}).")
         return found
 
-    def document(self, tactic: str, slack: Fraction, about: str) -> str:
-        """A file of its own."""
-        lemmas = "".join(text for name, text in LEMMAS.items() if name in self.operations())
-        text = HEADER.format(about=about.replace("*)", "* )"))
-        return f"{text}\n{lemmas}\n{self.theorem(slack)}\nProof.\n  {tactic}\nQed.\n"
+    def document(self, tactic: str, slack: Fraction) -> str:
+        """A file of its own, to try a tactic."""
+        return headed("a trial", "", self.operations()) + self.proved(tactic, slack)
+
+    def proved(self, tactic: str, slack: Fraction) -> str:
+        """The theorem with its proof."""
+        return f"\n{self.theorem(slack)}\nProof.\n  {tactic}\nQed.\n"
+
+
+def headed(id: str, about: str, operations: set[str], said: str = "not accepted yet") -> str:
+    """The head of a file: what it is about, and the lemmas that its theorems need."""
+    lemmas = [text for name, text in LEMMAS.items() if name in operations]
+    head = HEADER.format(id=id, about=about.replace("*)", "* )"), said=said)
+    return "\n".join([head, *lemmas])
 
 
 def goals(claim: Claim, region: Region, suffix: str = "") -> list[Goal]:
@@ -194,27 +204,45 @@ def compiles(path: str, text: str, seconds: float = SECONDS) -> tuple[bool, str]
 
 
 def solve(
-    path: str, goal: Goal, about: str, slacks: Sequence[Fraction], seconds: float = SECONDS
+    path: str, goal: Goal, slacks: Sequence[Fraction], seconds: float = SECONDS
 ) -> tuple[str, Fraction] | str:
-    """A file that coqc accepts with its slack, or what coqc said of the last that it did not."""
+    """A tactic that coqc accepts, with its slack; or what coqc said of the last that it did not."""
     said = ""
     for slack in slacks:
         for tactic in goal.tactics():
-            text = goal.document(tactic, slack, about)
-            accepted, said = compiles(path, text, seconds)
+            accepted, said = compiles(path, goal.document(tactic, slack), seconds)
             if accepted:
-                return text, slack
+                return tactic, slack
     return said
 
 
-def write(claim: Claim, where: Sequence[Region], slacks: Sequence[Fraction] | None = None) -> Any:
-    """One document for a claim on its regions: (text, slack, version of Coq, what failed).
+@dataclass(frozen=True)
+class Written:
+    """A file for Coq.
 
-    Without coqc the text is written with the first tactic, and the version is empty.
+    Attributes
+    ----------
+    text : str
+    slack : Fraction
+        The largest in its theorems.
+    version : str
+        Of the Coq that accepted every theorem; empty where none did.
+    failed : str
+        What Coq said of the first theorem that it did not accept.
+    """
+
+    text: str
+    slack: Fraction
+    version: str
+    failed: str = ""
+
+
+def write(claim: Claim, where: Sequence[Region], slacks: Sequence[Fraction] = SLACKS) -> Written:
+    """The file of a claim on its regions, each theorem with the first tactic that coqc accepts.
+
+    Without coqc, and where none is accepted, the first tactic stands there.
     """
     path = compiler()
-    about = f"{claim.id}: {claim.statement}"
-    ladder = [Fraction(0), *(SLACKS if slacks is None else slacks)]
     every = [
         goal
         for i, region in enumerate(where)
@@ -225,17 +253,36 @@ def write(claim: Claim, where: Sequence[Region], slacks: Sequence[Fraction] | No
     for goal in every:
         tactic, slack = goal.tactics()[0], Fraction(0)
         if path is not None:
-            answer = solve(path, goal, about, ladder)
+            answer = solve(path, goal, [Fraction(0), *slacks])
             if isinstance(answer, str):
                 failed = failed or f"{goal.name}: {answer}"
             else:
-                text, slack = answer
-                tactic = text.split("Proof.\n  ")[-1].removesuffix("\nQed.\n")
+                tactic, slack = answer
         worst = max(worst, slack)
-        body.append(f"{goal.theorem(slack)}\nProof.\n  {tactic}\nQed.\n")
-    lemmas = [text for name, text in LEMMAS.items() if name in operations]
-    document = "\n".join([HEADER.format(about=about.replace("*)", "* )")), *lemmas, *body])
-    return document, worst, version(path) if path and not failed else "", failed
+        body.append(goal.proved(tactic, slack))
+    checked = version(path) if path and not failed else ""
+    said = "not accepted yet"
+    if checked:
+        said = f"{checked}, " + (f"with the slack {worst}" if worst else "as stated")
+    head = headed(claim.id, f"{claim.id}: {claim.statement}", operations, said)
+    return Written(head + "".join(body), worst, checked, failed)
+
+
+def states(text: str, claim: Claim, where: Sequence[Region]) -> bool:
+    """Whether a file holds the theorems of a claim as its body is now, with one of the slacks."""
+    plain = " ".join(text.split())
+    try:
+        every = [
+            goal
+            for i, region in enumerate(where)
+            for goal in goals(claim, region, f"_{i + 1}" if len(where) > 1 else "")
+        ]
+    except ClaimError:
+        return False
+    return all(
+        any(" ".join(goal.theorem(slack).split()) in plain for slack in (Fraction(0), *SLACKS))
+        for goal in every
+    )
 
 
 def machine_checked(
@@ -258,17 +305,19 @@ def machine_checked(
     said : str
         One sentence for the user.
     """
-    text, slack, checked, failed = write(claim, where)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text)
-    if compiler() is None:
+    found = write(claim, where)
+    try:
+        write_atomically(out, found.text.encode())
+    except ValueError as error:
+        raise ClaimError(f"--coq: {error}") from None
+    path = compiler()
+    if path is None:
         return proof, f"{out} is written, but coqc was not found: {INSTALL}"
-    if failed:
-        return proof, f"{out} is written, but coqc did not accept it: {failed}"
-    accepted, said = compiles(str(compiler()), text, 10 * SECONDS)
+    if found.failed:
+        return proof, f"{out} is written, but coqc did not accept it: {found.failed}"
+    accepted, said = compiles(path, found.text, 10 * SECONDS)
     if not accepted:
         return proof, f"{out} is written, but coqc did not accept it as a whole: {said}"
-    machine = checked + (f", up to {slack}" if slack else "")
-    return replace(proof, machine=machine), f"{out} is accepted by {checked}" + (
-        f" with the slack {slack} in its theorems" if slack else ""
-    )
+    machine = found.version + (f", up to {found.slack}" if found.slack else "")
+    with_slack = f" with the slack {found.slack} in its theorems" if found.slack else ""
+    return replace(proof, machine=machine), f"{out} is accepted by {found.version}{with_slack}"

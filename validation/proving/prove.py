@@ -22,8 +22,10 @@ from ..arithmetic import FLOAT64, Unsupported
 from ..arithmetic.entry_arithmetics import INTERVALS
 from ..checking.certified import certify
 from ..checking.evaluation import accepts, fault
+from ..checking.sampled import draw_sample
+from ..checking.searched import search
 from ..claims import Claim, ClaimError
-from ..instances import Instance
+from ..instances import Instance, Product
 from ..verdict import Conclusion
 from .covering import Cover, failing, refine, share, try_points, whole
 from .fingerprints import fingerprint, versions
@@ -41,6 +43,9 @@ SLICE = 2.0  # seconds between two looks at the clock, the progress bar and the 
 PROBED = 1000
 RECHECKED = 256  # cells between two looks at the clock
 SHOWN = 5
+SEARCH = 5.0  # seconds of `verify`'s search before cells are cut
+DRAWS = 2000
+TRIED = 12
 Progress = Callable[[str, float], None]
 
 
@@ -62,6 +67,8 @@ class Attempt:
         The smallest slack with which everything was covered.
     spent : float
         Seconds.
+    pace : (cells, share, seconds) or None
+        Where the claim itself stood after the first 1,000 cells.
     """
 
     claim: Claim
@@ -72,6 +79,7 @@ class Attempt:
     best: tuple[int, list[Cover]] | None = None
     evaluated: int = 0
     spent: float = 0.0
+    pace: tuple[int, float, float] | None = None
 
     @property
     def share(self) -> float:
@@ -129,26 +137,31 @@ def prove(
     ClaimError
         Where the claim cannot be proved this way; the message says why and what would do.
     """
-    start = time.monotonic()
     if not claim.deterministic:
         raise ClaimError(
-            f"{claim.id}: a {claim.kind} claim is not a comparison on instances; `rnnbounds "
-            "verify` tests it, and its deterministic steps can be proved"
+            f"{claim.id}: a claim of the kind {claim.kind!r} is not a comparison on instances; "
+            "`rnnbounds verify` tests it, and its deterministic steps can be proved"
         )
     if attempt is None:
         attempt = begin(claim, sizes or {}, box or {}, compact)
+    start = time.monotonic()
     # The claim itself first; then the easiest relaxed statement, then sharper ones.
     levels = [NO_SLACK, *sorted(SLACKS if slacks is None else slacks, reverse=True)]
     said = progress or (lambda stage, done: None)
     found = _tried(claim, attempt, seed)
+    where = "of the box"
+    if found is None and not box:
+        found = searched(claim, sizes or {}, min(SEARCH, budget / 4), seed)
+        where = "of these sizes, found by search"
     if found is None:
+        where = "of the box"
         found = _covered(claim, attempt, levels, budget, pool, said, checkpoint)
     if found is None:
         proof = _ended(claim, attempt, levels, budget, pool, said)
     else:
         proof = _proof(
             claim, attempt, Ending.VIOLATED, NO_SLACK, [], instance=found.to_json(),
-            message="left certainly exceeds right at an instance of the box",
+            message=f"left certainly exceeds right at an instance {where}",
         )  # fmt: skip
     attempt.spent += time.monotonic() - start
     return replace(proof, seconds=round(attempt.spent, 3))
@@ -179,6 +192,38 @@ def _tried(claim: Claim, attempt: Attempt, seed: int) -> Instance | None:
         if found is not None:
             return found
     return None
+
+
+def searched(
+    claim: Claim, sizes: Mapping[str, Sequence[int]], seconds: float, seed: int
+) -> Instance | None:
+    """A counterexample of these sizes, from the draws and the search that `verify` uses."""
+    ranges = dict(claim.instances.sizes)
+    ranges |= {name: (min(some), max(some)) for name, some in sizes.items() if name in ranges}
+    try:
+        narrow = replace(claim, instances=Product(claim.instances.factors, ranges))
+        sample = draw_sample(narrow, count=DRAWS, seed=seed, seconds=seconds / 3)
+        start = [instance for _, instance in sample.worst]
+        found = search(narrow, start, seconds=seconds / 2, seed=seed)
+    except (ClaimError, ValueError):
+        return None  # nothing of these sizes is drawn
+    for ratio, instance in [*found.worst, *sample.worst][:TRIED]:
+        if ratio > 0 and certify(claim, instance).conclusion is Conclusion.VIOLATED:
+            return instance
+    return None
+
+
+def refuted(claim: Claim, instance: Instance) -> Proof:
+    """What a counterexample says of a claim that has no box."""
+    return Proof(
+        id=claim.id,
+        ending=Ending.VIOLATED.value,
+        statement="instances as they are drawn",
+        instance=instance.to_json(),
+        message="left certainly exceeds right at an instance found by search",
+        fingerprint=fingerprint(claim),
+        versions=versions(),
+    )
 
 
 def _certified(claim: Claim, region: Region, points: Sequence[Any]) -> Instance | None:
@@ -236,6 +281,7 @@ def _one_level(
     kept: Callable[[Attempt], None],
 ) -> Instance | None:  # fmt: skip
     stage = "covering with slack" if any(slack) else "covering"
+    start = time.monotonic()
     while attempt.open:
         evaluated = sum(cover.evaluated for cover in attempt.covers)
         for place, (region, cover) in enumerate(zip(attempt.regions, attempt.covers)):
@@ -251,6 +297,9 @@ def _one_level(
             cover.suspects.clear()
             if found is not None:
                 return found
+            seen = sum(other.evaluated for other in attempt.covers)
+            if attempt.level == 0 and attempt.pace is None and seen >= PROBED:
+                attempt.pace = seen, attempt.share, time.monotonic() - start
             said(stage, attempt.share)
             kept(attempt)
         stopped = sum(cover.evaluated for cover in attempt.covers) == evaluated
@@ -279,7 +328,33 @@ def _ended(
     covers = attempt.itself
     seconds = max(budget / 4, 1.0)
     refused = _rechecked(claim, attempt.regions, covers, NO_SLACK, seconds, pool, said)
-    return _proof(claim, attempt, Ending.OPEN, NO_SLACK, covers, refused)
+    message = "; ".join(filter(None, [_estimate(attempt), _relaxed(attempt, levels)]))
+    return _proof(claim, attempt, Ending.OPEN, NO_SLACK, covers, refused, message=message)
+
+
+def _estimate(attempt: Attempt) -> str:
+    """What the first cells let expect of the whole; empty where they proved most of it."""
+    if attempt.pace is None or attempt.pace[1] > 0.9:
+        return ""
+    cells, share, seconds = attempt.pace
+    head = f"the first {cells:,} cells proved {share:.1%} of the box"
+    if share <= 0:
+        return f"{head}: narrow the box, or take smaller sizes"
+    return (
+        f"{head}, so that the whole needs about {cells / share:,.0f} cells or "
+        f"{seconds / share:,.0f} s at least: raise --budget, narrow the box, or take smaller sizes"
+    )
+
+
+def _relaxed(attempt: Attempt, levels: Sequence[Slack]) -> str:
+    """How far the relaxed statement came that was tried last."""
+    if not 0 < attempt.level < len(levels):
+        return ""
+    eta, eta_0 = (float(part) for part in levels[attempt.level])
+    return (
+        f"with the slack {eta:g} |right| + {eta_0:g} intervals covered {attempt.share:.3%} "
+        "(not proved again in balls)"
+    )
 
 
 def _rechecked(
@@ -389,8 +464,8 @@ def _statement(attempt: Attempt) -> str:
         text = f"{', '.join(sorted(scaled))} of every scale"
         if ends:
             text += (
-                f", {' and '.join(a.name for a in ends)} at least {ends[0].low:.3g} of the largest "
-                "of them (the edge below is left out)"
+                f" (in units in which the largest is 1, {' and '.join(a.name for a in ends)} at "
+                f"least {ends[0].low:.3g}; the edge below is left out)"
             )
         parts.append(text)
     for name, axis in edges.items():

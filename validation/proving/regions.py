@@ -25,6 +25,7 @@ from ..instances import Instance
 from ..instances.discrete import Choice, Integer, MultiSet, NodeSet, Size
 from ..instances.factors import ArrayFactor, Factor, Positive, Real
 from ..instances.matrices import Covariance, Distribution, Orthogonal, Spectrum
+from ..instances.networks import WEIGHTS, Networks
 
 DEFAULT_ENTRIES = 4.0
 """Entries of F in S = F F^T lie in [-4, 4] unless a box says otherwise."""
@@ -189,7 +190,9 @@ def regions(
     box = {name: (float(a), float(b)) for name, (a, b) in {**claim.box, **box}.items()}
     unbounded = [
         name for name, factor in claim.instances.factors.items()
-        if name not in box and isinstance(factor, ArrayFactor | Real) and not _bounded(factor)
+        if name not in box
+        and isinstance(factor, ArrayFactor | Real | Networks)
+        and not _bounded(factor)
     ]  # fmt: skip
     invariance = dict(claim.invariance) if compact else {}
     unbounded = [name for name in unbounded if name not in invariance]
@@ -220,6 +223,8 @@ def regions(
 def _bounded(factor: Any) -> bool:
     if isinstance(factor, Spectrum | Distribution):
         return True
+    if isinstance(factor, Networks):
+        return False
     return bool(np.isfinite(factor.low) and np.isfinite(factor.high))
 
 
@@ -290,10 +295,14 @@ def _pieces(
         low, high = max(low, factor.low), min(high, factor.high)
         _check(claim, name, low, high)
         return [_array(factor, name, factor.shape(sizes), low, high)]
+    if isinstance(factor, Networks) and type(factor).realise is Networks.realise:
+        low, high = (-np.inf, np.inf) if box is None else box
+        _check(claim, name, low, high)
+        return _networks(factor, name, sizes, low, high)
     raise ClaimError(
         f"{claim.id}: {name} is a {type(factor).__name__}, which has no coordinates for a proof; "
-        "matrices, vectors, numbers, covariances, spectra, distributions, integers and node sets "
-        "have"
+        "matrices, vectors, numbers, covariances, spectra, distributions, networks, integers and "
+        "node sets have"
     )
 
 
@@ -334,6 +343,42 @@ def _array(
         return arithmetic.xp.reshape(arithmetic.xp.stack(list(numbers)), shape)
 
     return Piece(axes, value, lambda numbers: np.array(numbers, dtype=np.float64).reshape(shape))
+
+
+def _networks(
+    factor: Networks, name: str, sizes: Mapping[str, int], low: float, high: float
+) -> list[Piece]:
+    """All weights as coordinates, one piece an activation."""
+    m, d, q = (n if isinstance(n, int) else sizes[n] for n in (factor.m, factor.d, factor.q))
+    shapes = dict(zip(WEIGHTS, ((m, m), (m, d), (m,), (q, m), (q,))))
+    free = [weight for weight in WEIGHTS if factor.biases or weight not in ("b_hidden", "b_output")]
+    parts = {
+        weight: _array(ArrayFactor(*shapes[weight]), f"{name}.{weight}", shapes[weight], low, high)
+        for weight in free
+    }
+    axes = tuple(axis for part in parts.values() for axis in part.axes)
+
+    def of(numbers: Sequence[Any], make: Callable[[Piece, Sequence[Any]], Any]) -> dict[str, Any]:
+        start, made = 0, {}
+        for weight, part in parts.items():
+            made[weight] = make(part, numbers[start : start + len(part.axes)])
+            start += len(part.axes)
+        return made
+
+    def pieces(activation: str) -> Piece:
+        fixed = {weight: np.zeros(shapes[weight]) for weight in WEIGHTS if weight not in parts}
+
+        def value(arithmetic: Any, numbers: Sequence[Number]) -> Any:
+            weights = of(numbers, lambda part, some: part.value(arithmetic, some))
+            return factor.realise(arithmetic, {**fixed, **weights, "activation": activation})
+
+        def raw(numbers: Sequence[float]) -> Any:
+            weights = of(numbers, lambda part, some: part.raw(some))
+            return {**fixed, **weights, "activation": activation}
+
+        return Piece(axes, value, raw, note=activation)
+
+    return [pieces(activation) for activation in factor.activations]
 
 
 def _covariance(factor: Covariance, name: str, m: int, box: Any) -> Piece:

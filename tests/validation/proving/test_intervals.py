@@ -232,11 +232,11 @@ def test_slopes_contain_the_difference_quotients_of_balls(formula, data):
 @pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in UNARY if name != "sqrt"])
 def test_the_widening_of_the_elementary_functions_holds_at_ten_million_points(name):
-    """All functions together see 10^7 points; NumPy's error is at most half of what is allowed."""
+    """All functions together see 10^7 points: outwards in every one, and narrow."""
     function, exact, low, high = UNARY[name]
     rng = np.random.default_rng(list(name.encode()))
-    worst, count = 0.0, 1_250_000
-    with ball.working_precision(80), np.errstate(all="ignore"):
+    count = 1_250_000
+    with ball.working_precision(128), np.errstate(all="ignore"):
         for start in range(0, count, 50_000):
             kind = (start // 50_000) % 3
             n = 50_000
@@ -248,8 +248,6 @@ def test_the_widening_of_the_elementary_functions_holds_at_ten_million_points(na
             bounds = function((points, points))
             for x, a, b in zip(points.tolist(), bounds[0].tolist(), bounds[1].tolist()):
                 truth = exact(arb(x))
-                assert arb(a) <= truth, (name, x)
-                assert truth <= arb(b), (name, x)
-                if kind == 0 and start == 0:
-                    worst = max(worst, b - a)
-    assert worst < np.inf
+                assert not arb(a) > truth, (name, x)
+                assert not arb(b) < truth, (name, x)
+                assert b - a <= 2.0**-47 * max(abs(a), abs(b), 1.0), (name, x)

@@ -1,0 +1,138 @@
+r"""`approximation.comparator`: the small network beside a linear image of the large one's run.
+
+After a fit of the small network's own run its nodes are no longer those of J: they hold other
+combinations of the large network's states, and what `approximation.general` carries from matched
+nodes cancels only in the sum. For *any* maps c_t = B_t (h_t, 1), c_0 = 0, put
+p_t := s(W_h' c_{t-1} + W_i' x_t + b_h') - c_t, the defect of one step of the small network along
+the comparator, and q_t := (W_o' c_t + b_o') - (W_o h_t + b_o). Then e_t = h'_t - c_t obeys
+e_t = Delta_t W_h' e_{t-1} + p_t with secant factors 0 <= Delta_t <= rho, and
+f'_t - f_t = W_o' e_t + q_t. B_t = the rows of J gives `approximation.general`. Here each B_t is the
+least-squares fit of h'_t on (h_t, 1): the bound says how much of the error is left where the two
+networks are linearly related at every step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bounds.approximation.closed import FAILED, nothing_found
+from bounds.approximation.general import carried_along, check_pair
+from bounds.approximation.measured import Runs, paired_runs
+from bounds.rounding import log_up
+from bounds.terms import VALID, Bound, Term
+from pruning.cells.secants import secant_factors
+from pruning.checks import Array, time_weights
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+ID = "approximation.comparator"
+_RANK = 1e-12  # of the second moments: directions below this share are rounding
+
+
+def comparator_bound(
+    pruned: PrunedRNN, x: ArrayLike, weights: ArrayLike | None = None, batch: int = 64
+) -> Bound:
+    r"""||f' - f||_{n,w} <= ||q||_{n,w} + || sum_s ||W_o' Delta_t W_h' ... W_h' p_s|| ||_{n,w}.
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+        Both networks, of any weights.
+    x : (n, T, d_x) floats or (n, T) tokens
+        The sample: both networks are run on it, twice.
+    weights : (T,) array, optional
+        Any time weights; 1/T by default.
+    batch : int
+        Sequences held in memory at a time.
+
+    Returns
+    -------
+    Bound
+        Terms ``read-out`` and ``propagated``, evaluated in float64 without outward rounding; +inf,
+        with a sentence, where floats cannot tell.
+
+    Raises
+    ------
+    ValueError
+        If the networks do not match.
+
+    Notes
+    -----
+    Norms are taken of the terms of an identity, along both runs. Cost O(n T d_y k^2) for the last
+    step alone, O(n T^2 k^2) otherwise. Source: theory, section 11.
+    """
+    check_pair(pruned)
+    checked = pruned.original.check_input(x)
+    w = time_weights(weights, checked.shape[1])
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
+            return _bound(pruned, checked, w, batch)
+    except FAILED as error:
+        return nothing_found(ID, str(error) or type(error).__name__)
+
+
+def _bound(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
+    n, T = x.shape[:2]
+    maps = _fitted(pruned, x, batch)
+    full, small = pruned.original, pruned.pruned
+    read_out, spread, start = 0.0, 0.0, 0
+    for runs in paired_runs(pruned, x, batch):
+        part = x[start : start + len(runs.states)]
+        start += len(part)
+        c = np.einsum("ntm,tmk->ntk", _with_one(runs.states), maps)
+        born, change = _step(pruned, part, c, runs)
+        e = runs.pruned_states - c
+        factors = secant_factors(e - born, change, small.activation)
+        q = c @ small.w_output.T - runs.states @ full.w_output.T
+        q += small.b_output - full.b_output
+        read_out += float((np.square(q).sum(axis=2) @ w).sum())
+        carried = carried_along(small, factors, born, bool(not w[:-1].any()), after=True)
+        spread += float((np.square(carried) @ w).sum())
+    formula = (
+        r"\bigl\|\sum_{s \le t} \|W_o' \Delta_t W_h' \cdots \Delta_{s+1} W_h' p_s\|\bigr\|_{n,w}"
+    )
+    half_n = 0.5 * math.log(n)
+    terms = (
+        Term("read-out", 0.5 * log_up(read_out) - half_n, r"\|q\|_{n,w}", ID),
+        Term("propagated", 0.5 * log_up(spread) - half_n, formula, ID, {"T": T, "n": n}),
+    )
+    note = "Evaluated in float64 on the measured runs, without outward rounding."
+    statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
+    return Bound(ID, statement, terms, VALID, notes=(note,))
+
+
+def _step(pruned: PrunedRNN, x: Any, c: Array, runs: Runs) -> tuple[Array, Array]:
+    """p_t, and W_h' e_{t-1}, which is what the two arguments of s differ by."""
+    small = pruned.pruned
+    drive = small.w_input.T[x] if x.ndim == 2 else x @ small.w_input.T
+    along = drive + small.b_hidden
+    along[:, 1:] += c[:, :-1] @ small.w_hidden.T
+    change = np.zeros_like(c)
+    change[:, 1:] = (runs.pruned_states - c)[:, :-1] @ small.w_hidden.T
+    return small.activation.apply(along) - c, change
+
+
+def _fitted(pruned: PrunedRNN, x: Any, batch: int) -> Array:
+    """B_t^T of every step, (T, m + 1, k): least squares of h'_t on (h_t, 1)."""
+    m, k, T = pruned.original.m, pruned.pruned.m, x.shape[1]
+    gram, cross = np.zeros((T, m + 1, m + 1)), np.zeros((T, m + 1, k))
+    for runs in paired_runs(pruned, x, batch):
+        z = _with_one(runs.states).transpose(1, 2, 0)
+        gram += z @ z.transpose(0, 2, 1)
+        cross += z @ runs.pruned_states.transpose(1, 0, 2)
+    scale = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
+    scale = np.where(scale > 0, scale, 1)
+    mu, U = np.linalg.eigh(gram / scale[:, :, None] / scale[:, None, :])
+    along = U.transpose(0, 2, 1) @ (cross / scale[:, :, None])
+    floor = _RANK * mu[:, -1:]
+    along *= np.where(mu > floor, 1 / np.maximum(mu, floor), 0)[:, :, None]
+    return np.asarray((U @ along) / scale[:, :, None])
+
+
+def _with_one(h: Array) -> Array:
+    return np.concatenate([h, np.ones((*h.shape[:2], 1))], axis=2)

@@ -1,0 +1,148 @@
+"""Proofs on file: a changed body is stale, a damaged entry is as none, attempts go on."""
+
+import json
+
+import numpy as np
+import pytest
+
+from validation import claim, draw, verify
+from validation.claims import ClaimError
+from validation.commands import main
+from validation.commands.prove import one, read_range, read_sizes
+from validation.proving import records
+from validation.proving.covering import refine
+from validation.proving.fingerprints import fingerprint
+from validation.proving.gaps import NO_SLACK
+from validation.proving.known import with_proofs
+from validation.proving.prove import begin, prove
+from validation.proving.records import Ending, keep, known, path_of
+from validation.proving.unfinished import packed, unpacked
+from validation.verdict import Conclusion, Evidence
+
+LEMMAS = """
+from validation import claim, draw
+
+def helper(xp, x):
+    return {helper}
+
+@claim("mine.log", "log(1 + x) <= c x", draw(x=draw.reals(0, 4)))
+def log(xp, x, *, c=1):
+    return xp.log1p(x), c * helper(xp, x)
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("RNNBOUNDS_PROOFS", str(tmp_path / "proofs"))
+    return tmp_path
+
+
+def lemma(folder, helper="x", name="lemmas"):
+    from validation.loading import load_file
+
+    path = folder / f"{name}.py"
+    path.write_text(LEMMAS.replace("{helper}", helper))
+    return load_file(path)[0]
+
+
+def test_verify_shows_what_is_proved_of_this_very_body(folder):
+    made = lemma(folder)
+    assert one(made, {}, {}, [], budget=5, quiet=True).kind is Ending.PROVED
+    outcome = with_proofs(made, verify(made, quick=True, budget=0.3))
+    assert outcome.conclusion in (Conclusion.HOLDS, Conclusion.TIGHT)
+    assert outcome.verdict.evidence is Evidence.PROVED
+    assert "x in [0, 4]" in outcome.rungs["proved"].message
+
+
+@pytest.mark.parametrize(("helper", "changed"), [("x", False), ("x * 1", True), ("2 * x", True)])
+def test_a_proof_is_stale_where_anything_that_the_body_calls_has_changed(folder, helper, changed):
+    keep(prove(lemma(folder), budget=5))
+    found = known(lemma(folder, helper, "again"))
+    assert (len(found.current), found.stale) == ((0, 1) if changed else (1, 0))
+
+
+def test_a_proof_is_stale_where_a_constant_has_changed(folder):
+    made = lemma(folder)
+    keep(prove(made, budget=5))
+    other = made.with_constants(c=2)
+    assert fingerprint(other) != fingerprint(made)
+    outcome = with_proofs(other, verify(other, quick=True, budget=0.3))
+    assert outcome.verdict.evidence is Evidence.CERTIFIED
+    assert any("stale" in note for note in outcome.notes)
+
+
+def test_a_stale_hash_that_is_forged_into_the_file_is_caught_by_the_checksum(folder):
+    made = lemma(folder)
+    path = keep(prove(made, budget=5))
+    entry = json.loads(path.read_text())
+    false = lemma(folder, "x / 2", "wrong")
+    entry["proof"]["fingerprint"] = fingerprint(false)
+    path.write_text(json.dumps(entry))
+    assert known(false) == records.Known((), 0)
+    assert records.read(path) is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"format": 1}', b"\xff\xfe"])
+def test_a_damaged_entry_is_as_none(folder, damage):
+    made = lemma(folder)
+    path = keep(prove(made, budget=5))
+    path.write_bytes(damage)
+    assert known(made) == records.Known((), 0)
+
+
+def test_a_counterexample_on_file_counts_once_it_is_certified_again(folder):
+    made = lemma(folder, "x / 2")
+    proof = prove(made, budget=5)
+    assert proof.kind is Ending.VIOLATED
+    keep(proof)
+    outcome = with_proofs(made, verify(lemma(folder, "x / 2", "b"), quick=True, budget=0.2))
+    assert outcome.conclusion.bad
+
+
+def test_an_attempt_goes_on_where_it_stopped():
+    made = claim("t.square", "s", draw(x=draw.reals(0, 1), y=draw.reals(0, 1)))(
+        lambda xp, x, y: (x * y, x * x + y * y)
+    )
+    attempt = begin(made, {}, {}, True)
+    refine(made, attempt.regions[0], attempt.covers[0], NO_SLACK, 0.2)
+    data = packed(attempt)
+    fresh = begin(made, {}, {}, True)
+    assert unpacked(fresh, data)
+    assert fresh.covers[0].open == attempt.covers[0].open > 1
+    assert fresh.share == attempt.share
+    np.testing.assert_array_equal(fresh.covers[0].joined()[0], attempt.covers[0].joined()[0])
+    assert not unpacked(fresh, data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def test_the_path_of_a_proof_depends_on_what_it_is_about(folder):
+    made = lemma(folder)
+    boxes = [{"x": (0.0, 1.0)}, {"x": (0.0, 2.0)}]
+    paths = {path_of(prove(made, box=box, budget=5)) for box in boxes}
+    assert len(paths) == 2
+
+
+@pytest.mark.parametrize("text", ["m", "m=", "m=a", "m=1,", "=1"])
+def test_sizes_that_cannot_be_read_get_a_sentence(text):
+    with pytest.raises(ClaimError, match="--sizes needs name=n,n"):
+        read_sizes([text])
+
+
+@pytest.mark.parametrize("text", ["x", "x=1", "x=2..1", "x=0..inf", "x=a..b", "x=1..2..3"])
+def test_ranges_that_cannot_be_read_get_a_sentence(text):
+    with pytest.raises(ClaimError, match=r"--box needs name=low\.\.high"):
+        read_range(text)
+
+
+def test_the_command_proves_and_the_frontier_shows_it(folder, capsys):
+    main_is_done(["prove", "step.split_above", "--budget", "5", "--workers", "1"])
+    assert "proved for all instances of the box" in capsys.readouterr().out
+    main_is_done(["frontier", "dof.spectrum_split"])
+    out = capsys.readouterr().out
+    assert "step.split_above" in out
+    assert "proved on a box" in out or "machine-checked" in out
+
+
+def main_is_done(words):
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert not left.value.code

@@ -1,0 +1,114 @@
+"""On what a statement rests: its own evidence, and that of every step of its proof.
+
+Proofs come from the proofs on file (`rnnbounds prove` adds to them) and from the committed files of
+Coq; a symbolic proof is one that the claim carries. Everything else is certified on instances, or
+tested, by `rnnbounds verify`; statements that others have checked by machine are cited as read.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from ..catalogue.scalar_steps import REST, USED_BY
+from ..claims import Claim
+from .coq import states
+from .records import Ending, known
+from .regions import regions
+
+CITED: dict[str, str] = {
+    "uniform.dudley": "Lean 4, arXiv 2503.19605: `dudley_entropy_integral` (upper limit D/2), as "
+    "section 6 of the theory cites it",
+}
+"""Statements with a machine-checked form in a public development, as read."""
+
+COQ = Path(__file__).resolve().parents[2] / "proofs"
+
+
+class Row(NamedTuple):
+    """One line of the frontier.
+
+    Attributes
+    ----------
+    id : str
+    depth : int
+        0 for the statement itself, 1 for its steps, and so on.
+    evidence : str
+        "machine-checked" (perhaps "with slack"), "proved on a box", "proved with slack",
+        "symbolic", "certified on instances", "tested" (probabilistic and order claims), "cited".
+    covers : str
+        What exactly.
+    """
+
+    id: str
+    depth: int
+    evidence: str
+    covers: str
+
+
+def rows(claim: Claim) -> list[Row]:
+    """The statement and all its steps, depth first."""
+    found: list[Row] = []
+
+    def add(one: Claim, depth: int, above: tuple[str, ...]) -> None:
+        found.append(Row(one.id, depth, *evidence(one)))
+        steps = {step.id: step for step in (*one.steps, *USED_BY.get(one.id, ()))}
+        for step in steps.values():
+            if step.id not in above:
+                add(step, depth + 1, (*above, step.id))
+
+    add(claim, 0, (claim.id,))
+    return found
+
+
+def evidence(claim: Claim) -> tuple[str, str]:
+    """The strongest evidence of a claim that is on file, and what it covers."""
+    rest = f"; beyond: {REST[claim.id]}" if claim.id in REST else ""
+    proofs = known(claim).current
+    machine = checked_by(claim) or next((proof.machine for proof in proofs if proof.machine), "")
+    if machine:
+        relaxed = "up to" in machine or "slack" in machine
+        return "machine-checked" + (" with slack" if relaxed else ""), f"{machine}{rest}"
+    for proof in proofs:
+        if proof.kind is Ending.PROVED:
+            return "proved on a box", f"{proof.statement}{rest}"
+        if proof.kind is Ending.RELAXED:
+            slack = f"slack {proof.slack[0]} |right| + {proof.slack[1]}"
+            return "proved with slack", f"{slack}; {proof.statement}{rest}"
+    if claim.id in CITED:
+        return "cited", CITED[claim.id]
+    if claim.symbolic is not None:
+        return "symbolic", "SymPy, for all numbers (a step of the proof)"
+    if claim.deterministic:
+        return "certified on instances", "`rnnbounds verify`"
+    return "tested", "`rnnbounds verify`"
+
+
+def checked_by(claim: Claim) -> str:
+    """What the committed file of a claim says of itself; empty where there is none or it is stale.
+
+    Its first comment names the claim, the version of Coq that accepted it and the slack in its
+    theorems; `make proofs` has Coq accept it again. A file counts only while its theorems are those
+    that the claim's body gives now.
+    """
+    text = committed().get(claim.id)
+    if text is None:
+        return ""
+    said = re.search(rf"\(\* claim {re.escape(claim.id)}: (.*) \*\)", text)
+    if said is None or not said[1].startswith("Coq"):
+        return ""
+    return said[1] if states(text, claim, regions(claim, {}, {})) else ""
+
+
+@functools.cache
+def committed() -> dict[str, str]:
+    """The texts of the files under proofs/, by the claim that each names."""
+    found: dict[str, str] = {}
+    for path in sorted(COQ.glob("*.v")):
+        text = path.read_text()
+        named = re.search(r"\(\* claim (\S+): ", text)
+        if named:
+            found[named[1]] = text
+    return found
