@@ -189,6 +189,21 @@ def test_tighten_prints_the_sides_at_the_value_that_fails():
     assert high <= left
 
 
+@pytest.mark.parametrize("how", ["step", "nan"])
+def test_a_constant_that_matters_only_far_away_is_tightened(how):
+    @claim("t.cliff", "x", ONE)
+    def cliff(xp, x, *, c=5):
+        if how == "nan":
+            root = xp.sqrt(xp.asarray(1) * c - 2)
+            return x, 3 * x * (root + 1) / (root + 1)
+        return x, xp.where(xp.asarray(1) * c >= 2, 3 * x, x / 2)
+
+    found = tighten(cliff, "c", seconds=3.0, seed=0)
+
+    assert found.value is not None
+    assert 2 <= float(found.value) <= 2.1
+
+
 # -- bad input ------------------------------------------------------------------------------------
 
 

@@ -224,9 +224,14 @@ def _shrink(claim: Claim, failing: tuple[Instance, ...], seconds: float) -> Inst
 
 def both(claim: Claim, most: Instance, simplest: Instance) -> tuple[str, ...]:
     """The simplest counterexample in decimals, then the one that fails most, if by more."""
-    if most == simplest or certify(claim, simplest).log_ratio >= certify(claim, most).log_ratio:
+    if most == simplest or (claim.deterministic and _no_more(claim, most, simplest)):
         return facts(claim, simplest)
     return (*facts(claim, simplest), "", "it fails most at", *facts(claim, most))
+
+
+def _no_more(claim: Claim, most: Instance, simplest: Instance) -> bool:
+    """Whether the first is not certified to fail by more than the second."""
+    return certify(claim, most).log_ratio <= certify(claim, simplest).log_ratio
 
 
 def _most_suspicious(samples: list[Sample]) -> list[Instance]:

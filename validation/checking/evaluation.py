@@ -214,7 +214,12 @@ def score(claim: Claim, instance: Instance, margin: bool = False) -> Score:
             return Score(math.nan, False)
         tightest, met = -math.inf, True
         for function in claim.hypotheses.values():
-            left, right = pair_of(function)
+            try:
+                left, right = pair_of(function)
+            except ClaimError:
+                if met:
+                    raise
+                return Score(math.nan, False, math.inf)  # undefined where one before it fails
             met = met and _nearly_below(left, right)
             if margin:
                 tightest = max(tightest, missed(left, right))
