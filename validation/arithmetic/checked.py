@@ -98,14 +98,17 @@ def remedy(value: float) -> str:
 def places(indices: Any) -> Any:
     """Return integer places for `take` as an int64 array; anything else is refused."""
     array = np.asarray(indices)
+    kind = array.dtype.kind
+    if kind == "i":
+        return array
     if array.size == 0:
         return array.astype(np.int64)
-    if array.dtype.kind == "f":
+    if kind == "f":
         whole_numbers = array.astype(np.int64)
         if whole_numbers.tolist() == array.tolist():  # faster than NumPy for a few nodes
             return whole_numbers
         raise Unsupported("take needs integer places")
-    if array.dtype.kind not in "iu":
+    if kind != "u":
         raise Unsupported(f"take needs integer places, got {array.dtype}")
     return array
 

@@ -41,7 +41,8 @@ def drawn_nodes_live(F: Any, J: Any) -> bool:
 
 def multiplicities(J: Any, m: int) -> Mapping[int, int]:
     """How often each distinct node of the multiset was drawn, by node."""
-    counts = {j: sum(int(bool(J[i] == j)) for i in range(J.shape[0])) for j in range(m)}
+    drawn = [J[i] for i in range(J.shape[0])]
+    counts = {j: sum(int(bool(i == j)) for i in drawn) for j in range(m)}
     return {j: count for j, count in counts.items() if count}
 
 

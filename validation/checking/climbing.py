@@ -177,12 +177,13 @@ def gradient(
         if not trials.going(allowed):
             raise _EnoughError
         instance = space.at(z)
-        trials.attempt(instance)
+        tried = trials.attempt(instance)
         trials.tick()
+        inside = trials.strict and tried.value > -math.inf and tried.excess == 0
         try:
             found = ratio_slope(trials.claim, instance, sharpness)
             here, slope = -found.value, -found.slope
-            if trials.claim.hypotheses:
+            if trials.claim.hypotheses and not inside:
                 missed = margin_slope(trials.claim, instance)
                 if missed.value > 0:
                     here, slope = here + price * missed.value, slope + price * missed.slope

@@ -19,11 +19,10 @@ import numpy as np
 from ..arithmetic import FLOAT64, Unsupported
 from ..claims import Claim
 from ..instances import Instance
-from .evaluation import NUMERICAL, accepts, hypothesis, pair
+from .evaluation import NUMERICAL, accepts, hypothesis, missed, pair
 from .families import moved
 from .randomness import spawn
 from .strata import Strata
-from .trials import missed
 
 FIRST = 16  # draws on an instance that is new
 MOST = 4096  # draws on one instance

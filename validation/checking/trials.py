@@ -20,7 +20,7 @@ from ..instances import Instance
 from ..verdict import Conclusion, Coverage
 from .archive import TIED, Archive, description
 from .certified import certify
-from .evaluation import NUMERICAL, _entries, hypothesis, log_ratio, score, sides
+from .evaluation import NUMERICAL, _entries, hypothesis, missed, score, sides
 from .sampled import KEPT_STRANGE, VISIBLE, Sample
 from .strata import Strata
 
@@ -165,8 +165,12 @@ class Trials:
         return trial
 
     def _measured(self, instance: Instance) -> Trial:
-        found = score(self.claim, instance)
-        excess = self.excess(instance) if self.strict or not found.met else 0.0
+        found = score(self.claim, instance, margin=self.strict)
+        excess = 0.0
+        if found.margin is not None:
+            excess = max(found.margin, 0.0)
+        elif self.strict or not found.met:
+            excess = self.excess(instance)
         if not found.met or excess > 0:
             self.rejected += 1
             # Hypotheses that look met although the score says no: `given` rejects, nothing to climb
@@ -327,19 +331,6 @@ class Trials:
 
     def _counts(self, value: float, instance: Instance) -> bool:
         return value > -math.inf or score(self.claim, instance).met
-
-
-def missed(left: Any, right: Any) -> float:
-    """By how much left <= right is missed, or below 0 met; inf where it is not finite."""
-    left, right = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
-    if not (np.isfinite(left).all() and np.isfinite(right).all()):
-        return math.inf
-    if not left.size or not right.size:
-        return -math.inf
-    gap = float(np.max(left - right))
-    ratio = log_ratio("inequality", left, right)
-    # Against a right side at or below 0 no ratio tells near from far, nor does a left side of 0.
-    return ratio if math.isfinite(ratio) and ratio * gap > 0 else float(np.arcsinh(gap))
 
 
 def kind_of(instance: Instance) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from ..arithmetic import Unsupported
 
 _LARGEST = 2**63 - 1
 _LIFT = "; bring integers into xp first: xp.asarray(J)"
+_getitem = np.ndarray.__getitem__
 _ROUNDED = (np.true_divide, np.sqrt, np.exp, np.log)
 
 
@@ -25,11 +26,11 @@ class Integers(np.ndarray):
     """
 
     def __getitem__(self, index: Any) -> Any:
-        part = super().__getitem__(index)
-        return int(part) if isinstance(part, np.integer) else part
+        part = _getitem(self, index)
+        return part if isinstance(part, np.ndarray) else int(part)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
+        return (self[i] for i in range(len(self))) if self.ndim > 1 else iter(self.tolist())
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         plain = [_plain(x) for x in inputs]
