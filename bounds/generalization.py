@@ -143,8 +143,10 @@ def theorem_bound(
         if theorem == "degrees_of_freedom"
         else node_theorems.determinantal_bound
     )
-    S, k = pruned.covariance, len(pruned.nodes)
-    return bound(pruned.original, S, k, setting, radii, lam=lam, pruned=pruned)
+    S, k, e = pruned.covariance, len(pruned.nodes), pruned.exponent
+    if lam is not None and e:
+        lam = float(np.ldexp(positive("lam", lam), -2 * e))
+    return bound(pruned.original, S, k, setting, radii, lam=lam, pruned=pruned, exponent=e)
 
 
 def fixed_nodes_bound(
@@ -249,6 +251,10 @@ def largest_input(x: Any) -> float:
     """The largest ||x_t|| of a sample, rounded up; tokens stand for one-hot vectors."""
     if x.ndim == 2:
         return 1.0
+    exponent = int(np.frexp(np.abs(x).max(initial=0.0))[1])
+    if abs(exponent) > 400:  # squares would leave the range of floats: 0 is no upper end
+        with np.errstate(over="ignore"):
+            return float(np.ldexp(largest_input(np.ldexp(x, -exponent)), exponent))
     return raised(float(np.sqrt(np.square(x).sum(axis=-1).max())), 128)
 
 
