@@ -33,6 +33,7 @@ from .node_counts import node_count as node_count
 from .node_counts import node_counts as node_counts
 from .node_theorems import degrees_of_freedom_bound as degrees_of_freedom_bound
 from .node_theorems import determinantal_bound as determinantal_bound
+from .problem import Problem as Problem
 from .relative_entropy import inverse_kl as inverse_kl
 from .relative_entropy import kl as kl
 from .stratified import stratified_bound as stratified_bound
@@ -58,6 +59,7 @@ __all__ = [
     "Bound",
     "Condition",
     "ConstrainedClass",
+    "Problem",
     "Radii",
     "Setting",
     "Term",

@@ -17,12 +17,10 @@ import numpy as np
 from bounds import others
 from bounds.approximation import approximation_bound
 from bounds.assembly import Setting
-from bounds.generalization import fixed_nodes_bound
-from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
+from bounds.generalization import BY_NODES, theorem_bound
 from bounds.others.occam import FORM_OF, FORMS, Description, describe
-from bounds.others.problem import Problem
+from bounds.problem import Problem
 from bounds.radii import Radii
-from bounds.stratified import stratified_bound
 from bounds.terms import Bound
 from bounds.uniform import METHODS
 from pruning.bisection import last_holding
@@ -41,8 +39,8 @@ class Theorem:
 
     Attributes
     ----------
-    kind : str
-        ``fixed_nodes``, ``stratified``, ``degrees_of_freedom`` or ``determinantal``.
+    theorem : str
+        One of `bounds.generalization.THEOREMS`.
     complexity : str
         One of `bounds.uniform.METHODS`.
     through : bool
@@ -51,7 +49,7 @@ class Theorem:
         With the constants and the equal split of the paper.
     """
 
-    kind: str
+    theorem: str
     complexity: str = "dudley"
     through: bool = False
     published: bool = False
@@ -166,7 +164,6 @@ class Comparison:
 
     def theorem(self, name: str, n: int | None = None, T: int | None = None) -> Bound | None:
         """One of the theorems; None where it does not apply, as for k = 0."""
-        pruned, small = self.pruned, self.pruned.pruned
         form = THEOREMS[choice("name", name, THEOREMS)]
         source = self.whole if form.through else self.problem
         problem = source.as_if(n, T)
@@ -174,21 +171,12 @@ class Comparison:
         if self.eps is not None:
             options["eps"] = self.eps
         setting = problem.setting(form.complexity, **options)
-        if form.kind in _BY_CONDITION:
-            if small.m == 0:
+        if form.theorem in BY_NODES:
+            if self.pruned.pruned.m == 0:
                 return None
-            bound = _BY_CONDITION[form.kind]
-            S = pruned.covariance
-            radii = self.whole.measured
-            return bound(pruned.original, S, small.m, setting, radii, pruned=pruned)
+            return theorem_bound(form.theorem, self.pruned, setting, self.whole.measured)
         distance = self._distance(setting, form.published) if form.through else None
-        radii = self.problem.measured
-        if form.kind == "fixed_nodes":
-            found = fixed_nodes_bound(pruned, setting, radii, distance)
-        else:
-            found = stratified_bound(
-                pruned, setting, distance, radii.data, data_fixed=radii.data_fixed
-            )
+        found = theorem_bound(form.theorem, self.pruned, setting, self.problem.measured, distance)
         return replace(found, id=name)
 
     def others(self, n: int | None = None, T: int | None = None) -> list[Bound]:
@@ -247,8 +235,8 @@ def comparison(
     x_test: Any = None,
     y_test: Any = None,
     *,
-    gamma: float = 1.0,
-    delta: float = 0.05,
+    gamma: float = Problem.gamma,
+    delta: float = Problem.delta,
     radii: Radii | None = None,
     input_bound: float | None = None,
     eps: float | tuple[float, ...] | None = None,
@@ -338,11 +326,5 @@ def _smallest(enough: Any, largest: int) -> int | None:
     found = last_holding(lambda log_n: bool(enough(max(1, round(10**log_n)))), high, 0.0, atol=5e-4)
     return round(10**found)
 
-
-_BY_CONDITION = {
-    "degrees_of_freedom": degrees_of_freedom_bound,
-    "determinantal": determinantal_bound,
-}
-"""The theorems that ask for so many nodes."""
 
 __all__ = ["BELOW_ONE", "Comparison", "compare", "comparison", "informative_from"]

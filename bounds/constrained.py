@@ -113,7 +113,7 @@ class ConstrainedClass:
     blocks: int
     gamma: float
     eps: float
-    delta: float = 0.05
+    delta: float = Setting.delta
     activation: str = "relu"
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     paid_by: str = "grid"

@@ -20,7 +20,10 @@ from pruning.checks import choice, positive, time_weights
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
-THEOREMS = ("fixed_nodes", "degrees_of_freedom", "determinantal", "stratified")
+BY_NODES = ("degrees_of_freedom", "determinantal")
+"""The theorems for some set of k nodes, whose error they bound themselves."""
+THEOREMS = ("fixed_nodes", *BY_NODES, "stratified")
+"""What a parameter `theorem` can be."""
 
 
 def generalization_bound(
@@ -78,10 +81,10 @@ def generalization_bound(
     if targets == "last" and weights is not None:
         raise ValueError("weights must not be given with targets 'last', which has its own")
     w = time_weights("last" if targets == "last" else "mean" if weights is None else weights, T)
-    by_nodes = theorem in ("degrees_of_freedom", "determinantal")
+    by_nodes = theorem in BY_NODES
     network = pruned.original if by_nodes or approximation is not None else pruned.pruned
-    gamma = options.get("gamma", 1.0)
-    loss = empirical_loss(network, checked, y, options.get("loss", "margin_ramp"), w, gamma)
+    gamma = options.get("gamma", Setting.gamma)
+    loss = empirical_loss(network, checked, y, options.get("loss", Setting.loss), w, gamma)
     setting = Setting(n, T, loss, weights=w, **options)
     largest = largest_input(checked)
     if radii is None:
@@ -93,18 +96,57 @@ def generalization_bound(
         raise ValueError(
             f"{name} must be at least every ||x_t||, got {radii.data!r} and {largest!r}"
         )
-    if by_nodes:
-        from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
+    error = None
+    if not by_nodes and approximation is not None:
+        error = _distance(pruned, checked, w, approximation)
+    return theorem_bound(theorem, pruned, setting, radii, error, lam=lam)
 
-        bound = degrees_of_freedom_bound if theorem == "degrees_of_freedom" else determinantal_bound
-        S, k = pruned.covariance, len(pruned.nodes)
-        return bound(pruned.original, S, k, setting, radii, lam=lam, pruned=pruned)
-    distance = None if approximation is None else _distance(pruned, checked, w, approximation)
+
+def theorem_bound(
+    theorem: str,
+    pruned: PrunedRNN,
+    setting: Setting,
+    radii: Radii,
+    approximation: Bound | None = None,
+    *,
+    lam: float | None = None,
+) -> Bound:
+    """The bound of a theorem of section 7, by its name, for a setting that is already there.
+
+    Parameters
+    ----------
+    theorem : str
+        One of `THEOREMS`; the same names wherever a parameter is called so.
+    pruned, setting
+        As for `fixed_nodes_bound`.
+    radii : Radii
+        As for the theorem: of the large network for `BY_NODES`. Of those given to ``stratified``
+        only the radius of the inputs is read.
+    approximation : Bound or None
+        As for `fixed_nodes_bound`; those of `BY_NODES` have their own.
+    lam : float, optional
+        For those of `BY_NODES`.
+    """
+    choice("theorem", theorem, THEOREMS)
     if theorem == "fixed_nodes":
-        return fixed_nodes_bound(pruned, setting, radii, distance)
-    from bounds.stratified import stratified_bound
+        return fixed_nodes_bound(pruned, setting, radii, approximation)
+    if theorem == "stratified":
+        from bounds.stratified import stratified_bound
 
-    return stratified_bound(pruned, setting, distance, radii.data, data_fixed=radii.data_fixed)
+        return stratified_bound(
+            pruned, setting, approximation, radii.data, data_fixed=radii.data_fixed
+        )
+    from bounds import node_theorems
+
+    bound = (
+        node_theorems.degrees_of_freedom_bound
+        if theorem == "degrees_of_freedom"
+        else node_theorems.determinantal_bound
+    )
+    S, k, e = pruned.covariance, len(pruned.nodes), pruned.exponent
+    if lam is not None and e:
+        lam = float(np.ldexp(positive("lam", lam), -2 * e))
+    return bound(pruned.original, S, k, setting, radii, lam=lam, pruned=pruned, exponent=e)
 
 
 def fixed_nodes_bound(
@@ -161,7 +203,12 @@ def fixed_nodes_bound(
 
 
 def empirical_loss(
-    rnn: Any, x: ArrayLike, y: ArrayLike, loss: str, weights: ArrayLike, gamma: float = 1.0
+    rnn: Any,
+    x: ArrayLike,
+    y: ArrayLike,
+    loss: str,
+    weights: ArrayLike,
+    gamma: float = Setting.gamma,
 ) -> float:
     """Psi^, the mean over the sample of sum_t w_t psi(y_t, f_t), rounded up.
 
@@ -204,6 +251,10 @@ def largest_input(x: Any) -> float:
     """The largest ||x_t|| of a sample, rounded up; tokens stand for one-hot vectors."""
     if x.ndim == 2:
         return 1.0
+    exponent = int(np.frexp(np.abs(x).max(initial=0.0))[1])
+    if abs(exponent) > 400:  # squares would leave the range of floats: 0 is no upper end
+        with np.errstate(over="ignore"):
+            return float(np.ldexp(largest_input(np.ldexp(x, -exponent)), exponent))
     return raised(float(np.sqrt(np.square(x).sum(axis=-1).max())), 128)
 
 

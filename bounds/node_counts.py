@@ -170,7 +170,7 @@ THEOREMS = {
 }
 
 
-def node_count(S: ArrayLike, lam: float, theorem: str, delta: float = 0.2) -> NodeCount:
+def node_count(S: ArrayLike, lam: float, claim: str, delta: float = 0.2) -> NodeCount:
     """Nodes that a theorem asks for, and what it gives for them.
 
     Parameters
@@ -179,19 +179,19 @@ def node_count(S: ArrayLike, lam: float, theorem: str, delta: float = 0.2) -> No
         Covariance or its eigenvalues.
     lam : float
         lam > 0.
-    theorem : str
-        A claim id, one of `THEOREMS`.
+    claim : str
+        Its id, one of `THEOREMS`.
     delta : float
         Failure probability, where the theorem has one; at most 1/5 leaves room for the norm.
 
     Raises
     ------
     ValueError
-        If the theorem is unknown, lam is not positive or delta not in (0, 1).
+        If the claim is unknown, lam is not positive or delta not in (0, 1).
     """
-    choice("theorem", theorem, THEOREMS)
+    choice("claim", claim, THEOREMS)
     delta = probability("delta", delta)
-    return _node_count(Problem.of(S, lam), theorem, delta)
+    return _node_count(Problem.of(S, lam), claim, delta)
 
 
 def node_counts(S: ArrayLike, lam: float, delta: float = 0.2) -> list[NodeCount]:
@@ -202,7 +202,7 @@ def node_counts(S: ArrayLike, lam: float, delta: float = 0.2) -> list[NodeCount]
 
 
 def largest_degrees_of_freedom(
-    k: int, theorem: str, m: int, delta: float = 0.2, intrinsic_ratio: float = 1.0
+    k: int, claim: str, m: int, delta: float = 0.2, intrinsic_ratio: float = 1.0
 ) -> float:
     """The largest N(lam) for which k nodes meet a theorem's condition.
 
@@ -210,8 +210,8 @@ def largest_degrees_of_freedom(
     ----------
     k : int
         Number of nodes, at least 1.
-    theorem : str
-        A claim id; not ``leverage.event_probability_sum``, which depends on the whole spectrum.
+    claim : str
+        Its id; not ``leverage.event_probability_sum``, which depends on the whole spectrum.
     m : int
         Number of nodes of the network; taken as the rank where the condition has one.
     delta : float
@@ -224,10 +224,10 @@ def largest_degrees_of_freedom(
     float
         Within a relative 1e-12, from below.
     """
-    choice("theorem", theorem, [id for id in THEOREMS if id != "leverage.event_probability_sum"])
+    choice("claim", claim, [id for id in THEOREMS if id != "leverage.event_probability_sum"])
     k, m = integer("k", k, low=1), integer("m", m, low=1)
     delta = 1.0 if delta == 1 else probability("delta", delta)
-    rule = THEOREMS[theorem]
+    rule = THEOREMS[claim]
 
     def enough(N: float) -> bool:
         problem = Problem(N, m, m, N * intrinsic_ratio, np.zeros(0))
@@ -236,7 +236,7 @@ def largest_degrees_of_freedom(
     return float(m) if enough(float(m)) else last_holding(enough, 0.0, float(m), rtol=1e-15)
 
 
-def failure_probability(S: ArrayLike, lam: float, k: int, theorem: str) -> float:
+def failure_probability(S: ArrayLike, lam: float, k: int, claim: str) -> float:
     """The smallest bound that a theorem gives on the probability that k draws miss the event of 2a.
 
     Parameters
@@ -247,7 +247,7 @@ def failure_probability(S: ArrayLike, lam: float, k: int, theorem: str) -> float
         lam > 0.
     k : int
         Number of draws with replacement, at least 1.
-    theorem : str
+    claim : str
         ``leverage.event_probability``, or that with ``_bernstein``, ``_chernoff`` or ``_sum``.
 
     Returns
@@ -256,16 +256,16 @@ def failure_probability(S: ArrayLike, lam: float, k: int, theorem: str) -> float
         At most 1, which says nothing.
     """
     forms = [id for id, rule in THEOREMS.items() if rule.uses_delta]
-    choice("theorem", theorem, forms)
+    choice("claim", claim, forms)
     k = integer("k", k, low=1)
     p = Problem.of(S, lam)
     if p.rank == 0:
         return 0.0
-    if theorem == "leverage.event_probability":
+    if claim == "leverage.event_probability":
         value = 16 * p.N * math.exp(-k / (5 * p.N))
-    elif theorem == "leverage.event_probability_bernstein":
+    elif claim == "leverage.event_probability_bernstein":
         value = 4 * p.intrinsic * math.exp(-k * 9 / 32 / (p.N + 0.25))
-    elif theorem == "leverage.event_probability_chernoff":
+    elif claim == "leverage.event_probability_chernoff":
         value = p.rank * math.exp(-k / (CHERNOFF * p.N))
     else:
         value = sum_failure(p, k)

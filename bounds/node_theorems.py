@@ -46,6 +46,7 @@ def degrees_of_freedom_bound(
     *,
     lam: float | None = None,
     pruned: PrunedRNN | None = None,
+    exponent: int = 0,
 ) -> Bound:
     """`theorem.degrees_of_freedom`: for some J of at most k >= max(1, 5 N log(80 N)) nodes.
 
@@ -65,6 +66,9 @@ def degrees_of_freedom_bound(
         lam > 0; by default the smallest that k nodes serve. It may depend on the sample.
     pruned : PrunedRNN, optional
         The network at hand: whether the bound was shown for its very nodes is then a condition.
+    exponent : int
+        S and lam are in units of 4^exponent, as `PrunedRNN.covariance` is for extreme states; with
+        `pruned` it must be that of `pruned`.
 
     Returns
     -------
@@ -76,7 +80,9 @@ def degrees_of_freedom_bound(
     -----
     Source: F22, S20 (reconstructed), theory, sections 2a and 7.
     """
-    return _bound("theorem.degrees_of_freedom", original, S, k, setting, radii, lam, pruned)
+    return _bound(
+        "theorem.degrees_of_freedom", original, S, k, setting, radii, lam, pruned, exponent
+    )
 
 
 def determinantal_bound(
@@ -88,6 +94,7 @@ def determinantal_bound(
     *,
     lam: float | None = None,
     pruned: PrunedRNN | None = None,
+    exponent: int = 0,
 ) -> Bound:
     """`theorem.determinantal`: for some J of at most k >= max(1, 3 N) nodes.
 
@@ -95,7 +102,7 @@ def determinantal_bound(
     ||A||_F^2 <= 3 (N (m - N) + sum_j kap_j^2) of `dpp.tradeoff` in place of section 2a. The radii
     need the largest value of that over all spectra with N <= k/3: sum kap^2 <= min(N, N^2).
     """
-    return _bound("theorem.determinantal", original, S, k, setting, radii, lam, pruned)
+    return _bound("theorem.determinantal", original, S, k, setting, radii, lam, pruned, exponent)
 
 
 def log_norm_of_reconstruction(id: str, m: int, N: float) -> float:
@@ -118,7 +125,13 @@ def _bound(
     radii: Radii,
     lam: float | None,
     pruned: PrunedRNN | None,
+    exponent: int,
 ) -> Bound:
+    if pruned is not None and pruned.exponent != exponent:
+        raise ValueError(
+            f"exponent must be that of `pruned`, {pruned.exponent}, whose residuals are compared "
+            f"with S, got {exponent}"
+        )
     mu = spectrum(S)
     m = original.m
     if len(mu) != m:
@@ -129,7 +142,7 @@ def _bound(
     # Above what the eigenvalues' own rounding can hide, and never above m.
     N = min(degrees_of_freedom(mu, lam) * (1 + 1e-12) + m * m * EPS * float(mu[0]) / lam, m)
     log_alpha = log_norm_of_reconstruction(id, m, N)
-    approximation = _a_priori(id, original, setting, lam, N, log_alpha)
+    approximation = _a_priori(id, original, setting, lam, N, log_alpha, exponent)
     class_radii = _scaled(radii, log_norm_of_reconstruction(id, m, largest))
     s = original.activation
     members = loss_class(setting, class_radii, k, original.d_x, original.d_y, s)
@@ -184,7 +197,13 @@ def _smallest_lam(mu: np.ndarray, N: float) -> float:
 
 
 def _a_priori(
-    id: str, original: RNN, setting: Setting, lam: float, N: float, log_alpha: float
+    id: str,
+    original: RNN,
+    setting: Setting,
+    lam: float,
+    N: float,
+    log_alpha: float,
+    exponent: int,
 ) -> Bound:
     """`approximation.a_priori` for some J, for any time weights.
 
@@ -206,6 +225,8 @@ def _a_priori(
         read_gain = math.log(T * float(w.max())) / 2
         gain = add_up(log_toeplitz_norm(log_powers(log_a, T), w[1:]), math.log(T) / 2)
     rate = math.log(_FACTOR[id] * lam) / 2
+    if exponent:  # sqrt(lam) has the units of the states
+        rate = add_up(rate, exponent * math.log(2), 4 * EPS * abs(exponent))
     if id == "theorem.degrees_of_freedom":
         z_o, z_h = (log_loss_factor(W, N) for W in (original.w_output, original.w_hidden))
         z = r"\min(\|%s\|_F, \sqrt{N}\,\|%s\|_2)"
@@ -224,7 +245,9 @@ def _a_priori(
         kernel = r"\sqrt{T}\,\|\mathrm{diag}(\sqrt{w_2}..\sqrt{w_T}) L_T(\rho\|W_h\|_2\alpha)\|_2"
         read_formula = r"\sqrt{T \max w}\," + read_formula
     propagated = add_up(log_o, log_alpha, log_rho, gain, rate, z_h)
-    inputs = {"lam": lam, "N(lam)": N, "T": T}
+    inputs: dict[str, float] = {"lam": lam, "N(lam)": N, "T": T}
+    if exponent:
+        inputs["exponent of lam's unit 4^e"] = exponent
     terms = (
         Term("read-out", add_up(read_gain, rate, z_o), read_formula, source, inputs),
         Term(

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from bounds.assembly import Setting
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
+from bounds.generalization import BY_NODES
 from bounds.lipschitz import Radii
 from bounds.node_counts import node_count
 from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
@@ -123,7 +124,7 @@ def tradeoff(
     Each k on the grid belongs to a theorem of its own: the minimiser over lam is read off for
     insight, and the bound at it holds for a k that was fixed in advance.
     """
-    choice("theorem", theorem, ("degrees_of_freedom", "determinantal"))
+    choice("theorem", theorem, BY_NODES)
     mu = spectrum(S)
     by_nodes = degrees_of_freedom_bound if theorem == "degrees_of_freedom" else determinantal_bound
     name = "leverage.existence" if theorem == "degrees_of_freedom" else "dpp.tradeoff_norm"

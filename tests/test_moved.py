@@ -47,6 +47,22 @@ def test_optimisers_of_the_british_kind_still_import(monkeypatch):
     assert callable(optimiser)
 
 
+def test_the_problem_still_imports_from_the_room_that_it_had(monkeypatch):
+    monkeypatch.delitem(sys.modules, "bounds.others.problem", raising=False)
+
+    with pytest.warns(DeprecationWarning, match=r"is now bounds\.problem") as caught:
+        from bounds.others.problem import Problem, last_margins, radii_condition, ramp
+
+    new = importlib.import_module("bounds.problem")
+    assert caught[0].filename == __file__
+    assert Problem is new.Problem
+    assert (last_margins, radii_condition, ramp) == (
+        new.last_margins,
+        new.radii_condition,
+        new.ramp,
+    )
+
+
 def test_a_name_that_never_was_is_still_missing():
     with pytest.raises(ModuleNotFoundError, match=r"validation\.experiments\.nothing"):
         importlib.import_module("validation.experiments.nothing")

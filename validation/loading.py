@@ -128,12 +128,13 @@ def _no_claims(path: str | Path) -> list[Claim]:
 
 
 def _line(error: BaseException, path: Path) -> str:
-    if isinstance(error, SyntaxError) and error.filename == str(path):
+    names = (str(path), str(path.resolve()), str(path.absolute()))
+    if isinstance(error, SyntaxError) and error.filename in names:
         return f":{error.lineno}"
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == str(path)
+        if frame.filename in names
     ]
     return f":{lines[-1]}" if lines else ""
 

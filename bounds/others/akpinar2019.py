@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bounds.others.problem import Problem
+from bounds.problem import Problem
 from bounds.rounding import add_up, log_up
 from bounds.terms import IID, ORDER_ONLY, Bound, Condition, Term
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from bounds.assembly import COMPLEXITY, assemble, common_conditions, loss_class
 from bounds.covering import ClassCover
-from bounds.others.problem import Problem
+from bounds.problem import Problem
 from bounds.rounding import add_up
 from bounds.terms import Bound, Condition, violated
 

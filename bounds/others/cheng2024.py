@@ -16,7 +16,7 @@ import numpy as np
 
 from bounds.assembly import COMPLEXITY, assemble, common_conditions, loss_class
 from bounds.covering import ClassCover
-from bounds.others.problem import Problem
+from bounds.problem import Problem
 from bounds.radii import matrix_norm
 from bounds.rounding import add_up, log_up
 from bounds.terms import Bound, Condition, violated

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 from bounds.assembly import COMPLEXITY, CONFIDENCE
-from bounds.others.problem import Problem, radii_condition
 from bounds.others.unbiased import row_norm
+from bounds.problem import Problem, radii_condition
 from bounds.rounding import add_up, log_sum_up, log_up, raised
 from bounds.terms import FIXED_RADII, IID, Bound, Condition, Term, violated
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from bounds.assembly import CONFIDENCE
-from bounds.others.problem import Problem, ramp
+from bounds.problem import Problem, ramp
 from bounds.rounding import log_up, raised
 from bounds.terms import IID, VALID, Bound, Condition, Term, violated
 from pruning.checks import Array, probability

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bounds.assembly import COMPLEXITY, CONFIDENCE
 from bounds.binomial import upper_risk
 from bounds.others.code import BLOCKS, QuantisedRNN, decode, encode, estimated_bits, quantise
-from bounds.others.problem import Problem
+from bounds.problem import Problem
 from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, log_up, raised
 from bounds.terms import IID, VALID, Bound, Condition, Term

@@ -14,7 +14,7 @@ import numpy as np
 
 from bounds.assembly import COMPLEXITY, CONFIDENCE, EMPIRICAL
 from bounds.others.code import BLOCKS
-from bounds.others.problem import Problem
+from bounds.problem import Problem
 from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, log_up, raised
 from bounds.stratified import grid_weight

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bounds.assembly import assemble, common_conditions, inputs_bounded, loss_class
-from bounds.others.problem import Problem
+from bounds.problem import Problem
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
 
 

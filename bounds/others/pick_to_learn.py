@@ -17,8 +17,8 @@ import numpy as np
 from scipy.special import gammaln
 
 from bounds.assembly import CONFIDENCE
-from bounds.others.problem import Problem
 from bounds.others.test_set_binomial import test_set_binomial
+from bounds.problem import Problem
 from bounds.rounding import EPS, log_up
 from bounds.terms import IID, VALID, Bound, Condition, Term, violated
 from pruning.bisection import last_holding

@@ -6,7 +6,7 @@ import math
 
 from bounds.assembly import CONFIDENCE
 from bounds.binomial import upper_risk
-from bounds.others.problem import Problem
+from bounds.problem import Problem
 from bounds.rounding import EPS, log_up
 from bounds.terms import IID, VALID, Bound, Condition, Term
 

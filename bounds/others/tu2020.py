@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from bounds.assembly import CONFIDENCE
-from bounds.others.problem import Problem, radii_condition
 from bounds.others.unbiased import row_norm
+from bounds.problem import Problem, radii_condition
 from bounds.rounding import add_up, log_sum_up, log_up
 from bounds.terms import FIXED_RADII, IID, Bound, Condition, Term, violated
 from pruning.checks import nonnegative, positive

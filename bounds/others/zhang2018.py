@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bounds.others.problem import Problem, radii_condition
+from bounds.problem import Problem, radii_condition
 from bounds.radii import matrix_norm
 from bounds.rounding import add_up, log_up
 from bounds.terms import IID, ORDER_ONLY, Bound, Term

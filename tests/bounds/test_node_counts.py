@@ -176,10 +176,10 @@ def test_a_zero_covariance_needs_no_nodes_and_draws_never_fail():
     ("call", "message"),
     [
         (lambda: node_count(np.eye(2), -1.0, "dpp.existence"), "lam must be positive"),
-        (lambda: node_count(np.eye(2), 1.0, "dpp"), "theorem must be one of"),
+        (lambda: node_count(np.eye(2), 1.0, "dpp"), "claim must be one of"),
         (lambda: node_count(np.eye(2), 1.0, "dpp.existence", 1.5), "delta must lie"),
         (lambda: failure_probability(np.eye(2), 1.0, 0, FORMS[0]), "k must be an integer"),
-        (lambda: failure_probability(np.eye(2), 1.0, 3, "dpp.existence"), "theorem must be one"),
+        (lambda: failure_probability(np.eye(2), 1.0, 3, "dpp.existence"), "claim must be one"),
         (lambda: largest_degrees_of_freedom(0, "dpp.existence", 4), "k must be an integer"),
     ],
 )

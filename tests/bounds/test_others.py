@@ -19,9 +19,9 @@ from bounds.others.maurer_pontil import empirical_bernstein
 from bounds.others.occam import describe
 from bounds.others.pac_bayes_kl import gaussian_divergence
 from bounds.others.pick_to_learn import compression_risk
-from bounds.others.problem import Problem
 from bounds.others.tu2020 import log_growth
 from bounds.others.unbiased import log_fisher_rao, with_constant, without_biases
+from bounds.problem import Problem
 from bounds.terms import IID
 from pruning import RNN
 

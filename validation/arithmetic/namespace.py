@@ -16,7 +16,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import objects
-from .checked import FLOAT64, INT64, Checked, check_short, places, shape_of, whole
+from .checked import (
+    FLOAT64,
+    INT64,
+    Checked,
+    check_short,
+    is_short,
+    places,
+    remedy,
+    shape_of,
+    whole,
+)
 from .errors import Unsupported
 from .objects import ObjectArray, _boxed, _scalar_or_array
 from .truth import is_truth
@@ -64,6 +74,11 @@ class ExactNamespace(Checked):
             if not self._draws:
                 check_short(obj, cls.kind)
             return cls.lift(obj)
+        if self._draws and isinstance(obj, float) and not is_short(obj):
+            raise Unsupported(
+                f"the float {obj!r} was rounded before, or drawn alone: draw arrays, as in "
+                f"xp.asarray(rng.random(1))[0]; a constant is a fraction ({remedy(obj)})"
+            )
         return cls.literal(obj)
 
     def _truncated(self, x: Any) -> Any:

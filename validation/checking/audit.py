@@ -4,8 +4,9 @@ Of every instance audited, the float64 sides (and those of the hypotheses) are c
 enclosures, and the claim is certified on it. A body whose float64 sides leave an enclosure by more
 than 2^-26 of the largest number on the way to them, unless the claim states another accuracy, says
 something else in float64 than in balls; it is searched in balls from then on.
-So is one that float64 misleads: it does not see a violation that is certain, or sees many where
-there are none.
+So is one that float64 misleads: it does not see a violation that is certain, sees many where there
+are none, or breaks down on most instances where balls do not. On an instance that `given` rejects
+or that certainly does not meet a hypothesis, the body is not called.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from ..arithmetic import RATIONALS, Unsupported, balls
 from ..claims import Body, Claim
 from ..instances import Instance
 from ..verdict import Conclusion
-from .certified import Certificate, Certificates
-from .evaluation import NUMERICAL, pair, score
+from .certified import Certificate, Certificates, realised
+from .evaluation import NUMERICAL, accepts, pair, score
 from .recording import Recording
 
 EVERY = 4  # one draw in so many is audited, while there is time
@@ -54,6 +55,8 @@ class Audit:
         Seconds.
     alarms : int
         Instances on which float64 saw a violation where there certainly is none.
+    lost : int
+        Instances on which float64 broke down and balls did not.
     wrong : str
         How float64 left an enclosure; empty where it did not.
     """
@@ -65,6 +68,7 @@ class Audit:
     spent: float = 0.0
     wrong: str = ""
     alarms: int = 0
+    lost: int = 0
     certificates: Certificates = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +84,12 @@ class Audit:
         """Audit one instance."""
         begun = time.monotonic()
         self.tried += 1
+        given = self.claim.given
+        if given is None or accepts(self.claim, realised(self.claim, instance)):
+            self._look(instance)
+        self.spent += time.monotonic() - begun
+
+    def _look(self, instance: Instance) -> None:
         searched, name = self._compared(instance)
         if name:
             found = self.certificates.add(instance)
@@ -88,7 +98,6 @@ class Audit:
                 searched = name if self._misled(instance, found) else ""
         if searched:
             self.claim = dataclasses.replace(self.claim, searched_in=searched)
-        self.spent += time.monotonic() - begun
 
     def _misled(self, instance: Instance, found: Certificate) -> bool:
         """Whether float64 would lead a search away: it does not see what is certain."""
@@ -97,8 +106,12 @@ class Audit:
         if found.conclusion is Conclusion.VIOLATED and not (seen.met and seen.log_ratio > 0):
             self.wrong = "float64 does not see a violation that is certain"
             return True
-        alarm = seen.met and seen.log_ratio > VISIBLE
-        self.alarms += alarm and found.conclusion in (Conclusion.HOLDS, Conclusion.TIGHT)
+        holds = found.conclusion in (Conclusion.HOLDS, Conclusion.TIGHT)
+        self.alarms += seen.met and seen.log_ratio > VISIBLE and holds
+        self.lost += seen.met and math.isnan(seen.log_ratio) and holds
+        if self.lost > max(ALARMS, self.count / 2):
+            self.wrong = "float64 breaks down on most instances"
+            return True
         if self.alarms > max(ALARMS, self.count / 4):
             self.wrong = "float64 sees violations where there certainly are none"
             return True
@@ -122,6 +135,8 @@ class Audit:
                     f"float64 is wrong by {by:.1g} of the largest number on the way to the sides"
                 )
                 return name, read
+            if function is not self.claim.body and _certainly_above(*ends):
+                return "", ""
         return "", read
 
 
@@ -138,6 +153,11 @@ def enclosed(claim: Claim, function: Body, instance: Instance) -> tuple[str, Any
         if all(np.isfinite(end).all() for pair_ in ends for end in pair_):
             return arithmetic.name, ends
     return None
+
+
+def _certainly_above(left: Any, right: Any) -> bool:
+    """Whether an entry of an enclosed left side lies above the right side."""
+    return bool(np.any(left[0] > right[1]))
 
 
 def leaves(claim: Claim, function: Body, instance: Instance, ends: Any) -> float:

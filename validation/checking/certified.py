@@ -211,10 +211,12 @@ def _least_ratio(claim: Claim, arithmetic: Any, left: Any, right: Any, compared:
     """Of a violation: a lower end of log(left/right), for identities of larger over smaller."""
     if compared.relation is not Relation.ABOVE:
         return math.nan
+    ends = [*arithmetic.ends(left), *arithmetic.ends(right)]
     if claim.kind == "loewner":
         low = compared.ratio_low
-        return math.inf if low is None else max(_below(math.log(low)) if low > 0 else 0.0, TINY)
-    ends = [*arithmetic.ends(left), *arithmetic.ends(right)]
+        if low is None:  # the right side is not certainly positive definite
+            return _least_of_forms(*ends)
+        return max(_below(math.log(low)) if low > 0 else 0.0, TINY)
     shape = max((end.shape for end in ends), key=len)
     l_low, l_high, r_low, r_high = (np.broadcast_to(end, shape)[compared.index] for end in ends)
     if claim.kind == "identity":
@@ -222,6 +224,30 @@ def _least_ratio(claim: Claim, arithmetic: Any, left: Any, right: Any, compared:
     elsewhere = compared.ratio_low  # of other entries, perhaps
     least = TINY if elsewhere is None or elsewhere <= 1 else _below(math.log(elsewhere))
     return max(least, _quotient(l_low, r_high))
+
+
+def _least_of_forms(l_low: Any, l_high: Any, r_low: Any, r_high: Any) -> float:
+    """The largest lower end of log(v'Lv / v'Rv) over the axes and over what float64 calls worst.
+
+    inf only where v'Rv is certainly not positive and v'Lv certainly is.
+    """
+    if any(end is None for ends in (l_low, l_high, r_low, r_high) for end in ends.flat):
+        return TINY
+    gap = np.array(l_low - r_high, dtype=np.float64)
+    directions = list(np.eye(len(gap)))
+    if np.isfinite(gap).all():
+        directions.append(np.linalg.eigh((gap + gap.T) / 2)[1][:, -1])
+    least = TINY
+    for direction in directions:
+        v = np.array([Fraction(float(x)) for x in direction], dtype=object)
+        vv = np.outer(v, v)
+        top, bottom = (
+            (vv * np.where(vv > 0, ends[0], ends[1])).sum()
+            for ends in ((l_low, l_high), (r_high, r_low))
+        )
+        if top > max(bottom, 0):
+            least = max(least, _quotient(top, bottom))
+    return least
 
 
 def _quotient(top: Fraction | None, bottom: Fraction | None) -> float:
@@ -257,7 +283,10 @@ def _below(log: float) -> float:
 
 
 def check_hypotheses(claim: Claim, instance: Instance) -> dict[str, Conclusion]:
-    """Decide every hypothesis on the instance, each by the first arithmetic that can."""
+    """Decide the hypotheses on the instance, each by the first arithmetic that can.
+
+    They are read in their order until one is certainly violated.
+    """
     states = dict.fromkeys(claim.hypotheses, Conclusion.UNDECIDED)
     for arithmetic in (balls(PRECISIONS[0]), RATIONALS, *map(balls, PRECISIONS[1:])):
         for name in [n for n, state in states.items() if state is Conclusion.UNDECIDED]:
@@ -270,7 +299,9 @@ def check_hypotheses(claim: Claim, instance: Instance) -> dict[str, Conclusion]:
             if relation in (Relation.BELOW, Relation.EQUAL):
                 states[name] = Conclusion.HOLDS
             elif relation is Relation.ABOVE:
+                # The others may not even be defined here.
                 states[name] = Conclusion.VIOLATED
+                return states
     return states
 
 

@@ -16,7 +16,7 @@ from ..verdict import Conclusion
 from .certified import Certificate, certify
 from .evaluation import NUMERICAL, sides
 
-DIGITS = (6, 9, 12, 17, 25, 40, 80, 160)
+DIGITS = (6, 9, 12, 17, 25, 40)
 LONG = 20
 BEYOND = "beyond 10^6000"
 
@@ -76,14 +76,17 @@ def _sides(claim: Claim, instance: Instance) -> list[str]:
 def _scalars(certificate: Certificate, ends: Any) -> list[str]:
     left, right = ([end[()] for end in side] for side in ends)
     digits = _telling(certificate, left, right)
-    return [_line("left", left, digits), _line("right", right, digits)]
+    lines = [_line("left", left, digits), _line("right", right, digits)]
+    return [*lines, *_apart("left", "right", left, right, digits)]
 
 
 def _entry(certificate: Certificate, ends: Any, shape: Any, place: Any) -> list[str]:
     left, right = ([np.broadcast_to(end, shape)[place] for end in side] for side in ends)
     digits = _telling(certificate, left, right)
     where = ", ".join(str(i) for i in place)
-    return [_line(f"left[{where}]", left, digits), _line(f"right[{where}]", right, digits)]
+    names = f"left[{where}]", f"right[{where}]"
+    lines = [_line(name, side, digits) for name, side in zip(names, (left, right))]
+    return [*lines, *_apart(*names, left, right, digits)]
 
 
 def _line(name: str, ends: list[Any], digits: int) -> str:
@@ -102,6 +105,22 @@ def _telling(certificate: Certificate, left: list[Any], right: list[Any]) -> int
         ):
             return digits
     return DIGITS[-1]
+
+
+def _apart(
+    left_name: str, right_name: str, left: list[Any], right: list[Any], digits: int
+) -> list[str]:
+    """The difference, where the sides are disjoint and their printed ends do not show it."""
+    if None in (*left, *right) or not (left[0] > right[1] or right[0] > left[1]):
+        return []
+    if not left[0] > right[1]:
+        left_name, right_name, left, right = right_name, left_name, right, left
+    if shortened(left[0], digits, decimal.ROUND_FLOOR) > shortened(
+        right[1], digits, decimal.ROUND_CEILING
+    ):
+        return []
+    apart = interval(left[0] - right[1], left[1] - right[0], DIGITS[0])
+    return [f"{left_name} - {right_name} {apart}"]
 
 
 def interval(low: Fraction | None, high: Fraction | None, digits: int) -> str:

@@ -13,7 +13,7 @@ from ..claims import Claim
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
 from .audit import SHARE, Audit
-from .certified import Certificates
+from .certified import Certificates, certify
 from .describing import facts
 from .evaluation import line_of, score
 from .limits import OUT_OF_TIME, TimeLimit
@@ -133,14 +133,20 @@ class _Check:
         if self.symbolic is not None:
             rungs["symbolic"] = self.symbolic
         coverage = self._audited(sum((s.coverage for s in samples), Coverage()))
-        verdict = replace(proof, coverage=coverage, message=self._message(proof, coverage))
-        if proof.conclusion in (Conclusion.HOLDS, Conclusion.TIGHT) and not self._green(coverage):
-            verdict = replace(verdict, conclusion=Conclusion.UNDECIDED)
+        said = proof.conclusion
+        if said in (Conclusion.HOLDS, Conclusion.TIGHT) and not self._green(coverage):
+            said = Conclusion.UNDECIDED
+        message = self._message(proof, coverage)
+        verdict = replace(proof, conclusion=said, coverage=coverage, message=message)
         text, described = "", cast(tuple[str, ...], ())
         if proof.conclusion is Conclusion.VIOLATED:
             most = proof.instances[0]
             simplest = self.simplest or most
-            verdict = replace(verdict, instances=(most, simplest), message=proof.message)
+            # What is said, such as which entry, is said of the instance that is shown first.
+            said_of = certify(claim, simplest)
+            if said_of.conclusion is not Conclusion.VIOLATED:
+                simplest, said_of = most, certify(claim, most)
+            verdict = replace(verdict, instances=(most, simplest), message=said_of.message)
             text, described = reproducer(claim, simplest), both(claim, most, simplest)
         return Outcome(
             claim.id, claim.kind, claim.section, claim.source, verdict, rungs,
@@ -153,7 +159,8 @@ class _Check:
     def _green(self, coverage: Coverage) -> bool:
         """Whether most instances said something, in float64 and in balls."""
         unknown = len(self.audit.certificates.open)
-        return coverage.undecided <= coverage.evaluated and 2 * unknown <= self.audit.count
+        known = 0 < coverage.evaluated >= coverage.undecided
+        return known and 2 * unknown <= self.audit.count
 
     def _message(self, proof: Verdict, coverage: Coverage) -> str:
         if proof.conclusion not in (Conclusion.HOLDS, Conclusion.TIGHT):
@@ -216,10 +223,15 @@ def _shrink(claim: Claim, failing: tuple[Instance, ...], seconds: float) -> Inst
 
 
 def both(claim: Claim, most: Instance, simplest: Instance) -> tuple[str, ...]:
-    """The simplest counterexample in decimals, then the one that fails most."""
-    if most == simplest:
+    """The simplest counterexample in decimals, then the one that fails most, if by more."""
+    if most == simplest or (claim.deterministic and _no_more(claim, most, simplest)):
         return facts(claim, simplest)
     return (*facts(claim, simplest), "", "it fails most at", *facts(claim, most))
+
+
+def _no_more(claim: Claim, most: Instance, simplest: Instance) -> bool:
+    """Whether the first is not certified to fail by more than the second."""
+    return certify(claim, most).log_ratio <= certify(claim, simplest).log_ratio
 
 
 def _most_suspicious(samples: list[Sample]) -> list[Instance]:

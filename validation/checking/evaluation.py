@@ -214,7 +214,12 @@ def score(claim: Claim, instance: Instance, margin: bool = False) -> Score:
             return Score(math.nan, False)
         tightest, met = -math.inf, True
         for function in claim.hypotheses.values():
-            left, right = pair_of(function)
+            try:
+                left, right = pair_of(function)
+            except ClaimError:
+                if met:
+                    raise
+                return Score(math.nan, False, math.inf)  # undefined where one before it fails
             met = met and _nearly_below(left, right)
             if margin:
                 tightest = max(tightest, missed(left, right))
@@ -361,6 +366,11 @@ def _check_sides(claim: Claim, left: Any, right: Any, matrices: bool) -> None:
         numpy_kind = value.dtype.kind if isinstance(value, np.ndarray | np.generic) else "f"
         if isinstance(value, complex) or numpy_kind == "c":
             raise ClaimError(f"{claim.id} ({claim.location}): the {side} side is complex")
+        if numpy_kind == "b" or isinstance(value, bool):
+            raise ClaimError(
+                f"{claim.id} ({claim.location}): the {side} side consists of truth values, which "
+                "are not numbers: make numbers of them with xp.astype(truth, xp.float64)"
+            )
         if numpy_kind not in "fiu":
             raise ClaimError(
                 f"{claim.id} ({claim.location}): the {side} side is not an array of real numbers"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arithmetic import FLOAT64, Unsupported
-from ..claims import Claim
+from ..claims import Claim, ClaimError
 from ..instances import Instance
 from .evaluation import NUMERICAL, _entries, log_ratio, sides
 
@@ -19,7 +19,8 @@ def smoothed(claim: Claim, instance: Instance, sharpness: float) -> float:
     """The soft maximum of log(left/right) over the entries; -1e9 where there is none."""
     try:
         left, right = sides(claim, instance, FLOAT64)
-    except (*NUMERICAL, Unsupported):
+    except (*NUMERICAL, Unsupported, ClaimError):
+        # The body may fail where a hypothesis is not met; where it is met, `score` says so.
         return -WORST
     if claim.kind == "inequality" and max(np.ndim(left), np.ndim(right)) > 0:
         logs: Any = _entries(*np.broadcast_arrays(left, right)).ravel()

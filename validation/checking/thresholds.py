@@ -23,6 +23,8 @@ from .tried import GOOD, at
 WIDEST = math.log(1e9)  # constants farther from the published one are not looked at
 BISECTIONS = 44  # of one instance: to 1e-12 of a factor
 BAD = Conclusion.VIOLATED
+FAR = (0.5, 2.0, 0.1, 10.0, 1e-3, 1e3, 1e-9, 1e9)
+CLIFFS = 16
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def find_law(claim: Claim, constant: str, instances: list[Instance]) -> Law:
         If the constant does not change the sides on any of them.
     """
     value = claim.constants[constant]
-    slopes = []
+    slopes: list[float] = []
     for instance in instances:
         here = score(claim, instance)
         if not (here.met and math.isfinite(here.log_ratio)):
@@ -63,9 +65,25 @@ def find_law(claim: Claim, constant: str, instances: list[Instance]) -> Law:
     if not slopes or (moving and min(moving) < 0 < max(moving)):
         return Law(0, None)
     if not moving:
+        if _has_cliff(claim, constant, instances):
+            return Law(0, None)
         raise ClaimError(f"{claim.id}: {constant} does not change the sides on any instance drawn")
     same = len(moving) == len(slopes) and max(moving) - min(moving) <= 1e-6 * abs(moving[0])
     return Law(int(math.copysign(1, moving[0])), float(np.median(moving)) if same else None)
+
+
+def _has_cliff(claim: Claim, constant: str, instances: list[Instance]) -> bool:
+    """Whether the constant matters farther from its value, though not near it."""
+    value = float(claim.constants[constant])
+    for instance in instances[:CLIFFS]:
+        here = score(claim, instance)
+        if not (here.met and math.isfinite(here.log_ratio)):
+            continue
+        for factor in FAR:
+            there = score(at(claim, constant, value * factor), instance).log_ratio
+            if not abs(there - here.log_ratio) <= 1e-6:  # nan is a change as well
+                return True
+    return False
 
 
 class Thresholds(Trials):

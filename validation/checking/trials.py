@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arithmetic import FLOAT64, Unsupported
-from ..claims import Claim
+from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage
 from .archive import TIED, Archive, description
@@ -240,7 +240,7 @@ class Trials:
             left, right = (
                 np.asarray(side, dtype=float) for side in sides(self.claim, instance, FLOAT64)
             )
-        except (*NUMERICAL, Unsupported):
+        except (*NUMERICAL, Unsupported, ClaimError):  # of a body outside the hypotheses
             return -math.inf
         if not left.size or not right.size:
             return -math.inf
@@ -258,7 +258,7 @@ class Trials:
         for name in self.claim.hypotheses:
             try:
                 pair = hypothesis(self.claim, name, instance, FLOAT64)
-            except (*NUMERICAL, Unsupported):
+            except (*NUMERICAL, Unsupported, ClaimError):  # outside the hypotheses before it
                 return math.inf
             tightest = max(tightest, missed(*pair))
         return tightest
@@ -309,7 +309,7 @@ class Trials:
             return 0
         try:
             left, right = sides(self.claim, instance, FLOAT64)
-        except (*NUMERICAL, Unsupported):
+        except (*NUMERICAL, Unsupported, ClaimError):  # of a body outside the hypotheses
             return -1
         if max(np.ndim(left), np.ndim(right)) == 0:
             self._scalar = True

@@ -12,6 +12,7 @@ import typer
 from ..checking.describing import facts
 from ..checking.tighten import Tightened
 from ..checking.tighten import tighten as find
+from ..checking.tried import at
 from ..claims import Claim, ClaimError
 from ..loading import gather
 from ..output.schema import SCHEMA
@@ -96,7 +97,7 @@ def text_of(claim: Claim, found: Tightened) -> str:
     if found.instance is not None and found.fails_at is not None:
         how = "certified to fail" if found.certified else "fails"
         lines.append(f"  the instance that stops it, {how} at {name} = {found.fails_at!r}:")
-        lines += [f"    {fact}" for fact in facts(claim, found.instance)]
+        lines += [f"    {fact}" for fact in facts(at(claim, name, found.fails_at), found.instance)]
     return "\n".join([*lines, *(f"  {note}" for note in found.notes)])
 
 

@@ -313,6 +313,9 @@ def show_ratio(outcome: Outcome) -> str:
     ratio = outcome.verdict.ratio
     if not outcome.verdict.coverage.evaluated or outcome.error:
         return ""
+    unknown = outcome.conclusion is Conclusion.UNDECIDED or outcome.kind == "loewner"
+    if unknown and outcome.verdict.log_ratio == -math.inf:
+        return ""  # it is not 0: none was certified
     gap = -math.expm1(outcome.verdict.log_ratio) if outcome.verdict.log_ratio < 700 else -math.inf
     least = ">= " if outcome.conclusion is Conclusion.VIOLATED else ""  # a certified lower end
     if 0 < abs(gap) < 1e-5:  # six digits would not tell a bound that is nearly attained

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ class Integer(Factor):
                 raise TypeError(f"integers({name}) must be an int, got {end!r}")
         if low > high:
             raise ValueError(f"integers(low, high) needs low <= high, got {low}, {high}")
+        if low < -(2**63) or high >= 2**63:
+            raise ValueError(
+                f"integers(low, high) must lie within -2^63 and 2^63 - 1, got {low}, {high}"
+            )
         self.low, self.high = low, high
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
@@ -99,6 +104,8 @@ class Choice(Factor):
     def __init__(self, *options: Any) -> None:
         if not options:
             raise ValueError("choices() needs at least one option")
+        for option in options:
+            _check_option(option)
         self.options = options
 
     def make(self, source: Source, sizes: Sizes) -> Raw:
@@ -109,3 +116,17 @@ class Choice(Factor):
 
     def simpler(self, raw: Raw) -> Iterator[Raw]:
         yield from self.options[: self.options.index(raw)]
+
+
+def _check_option(value: Any) -> None:
+    """Refuse what an instance cannot hold."""
+    if isinstance(value, tuple):
+        for part in value:
+            _check_option(part)
+    elif isinstance(value, list) or not (
+        value is None or isinstance(value, str | int | float | Fraction | np.generic | np.ndarray)
+    ):
+        raise TypeError(
+            "choices() takes numbers, fractions, strings, truth values, None and tuples of these, "
+            f"got {value!r}"
+        )

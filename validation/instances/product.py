@@ -254,6 +254,9 @@ def _check_sizes(
     for k, m in factor.inside:
         if not checks.within(k, m, ranges):
             k_high, m_low = checks.extreme(k, ranges, 1), checks.extreme(m, ranges, 0)
+            if k.isdigit():
+                which = "" if m.isdigit() else f", the least that {m} may be"
+                raise ValueError(f"{name}: {k} must be at most {m_low}{which}")
             raise ValueError(
                 f"{name}: {k} must be at most {m}, but {k} may be {k_high} where {m} is {m_low}; "
                 f'give sizes={{"{k}": (0, "{m}")}}'

@@ -14,7 +14,7 @@ from bounds.binomial import clopper_pearson
 from bounds.comparison import Comparison, comparison
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
 from bounds.node_counts import THEOREMS, node_count
-from bounds.others.problem import Problem
+from bounds.problem import Problem
 from bounds.rounding import log_sum_up
 from bounds.terms import FIXED_RADII, ORDER_ONLY, VALID, Bound, Label, Standing, show
 from pruning.checks import Array

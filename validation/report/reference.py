@@ -24,12 +24,10 @@ from bounds.approximation import (
 from bounds.approximation.a_priori import event_value, positive_tau
 from bounds.assembly import Setting
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
-from bounds.generalization import fixed_nodes_bound
+from bounds.generalization import BY_NODES, theorem_bound
 from bounds.lipschitz import Radii, matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
-from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
 from bounds.rounding import log_up
-from bounds.stratified import stratified_bound
 from bounds.terms import Bound, Term
 from bounds.tradeoffs import Tradeoff, lam_grid, tradeoff, tradeoff_order
 from pruning.balanced import balanced_weight
@@ -181,16 +179,11 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
     )
     radii = radii_of(pruned[k].pruned, data)
     S = covariance.matrix
-    bounds = [fixed_nodes_bound(pruned[k], setting, radii, middle)]
+    bounds = [theorem_bound("fixed_nodes", pruned[k], setting, radii, middle)]
     if k:
         own = radii_of(rnn, data)
-        for theorem in (degrees_of_freedom_bound, determinantal_bound):
-            bounds.append(theorem(rnn, S, k, setting, own, pruned=pruned[k]))
-    bounds.append(
-        stratified_bound(
-            pruned[k], setting, sharpest, radii.data, data_fixed=data.x_bound is not None
-        )
-    )
+        bounds += [theorem_bound(theorem, pruned[k], setting, own) for theorem in BY_NODES]
+    bounds.append(theorem_bound("stratified", pruned[k], setting, radii, sharpest))
     return Reference(
         rnn=rnn,
         pruned=pruned[k],

@@ -1,0 +1,202 @@
+"""What a bound on one network is given: one network, one sample, one margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bounds.assembly import EMPIRICAL, Setting
+from bounds.generalization import largest_input
+from bounds.others.unbiased import Unbiased, measure
+from bounds.radii import Radii
+from bounds.rounding import log_up, raised
+from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term
+from pruning.checks import Array, positive, probability
+from pruning.losses import margins
+from pruning.rnn import RNN
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A network that classifies sequences at their last step, and its sample.
+
+    Attributes
+    ----------
+    rnn : RNN
+        The network that is bounded; it may have been trained and pruned on the sample.
+    x : (n, T, d_x) floats or (n, T) integer tokens
+        Training sequences.
+    y : (n,) integer array
+        Labels; -1 and 1 where the network has one output.
+    x_test, y_test : arrays as `x` and `y`, or None
+        Sequences that nothing was chosen on.
+    gamma : float
+        Margin of the ramp loss, fixed in advance.
+    delta : float
+        Failure probability of every single bound, in (0, 1).
+    radii : Radii or None
+        Of a class fixed in advance; measured where not given.
+    input_bound : float or None
+        R_x >= ||x_t|| almost surely, known in advance; the largest of the sample otherwise.
+    size : (n, T) or None
+        As if the sample had n sequences of T steps, everything measured being the same.
+    log_price : float
+        Added to log(1/delta) for what was chosen on the sample: a preprocessing, gamma, eps. All
+        training-set bounds for a fixed margin pay it; those with measured norms are not valid
+        anyway.
+    """
+
+    rnn: RNN
+    x: Any
+    y: Any
+    x_test: Any = None
+    y_test: Any = None
+    gamma: float = Setting.gamma
+    delta: float = Setting.delta
+    radii: Radii | None = None
+    input_bound: float | None = None
+    size: tuple[int, int] | None = None
+    log_price: float = 0.0
+
+    def __post_init__(self) -> None:
+        positive("gamma", self.gamma)
+        probability("delta", self.delta)
+        if (self.x_test is None) != (self.y_test is None):
+            raise ValueError("x_test and y_test must be given together")
+        for name, x in (("x", self.x), ("x_test", self.x_test)):
+            if x is not None:
+                object.__setattr__(self, name, self.rnn.check_input(x))
+        for name, y, x in (("y", self.y, self.x), ("y_test", self.y_test, self.x_test)):
+            if x is None:
+                continue
+            labels = np.asarray(y)
+            if labels.shape != (len(x),):
+                raise ValueError(
+                    f"{name} must hold one label a sequence, shape ({len(x)},), got {labels.shape}"
+                )
+            object.__setattr__(self, name, labels)
+
+    @property
+    def n(self) -> int:
+        """Sequences of the sample."""
+        return len(self.x) if self.size is None else self.size[0]
+
+    @property
+    def T(self) -> int:
+        """Steps of a sequence."""
+        return int(self.x.shape[1]) if self.size is None else self.size[1]
+
+    @cached_property
+    def margins(self) -> Array:
+        """Margin of every training sequence, (n,)."""
+        return last_margins(self.rnn, self.x, self.y)
+
+    @cached_property
+    def test_margins(self) -> Array:
+        """Margin of every test sequence."""
+        if self.x_test is None:
+            raise ValueError("x_test must be given for a bound on held-out data")
+        return last_margins(self.rnn, self.x_test, self.y_test)
+
+    @property
+    def ramp(self) -> float:
+        """Empirical ramp risk, rounded up."""
+        return min(1.0, raised(float(ramp(self.margins, self.gamma).mean()), 64))
+
+    @property
+    def errors(self) -> int:
+        """Training sequences with a margin <= 0; a tie is an error."""
+        count = int((self.margins <= 0).sum())
+        return count if self.size is None else -(-count * self.n // len(self.x))
+
+    @cached_property
+    def unbiased(self) -> Unbiased:
+        """What bounds without biases and for l1-norms measure."""
+        return measure(self.rnn, self.x)
+
+    @cached_property
+    def data_bound(self) -> float:
+        """R_x."""
+        return largest_input(self.x) if self.input_bound is None else float(self.input_bound)
+
+    @cached_property
+    def measured(self) -> Radii:
+        """The radii of the class: those given, or the network's spectral norms."""
+        if self.radii is not None:
+            return self.radii
+        fixed = self.input_bound is not None
+        return Radii.of(self.rnn, self.data_bound, data_fixed=fixed)
+
+    @property
+    def label(self) -> Label:
+        """The label of a bound whose only doubtful hypothesis is that radii were fixed."""
+        return VALID if self.measured.fixed else FIXED_RADII
+
+    def setting(self, complexity: str = "dudley", **options: Any) -> Setting:
+        """Of a uniform bound for this network's own ramp loss."""
+        values: dict[str, Any] = {"split": "minimising", "log_price": self.log_price, **options}
+        return Setting(
+            self.n,
+            self.T,
+            self.ramp,
+            delta=self.delta,
+            weights="last",
+            gamma=self.gamma,
+            complexity=complexity,
+            **values,
+        )
+
+    def as_if(self, n: int | None = None, T: int | None = None) -> Problem:
+        """As if the sample had n sequences of T steps, everything measured being the same."""
+        if n is None and T is None:
+            return self
+        other = replace(self, size=(n or self.n, T or self.T))
+        _ = self.margins, self.unbiased  # measured once for all sizes
+        for name in ("margins", "test_margins", "data_bound", "measured", "unbiased"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
+
+    def of(self, rnn: RNN) -> Problem:
+        """The same sample with another network, whose radii are measured."""
+        return replace(self, rnn=rnn, radii=None)
+
+    def empirical_term(self, zero_one: bool = False) -> Term:
+        """The empirical ramp risk, or the share of errors."""
+        value = raised(self.errors / self.n, 1) if zero_one else self.ramp
+        formula = r"\tfrac1n \#\{\mu_i \le 0\}" if zero_one else r"\hat\Psi_\gamma(f')"
+        inputs = {"n": self.n, "errors": self.errors, "gamma": self.gamma}
+        return Term(EMPIRICAL, log_up(value), formula, "measured on the sample", inputs)
+
+    def share_term(self) -> Term:
+        """The share of training sequences whose margin is at most gamma."""
+        share = float((self.margins <= self.gamma).mean())
+        share = raised(share, 4)
+        formula, inputs = r"P_n(\mu \le \gamma)", {"n": self.n, "gamma": self.gamma}
+        return Term(EMPIRICAL, log_up(share), formula, "measured on the sample", inputs)
+
+    def gamma_condition(self) -> Condition:
+        """The margin must not have been chosen on the sample; nobody can see whether it was."""
+        detail = f"gamma = {self.gamma:g} must not have been chosen on the sample."
+        return Condition("gamma fixed in advance", None, detail)
+
+
+def last_margins(rnn: RNN, x: Any, y: Any) -> Array:
+    """Margins at the last step, (n,)."""
+    outputs = [h[:, -1] @ rnn.w_output.T + rnn.b_output for h in rnn.state_batches(x)]
+    return margins(np.concatenate(outputs), y)
+
+
+def ramp(values: Array, gamma: float) -> Array:
+    """Margin ramp loss: 1 for a margin <= 0, 0 from gamma on."""
+    return np.clip(1 - values / gamma, 0, 1)
+
+
+def radii_condition(what: str) -> Condition:
+    """Norms measured on the trained network stand where radii fixed in advance should."""
+    return Condition(
+        "radii fixed in advance", False, f"{what} were measured on the trained network."
+    )
