@@ -12,7 +12,7 @@ import numpy as np
 
 from pruning import certified_nodes, sample_determinantal, sample_volume
 
-LIMIT = 3.0
+LIMIT = 2.0
 M = 1000
 
 
