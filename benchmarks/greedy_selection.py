@@ -18,7 +18,7 @@ import numpy as np
 
 from pruning import RNN, StateCovariance, select_nodes, selection_weight
 
-LIMIT = 1.0
+LIMIT = 0.9
 
 
 def matrices(m: int, rng: np.random.Generator):

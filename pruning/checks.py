@@ -15,6 +15,7 @@ from scipy.linalg.lapack import dpotrf
 
 Array = NDArray[np.float64]
 Nodes = NDArray[np.int64]
+TILE = 128
 
 
 def real_array(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = None) -> Array:
@@ -113,18 +114,68 @@ def covariance(name: str, value: ArrayLike) -> Array:
     Asymmetry and negative eigenvalues within rounding of the computation that made the matrix
     (1e-10 and 1e-8 of its largest entry) are accepted, and the symmetric part is returned.
     """
+    matrix = _symmetric(name, value)
+    exponent = unit_exponent(matrix)
+    _check_semidefinite(name, in_units(matrix, exponent), exponent)
+    return matrix
+
+
+def covariance_in_units(name: str, value: ArrayLike) -> tuple[Array, Array, int]:
+    """Return `value` as `covariance` does; then in units of 4^exponent, and its `unit_exponent`."""
+    matrix = _symmetric(name, value)
+    exponent = unit_exponent(matrix)
+    unit = in_units(matrix, exponent)
+    _check_semidefinite(name, unit, exponent)
+    return matrix, unit, exponent
+
+
+def factored_covariance(name: str, value: ArrayLike) -> tuple[Array, Array | None]:
+    """Return `value` as `covariance` does, in its units, and its Cholesky factor where it has one.
+
+    Returns
+    -------
+    unit : (m, m) array
+        In units of its `unit_exponent`.
+    factor : (m, m) array or None
+        Lower triangular, of `unit`. What has one is positive semidefinite up to m^2 rounding
+        errors, so that it needs no other check.
+    """
+    matrix = _symmetric(name, value)
+    exponent = unit_exponent(matrix)
+    unit = in_units(matrix, exponent)
+    factor, failed = dpotrf(unit.T, lower=1, clean=1)
+    if not failed:
+        return unit, factor
+    _check_semidefinite(name, unit, exponent)
+    return unit, None
+
+
+def _symmetric(name: str, value: ArrayLike) -> Array:
     matrix = real_array(name, value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise ValueError(f"{name} must be a square matrix (m, m) with m >= 1, got {matrix.shape}")
-    m, exponent = len(matrix), unit_exponent(matrix)
-    if not np.array_equal(matrix, matrix.T):
-        gap = float(np.abs(matrix / 2 - matrix.T / 2).max())
-        if gap > 1e-10 * float(np.abs(matrix / 2).max()):
+    if not _is_symmetric(matrix):
+        gap = _largest(matrix / 2 - matrix.T / 2)
+        if gap > 1e-10 * _largest(matrix / 2):
             raise ValueError(f"{name} must be symmetric, got entries that differ by {2 * gap:.3g}")
         matrix = matrix / 2 + matrix.T / 2
+    return matrix
+
+
+def _is_symmetric(matrix: Array) -> bool:
+    """Whether it is so exactly; tile by tile, as one pass along columns waits for memory."""
+    for a in range(0, len(matrix), TILE):
+        for b in range(0, a + 1, TILE):
+            if (matrix[a : a + TILE, b : b + TILE] != matrix[b : b + TILE, a : a + TILE].T).any():
+                return False
+    return True
+
+
+def _check_semidefinite(name: str, unit: Array, exponent: int) -> None:
+    """Refuse what is not positive semidefinite; the matrix is given in units of 4^exponent."""
+    m = len(unit)
     # A Cholesky factorization is a third of the price of the eigenvalues, and nearly always enough.
-    unit = in_units(matrix, exponent)
-    scale = float(np.abs(unit).max())
+    scale = _largest(unit)
     shifted = unit.copy()
     shifted.flat[:: m + 1] += 1e-9 * scale * m
     _, failed = dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
@@ -135,7 +186,6 @@ def covariance(name: str, value: ArrayLike) -> Array:
                 f"{name} must be positive semidefinite, got the eigenvalue "
                 f"{float(from_units(np.array(smallest), exponent)):.3g}"
             )
-    return matrix
 
 
 def node_set(name: str, value: ArrayLike, m: int) -> Nodes:
@@ -194,19 +244,26 @@ def unit_exponent(*matrices: Array) -> int:
     In units of 4^e their squares and products are ordinary floats, and square roots of the units
     are powers of two: what is computed in them is the same, bit by bit, whatever the units were.
     """
-    largest = max((float(np.abs(a).max(initial=0.0)) for a in matrices), default=0.0)
+    largest = max(map(_largest, matrices), default=0.0)
     return (int(np.frexp(largest)[1]) + 1) // 2 if largest else 0
 
 
 def in_units(matrix: Array, exponent: int) -> Array:
     """Return the matrix in units of 4^exponent."""
-    return np.ldexp(matrix, -2 * exponent) if exponent else matrix
+    if abs(exponent) <= 500:  # a product with a power of two is rounded as ldexp is, and faster
+        return matrix * math.ldexp(1.0, -2 * exponent) if exponent else matrix
+    return np.ldexp(matrix, -2 * exponent)
 
 
 def from_units(matrix: Array, exponent: int) -> Array:
     """Return what `in_units` was given: entries beyond the range of floats become infinite."""
     with np.errstate(over="ignore"):
         return np.ldexp(matrix, 2 * exponent) if exponent else matrix
+
+
+def _largest(matrix: Array) -> float:
+    """The largest absolute value, without an array of them all."""
+    return max(float(matrix.max(initial=0.0)), -float(matrix.min(initial=0.0)))
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

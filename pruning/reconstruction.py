@@ -18,6 +18,7 @@ from pruning.checks import (
     Array,
     Nodes,
     covariance,
+    factored_covariance,
     from_units,
     in_units,
     node_set,
@@ -136,9 +137,20 @@ def residual(S: Array, nodes: Nodes, A: Array) -> Array:
 def weight_matrix(weight: ArrayLike, m: int) -> Array:
     """Return `weight` as a symmetric positive semidefinite (m, m) matrix."""
     M = covariance("weight", weight)
+    _check_shape(M, m)
+    return M
+
+
+def factored_weight(weight: ArrayLike, m: int) -> tuple[Array, Array | None]:
+    """Return `weight_matrix` in units, and its Cholesky factor (lower) where it has one."""
+    M, factor = factored_covariance("weight", weight)
+    _check_shape(M, m)
+    return M, factor
+
+
+def _check_shape(M: Array, m: int) -> None:
     if M.shape != (m, m):
         raise ValueError(f"weight must have shape ({m}, {m}), got {M.shape}")
-    return M
 
 
 def _checked(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None) -> tuple[Array, Nodes, Array]:

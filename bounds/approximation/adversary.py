@@ -111,7 +111,8 @@ def adversary_limit(
     totals, left = [], n if sequences is None else integer("sequences", sequences, low=0)
     for runs in paired_runs(pruned, checked, batch):
         gap = output_gap(pruned, runs)
-        actual = np.einsum("ntd,ntd,t->n", gap, gap, w)
+        with np.errstate(over="ignore", invalid="ignore"):
+            actual = _finite(np.einsum("ntd,ntd,t->n", gap, gap, w))
         totals.append(float(actual[left:].sum()))
         runs = Runs(runs.states[:left], runs.pruned_states[:left])
         left = max(left - len(actual), 0)
@@ -158,16 +159,23 @@ def largest_errors(
     sweeps : int
     """
     factors = start.copy()
-    e = _errors(parts, drive, kept, factors, cap)
-    best = _values(parts, read_out, e, w)
-    for _ in range(sweeps):
-        factors = _sweep(parts, drive, read_out, kept, w, factors, e, cap)
+    # Errors of a steep recursion leave the range of floats: what is not finite was not found.
+    with np.errstate(over="ignore", invalid="ignore"):
         e = _errors(parts, drive, kept, factors, cap)
-        values = _values(parts, read_out, e, w)
-        if not (values > best * (1 + 1e-9)).any():
-            break
-        best = np.maximum(best, values)
+        best = _finite(_values(parts, read_out, e, w))
+        for _ in range(sweeps):
+            factors = _sweep(parts, drive, read_out, kept, w, factors, e, cap)
+            e = _errors(parts, drive, kept, factors, cap)
+            values = _finite(_values(parts, read_out, e, w))
+            if not (values > best * (1 + 1e-9)).any():
+                break
+            best = np.maximum(best, values)
     return best
+
+
+def _finite(values: Array) -> Array:
+    """Values with 0 in the place of what is not finite: a lower limit stays one."""
+    return np.where(np.isfinite(values), values, 0.0)
 
 
 def _errors(parts: Residuals, drive: Array, kept: Array, factors: Array, cap: float) -> Array:

@@ -10,15 +10,14 @@ from numpy.typing import ArrayLike
 from pruning.checks import (
     Nodes,
     choice,
-    covariance,
+    covariance_in_units,
     from_units,
     in_units,
     integer,
     positive,
     ridge,
-    unit_exponent,
 )
-from pruning.reconstruction import weight_matrix
+from pruning.reconstruction import factored_weight
 from pruning.selection.derandomised import certified_nodes, volume_nodes
 from pruning.selection.determinantal import sample_determinantal, sample_volume
 from pruning.selection.exchange import exchange_nodes
@@ -100,24 +99,22 @@ def select(
         What `weight` was made with; the answer has it where the method looked at the weight.
     """
     name = choice("method", method, METHODS)
-    S = covariance("S", S)
+    S, unit_S, exponent = covariance_in_units("S", S)
     m = len(S)
     if k is not None:
         k = integer("k", k, low=0, high=m)
     generator = None if rng is None else np.random.default_rng(rng)
-    M = None if weight is None else weight_matrix(weight, m)
+    M, L = (None, None) if weight is None else factored_weight(weight, m)
     # Nothing that is chosen depends on units, and in these no square is beyond floats.
-    exponent = unit_exponent(S)
     all_tau = ridge("tau", tau, m, S)
     if lam is not None:
         lam = float(in_units(np.array(positive("lam", lam)), exponent))
-    if M is not None:
-        M = in_units(M, unit_exponent(M))
     asked = Request(
         method=name,
-        S=in_units(S, exponent),
+        S=unit_S,
         k=k,
         weight=M,
+        factor=L,
         tau=in_units(all_tau, exponent),
         all_tau=all_tau,
         own_tau=tau is None,
@@ -130,7 +127,9 @@ def select(
 
 
 def _greedy(asked: Request) -> Selection:
-    return asked.by_objective(greedy_order(asked.S, asked.size(), asked.weight, asked.tau))
+    return asked.by_objective(
+        greedy_order(asked.S, asked.size(), asked.weight, asked.tau, asked.factor)
+    )
 
 
 def _exchange(asked: Request) -> Selection:

@@ -22,14 +22,20 @@ import numpy as np
 from scipy.linalg.blas import dtrmm
 from scipy.linalg.lapack import dpotrf
 
-from pruning.checks import Array, Nodes
+from pruning.checks import TILE, Array, Nodes
 from pruning.factor import pivoted_cholesky, rank_tolerance
 
 _EPS = float(np.finfo(np.float64).eps)
 _TRUST = 1e-8  # a contender's gain is known to this fraction of the best one, or is formed anew
 
 
-def greedy_order(S: Array, k: int, weight: Array | None = None, tau: Array | None = None) -> Nodes:
+def greedy_order(
+    S: Array,
+    k: int,
+    weight: Array | None = None,
+    tau: Array | None = None,
+    factor: Array | None = None,
+) -> Nodes:
     """Return k nodes in the order in which they are chosen.
 
     Parameters
@@ -42,6 +48,8 @@ def greedy_order(S: Array, k: int, weight: Array | None = None, tau: Array | Non
         M, symmetric positive semidefinite; None is the identity.
     tau : (m,) array, optional
         >= 0, one value a node of S; None is 0.
+    factor : (m, m) array, optional
+        The Cholesky factor of `weight`, lower triangular, where it is known already.
 
     Returns
     -------
@@ -50,7 +58,7 @@ def greedy_order(S: Array, k: int, weight: Array | None = None, tau: Array | Non
         index as far as rounding leaves them ties; nodes without any gain come last.
     """
     m = len(S)
-    residual = _Residual(S, weight, np.zeros(m) if tau is None else tau, k)
+    residual = _Residual(S, weight, np.zeros(m) if tau is None else tau, k, factor)
     chosen: list[int] = []
     while len(chosen) < k:
         j = residual.best()
@@ -76,11 +84,13 @@ class _Residual:
         The diagonals of C and H; g is -inf for a node that is chosen or spent.
     """
 
-    def __init__(self, S: Array, weight: Array | None, tau: Array, k: int) -> None:
+    def __init__(
+        self, S: Array, weight: Array | None, tau: Array, k: int, factor: Array | None = None
+    ) -> None:
         m = len(S)
         unit = _unit(S)
         self.C, self.tau = _scaled(S, unit), tau * unit
-        self.root = None if weight is None else _Root(_scaled(weight, _unit(weight)))
+        self.root = None if weight is None else _Root(weight, factor)
         variance = np.diag(self.C)
         deviation = np.sqrt(np.maximum(variance, 0))
         # Rounding E of C has |E_ij| <= tolerance sqrt(S_ii S_jj); below these, d and g are only it.
@@ -142,7 +152,8 @@ class _Residual:
 
     def _refresh(self) -> None:
         V = self.space[: self.t, 0]
-        self.C = self.C - V.T @ V
+        known = V.T @ V
+        self.C = np.subtract(self.C, known, out=known)
         self._form()
 
     def _form(self) -> None:
@@ -162,9 +173,14 @@ class _Residual:
 
 
 class _Root:
-    """L with L L^T = M."""
+    """L with L L^T = M, in units in which squares neither overflow nor underflow."""
 
-    def __init__(self, M: Array) -> None:
+    def __init__(self, weight: Array, factor: Array | None) -> None:
+        unit = _unit(weight)
+        if factor is not None:
+            self.L, self.triangular = _scaled(factor, float(np.sqrt(unit))), True
+            return
+        M = _scaled(weight, unit)
         L, failed = dpotrf(M.T, lower=1, clean=1)
         self.triangular = not failed
         if failed:
@@ -181,8 +197,12 @@ class _Root:
 
     def bound(self, deviation: Array) -> float:
         """Tr[L^T E^2 L] of the largest E: sum_j (sum_i |L_ij| deviation_i)^2."""
-        column = deviation @ np.abs(self.L)
-        return float(column @ column)
+        total = 0.0
+        for a in range(0, self.L.shape[1], TILE):
+            first = a if self.triangular else 0  # there are zeros above
+            column = deviation[first:] @ np.abs(self.L[first:, a : a + TILE])
+            total += float(column @ column)
+        return total
 
 
 def _unit(matrix: Array) -> float:

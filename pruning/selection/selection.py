@@ -56,6 +56,7 @@ class Request:
     S: Array
     k: int | None
     weight: Array | None
+    factor: Array | None
     tau: Array
     all_tau: Array
     own_tau: bool

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bounds.approximation import adversary_limit, approximation_error, sector_bound
 from bounds.approximation.adversary import LOWER_LIMIT, largest_errors
 from bounds.approximation.residuals import residuals
-from pruning import RNN, spectral_prune
+from pruning import RNN, prune_to, spectral_prune
 from pruning.activations import activation
 
 
@@ -112,3 +112,22 @@ def test_sequences_that_are_not_searched_count_with_their_measured_error():
     assert limits[0] == pytest.approx(approximation_error(pruned, x), rel=1e-12)
     assert limits == sorted(limits)
     assert limits[-1] == limits[-2] == adversary_limit(pruned, x).total
+
+
+def test_a_recursion_that_leaves_the_range_of_floats_still_has_a_finite_limit():
+    rng = np.random.default_rng(0)
+    k, T = 3, 30
+    steep = RNN(
+        1e30 * rng.normal(size=(4, 4)),
+        rng.normal(size=(4, 2)),
+        np.zeros(4),
+        rng.normal(size=(2, 4)),
+        np.zeros(2),
+        "relu",
+    )
+    S = np.eye(4)
+    pruned = prune_to(steep, S, np.arange(k))
+    x = rng.normal(size=(5, T, 2))
+    with np.errstate(all="ignore"):
+        limit = adversary_limit(pruned, x * 1e-30)
+    assert limit.log_total == limit.log_total  # not nan

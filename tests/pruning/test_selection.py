@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruning import RNN, information_loss, select_nodes, selection_weight
+from pruning.checks import factored_covariance, in_units, unit_exponent
 from pruning.factor import rank_tolerance
 from pruning.selection import greedy_order
 
@@ -290,3 +291,25 @@ def test_bad_input_is_one_sentence(change, message):
 def test_an_exhaustive_search_that_would_not_end_is_refused():
     with pytest.raises(ValueError, match=r"at most 500000 sets, got 137846528820 \(k = 20 of m"):
         select_nodes(np.eye(40), 20, "exhaustive")
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32), st.integers(-140, 140))
+def test_a_weight_is_factored_once_and_chooses_the_same(m, seed, exponent):
+    rng = np.random.default_rng(seed)
+    F, G = rng.standard_normal((m, m)), rng.standard_normal((m, int(rng.integers(1, 2 * m + 1))))
+    S, M = F @ F.T, (G @ G.T) * 4.0**exponent
+    unit, L = factored_covariance("weight", M)
+    assert np.array_equal(unit, in_units(M, unit_exponent(M)))
+    assert np.array_equal(np.sort(greedy_order(S, m // 2, unit)), select_nodes(S, m // 2, weight=M))
+    if L is not None:
+        assert np.array_equal(L, np.tril(L))
+        assert np.allclose(L @ L.T, unit, 0, 1e-12)
+        assert np.array_equal(greedy_order(S, m, unit, None, L), greedy_order(S, m, unit))
+
+
+@pytest.mark.parametrize("i", [0, 127, 128, 129, 299])
+def test_asymmetry_is_seen_in_every_tile(i):
+    S = np.eye(300)
+    S[i, 2] += 1e-3
+    with pytest.raises(ValueError, match="symmetric"):
+        select_nodes(S, 3)

@@ -19,6 +19,7 @@ PARTS = {
     "ladder": "of an order claim: (first, last, rungs), geometric",
     "steps": "claims that make up the proof",
     "symbolic": "a function that proves it in SymPy and returns a sentence",
+    "accuracy": "of the float64 sides, relative to the largest intermediate; 2^-26 by default",
     "box": "ranges of drawn values for `rnnbounds prove`: {name: (low, high)}",
     "invariance": "degrees by which drawn values scale together, as {'S': 1, 'lam': 1}",
     "proof": "the argument in a few lines",
