@@ -204,6 +204,17 @@ def test_a_constant_that_matters_only_far_away_is_tightened(how):
     assert 2 <= float(found.value) <= 2.1
 
 
+def test_values_that_fail_between_others_are_looked_for_where_nothing_stops_the_constant():
+    @claim("t.window", "x", ONE)
+    def window(xp, x, *, c=5):
+        return x, 100 * x * (c - 2) * (c - 2)
+
+    found = tighten(window, "c", seconds=2.0, seed=0)
+
+    assert found.ratio == pytest.approx(1 / 900)
+    assert any(note.startswith("not monotone in c: c = ") for note in found.notes)
+
+
 # -- bad input ------------------------------------------------------------------------------------
 
 

@@ -44,6 +44,7 @@ GAPS = tuple(2.0**-bits for bits in (48, 40, 32, 24, 16, 8, 4))
 READABLE = 200  # simpler instances that are looked at
 TRIES = 6  # of values, each with a search of its own
 STEPS = 12  # of a bisection
+SHOWN = 4  # draws that stand in where no instance needs any value
 SEARCHING = 0.7  # share of the budget; the rest tries the value
 
 
@@ -176,7 +177,7 @@ def _searched(
     known = [instance for worth, instance in trials.elite if worth > -1e3]
     tried = Tried(
         claim, constant, seconds=(1 - SEARCHING) * seconds / TRIES, most=left, seed=seed,
-        known=known,
+        known=known or _draws(claim, seed)[:SHOWN],
     )  # fmt: skip
     return _concluded(trials, tried)
 
@@ -185,15 +186,16 @@ def _concluded(trials: Thresholds, tried: Tried) -> Tightened:
     """The tightest value that stands up to being tried, with certificates on either side of it."""
     claim, constant, upwards = trials.claim, trials.constant, trials.law.effect > 0
     ranked = [(worth, instance) for worth, instance in trials.elite if worth > -1e3]
-    logs = [certify(claim, instance) for _, instance in ranked]
+    shown = [instance for _, instance in ranked] or tried.known[:SHOWN]
+    logs = [certify(claim, instance) for instance in shown]
     largest = max((found.log_ratio for found in logs if found.arithmetic), default=-math.inf)
 
     def result(value: Any, fails: float | None, instance: Any, sure: bool, *notes: str) -> Any:
         coverage = Coverage(trials.drawn, trials.rejected, trials.evaluated, trials.undecided)
         if value is not None and fails is not None and sure:
             instance = _readable(claim, constant, value, fails, instance)
-        if value is not None and instance is not None:
-            notes = (*notes, *tried.not_monotone(value, upwards))
+        if value is not None:
+            notes = (*notes, *tried.not_monotone(value, upwards, instance is not None))
         return Tightened(
             claim.id, constant, claim.published[constant], value, upwards, fails, instance,
             sure, math.exp(min(largest, 700.0)), coverage + tried.coverage, notes,

@@ -23,6 +23,7 @@ GOOD = (Conclusion.HOLDS, Conclusion.TIGHT)
 KNOWN = 40  # instances that are certified before the search
 STARTS = 12  # of them, for the search
 TIGHTER = (1.05, 1.5, 4.0, 30.0)
+CLOSELY, FEW = 500, 4  # values, instances
 BETWEEN = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -107,11 +108,14 @@ class Tried:
             return Stop(instance, True)
         return None
 
-    def not_monotone(self, value: Any, upwards: bool) -> list[str]:
-        """Sentences on values where the known instances contradict a monotone dependence."""
+    def not_monotone(self, value: Any, upwards: bool, stopped: bool = True) -> list[str]:
+        """Sentences on values where the known instances contradict a monotone dependence.
+
+        Where nothing stopped the constant, the way to the published value is looked at closely.
+        """
         notes = []
         name, published = self.constant, float(self.claim.constants[self.constant])
-        for factor in TIGHTER:
+        for factor in TIGHTER if stopped else ():
             tighter = float(value) * factor if upwards else float(value) / factor
             changed = at(self.claim, name, tighter)
             scores = [score(changed, instance) for instance in self.known[:KNOWN]]
@@ -122,10 +126,12 @@ class Tried:
                 )
                 break
         far = abs(published / float(value) - 1) > 1e-6
-        for share in BETWEEN if far else ():
+        shares = BETWEEN if stopped else [i / CLOSELY for i in range(1, CLOSELY + 1)]
+        for share in shares if far else ():
             between = float(value) ** (1 - share) * published**share if share < 1 else published
             changed = at(self.claim, name, between)
-            if any(self._violates(changed, instance) for instance in self.known[:KNOWN]):
+            known = self.known[: KNOWN if stopped else FEW]
+            if any(self._violates(changed, instance) for instance in known):
                 notes.append(
                     f"not monotone in {name}: {name} = {between:.6g}, between the value and the "
                     "published one, is violated"
