@@ -300,7 +300,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("id", "wrong"), WRONG)
 def test_wrong_constants_are_refuted(id, wrong):
-    verdict = statistical(CATALOGUE[id].with_constants(**wrong), seconds=100, seed=0, draws=6000)
+    verdict = statistical(CATALOGUE[id].with_constants(**wrong), seconds=100, seed=0, draws=24_000)
     assert verdict.conclusion is Conclusion.REFUTED
 
 

@@ -157,7 +157,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(small_mnist, tmp_path, mon
 
 
 def test_an_unknown_name_lists_the_known(small_mnist):
-    with pytest.raises(ValueError, match="mnist, fashion-mnist, ptb, sotu, got 'cifar'"):
+    with pytest.raises(ValueError, match="mnist, fashion-mnist, ptb, sotu, g2p, got 'cifar'"):
         fetch("cifar")
 
 

@@ -7,19 +7,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pruning.checkpoints.files import read_state_dict
+from pruning.checkpoints.torch_layout import torch_network
 from pruning.storage import load_network
+from validation.data.digits import digits
 from validation.data.fetching import held_files
 from validation.data.images import images
 from validation.data.language import corpus
 from validation.data.sources import SOURCES
+from validation.training.gated import GATED_RECIPES, gated_recipe
 from validation.training.model_training import evaluate
 from validation.training.recipes import recipe
 
 # The constrained network has tests of its own, in test_constrained.py.
+FOLDER = Path(__file__).parents[3] / "models"
+GATED = sorted(
+    path for path in FOLDER.glob("*.safetensors") if path.stem.rsplit("-", 1)[0] in GATED_RECIPES
+)
 MODELS = sorted(
     path
-    for path in (Path(__file__).parents[3] / "models").glob("*.safetensors")
-    if not path.stem.endswith("-constrained")
+    for path in FOLDER.glob("*.safetensors")
+    if not path.stem.endswith("-constrained") and path not in GATED
 )
 
 
@@ -65,6 +73,28 @@ def test_a_network_for_the_digits_achieves_what_its_log_says(path):
     # One image of 360 may lie so close to a tie that another processor decides it otherwise.
     assert got == pytest.approx(facts["result"], abs=1 / 360 + 1e-12)
     assert got["test_accuracy"] >= 0.95
+
+
+@pytest.mark.parametrize("path", GATED, ids=lambda path: path.stem)
+def test_a_gated_network_is_made_by_the_recipe_of_its_name(path):
+    facts = facts_of(path)
+    chosen = gated_recipe(facts["settings"]["name"])
+
+    seed = facts["settings"]["seed"]
+    assert path.stem == f"{chosen.name}-{seed}"
+    assert facts["command"] == f"rnnbounds train {chosen.name} --seed {seed}"
+    assert facts["settings"] == json.loads(json.dumps(chosen.settings(seed)))
+    assert facts["finished"]
+    assert len(facts["log"]) == chosen.epochs
+    stack = torch_network(read_state_dict(path)[0]).stack
+    assert stack.nodes == ((chosen.m,),)
+    assert stack.layers[0][0].kind == chosen.cell
+    if chosen.data["loader"] == "digits":
+        data = digits()
+        right = stack.predictions(data.x_test)[:, -1].argmax(axis=1) == data.y_test
+        # One image of 360 may lie so close to a tie that another processor decides it otherwise.
+        assert right.mean() == pytest.approx(facts["result"]["test_accuracy"], abs=1 / 360 + 1e-12)
+    assert facts["result"]["test_accuracy"] >= 0.95
 
 
 @pytest.mark.long

@@ -197,7 +197,11 @@ def test_without_torch_a_language_model_says_what_to_install(tmp_path, monkeypat
     [
         (["train", "lstm"], 2, "must be one of digits"),
         (["train", "digits", "--epochs", "0"], 2, "epochs must be an integer of at least 1"),
-        (["data", "fetch", "cifar"], 2, "digits, mnist, fashion-mnist, ptb, sotu, got 'cifar'"),
+        (
+            ["data", "fetch", "cifar"],
+            2,
+            "mnist, fashion-mnist, ptb, sotu, g2p, got 'cifar'",
+        ),
         (["data", "get"], 2, "must be one of list, fetch"),
         (["data", "list"], 0, "sotu"),
         (["data", "fetch", "digits"], 0, "ships with the package"),
