@@ -15,7 +15,7 @@ from validation.loading import claims_of
 from validation.proving.coq import INSTALL, compiler, compiles, headed
 from validation.proving.prove import SLACKS, prove
 
-FILES = Path(__file__).resolve().parents[1] / "proofs"
+FILES = Path(__file__).resolve().parents[2] / "proofs"
 BUDGET = 12.0
 
 

@@ -4,7 +4,7 @@ For every committed network, at the focus of its experiment: nodes by each form,
 the read-out refitted; accuracy (of labels) and the gap of the outputs on held-out *training*
 sequences. The test set is not opened. Prints one line a network and form.
 
-    python benchmarks/choose_balanced_weight.py row-mnist digits ...
+    python benchmarks/studies/balanced_weight.py row-mnist digits ...
 """
 
 from __future__ import annotations
