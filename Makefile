@@ -30,7 +30,7 @@ report: $(VENV)/core
 
 # A worker a core; one thread each, so that they do not crowd each other out.
 test: $(VENV)/test
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 test-long: $(VENV)/test
 	$(BIN)/python -m pytest -q -m 'long and not peers' --timeout 3600

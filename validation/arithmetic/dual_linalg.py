@@ -14,7 +14,7 @@ import numpy as np
 
 from .checked import Checked, check_matrix_order, check_vector_order
 from .duals import Dual, value_of
-from .errors import Unsupported
+from .errors import Undefined, Unsupported
 
 
 class DualLinalg(Checked):
@@ -145,7 +145,7 @@ class DualLinalg(Checked):
         """Return the singular values in descending order."""
         if type(x) is not Dual:
             return self.base.svdvals(x)
-        U, s, V = np.linalg.svd(x.value, full_matrices=False)
+        U, s, V = _svd(x.value, full_matrices=False)
         return Dual(s, np.diagonal(U.mT @ x.tangent @ V.mT, axis1=-2, axis2=-1))
 
     def spectral_radius(self, x: Any, /) -> Any:
@@ -219,9 +219,16 @@ class DualLinalg(Checked):
         return Dual(y, slope)
 
 
+def _svd(a: Any, full_matrices: bool) -> Any:
+    """The singular value decomposition; of what is not finite LAPACK's may never come to an end."""
+    if not np.isfinite(a).all():
+        raise Undefined("the matrix is not finite in float64")
+    return np.linalg.svd(a, full_matrices=full_matrices)
+
+
 def _cofactors(a: Any) -> Any:
     """The slopes of the determinant: det(U) det(V) U c V, c_i the product of the s_j, j != i."""
-    U, s, V = np.linalg.svd(a)
+    U, s, V = _svd(a, full_matrices=True)
     m = s.shape[-1]
     others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(m)], axis=-1)
     sign = np.linalg.det(U) * np.linalg.det(V)
