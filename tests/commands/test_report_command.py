@@ -119,7 +119,10 @@ def test_an_interrupted_report_ends_quietly_and_leaves_the_older_one(tmp_path):
     report = tmp_path / "report"
     report.mkdir()
     (report / "index.html").write_text("the old one")
-    command = [Path(sys.executable).with_name("rnnbounds"), "report", "--epochs", "1000"]
+    # A shell's background job hands "ignore SIGINT" on to what it starts.
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    call = "from validation.commands import main; main(['report', '--epochs', '1000'])"
+    command = [sys.executable, "-c", hear + call]
 
     with subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
