@@ -278,7 +278,7 @@ def _nearly_below(left: Any, right: Any) -> bool:
     both = _numbers(left, right)
     if both is not None:
         left, right = both
-        return left <= right + 1e-9 * (abs(left) + abs(right))
+        return bool(left <= right + 1e-9 * (abs(left) + abs(right)))
     left, right = np.asarray(left), np.asarray(right)
     return bool(np.all(left <= right + 1e-9 * (np.abs(left) + np.abs(right))))
 

@@ -19,9 +19,10 @@ from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage
 from .archive import TIED, Archive, description
+from .audit import VISIBLE
 from .certified import certify
 from .evaluation import NUMERICAL, hypothesis, log_ratios, missed, score, sides
-from .sampled import KEPT_STRANGE, VISIBLE, Sample
+from .sampled import KEPT_STRANGE, Sample
 from .strata import Strata
 
 NEGATIVE = -1e3  # a left side below 0 ranks here and below
