@@ -1,5 +1,6 @@
 """Codes of language 1: what is encoded is decoded, no code begins another, and lengths are fair."""
 
+import contextlib
 import math
 from collections import Counter
 
@@ -105,7 +106,7 @@ def test_no_code_begins_another(one, other):
 
 
 def test_kraft_sum_of_the_accepted_strings_behind_a_beginning():
-    """All strings of up to 9 more bits that are accepted and begin with no other such: at most 1."""
+    """All strings of up to 9 more bits that are accepted and begin with no other such."""
     integers = {block: np.zeros((1, 1), np.int64) for block in ("w_hidden", "w_input", "w_output")}
     integers |= {"b_hidden": np.zeros(1, np.int64), "b_output": np.zeros(1, np.int64)}
     exponents = dict.fromkeys(("b_hidden", "w_hidden", "w_input", "b_output"), 0)
@@ -160,12 +161,10 @@ def test_bits_and_bytes():
 
 @given(st.lists(st.integers(0, 1), min_size=1, max_size=400))
 @settings(max_examples=100, deadline=None)
-def test_noise_is_decoded_or_refused_in_one_sentence(code):
+def test_noise_is_decoded_or_refused(code):
     for task in ("mnist", "npz"):
-        try:
-            decode(code, task, IMAGE)
-        except ValueError as error:
-            assert str(error)
+        with contextlib.suppress(ValueError):
+            assert decode(code, task, IMAGE).k >= 1
 
 
 @pytest.mark.parametrize(

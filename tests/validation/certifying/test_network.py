@@ -56,8 +56,7 @@ def test_the_count_is_that_of_python_integers(data):
     network = IntegerNetwork(Form(), two_sided, cap, e, integers)
     try:
         network.check_range(x_max)
-    except ValueError as error:
-        assert "2^53" in str(error)
+    except ValueError:
         return
     images = rng.integers(0, x_max, (7, T, d), endpoint=True)
     images[0] = x_max
