@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pruning.rnn import RNN
-from validation.training.torch_models import import_torch
+from validation.training.torch_models import import_torch, recurrence
 
 BLOCKS = ("w_hidden", "w_input", "w_output", "b_hidden", "b_output")
 _LEVELS = 1 << 12
@@ -192,7 +192,7 @@ class _Model:
         self.second = torch.zeros_like(self.theta)
         self.count = 0
         self.prices = torch.zeros(len(BLOCKS) * (_LEVELS + 1))
-        self.function = _recurrence(torch, self.two_sided)
+        self.function = recurrence(torch, "clipped" if self.two_sided else "relu")
 
     def rounded(self) -> Any:
         if not self.options.quantised:
@@ -205,7 +205,7 @@ class _Model:
 
     def outputs(self, flat: Any, x: Any) -> Any:
         w = self.parts(flat)
-        h = self.function(x @ w["w_input"].T + w["b_hidden"], w["w_hidden"])
+        h = self.function(x @ w["w_input"].T + w["b_hidden"], w["w_hidden"], None)
         return h[-1] @ w["w_output"].T + w["b_output"]
 
     def step(
@@ -329,36 +329,6 @@ def price_table(values: Any, levels: int = _LEVELS) -> Any:
 
 def _bits_of(these: int, others: int) -> float:
     return -math.log2((these + 0.5) / (these + others + 1))
-
-
-def _recurrence(torch: Any, two_sided: bool) -> Callable[[Any, Any], Any]:
-    """Return (drive (T, n, k), W_h) -> states, differentiable, computed in place."""
-
-    class Recurrence(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, drive: Any, w_hidden: Any) -> Any:
-            h = drive.clone()
-            previous, transposed = None, w_hidden.T
-            for now in h:
-                if previous is not None:
-                    now.addmm_(previous, transposed)
-                previous = now.clamp_(-1, 1) if two_sided else now.relu_()
-            ctx.save_for_backward(h, w_hidden)
-            return h
-
-        @staticmethod
-        def backward(ctx: Any, gradient: Any) -> Any:
-            h, w_hidden = ctx.saved_tensors
-            open_ = (h.abs() < 1) if two_sided else (h > 0)
-            delta = gradient.clone()
-            for t in range(len(h) - 1, -1, -1):
-                delta[t].mul_(open_[t])
-                if t:
-                    delta[t - 1].addmm_(delta[t], w_hidden)
-            k = h.shape[-1]
-            return delta, delta[1:].reshape(-1, k).T @ h[:-1].reshape(-1, k)
-
-    return Recurrence.apply
 
 
 def _save(torch: Any, path: Path, state: dict[str, Any]) -> None:
