@@ -4,6 +4,8 @@ Each line is provably at least the one above it. The factor between two of them 
 the proof gives away: most of it where the recursion is unrolled with one norm for all steps.
 """
 
+import itertools
+
 import matplotlib.pyplot as plt
 
 from rnnbounds import digits, load_network, slack_chain, spectral_prune
@@ -16,7 +18,7 @@ values = [step.log10_total for step in steps]
 
 figure, ax = plt.subplots(figsize=(7.2, 3.6), layout="constrained")
 bars = ax.barh(range(len(steps)), [value - min(values) + 0.02 for value in values], color="0.7")
-losses = [after - before for before, after in zip(values, values[1:])]
+losses = [after - before for before, after in itertools.pairwise(values)]
 bars[losses.index(max(losses)) + 1].set_color("tab:red")
 for place, value in enumerate(values):
     ax.annotate(f" {10**value:.3g}", (value - min(values) + 0.02, place), va="center")
