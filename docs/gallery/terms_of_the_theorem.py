@@ -1,7 +1,8 @@
 """The terms of the theorem
 
-Of the sum that bounds the risk of a small network, on the digits: which part is big? The approximation
-is, until every node is kept. The complexity stands at its ceiling, the range of the loss, for every k.
+Of the sum that bounds the risk of a small network, on the digits: which part is big? The
+approximation is, until every node is kept. The complexity stands at its ceiling, the range of the
+loss, for every k.
 """
 
 import matplotlib.pyplot as plt
