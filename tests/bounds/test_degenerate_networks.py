@@ -27,10 +27,10 @@ def test_no_valid_bound_is_below_the_error_of_a_hundred_thousand_networks():
             lines += found
     print(f"{COUNT} networks, {evaluated} bounds, {time.monotonic() - start:.0f} s")
     assert lines == []
-    assert evaluated > 8 * COUNT
+    assert evaluated > 4 * COUNT
 
 
 def _quietly(seed):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return violations(seed, every=10)
+        return violations(seed, every=50)
