@@ -86,9 +86,7 @@ def _table(blocks: list[dict[str, object]]) -> None:
     print(f"- **violations: {len(violated)}**")
     print(f"- processor time: {sum(block['seconds'] for block in blocks):,.0f} s; Python")
     print(f"  {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}\n")
-    print(
-        f"One network in {EVERY} sees every bound; the others see four of the quick ones in turn, and"
-    )
+    print(f"One network in {EVERY} sees every bound; the others see four quick ones in turn, and")
     print("every second one a bound that searches.\n")
     print("| bound | evaluations labelled valid |\n|---|---|")
     for name, number in sorted(evaluated.items()):
