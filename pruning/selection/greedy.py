@@ -174,8 +174,11 @@ class _Residual:
     def _form(self) -> None:
         # A few columns of H cost less than all of it.
         few = self.base > 0 and _FEW * (len(self.V) - self.t) < len(self.d)
-        self.H = None if few else dsyrk(1.0, self.F, trans=1, lower=1)
-        self.g = np.einsum("ij,ij->i", self.F.T, self.F.T) if few else np.diag(self.H).copy()
+        if few:
+            self.H, self.g = None, np.einsum("ij,ij->i", self.F.T, self.F.T)
+        else:
+            self.H = np.asarray(dsyrk(1.0, self.F, trans=1, lower=1))
+            self.g = np.diag(self.H).copy()
         self.start = self.g.copy()
         self.g[self.closed] = -np.inf
         self.start[self.closed] = 0
