@@ -231,15 +231,16 @@ class _Model:
             loss = torch.nn.functional.nll_loss(logs, y)
         loss.backward()
         gradient = flat.grad
+        if rate and self.options.quantised:
+            if refresh:
+                self.reprice()
+            # Before the norm is clipped, so that a bit costs what it should beside the loss.
+            gradient += rate * self.slopes()
         norm = float(gradient.norm())
         if not math.isfinite(norm):
             return math.nan, float(len(y))
         if norm > self.options.clip_norm:
             gradient *= self.options.clip_norm / norm
-        if rate and self.options.quantised:
-            if refresh:
-                self.reprice()
-            gradient += rate * self.slopes()
         self.adam(gradient, learning_rate)
         return float(loss.detach()), float((outputs.detach().argmax(1) != y).sum())
 
