@@ -117,9 +117,11 @@ def grid() -> Array:
     for step, depth in _DEPTHS:
         pieces.append(top + step * np.arange(1, round((depth - top) / step) + 1))
         top = depth
-    return np.exp(-np.concatenate(pieces))
+    result: Array = np.exp(-np.concatenate(pieces))
+    return result
 
 
 @functools.cache
 def chain_grid() -> Array:
-    return np.exp(-_CHAIN_STEP * np.arange(round(_CHAIN_DEPTH / _CHAIN_STEP) + 1))
+    result: Array = np.exp(-_CHAIN_STEP * np.arange(round(_CHAIN_DEPTH / _CHAIN_STEP) + 1))
+    return result

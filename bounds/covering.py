@@ -137,7 +137,8 @@ def minimising_split(sizes: Array, log_numerators: Array, log_eps: Array) -> Arr
         low = np.where(too_large, middle, low)
         high = np.where(too_large, high, middle)
     shares = np.exp(np.maximum(_log_shares(p, log_c, high), -600.0))
-    return shares / (shares.sum(axis=0) * (1 + 4 * len(sizes) * EPS))
+    result: Array = shares / (shares.sum(axis=0) * (1 + 4 * len(sizes) * EPS))
+    return result
 
 
 def class_cover(
@@ -253,7 +254,8 @@ def log1p_exp_up(logs: Array, magnitude: Array | float) -> Array:
 
 
 def _total_share(p: Array, log_c: Array, log_nu: Array) -> Array:
-    return np.exp(_log_shares(p, log_c, log_nu)).sum(axis=0)
+    result: Array = np.exp(_log_shares(p, log_c, log_nu)).sum(axis=0)
+    return result
 
 
 def _log_shares(p: Array, log_c: Array, log_nu: Array) -> Array:

@@ -187,4 +187,4 @@ def matrix_norm(matrix: Array, norm: str) -> float:
         return value * (1 + 16 * EPS)
     # LAPACK's singular values are off by a small multiple of max(shape) eps ||W||.
     value = float(np.linalg.norm(matrix, 2))
-    return value * (1 + 16 * max(matrix.shape) * EPS)
+    return float(value * (1 + 16 * max(matrix.shape) * EPS))

@@ -438,4 +438,4 @@ def _numbers(problem: Problem) -> int:
     """Numbers in the dense blocks that the solver factors: squares of the sizes of its cones."""
     k, d = problem.k, problem.states.shape[1] + problem.k
     cones = 2 * (k * (2 * k + 1)) ** 2 + (d * (d + 1) // 2) ** 2
-    return (problem.T - 1) * cones
+    return int((problem.T - 1) * cones)

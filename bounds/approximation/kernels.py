@@ -28,7 +28,8 @@ def power_kernel(residuals: Residuals, T: int) -> Array:
     """Log of rho^j min(kappa^j, || |W_h'|^j ||_2), j = 0..T-2 (`approximation.power`)."""
     kappa = log_powers(residuals.log_kappa, T)
     powers = log_power_norms(np.abs(residuals.w_hidden), T)
-    return np.minimum(kappa, powers) + np.arange(T - 1) * residuals.log_rho
+    result: Array = np.minimum(kappa, powers) + np.arange(T - 1) * residuals.log_rho
+    return result
 
 
 def log_powers(log_a: float, T: int) -> Array:

@@ -146,7 +146,8 @@ def slope_between(activation: Activation, low: Array, high: Array) -> Array:
         # Both are even and fall away from 0: 4 e/(1 + e)^2 at 2|z|, a quarter of it at |z|.
         e = np.exp(-2 * nearest if name == "tanh" else -nearest)
         slope = (4 * rho) * e / np.square(1 + e)
-        return np.minimum(np.maximum(slope * (1 + 16 * EPS), TINY), rho)
+        result: Array = np.minimum(np.maximum(slope * (1 + 16 * EPS), TINY), rho)
+        return result
     return np.full(low.shape, rho)
 
 
@@ -166,7 +167,8 @@ def log_scaled_norms(W: Array, delta: Array) -> Array:
         logs = np.log(top) + math.log(scale)
     reach = np.abs(np.log(np.where(top > 0, top, 1.0))) + abs(math.log(scale))
     logs += 4 * EPS * (2 + reach)
-    return logs[index.reshape(-1)].reshape(delta.shape[:-1])
+    result: Array = logs[index.reshape(-1)].reshape(delta.shape[:-1])
+    return result
 
 
 def log_scaled_rows(h: Array, G: Array, delta: Array) -> Array:

@@ -31,7 +31,7 @@ from bounds.approximation.residuals import (
     residuals,
 )
 from bounds.approximation.scaled import MEAN_WEIGHTS
-from bounds.approximation.sector import Form, _log_traces, _target, forms
+from bounds.approximation.sector import Form, first_target, forms, log_traces
 from bounds.approximation.stepwise import diagonal_majorant
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import log_weighted_norm
@@ -169,7 +169,7 @@ def _followed(
     log_scale, caps = 0.0, []
     used: list[Form] = []
     if lags:
-        following = forms(parts, _target(parts, S, lags + 1, damping, 1e-6), lags + 1)
+        following = forms(parts, first_target(parts, S, lags + 1, damping, 1e-6), lags + 1)
     while True:
         # What rounding may have taken from M comes back as a multiple of I.
         M = (M + M.T) / 2 + slip * np.eye(k)
@@ -197,11 +197,11 @@ def _ended(parts: Residuals, used: list[Form], caps: Array, steps: Array, w: Arr
     """Log of the sums of lags, each ended where it is least, over all steps."""
     T = len(w)
     if len(steps) == 1:
-        p = _log_traces(parts, used, steps)[:, 0] if used else np.zeros(0)
+        p = log_traces(parts, used, steps)[:, 0] if used else np.zeros(0)
         ends = [log_sum_up(np.array([*p[:j], cap])) for j, cap in enumerate(caps[:, 0])]
         # One part for each of the T - 1 lags is the whole sum.
         return min([*ends, log_sum_up(p)] if len(p) == T - 1 else ends)
-    p = _log_traces(parts, used, steps[:-1]) if used else np.zeros((0, T - 1))
+    p = log_traces(parts, used, steps[:-1]) if used else np.zeros((0, T - 1))
     logs = np.full(T, -math.inf)
     for t in range(2, T + 1):
         # e_t = sum of the lags 0..j-1 (residuals of the steps t-1..t-j) and of e_{t-j}; e_1 = 0.

@@ -183,7 +183,7 @@ def _propagated(
             if log_d is None:
                 log_d = optimal_scaling(parts, log_row_drives(parts, S), T)
             scaled = rescaled(parts, log_d) if balanced else parts
-            each = list(forms(scaled, _target(scaled, S, T, damping, even), T))
+            each = list(forms(scaled, first_target(scaled, S, T, damping, even), T))
             if steps is None:
                 found.append(_from_mean(scaled, each, S))
             else:
@@ -202,7 +202,7 @@ def _coarse(parts: Residuals, S: Array, T: int, steps: Array | None, w: Array) -
     return add_up(parts.log_readout, parts.log_rho, spread), COARSE_BY_STEP
 
 
-def _target(parts: Residuals, S: Array, T: int, damping: float, even: float) -> Array:
+def first_target(parts: Residuals, S: Array, T: int, damping: float, even: float) -> Array:
     """The weight, of trace 1 or so, in which the forms are made small."""
     Q, _, _ = _gram(parts, S)
     k = len(Q)
@@ -216,7 +216,8 @@ def _target(parts: Residuals, S: Array, T: int, damping: float, even: float) -> 
             break
         target = target + moved
     # Some weight everywhere keeps Lambda away from the edge of what is allowed.
-    return target / np.trace(target) + even * np.eye(k) / k
+    result: Array = target / np.trace(target) + even * np.eye(k) / k
+    return result
 
 
 def unit_scaled(W: Array) -> tuple[Array, int]:
@@ -328,7 +329,8 @@ def _form(M: Array, scale: Array) -> Array | None:
         return None
     half = root[:, None] * U * np.sqrt(0.5 / values)
     P = (half @ half.T) * (1 + 64 * k * EPS / float(values[0]))
-    return P + 8 * k * EPS * float(np.linalg.norm(P)) * np.eye(k)
+    result: Array = P + 8 * k * EPS * float(np.linalg.norm(P)) * np.eye(k)
+    return result
 
 
 def _gram(parts: Residuals, S: Array) -> tuple[Array, Array, int]:
@@ -352,7 +354,7 @@ def _gram(parts: Residuals, S: Array) -> tuple[Array, Array, int]:
     return (Q + Q.T) / 2, (allowance + np.outer(added, added)) * (1 + 16 * EPS), top
 
 
-def _log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
+def log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
     """Log of rho sqrt(Tr[P_j Q_s]), rounded up, (lags, steps)."""
     grams = [_gram(parts, S) for S in steps]
     Q = np.array([gram for gram, _, _ in grams]).reshape(len(steps), -1)
@@ -370,14 +372,14 @@ def _log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
 def _by_step(parts: Residuals, forms: list[Form], steps: Array, w: Array) -> float:
     """Log of sqrt(sum_t w_t (sum_j p_{j,t-1-j})^2)."""
     T = len(steps)
-    p = _log_traces(parts, forms, steps[:-1])
+    p = log_traces(parts, forms, steps[:-1])
     logs = [log_sum_up(np.array([p[j, t - 1 - j] for j in range(t)])) for t in range(1, T)]
     return log_weighted_norm(np.array(logs), w[1:])
 
 
 def _from_mean(parts: Residuals, forms: list[Form], S: Array) -> tuple[float, str]:
     """The smaller of the sum over lags and the Toeplitz forms, and its formula."""
-    p = _log_traces(parts, forms, S[None])[:, 0]
+    p = log_traces(parts, forms, S[None])[:, 0]
     young = log_sum_up(p)
     if not all(form.matrix.any() for form in forms):
         return young, SUM
@@ -393,7 +395,7 @@ def _from_mean(parts: Residuals, forms: list[Form], S: Array) -> tuple[float, st
         if log_c is None:
             continue
         log_c = log_c + 0.5 * log_scale
-        drive = _log_traces(parts, [Form(np.asarray(common), 0.0)], S[None])[0, 0]
+        drive = log_traces(parts, [Form(np.asarray(common), 0.0)], S[None])[0, 0]
         values.append(add_up(log_toeplitz_norm(log_c), drive))
     best = min(values, default=math.inf)
     return (best, TOEPLITZ) if best < young else (young, SUM)

@@ -118,7 +118,7 @@ def sequence_smallest(x: Any, d_x: int, constant: bool) -> float | None:
     values = np.linalg.eigvalsh(sequences.T @ sequences / n)
     # LAPACK's values are off by size eps times the largest, the product by n eps of it at most.
     allowance = 8 * (size + math.sqrt(n)) * float(np.finfo(np.float64).eps) * float(values[-1])
-    return max(0.0, float(values[0]) - allowance)
+    return float(max(0.0, float(values[0]) - allowance))
 
 
 def mean_square(step: Any, d_x: int, constant: bool) -> Array:
