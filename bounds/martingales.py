@@ -46,9 +46,9 @@ from pruning.bisection import last_holding
 from pruning.checks import Array, choice, integer, nonnegative, positive, probability
 
 FORMS = ("betting", "bernstein", "azuma")
-# Of theta and of lam: u/(1 + u) for u from 2^-20 to 2^11, an eighth of an octave apart. Fixed here,
-# in advance; all have the same weight.
-GRID = tuple(2.0 ** (j / 8) / (1 + 2.0 ** (j / 8)) for j in range(-160, 89))
+# Of theta and of lam: u/(1 + u) for u from 2^-20 to 1920, eight an octave. Fixed here, in advance;
+# all have the same weight.
+GRID = tuple(u / (2**23 + u) for u in (m << i for i in range(31) for m in range(8, 16)))
 PIECE = 1 << 16  # losses at a time
 FINE = 1 << 18  # beyond so many losses they are rounded up to multiples of 2^-18, and counted
 SOURCE = "theory, section 8"

@@ -92,7 +92,7 @@ def routes(
     # occam.kl is a relaxation of occam.binomial and fails only where that does.
     own = delta / (asked - 1) * (1 - 2 * EPS) if together else delta
     note = (
-        f"Holds with the {asked - 1} others of this table at once: each at {own:.4g}."
+        f"Holds at once with all the others here: each at delta = {own:.4g}."
         if together
         else "Holds alone at this level: the least of several does not."
     )
