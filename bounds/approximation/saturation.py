@@ -35,7 +35,7 @@ from bounds.approximation.sector import Form, first_target, forms, log_traces
 from bounds.approximation.stepwise import diagonal_majorant
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import log_weighted_norm
-from bounds.rounding import EPS, log_sum_up, up
+from bounds.rounding import inner_product, log_sum_up, raised, roundings, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.activations import Activation
 from pruning.checks import Array, integer, real_array, time_weights
@@ -146,8 +146,8 @@ def _propagated(
         raise FloatingPointError("the entries of the read-outs span more than the range of floats")
     parts = replace(parts, w_output=scaled)
     size = np.sqrt(np.maximum(np.diagonal(steps, axis1=1, axis2=2)[:, nodes], 0))
-    reach = np.ldexp(size * (1 + 64 * EPS), exponent) + s.bound
-    reach = np.minimum(reach * (1 + 8 * EPS), RANGES.get(s.name, 2 * s.bound))
+    reach = np.ldexp(raised(size, 64), exponent) + s.bound
+    reach = np.minimum(raised(reach, 8), RANGES.get(s.name, 2 * s.bound))
     # States in units of their own are tiny or huge: then no lag is followed.
     lags = min(T - 1, LAGS) if is_nondecreasing(s.name) and exponent == 0 else 0
     S = steps.mean(axis=0)
@@ -165,7 +165,7 @@ def _followed(
     k = reach.shape[1]
     weight = np.square(reach).mean(axis=0)
     M = parts.w_output.T @ parts.w_output
-    slip = 2 * (len(parts.w_output) + 2) * EPS * float(np.square(parts.w_output).sum())
+    slip = inner_product(len(parts.w_output), 2 * float(np.square(parts.w_output).sum()))
     log_scale, caps = 0.0, []
     used: list[Form] = []
     if lags:
@@ -177,7 +177,7 @@ def _followed(
         d = majorant(M / size, weight)
         logs = np.log(np.square(reach) @ d) + math.log(size) + log_scale
         reached = 1 + np.abs(logs) + abs(math.log(size)) + abs(log_scale)
-        caps.append(0.5 * logs + (k + 16) * EPS * reached)
+        caps.append(0.5 * logs + roundings(k + 16, reached))
         if len(used) == lags:
             break
         used.append(next(following))
@@ -188,7 +188,7 @@ def _followed(
         if not M.any():
             break
         square = float(np.square(parts.w_hidden).sum())
-        slip = 4 * (k + 2) * EPS * square * float(np.linalg.norm(P.matrix))
+        slip = inner_product(k, 4 * square * float(np.linalg.norm(P.matrix)))
         log_scale = up(P.log_scale + 2 * parts.log_rho)
     return used, np.array(caps)
 
@@ -232,5 +232,5 @@ def majorant(M: Array, weight: Array) -> Array:
     d, _ = diagonal_majorant(root, weight / weight.max())
     scaled = M / np.sqrt(d) / np.sqrt(d)[:, None]
     # An eigenvalue is off by less than 16 k eps times the norm.
-    top = float(np.linalg.eigvalsh(scaled)[-1]) + 32 * k * EPS * float(np.linalg.norm(scaled))
-    return np.asarray(d * max(top, 1.0) * (1 + 8 * EPS))
+    top = float(np.linalg.eigvalsh(scaled)[-1]) + roundings(32 * k, float(np.linalg.norm(scaled)))
+    return np.asarray(raised(d * max(top, 1.0), 8))

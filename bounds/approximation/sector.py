@@ -53,7 +53,16 @@ from bounds.approximation.scaled import MEAN_WEIGHTS, optimal_scaling, positive_
 from bounds.approximation.stepwise import diagonal_majorant
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import convolve, log_weighted_norm
-from bounds.rounding import EPS, SMALLEST_NORMAL, add_up, log_sum_up, up
+from bounds.rounding import (
+    SMALLEST_NORMAL,
+    add_up,
+    inner_product,
+    log_sum_up,
+    quadratic_form,
+    raised,
+    roundings,
+    up,
+)
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.checks import Array, integer, real_array, time_weights
 
@@ -257,7 +266,7 @@ def forms(parts: Residuals, target: Array, T: int) -> Iterator[Form]:
     w_output, own = unit_scaled(parts.w_output)
     M, start = w_output.T @ w_output, None
     log_scale = 2 * own * math.log(2)
-    slip = 2 * len(w_output) * EPS * float(np.square(w_output).sum())
+    slip = inner_product(len(w_output), 2 * float(np.square(w_output).sum()))
     for j in range(T - 1):
         if j and not w_hidden.any():
             yield Form(np.zeros((k, k)), 0.0)  # W_h' = 0: nothing is older than one step
@@ -268,12 +277,12 @@ def forms(parts: Residuals, target: Array, T: int) -> Iterator[Form]:
         if not 0 < size < math.inf:
             raise FloatingPointError(f"the form of lag {j} has trace {size:g}")
         M = M / size
-        log_scale = up(log_scale + math.log(size)) + 4 * EPS
+        log_scale = up(log_scale + math.log(size)) + roundings(4)
         P, found = _smallest_form(M, target, start)
         start = found if T > SHORT else None
         yield Form(P, log_scale)
         M = w_hidden.T @ P @ w_hidden
-        slip = 4 * (k + 2) * EPS * float(np.square(w_hidden).sum() * np.linalg.norm(P))
+        slip = inner_product(k, 4 * float(np.square(w_hidden).sum() * np.linalg.norm(P)))
         log_scale = up(log_scale + 2 * parts.log_rho + 2 * exponent * math.log(2))
 
 
@@ -328,8 +337,8 @@ def _form(M: Array, scale: Array) -> Array | None:
     if values[0] < MARGIN:
         return None
     half = root[:, None] * U * np.sqrt(0.5 / values)
-    P = (half @ half.T) * (1 + 64 * k * EPS / float(values[0]))
-    result: Array = P + 8 * k * EPS * float(np.linalg.norm(P)) * np.eye(k)
+    P = (half @ half.T) * (1 + roundings(64 * k, 1 / float(values[0])))
+    result: Array = P + roundings(8 * k, float(np.linalg.norm(P))) * np.eye(k)
     return result
 
 
@@ -348,10 +357,10 @@ def _gram(parts: Residuals, S: Array) -> tuple[Array, Array, int]:
     runs = np.ldexp(runs, np.maximum(others - top, -1100)[:, None])
     Q = G @ C @ G.T
     reach, added = np.abs(G).sum(axis=1), runs.sum(axis=1)
-    c = 2 * (m + len(G) ** 2 + 64) * EPS
+    c = quadratic_form(m + len(G) ** 2)
     own = np.sqrt(np.maximum(np.diag(Q), 0) + c * reach**2)
     allowance = c * np.outer(reach, reach) + np.outer(own, added) + np.outer(added, own)
-    return (Q + Q.T) / 2, (allowance + np.outer(added, added)) * (1 + 16 * EPS), top
+    return (Q + Q.T) / 2, raised(allowance + np.outer(added, added), 16), top
 
 
 def log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
@@ -365,7 +374,7 @@ def log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
     scale = np.array([form.log_scale for form in forms])[:, None]
     live = traces > 0
     logs = 0.5 * (np.log(np.where(live, traces, 1.0)) + scale) + parts.log_rho + units
-    logs += 8 * EPS * (1 + np.abs(logs) + np.abs(scale) + np.abs(units))
+    logs += roundings(8, 1 + np.abs(logs) + np.abs(scale) + np.abs(units))
     return np.where(live, logs, -math.inf)
 
 
@@ -418,7 +427,7 @@ def _relative_sizes(forms: list[Form], common: Array) -> Array | None:
             X = solve_triangular(L, scaled, lower=True)
             X = solve_triangular(L, X.T, lower=True)
             square = float(np.linalg.eigvalsh((X + X.T) / 2)[-1]) * (1 + 1e-10)
-            room = 16 * k * EPS * (square + float(np.linalg.norm(scaled)))
+            room = roundings(16 * k, square + float(np.linalg.norm(scaled)))
             square += 4 * room / float(np.linalg.eigvalsh(unit)[0])
             np.linalg.cholesky(square * unit - scaled - room * np.eye(k))
             out.append(up(0.5 * math.log(square)))

@@ -90,6 +90,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "train",
         "Train one of the networks under models/, safe to kill and to resume.",
     ),
+    "certify": (
+        "validation.commands.certify",
+        "certify",
+        "Write a network as a short code, with a bound on its error that others can check.",
+    ),
     "experiment": (
         "validation.commands.experiment",
         "experiment",
