@@ -122,7 +122,7 @@ def train_quantised(
         A time of `time.time` after which the training stops, at a checkpoint.
     """
     torch = import_torch()
-    model = _Model(torch, start, options)
+    model = Model(torch, start, options)
     begun = 0
     if checkpoint is not None and checkpoint.exists():
         begun = model.restore(torch.load(checkpoint, weights_only=True), options)
@@ -161,14 +161,14 @@ def train_quantised(
         clock = now
         last = epoch + 1 == options.epochs
         if checkpoint is not None and (last or now - saved > 60 or now > until):
-            _save(torch, checkpoint, model.state(epoch + 1, options))
+            save(torch, checkpoint, model.state(epoch + 1, options))
             saved = now
         if now > until and not last:
             return model.rnn(), False
     return model.rnn(), True
 
 
-class _Model:
+class Model:
     """The weights in one vector, Adam's averages, and the prices of integers."""
 
     def __init__(self, torch: Any, start: RNN, options: Training) -> None:
@@ -230,7 +230,12 @@ class _Model:
         else:
             loss = torch.nn.functional.nll_loss(logs, y)
         loss.backward()
-        gradient = flat.grad
+        if not self.update(flat.grad, learning_rate, rate, refresh):
+            return math.nan, float(len(y))
+        return float(loss.detach()), float((outputs.detach().argmax(1) != y).sum())
+
+    def update(self, gradient: Any, learning_rate: float, rate: float, refresh: bool) -> bool:
+        """Take a step of Adam; a gradient that is not finite is passed over, and False returned."""
         if rate and self.options.quantised:
             if refresh:
                 self.reprice()
@@ -238,11 +243,11 @@ class _Model:
             gradient += rate * self.slopes()
         norm = float(gradient.norm())
         if not math.isfinite(norm):
-            return math.nan, float(len(y))
+            return False
         if norm > self.options.clip_norm:
             gradient *= self.options.clip_norm / norm
         self.adam(gradient, learning_rate)
-        return float(loss.detach()), float((outputs.detach().argmax(1) != y).sum())
+        return True
 
     def adam(self, gradient: Any, learning_rate: float) -> None:
         self.count += 1
@@ -332,7 +337,7 @@ def _bits_of(these: int, others: int) -> float:
     return -math.log2((these + 0.5) / (these + others + 1))
 
 
-def _save(torch: Any, path: Path, state: dict[str, Any]) -> None:
+def save(torch: Any, path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     torch.save(state, part)
