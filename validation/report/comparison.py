@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from bounds.binomial import clopper_pearson
 from bounds.comparison import Comparison, comparison
@@ -155,8 +156,8 @@ def over_nodes(comparisons: Mapping[int, Comparison]) -> Sweep:
 
 
 def over_sample_size(found: Comparison, decades: Iterable[float] | None = None) -> Sweep:
-    """Totals as if the sample had 10^2 to 10^12 sequences and were the same otherwise."""
-    exponents = np.arange(2, 12.01, 0.5) if decades is None else np.asarray(list(decades))
+    """Totals as if the sample had 10^2 to 10^8 sequences and were the same otherwise."""
+    exponents = np.arange(2, 8.01, 0.5) if decades is None else np.asarray(list(decades))
     sizes = [round(10.0**x) for x in exponents]
     return _sweep("n", sizes, lambda id, n: found.bound(id, n))
 
@@ -180,7 +181,7 @@ def tables(bounds: Sequence[Bound], problem: Problem) -> list[Table]:
         rows.add_column("largest term" if alike else "which")
         for bound in group:
             last = _largest(bound) if alike else bound.label.which
-            rows.add_row(bound.name, total_shown(bound), last)
+            rows.add_row(Text(bound.name), total_shown(bound), last)
         result.append(rows)
     rows = Table(
         title=f"measured on the network with {problem.rnn.m} nodes; n = {problem.n}, "

@@ -12,7 +12,7 @@ from validation.report.gallery import captions, gallery
 from validation.report.legend import SYMBOLS
 from validation.report.page import breakable, mathml, render
 
-VOID = {"meta", "br", "link", "img", "hr", "input"}
+VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}
 
 
 class Checker(HTMLParser):
