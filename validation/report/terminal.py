@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bounds.terms import Bound, show
 from validation.output.terminal import show_table
@@ -29,7 +30,10 @@ def print_study(console: Console, study: Study, findings: Sequence[str]) -> None
 
 def _terms(bound: Bound) -> Table:
     table = Table(
-        title=bound.name, title_justify="left", caption=bound.label, caption_justify="left"
+        title=Text(bound.name, "italic"),
+        title_justify="left",
+        caption=bound.label,
+        caption_justify="left",
     )
     table.add_column("term")
     table.add_column("value", justify="right")
