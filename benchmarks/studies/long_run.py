@@ -5,8 +5,8 @@
 Deterministic claims (steps of proofs among them) are drawn until `--most` instances were compared,
 or until there are `--least` and `--seconds` are over; of one draw in four the sides go through
 balls as long as that takes at most 8 % of the time, and the worst instances of every claim are
-certified. Probabilistic claims and orders of growth are drawn `--least` times. A claim is written to
-results/long-run.json when it is finished, and a run that was broken off goes on there;
+certified. Probabilistic claims and orders of growth are drawn `--least` times. A claim is written
+to results/long-run.json when it is finished, and a run that was broken off goes on there;
 results/long-run.md is the table. The exit code is 1 where a claim is violated or refuted.
 """
 
@@ -105,8 +105,8 @@ def table(rows: dict) -> str:
         f"compared, at least {least:,} of each; {audited:,} of them taken at random and audited in "
         f"balls or rationals, and the worst of each certified. Violated or refuted: "
         f"{', '.join(bad) if bad else 'none'}. Instances are plain draws (the search over them is "
-        "what `rnnbounds verify` adds); of a probabilistic claim its draws are counted, of an order of "
-        "growth its comparisons along the ladder, all in balls.",
+        "what `rnnbounds verify` adds); of a probabilistic claim its draws are counted, of an order "
+        "of growth its comparisons along the ladder, all in balls.",
         "",
         "Made by `python benchmarks/studies/long_run.py`.",
         "",
