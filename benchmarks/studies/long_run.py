@@ -105,7 +105,7 @@ def table(rows: dict) -> str:
         f"compared, at least {least:,} of each; {audited:,} of them taken at random and audited in "
         f"balls or rationals, and the worst of each certified. Violated or refuted: "
         f"{', '.join(bad) if bad else 'none'}. Instances are plain draws (the search over them is "
-        "what `rnnbounds verify` adds); of a probabilistic claim its draws are counted, of an order "
+        "what `rnnbounds verify` adds); of a probabilistic claim its draws count, of an order "
         "of growth its comparisons along the ladder, all in balls.",
         "",
         "Made by `python benchmarks/studies/long_run.py`.",

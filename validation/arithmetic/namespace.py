@@ -421,7 +421,7 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def _reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    """Return the axes of a reduction; NumPy takes 0 and -1 for axes of a number, and so do these."""
+    """Return the axes of a reduction; as NumPy does, take 0 and -1 for axes of a number too."""
     return () if ndim == 0 and axis in (0, -1) else _axes(axis, ndim)
 
 
