@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS, lowered, raised
+from bounds.rounding import lowered, raised, roundings
 from pruning.bisection import last_holding
 from pruning.checks import Array, integer, nonnegative, probability
 
@@ -39,7 +39,7 @@ def log_binomial_tail(k: int, n: int, p: float) -> tuple[float, float]:
         missing = math.exp(min(log_missing, 0.0))
         if missing < 0.9 and relative < 1e-2:
             # log(1 - U) moves by dU/(1 - U); all of what was not summed can only lower it.
-            room = 2 * missing * relative / (1 - missing) + 4 * EPS * -math.log1p(-missing)
+            room = 2 * missing * relative / (1 - missing) + roundings(4, -math.log1p(-missing))
             if math.log1p(-missing) + room < value + error:
                 return math.log1p(-missing), room
     return value, error
@@ -53,7 +53,7 @@ def _log_sum_of_terms(i: Array, n: int, p: float) -> tuple[float, float]:
     top = float(logs.max())
     value = top + math.log(math.fsum(np.exp(logs - top)))
     size = 3 * float(gammaln(n + 2)) + float(np.max(i * -log_p + (n - i) * -log_q))
-    return min(value, 0.0), 32 * EPS * (1 + size)
+    return min(value, 0.0), roundings(32, 1 + size)
 
 
 def upper_risk(k: int, n: int, log_inv_delta: float) -> float:
@@ -75,17 +75,17 @@ def upper_risk(k: int, n: int, log_inv_delta: float) -> float:
         return 1.0
     nonnegative("log_inv_delta", log_inv_delta)
     if k > SUMMED:
-        q = min(1.0, k / n * (1 + EPS))
-        return inverse_kl(q, log_inv_delta / n * (1 + 4 * EPS))
+        q = min(1.0, raised(k / n, 1))
+        return inverse_kl(q, raised(log_inv_delta / n))
     if k == 0:
         # (1 - p)^n = delta, in closed form.
-        return min(1.0, -math.expm1(-log_inv_delta / n * (1 + 4 * EPS)) * (1 + 8 * EPS))
+        return min(1.0, raised(-math.expm1(-raised(log_inv_delta / n)), 8))
 
     def excluded(p: float) -> bool:
         value, error = log_binomial_tail(k, n, p)
         return value + error < -log_inv_delta
 
-    return last_holding(excluded, 1.0, 0.0, rtol=4 * EPS)
+    return last_holding(excluded, 1.0, 0.0, rtol=roundings(4))
 
 
 def clopper_pearson(k: int, n: int, delta: float) -> tuple[float, float]:
@@ -98,7 +98,7 @@ def clopper_pearson(k: int, n: int, delta: float) -> tuple[float, float]:
     delta : float
         Failure probability in (0, 1), half of it at either end.
     """
-    log_inv = math.log(2 / probability("delta", delta)) * (1 + 2 * EPS)
+    log_inv = raised(math.log(2 / probability("delta", delta)), 2)
     if k == n:
         # p^n = delta/2, in closed form.
         return lowered(math.exp(-raised(log_inv / n)), 4), 1.0

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bounds.covering import LogCovering
-from bounds.rounding import EPS, add_up
+from bounds.rounding import add_up, roundings
 from pruning.checks import Array, integer, real
 
 # u = exp(-h i): steps h of 1/250 down to e^-8, of 1/25 down to e^-48. The left sums exceed the
@@ -51,7 +51,7 @@ def dudley(log_covering: LogCovering, n: int, log_diameter: float) -> float:
     integral = np.concatenate([[0.0], np.cumsum((u[:-1] - u[1:]) * roots[1:])])
     best = float(np.min(4 * u + 12 / math.sqrt(n) * integral))
     # A sum of N positive terms is off by at most N units in the last place.
-    return log_diameter + min(0.0, add_up(math.log(best), 2 * EPS * len(u)))
+    return log_diameter + min(0.0, add_up(math.log(best), roundings(2, len(u))))
 
 
 def chain(log_covering: LogCovering, n: int, log_diameter: float) -> float:
@@ -74,7 +74,7 @@ def chain(log_covering: LogCovering, n: int, log_diameter: float) -> float:
     cost = u.copy()
     for i in range(len(u) - 2, -1, -1):
         cost[i] = min(cost[i], float(np.min(u[i] * factors[i + 1 :] + cost[i + 1 :])))
-    return log_diameter + min(0.0, add_up(math.log(cost[0]), 8 * EPS * len(u)))
+    return log_diameter + min(0.0, add_up(math.log(cost[0]), roundings(8, len(u))))
 
 
 def massart(log_size: float, log_diameter: float, n: int) -> float:
@@ -94,7 +94,7 @@ def massart(log_size: float, log_diameter: float, n: int) -> float:
         raise ValueError(f"log_size must be at least 0, got {log_size:g}")
     if log_size == 0 or _zero(log_diameter):
         return -math.inf
-    return add_up(log_diameter, (math.log(2) + math.log(log_size) - math.log(n)) / 2, 4 * EPS)
+    return add_up(log_diameter, (math.log(2) + math.log(log_size) - math.log(n)) / 2, roundings(4))
 
 
 def _zero(log_diameter: float) -> bool:
@@ -106,7 +106,7 @@ def _zero(log_diameter: float) -> bool:
 def log_radii(log_diameter: float, u: Array) -> Array:
     """log(D u), rounded down, at which log N is not smaller."""
     logs = np.log(u)
-    return log_diameter + logs - 4 * EPS * (1 + abs(log_diameter) - logs)
+    return log_diameter + logs - roundings(4, 1 + abs(log_diameter) - logs)
 
 
 @functools.cache
@@ -117,9 +117,11 @@ def grid() -> Array:
     for step, depth in _DEPTHS:
         pieces.append(top + step * np.arange(1, round((depth - top) / step) + 1))
         top = depth
-    return np.exp(-np.concatenate(pieces))
+    result: Array = np.exp(-np.concatenate(pieces))
+    return result
 
 
 @functools.cache
 def chain_grid() -> Array:
-    return np.exp(-_CHAIN_STEP * np.arange(round(_CHAIN_DEPTH / _CHAIN_STEP) + 1))
+    result: Array = np.exp(-_CHAIN_STEP * np.arange(round(_CHAIN_DEPTH / _CHAIN_STEP) + 1))
+    return result

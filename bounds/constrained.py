@@ -40,7 +40,7 @@ from bounds.assembly import LossClass, Setting, assemble, common_conditions, los
 from bounds.enlarged import EnlargedCover, enlarged
 from bounds.lipschitz import Radii
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS, log_up, raised
+from bounds.rounding import log_up, raised, roundings
 from bounds.terms import VALID, Bound, Condition, Label, Term, violated
 from pruning.activations import activation
 from pruning.checks import choice, fraction, integer, nonnegative, positive, probability
@@ -286,10 +286,10 @@ def margin_bound(rnn: RNN, members: ConstrainedClass, share: float, n: int) -> B
     )
     # The ramp at gamma = 1 has the constant of the margin itself, sqrt(2) in ||f||.
     losses = members.members(setting)
-    log_number = float(losses.cover(np.array(math.log(members.gamma / 2) - 8 * EPS * 50)))
-    reached = inverse_kl(share, (log_number + setting.log_inv_delta) / n * (1 + 8 * EPS))
-    bare = min(reached, inverse_kl(share, log_number / n * (1 + 8 * EPS))) - share + 4 * EPS
-    rest = max(reached + 8 * EPS - share - bare, 0.0)
+    log_number = float(losses.cover(np.array(math.log(members.gamma / 2) - roundings(400))))
+    reached = inverse_kl(share, raised((log_number + setting.log_inv_delta) / n, 8))
+    bare = min(reached, inverse_kl(share, raised(log_number / n, 8))) - share + roundings(4)
+    rest = max(reached + roundings(8) - share - bare, 0.0)
     conditions, notes, label = _standing(rnn, members, setting, losses)
     formula = r"\mathrm{kl}^{-1}\bigl(q; \tfrac{\log N(\gamma/2)%s}{n}\bigr)"
     inputs = {"n": n, "gamma": members.gamma, "log N": log_number, "delta": members.delta}

@@ -30,7 +30,7 @@ from bounds.lipschitz import (
     block_sizes,
     parameter_lipschitz,
 )
-from bounds.rounding import EPS, Upward
+from bounds.rounding import Upward, lowered, raised, roundings
 from pruning.activations import Activation
 from pruning.checks import Array, Nodes, choice, integer, nonnegative, positive, real_array
 
@@ -55,10 +55,10 @@ def ball_covering(p: int, eps: float) -> tuple[float, float]:
     positive("eps", eps)
     if eps >= 1 or p == 0:
         return 0.0, 0.0
-    lower = -p * math.log(eps) * (1 - 4 * EPS)
+    lower = lowered(-p * math.log(eps), 3)
     log_eps = math.log(eps)
     upper = p * float(log1p_exp_up(np.array(math.log(2) - log_eps), 2 + abs(log_eps)))
-    return max(lower, 0.0), upper * (1 + 2 * EPS)
+    return max(lower, 0.0), raised(upper, 2)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class ClassCover:
             logs = math.log(2) + reach - log_eps - np.log(share)
             magnitude = 1 + abs(reach) + np.abs(log_eps) + np.abs(np.log(share))
             total += size * log1p_exp_up(logs, magnitude)
-        return total * (1 + 2 * (len(self.names) + 1) * EPS)
+        return raised(total, 2 * (len(self.names) + 1))
 
     def shares(self, log_eps: ArrayLike) -> Array:
         """Return the split a_theta, shape (b, ...): positive, and its exact sum at most 1."""
@@ -104,7 +104,7 @@ class ClassCover:
         b = len(self.names)
         if self.split == "equal":
             # 1/b may round up, and b of them would then exceed 1.
-            return np.full((b, *log_eps.shape), (1 - 2 * EPS) / b)
+            return np.full((b, *log_eps.shape), lowered(1.0, 2) / b)
         return minimising_split(self.sizes, math.log(2) + _column(self.log_reach, log_eps), log_eps)
 
 
@@ -137,7 +137,8 @@ def minimising_split(sizes: Array, log_numerators: Array, log_eps: Array) -> Arr
         low = np.where(too_large, middle, low)
         high = np.where(too_large, high, middle)
     shares = np.exp(np.maximum(_log_shares(p, log_c, high), -600.0))
-    return shares / (shares.sum(axis=0) * (1 + 4 * len(sizes) * EPS))
+    result: Array = shares / raised(shares.sum(axis=0), 4 * len(sizes))
+    return result
 
 
 def class_cover(
@@ -224,7 +225,7 @@ def maurey(a: float, b: float, eps: float, d_in: int, d_out: int) -> float:
     # The ceiling, exactly: -(-x >> e) is ceil(x/2^e).
     shift = squared.exponent
     count = squared.mantissa << shift if shift >= 0 else -(-squared.mantissa >> -shift)
-    return float(count) * math.log(2 * d_in * d_out) * (1 + 4 * EPS)
+    return raised(float(count) * math.log(2 * d_in * d_out))
 
 
 def greedy_net(points: ArrayLike, eps: float) -> Nodes:
@@ -248,12 +249,12 @@ def greedy_net(points: ArrayLike, eps: float) -> Nodes:
 
 def log1p_exp_up(logs: Array, magnitude: Array | float) -> Array:
     """log(1 + exp(logs)), rounded up, for `logs` off by at most a few eps times `magnitude`."""
-    raised = logs + 16 * EPS * magnitude
-    return np.logaddexp(0.0, raised) * (1 + 8 * EPS)
+    return raised(np.logaddexp(0.0, logs + roundings(16, np.asarray(magnitude))), 8)
 
 
 def _total_share(p: Array, log_c: Array, log_nu: Array) -> Array:
-    return np.exp(_log_shares(p, log_c, log_nu)).sum(axis=0)
+    result: Array = np.exp(_log_shares(p, log_c, log_nu)).sum(axis=0)
+    return result
 
 
 def _log_shares(p: Array, log_c: Array, log_nu: Array) -> Array:

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike
 
 from bounds.covering import ClassCover, log1p_exp_up
 from bounds.lipschitz import BLOCKS, Radii
-from bounds.rounding import EPS
+from bounds.rounding import raised
 from pruning.checks import Array
 
 MARGIN = 2.0**-10
@@ -72,7 +72,7 @@ class EnlargedCover(ClassCover):
             size = 1 + abs(reach) + np.abs(log_eps) + np.abs(np.log(share))
             inside = p * log1p_exp_up(math.log(2) + inverse, size)
             log_net = p * log1p_exp_up(math.log(2 * (p + 1)) + inverse, size)
-            outside = p * log1p_exp_up(inverse, size) + 1 + np.log1p(log_net) * (1 + 4 * EPS)
+            outside = p * log1p_exp_up(inverse, size) + 1 + raised(np.log1p(log_net))
             outside = np.where(inverse >= -math.log(MARGIN), outside, np.inf)
             total += np.minimum(inside, outside)
-        return total * (1 + 8 * (len(self.names) + 1) * EPS)
+        return raised(total, 8 * (len(self.names) + 1))

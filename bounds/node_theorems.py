@@ -18,7 +18,7 @@ from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded
 from bounds.degrees_of_freedom import degrees_of_freedom, lam_for_degrees_of_freedom, spectrum
 from bounds.lipschitz import Radii, matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
-from bounds.rounding import EPS, add_up, log_up
+from bounds.rounding import add_up, log_up, roundings
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Term, violated
 from pruning.checks import integer, positive
 from pruning.rnn import RNN
@@ -113,7 +113,7 @@ def log_norm_of_reconstruction(id: str, m: int, N: float) -> float:
         return add_up(math.log(20 * m) / 2, -math.log(3) / 2, math.log(N) / 2)
     # N (m - N) + min(N, N^2) increases up to (m + 1)/2, for m >= 1.
     top = min(N, max((m + 1) / 2, 1.0))
-    return add_up(math.log(3 * (top * (m - top) + min(top, top * top))) / 2, 16 * EPS)
+    return add_up(math.log(3 * (top * (m - top) + min(top, top * top))) / 2, roundings(16))
 
 
 def _bound(
@@ -140,7 +140,7 @@ def _bound(
     largest = largest_degrees_of_freedom(k, _COUNTS[id], m) * (1 + 1e-9)
     lam = _smallest_lam(mu, largest / (1 + 2e-9)) if lam is None else positive("lam", lam)
     # Above what the eigenvalues' own rounding can hide, and never above m.
-    N = min(degrees_of_freedom(mu, lam) * (1 + 1e-12) + m * m * EPS * float(mu[0]) / lam, m)
+    N = min(degrees_of_freedom(mu, lam) * (1 + 1e-12) + roundings(m * m, float(mu[0]) / lam), m)
     log_alpha = log_norm_of_reconstruction(id, m, N)
     approximation = _a_priori(id, original, setting, lam, N, log_alpha, exponent)
     class_radii = _scaled(radii, log_norm_of_reconstruction(id, m, largest))
@@ -226,7 +226,7 @@ def _a_priori(
         gain = add_up(log_toeplitz_norm(log_powers(log_a, T), w[1:]), math.log(T) / 2)
     rate = math.log(_FACTOR[id] * lam) / 2
     if exponent:  # sqrt(lam) has the units of the states
-        rate = add_up(rate, exponent * math.log(2), 4 * EPS * abs(exponent))
+        rate = add_up(rate, exponent * math.log(2), roundings(4, abs(exponent)))
     if id == "theorem.degrees_of_freedom":
         z_o, z_h = (log_loss_factor(W, N) for W in (original.w_output, original.w_hidden))
         z = r"\min(\|%s\|_F, \sqrt{N}\,\|%s\|_2)"

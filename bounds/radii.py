@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bounds.rounding import EPS
+from bounds.rounding import raised, spectral_norm_up
 from pruning.checks import Array, choice, nonnegative
 from pruning.rnn import RNN
 
@@ -184,7 +184,5 @@ def matrix_norm(matrix: Array, norm: str) -> float:
         # Scaled, so that squares neither overflow nor underflow.
         scaled = matrix / scale
         value = scale * math.sqrt(math.fsum((scaled * scaled).ravel()))
-        return value * (1 + 16 * EPS)
-    # LAPACK's singular values are off by a small multiple of max(shape) eps ||W||.
-    value = float(np.linalg.norm(matrix, 2))
-    return value * (1 + 16 * max(matrix.shape) * EPS)
+        return raised(value, 16)
+    return spectral_norm_up(matrix)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from bounds.rounding import EPS
+from bounds.rounding import roundings
 from pruning.bisection import last_holding
 from pruning.checks import fraction, nonnegative
 
@@ -57,7 +57,7 @@ def _kl(q: float, p: float) -> tuple[float, float]:
         # Near p = 1, 1 - p is exact and 1 - step is not. The logarithms there are at most 37.
         log_ratio = math.log1p(-step) if step <= 0.5 else math.log(1 - p) - math.log1p(-q)
         right = -(1 - q) * log_ratio
-    return left + right, 256 * EPS * (abs(left) + abs(right))
+    return left + right, roundings(256, abs(left) + abs(right))
 
 
 def _log_ratio(p: float, q: float) -> float:

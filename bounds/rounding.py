@@ -8,9 +8,12 @@ Three kinds of numbers are rounded here, each towards the safe side of an upper 
   geometric sum is 1.
 * Logarithms: `add_up` (a product), `log_sum_up` (a sum), `up` (a stated number of roundings),
   `log_up` and `exp_up` (there and back).
-* Floats: `raised` and `lowered` by a stated number of units, `sum_up`.
+* Floats: `raised` and `lowered` by a stated number of units, `sum_up`, `norms_up`.
+* Allowances, for what is added or compared: `roundings` of numbers of a stated size, and what
+  the rounding of an `inner_product`, of a `quadratic_form` or of a `spectral_norm_up` may be.
 
-All assume what C libraries keep: log, exp and log1p are off by at most two units in the last place.
+All assume what C libraries keep: log, exp and log1p are off by at most two units in the last place;
+and of LAPACK that a singular value is off by less than 8 max(shape) units of the largest one.
 Nothing here imports from the rest of `bounds`.
 """
 
@@ -138,6 +141,41 @@ def lowered(value: Number, units: float = 4) -> Number:
     return value * (1 - (units + 1) * EPS)
 
 
+def roundings(units: float, size: Number = 1.0) -> Number:  # type: ignore[assignment]
+    """What `units` roundings of numbers of at most `size` come to, in a sum or a difference."""
+    return units * EPS * size
+
+
+def inner_product(length: int, size: Number = 1.0) -> Number:  # type: ignore[assignment]
+    """What rounding may make of an inner product of `length` terms, summed in any order.
+
+    `size` is the sum of the absolute values of its terms, or an upper bound of it, computed alike:
+    (length + 8) eps is twice the error of the product, and 8 units for that of `size`, and for
+    entries that are themselves rounded once.
+    """
+    return (length + 8) * EPS * size
+
+
+def quadratic_form(length: int, size: Number = 1.0) -> Number:  # type: ignore[assignment]
+    """What rounding may make of g^T C g with `length` terms in g, in any order.
+
+    `size` is |g|^T |C| |g|, or an upper bound; entries of C and of g may be off by some units.
+    """
+    return 2 * (length + 64) * EPS * size
+
+
+def norms_up(values: Array) -> Array:
+    """Euclidean norms along the last axis, rounded up; of numbers whose squares are ordinary."""
+    return np.asarray(raised(np.sqrt(np.square(values).sum(axis=-1)), values.shape[-1] + 7))
+
+
+def spectral_norm_up(matrix: Array) -> float:
+    """The largest singular value, rounded up; 0 for a matrix without entries."""
+    if matrix.size == 0:
+        return 0.0
+    return raised(float(np.linalg.norm(matrix, 2)), 8 * max(matrix.shape))
+
+
 def sum_up(values: Iterable[float]) -> float:
     """Sum of floats >= 0, rounded up: the least float not below the exact sum, or the next one."""
     numbers = list(values)
@@ -166,8 +204,14 @@ def add_up(*logs: float) -> float:
     return math.fsum(logs) + 4 * EPS * (1 + math.fsum(abs(value) for value in logs))
 
 
-def up(log_value: float, units: float = 4) -> float:
-    """A logarithm raised by `units` roundings of its own size, at least of 1."""
+def up(log_value: Number, units: float = 4) -> Number:
+    """A logarithm, or an array of them, raised by `units` roundings of its own size, at least of 1.
+
+    What is infinite stays so.
+    """
+    if isinstance(log_value, np.ndarray):
+        size = np.where(np.isinf(log_value), 0.0, np.abs(log_value))
+        return log_value + units * EPS * (1 + size)
     if math.isinf(log_value):
         return log_value
     return log_value + units * EPS * (1 + abs(log_value))

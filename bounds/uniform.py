@@ -16,7 +16,7 @@ import numpy as np
 from bounds.complexity import chain, chain_grid, dudley, grid, log_radii
 from bounds.covering import LogCovering
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS, add_up, log_sum_up, log_up
+from bounds.rounding import add_up, log_sum_up, log_up, raised, roundings
 from pruning.checks import choice, fraction, integer, positive
 
 MAX_LEVELS = 12
@@ -65,7 +65,7 @@ def rademacher_term(
     integer("n", n, 1)
     positive("log_inv_delta", log_inv_delta)
     exponent = math.log(math.log(2) + log_inv_delta) - math.log(2 * n)
-    confidence = add_up(math.log(3), log_range, exponent / 2, 4 * EPS)
+    confidence = add_up(math.log(3), log_range, exponent / 2, roundings(4))
     return Deviation(add_up(math.log(2), log_rademacher), confidence)
 
 
@@ -125,7 +125,7 @@ def net_chain(
         extra = math.fsum(2 * before * added)
         if size + extra < best[0] + best[1]:
             best = (size, extra, tuple(float(radii[i]) for i in path))
-    slack = 32 * EPS * (len(best[2]) + 1)
+    slack = roundings(32 * (len(best[2]) + 1))
     return Deviation(
         add_up(log_half, math.log(best[0]), slack),
         add_up(log_half, log_up(best[1]), slack),
@@ -163,15 +163,15 @@ def net_kl(
     gap, bare, chosen = 1.0 - empirical, 1.0 - empirical, _NONE
     for value in radii:
         log_eps = math.log(positive("eps", value))
-        log_number = float(log_covering(np.array(log_eps - 4 * EPS * (1 + abs(log_eps)))))
-        start = min(1.0, (empirical + value) * (1 + 2 * EPS))
-        reached = inverse_kl(start, (log_number + price) / n * (1 + 8 * EPS)) + value
+        log_number = float(log_covering(np.array(log_eps - roundings(4, 1 + abs(log_eps)))))
+        start = min(1.0, raised(empirical + value, 2))
+        reached = inverse_kl(start, raised((log_number + price) / n, 8)) + value
         if reached - empirical < gap:
-            without = inverse_kl(start, log_number / n * (1 + 8 * EPS)) + value
+            without = inverse_kl(start, raised(log_number / n, 8)) + value
             gap, bare, chosen = reached - empirical, without - empirical, (log_eps,)
     # The parts, each rounded up, add up to at least the gap.
-    bare = min(bare, gap) + 4 * EPS
-    return Deviation(log_up(bare), log_up(max(gap + 8 * EPS - bare, 0.0)), chosen)
+    bare = min(bare, gap) + roundings(4)
+    return Deviation(log_up(bare), log_up(max(gap + roundings(8) - bare, 0.0)), chosen)
 
 
 def deviation(

@@ -237,7 +237,8 @@ def prune_encoder_decoder(
 def _paper(blocks: list[Array], theta: float) -> Array:
     Z = np.vstack([block / (np.linalg.norm(block) or 1.0) for block in blocks])
     m = Z.shape[1]
-    return theta * np.eye(m) / m + (1 - theta) * (Z.T @ Z) / (np.vdot(Z, Z) or 1.0)
+    result: Array = theta * np.eye(m) / m + (1 - theta) * (Z.T @ Z) / (np.vdot(Z, Z) or 1.0)
+    return result
 
 
 def felt(net: EncoderDecoder, data: list[Batch], rng: np.random.Generator) -> tuple[Array, Array]:

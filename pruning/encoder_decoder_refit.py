@@ -134,7 +134,8 @@ class _Fit:
             alive = _alive(batch)
             g, in_g = (h.transpose(1, 0, 2)[alive] for h in (down.h, moved))
             parts.append((in_g @ net.w_output.T + g @ in_w.T + in_b).reshape(-1))
-        return self.weight * np.concatenate(parts)
+        result: Array = self.weight * np.concatenate(parts)
+        return result
 
     def backward(self, state: Any, u: Array) -> Array:
         """See `pruning.gauss_newton.Problem`."""

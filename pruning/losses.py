@@ -44,7 +44,8 @@ def loss_values(name: str, predictions: ArrayLike, y: ArrayLike, gamma: float = 
     gamma = positive("gamma", gamma)
     target = check_targets(name, y, f.shape)
     if name == "squared":
-        return 0.5 * np.square(f - target).sum(axis=-1)
+        result: Array = 0.5 * np.square(f - target).sum(axis=-1)
+        return result
     if name == "cross_entropy":
         return _cross_entropy(f, target)[0]
     mu = _margins(f, target)[0]

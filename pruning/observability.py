@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, choice, integer
-from pruning.covariance import time_weights
+from pruning.checks import Array, choice, integer, time_weights
 from pruning.rnn import RNN
 
 READS = ("last", "mean")

@@ -102,7 +102,7 @@ class RNN:
     @property
     def d_x(self) -> int:
         """Dimension of one input."""
-        return self.w_input.shape[1]
+        return int(self.w_input.shape[1])
 
     @property
     def d_y(self) -> int:

@@ -106,4 +106,5 @@ def _normalised(second: Array, layer: int) -> Array:
     if not felt.any():
         raise ValueError(f"the outputs must depend on the states of layer {layer}, they do not")
     M = (second[felt] / traces[felt, None, None]).mean(axis=0)
-    return (M + M.T) / 2
+    result: Array = (M + M.T) / 2
+    return result

@@ -113,5 +113,6 @@ def _below(stack: Stack, number: int, x: Any, states: Any) -> Array:
     if number:
         return np.ascontiguousarray(states[number - 1].transpose(1, 0, 2))
     if stack.embedding is not None:
-        return stack.embedding[x.T]
+        result: Array = stack.embedding[x.T]
+        return result
     return np.ascontiguousarray(x.transpose(1, 0, 2), np.float64)

@@ -193,7 +193,8 @@ def selection_weight(stack: Stack, layer: int, side: int, theta: float) -> Array
     blocks = [stack.readers(layer)[:, offset : offset + cell.m], cell.reads_state]
     Z = np.vstack([block / (np.linalg.norm(block) or 1.0) for block in blocks])
     read = Z.T @ Z
-    return theta * np.eye(cell.m) / cell.m + (1 - theta) * read / (np.trace(read) or 1.0)
+    result: Array = theta * np.eye(cell.m) / cell.m + (1 - theta) * read / (np.trace(read) or 1.0)
+    return result
 
 
 def _paper(stack: Stack, theta: float) -> list[list[Array]]:

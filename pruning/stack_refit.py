@@ -198,7 +198,8 @@ class _Fit:
         direction, in_w, in_b = self.shaped(v)
         moved = weight_tangent(run, direction).transpose(1, 0, 2)[self.where]
         h = run.top.transpose(1, 0, 2)[self.where]
-        return (self.weight * (moved @ stack.w_output.T + h @ in_w.T + in_b)).reshape(-1)
+        result: Array = (self.weight * (moved @ stack.w_output.T + h @ in_w.T + in_b)).reshape(-1)
+        return result
 
     def backward(self, state: tuple[Stack, StackRun], u: Array) -> Array:
         """See `pruning.gauss_newton.Problem`."""

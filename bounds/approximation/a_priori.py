@@ -18,7 +18,7 @@ from bounds.approximation.residuals import (
     residuals,
 )
 from bounds.degrees_of_freedom import degrees_of_freedom
-from bounds.rounding import EPS, add_up, log_up, up
+from bounds.rounding import add_up, log_up, roundings, up
 from bounds.terms import VALID, Bound, Condition, Term, violated
 from pruning.checks import Array, Nodes, choice, integer, positive
 
@@ -146,7 +146,7 @@ def log_loss_factor(Z: Array, N: float) -> float:
     if scale == 0:
         return -math.inf
     frobenius = math.log(float(np.linalg.norm(Z / scale))) + math.log(scale)
-    frobenius = up(frobenius + Z.size * EPS)
+    frobenius = up(frobenius + roundings(Z.size))
     return min(frobenius, add_up(log_norm(Z), 0.5 * log_up(N)))
 
 
@@ -167,7 +167,7 @@ def event_value(S: Array, nodes: Nodes, tau: Array, lam: float) -> float:
     top = float(np.linalg.eigvalsh(np.diag(kap) - B @ B.T)[-1])
     reach = float(np.square(B).sum()) + 1
     # S itself may be off by m eps mu_1, which moves kap by that over lam.
-    shift = 8 * len(S) * EPS * (reach + float(mu.max()) / lam)
+    shift = roundings(8 * len(S), reach + float(mu.max()) / lam)
     return top + shift
 
 

@@ -195,7 +195,8 @@ def _most(parts: Residuals, z: Array, kept: Array, cap: float) -> Array:
     room = np.where(z > 0, cap - kept, cap + kept)
     size = np.abs(z)
     ratio = np.divide(np.maximum(room, 0), size, out=np.full(z.shape, math.inf), where=size > 0)
-    return np.minimum(ratio, parts.rho)
+    result: Array = np.minimum(ratio, parts.rho)
+    return result
 
 
 def _values(parts: Residuals, read_out: Array, e: Array, w: Array) -> Array:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from bounds.rounding import EPS
+from bounds.rounding import inner_product, raised, roundings
 from pruning.checks import Array
 
 TINY = 1e-290  # more than any sum of products can lose by underflow
@@ -48,9 +48,9 @@ def quotient(A: Array, C: Array, slip: Array | None = None) -> Array | None:
         return None
     diagonal = np.diag(A)
     low = A.copy()
-    lost = 2 * EPS * np.abs(diagonal)
+    lost = roundings(2, np.abs(diagonal))
     if slip is not None:
-        lost = lost + slip * (1 + 8 * EPS)
+        lost = lost + raised(slip, 8)
     np.fill_diagonal(low, diagonal - lost)
     if not np.diag(low).min() > 0:
         return None
@@ -62,7 +62,7 @@ def quotient(A: Array, C: Array, slip: Array | None = None) -> Array | None:
     except np.linalg.LinAlgError:
         return None
     size = np.abs(V)
-    error = (3 * k + 16) * EPS * (size @ np.abs(low) @ size.T) + TINY
+    error = inner_product(k, 3 * (size @ np.abs(low) @ size.T)) + TINY
     delta = norm_up(V @ low @ V.T - np.eye(k)) + norm_up(error)
     if not delta < CLEAR:
         return None
@@ -77,17 +77,17 @@ def gram_up(V: Array, C: Array, factor: float = 1.0) -> Array | None:
     k = V.shape[1]
     U = V @ C
     size = np.abs(U)
-    error = (k + 8) * EPS * (np.abs(V) @ np.abs(C)) + TINY
+    error = inner_product(k, np.abs(V) @ np.abs(C)) + TINY
     wide = size + error
     # (U + E)^T (U + E) - U^T U, |E| <= error, and the rounding of the product.
-    rounding = 2 * (wide.T @ wide - size.T @ size) + (2 * k + 32) * EPS * (wide.T @ wide) + TINY
+    rounding = 2 * (wide.T @ wide - size.T @ size) + roundings(2 * k + 32, wide.T @ wide) + TINY
     Q = factor * (U.T @ U)
     Q = (Q + Q.T) / 2
-    shift = 1.0001 * factor * rounding.sum(axis=1) + 16 * EPS * np.abs(Q).sum(axis=1)
+    shift = 1.0001 * factor * rounding.sum(axis=1) + roundings(16, np.abs(Q).sum(axis=1))
     Q[np.diag_indices(len(Q))] += shift
     return Q if np.isfinite(Q).all() else None
 
 
 def norm_up(E: Array) -> float:
     """Frobenius norm, rounded up: at least the spectral norm."""
-    return float(np.sqrt(np.square(E).sum())) * (1 + (E.size + 16) * EPS) + TINY
+    return raised(float(np.sqrt(np.square(E).sum())), E.size + 16) + TINY

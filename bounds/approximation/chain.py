@@ -23,7 +23,7 @@ from bounds.approximation.measured import output_gap, paired_runs
 from bounds.approximation.recursion import log_convolved, log_state_norms
 from bounds.approximation.residuals import Residuals, residuals
 from bounds.approximation.weighted import convolve, log_weighted_norm
-from bounds.rounding import EPS, add_up, log_sum_up, log_up, up
+from bounds.rounding import add_up, log_sum_up, log_up, roundings, up
 from bounds.terms import Bound, Term
 from pruning.checks import Array
 
@@ -213,4 +213,4 @@ def _with_ridge(log_norm: float, W: Array, tau: Array) -> float:
     if charge == 0:
         return log_norm
     total = float(np.logaddexp(2 * log_norm, math.log(charge)))
-    return up(0.5 * total + W.size * EPS)
+    return up(0.5 * total + roundings(W.size))

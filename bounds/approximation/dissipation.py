@@ -46,7 +46,15 @@ from bounds.approximation.residuals import (
     residuals,
 )
 from bounds.approximation.trajectory import is_nondecreasing
-from bounds.rounding import EPS, log_sum_up, log_up, up
+from bounds.rounding import (
+    inner_product,
+    log_sum_up,
+    log_up,
+    quadratic_form,
+    raised,
+    roundings,
+    up,
+)
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.checks import Array, integer, real_array, time_weights
 
@@ -216,12 +224,12 @@ class Reading:
 
     def moments(self, S: Array, c: float) -> Moments:
         """Second moments of G h and of what the runs made of it."""
-        sigma = np.sqrt(np.maximum(np.diag(S), 0)) * (1 + 64 * EPS)
+        sigma = raised(np.sqrt(np.maximum(np.diag(S), 0)), 64)
         Q = self.G @ S @ self.G.T
         reach, added = self.size @ sigma + FLOOR, self.runs @ sigma
         own = np.sqrt(np.maximum(np.diag(Q), 0) + c * reach**2)
         allowance = c * np.outer(reach, reach) + np.outer(own, added) + np.outer(added, own)
-        return Moments((Q + Q.T) / 2, (allowance + np.outer(added, added)) * (1 + 64 * EPS))
+        return Moments((Q + Q.T) / 2, raised(allowance + np.outer(added, added), 64))
 
 
 def in_units(
@@ -239,7 +247,7 @@ def in_units(
     """
     k, m, q, T = len(nodes), moments.shape[1], len(parts.w_output), len(w)
     # Rounding of products with G, of the entries of S, and of sums with X or Z; twice.
-    c = 2 * (m + q + 4 * k * k + 64) * EPS
+    c = quadratic_form(m + q + 4 * k * k)
     sizes = np.sqrt(np.maximum(np.diagonal(moments, axis1=1, axis2=2), 0).max(axis=0))
     p = exponents(sizes)
     S = np.where((sizes[:, None] > 0) & (sizes > 0), moments, 0.0)
@@ -262,7 +270,7 @@ def in_units(
         # Only W_o'^T W_o r meets e; |W_o r|^2 is charged as it is.
         traces = np.array([output.moments(S_t, c).trace(np.eye(q)) for S_t in S])
         apart = times * float(w.max() * traces[0]) if times else float(w @ traces)
-        apart *= 1 + (T + 8) * EPS
+        apart = raised(apart, T + 8)
         own, read, output = 0.0, np.eye(k), output.left(w_output.T)
     cap_unit = int(exponents(bound)) if bound < math.inf else 0
     with_caps = bound < math.inf and cap_unit - unit < CAP_REACH
@@ -290,7 +298,7 @@ def in_units(
         np.array([M.matrix for M in states]),
         times,
     )
-    absolute = (q + 8) * EPS * (np.abs(w_output).T @ np.abs(w_output))
+    absolute = inner_product(q, np.abs(w_output).T @ np.abs(w_output))
     return Setting(problem, absolute, drives, states, apart, 2 * (out - half))
 
 
@@ -355,7 +363,7 @@ def proved(setting: Setting, found: Multipliers) -> bool:
         paid[:p] = -w * problem.own
         if with_caps:
             paid[p:] = caps
-        slip = 4 * EPS * (np.abs(np.diag(Z)) + np.abs(paid))
+        slip = roundings(4, np.abs(np.diag(Z)) + np.abs(paid))
         Z[np.diag_indices(len(Z))] += paid
         if t == 1:
             # A step without e: y^T Z y pays for w |W_o r|^2 and for N alone.
@@ -371,7 +379,7 @@ def proved(setting: Setting, found: Multipliers) -> bool:
         kept = np.diag(2 * lam / problem.rho + caps / problem.lift**2)
         F = kept - w * problem.gram - P - E - D
         size = kept + w * np.abs(problem.gram) + np.abs(P) + np.abs(E) + np.abs(D)
-        slip = (w * setting.absolute + 8 * EPS * size).sum(axis=1) + TINY
+        slip = (w * setting.absolute + roundings(8, size)).sum(axis=1) + TINY
         found_P = quotient(F, lam[:, None] * problem.w_hidden if t > 2 else np.zeros((k, 0)), slip)
         if found_P is None:
             return False
@@ -390,7 +398,7 @@ def _value(setting: Setting, found: Multipliers) -> float:
     ]
     if problem.cap is not None:
         parts += (problem.cap**2 * found.caps).ravel().tolist()
-    total = math.fsum(parts) + 8 * EPS * math.fsum(abs(part) for part in parts)
+    total = math.fsum(parts) + roundings(8, math.fsum(abs(part) for part in parts))
     return max(total, TINY)
 
 
@@ -438,4 +446,4 @@ def _numbers(problem: Problem) -> int:
     """Numbers in the dense blocks that the solver factors: squares of the sizes of its cones."""
     k, d = problem.k, problem.states.shape[1] + problem.k
     cones = 2 * (k * (2 * k + 1)) ** 2 + (d * (d + 1) // 2) ** 2
-    return (problem.T - 1) * cones
+    return int((problem.T - 1) * cones)

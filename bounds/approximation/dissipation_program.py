@@ -298,7 +298,8 @@ def _lay_out(program: _Program, problem: Problem) -> dict[str, list[Any]]:
 def _evened(moments: Array) -> Array:
     trace = np.trace(moments, axis1=1, axis2=2) / moments.shape[1]
     floor = np.maximum(trace, 1e-6 * trace.max(initial=0.0))
-    return moments + EVEN * floor[:, None, None] * np.eye(moments.shape[1])
+    result: Array = moments + EVEN * floor[:, None, None] * np.eye(moments.shape[1])
+    return result
 
 
 def _read(names: dict[str, list[Any]], x: Array, problem: Problem) -> Multipliers:

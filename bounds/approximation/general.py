@@ -30,7 +30,7 @@ from bounds.approximation.kernels import (
 from bounds.approximation.measured import paired_runs
 from bounds.approximation.residuals import FLOAT_RUNS, Residuals
 from bounds.approximation.weighted import convolve, log_weighted_norm
-from bounds.rounding import EPS, add_up, log_sum_up, log_up, up
+from bounds.rounding import add_up, inner_product, log_sum_up, log_up, norms_up, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.cells.secants import secant_factors
 from pruning.checks import Array, choice, time_weights
@@ -254,7 +254,7 @@ def _log_rows(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
         "output": _log_of(full.w_output, small.w_output),
         "offset": _log_of(full.b_output, small.b_output),
     }
-    units = math.log(4 * (full.m + full.d_x + 8) * EPS)
+    units = math.log(4 * inner_product(full.m + full.d_x))
     # Of the products, of s, and of the differences of weights; and what underflowed.
     step = _log_add(
         sizes["hidden"] + before,
@@ -276,12 +276,11 @@ def _log_norms(rows: Array) -> Array:
         return np.full(rows.shape[:-1], -math.inf)
     top = np.abs(rows).max(axis=-1)
     scaled = rows / np.where(top > 0, top, 1)[..., None]
-    inner = np.sqrt(np.square(scaled).sum(axis=-1)) * (1 + (rows.shape[-1] + 8) * EPS)
+    inner = norms_up(scaled)
     out = np.full(top.shape, -math.inf)
     live = top > 0
     out[live] = np.log(top[live]) + np.log(inner[live])
-    out[live] += 8 * EPS * (1 + np.abs(out[live]))
-    return out
+    return up(out, 8)
 
 
 def _log_of(*matrices: Array) -> float:
@@ -294,10 +293,7 @@ def _log_add(*logs: Array) -> Array:
     with np.errstate(invalid="ignore"):
         for other in logs[1:]:
             out = np.logaddexp(out, other)
-    live = out > -math.inf
-    out = out.copy()
-    out[live] += 8 * len(logs) * EPS * (1 + np.abs(out[live]))
-    return out
+    return up(out, 8 * len(logs))
 
 
 def _trajectory(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:

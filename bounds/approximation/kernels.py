@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from bounds.approximation.residuals import Residuals, log_norm
-from bounds.rounding import EPS, add_up, log_sum_up, up
+from bounds.rounding import add_up, log_sum_up, roundings, up
 from pruning.bisection import last_holding
 from pruning.checks import Array
 
@@ -28,7 +28,8 @@ def power_kernel(residuals: Residuals, T: int) -> Array:
     """Log of rho^j min(kappa^j, || |W_h'|^j ||_2), j = 0..T-2 (`approximation.power`)."""
     kappa = log_powers(residuals.log_kappa, T)
     powers = log_power_norms(np.abs(residuals.w_hidden), T)
-    return np.minimum(kappa, powers) + np.arange(T - 1) * residuals.log_rho
+    result: Array = np.minimum(kappa, powers) + np.arange(T - 1) * residuals.log_rho
+    return result
 
 
 def log_powers(log_a: float, T: int) -> Array:
@@ -99,7 +100,7 @@ def log_geometric_toeplitz_norm(log_a: float, T: int) -> float:
     y = np.logaddexp.accumulate(log_v - steps) + steps
     z = np.logaddexp.accumulate((y + steps)[::-1])[::-1] - steps
     size = float(max(np.abs(steps).max(), np.abs(y).max(), np.abs(z).max(), np.abs(log_v).max()))
-    return min(young, 0.5 * float((z - log_v).max()) + 4 * EPS * N * (2 + size))
+    return min(young, 0.5 * float((z - log_v).max()) + roundings(4 * N, 2 + size))
 
 
 def _log_perron_vector(log_a: float, N: int) -> Array:
@@ -136,7 +137,7 @@ def log_norm_of_nonnegative(logs: Array) -> float:
         return -math.inf
     # Entries below e^-745 of the largest become 0; together they are below N e^-745.
     finite = float(np.abs(logs[logs > -math.inf]).max())
-    allowance = 4 * EPS * (1 + finite + abs(top)) + len(logs) * 1e-300
+    allowance = roundings(4, 1 + finite + abs(top)) + len(logs) * 1e-300
     return up(top + log_norm(np.exp(logs - top)) + allowance)
 
 
@@ -171,5 +172,5 @@ def log_power_norms(W: Array, T: int) -> Array:
         log_power += math.log(top)
         power = power / top
         log_value = j * log_scale + log_power + log_norm(power)
-        out[j] = up(log_value, 4 * j) + 2 * (k + 4) * j * EPS
+        out[j] = up(log_value, 4 * j) + roundings(2 * (k + 4) * j)
     return out

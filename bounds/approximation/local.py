@@ -26,7 +26,7 @@ from bounds.approximation.measured import (
 )
 from bounds.approximation.recursion import log_norms, log_square_mean, log_state_norms
 from bounds.approximation.residuals import residuals
-from bounds.rounding import EPS, add_up, log_sum_up, up
+from bounds.rounding import add_up, inner_product, log_sum_up, norms_up, raised, roundings, up
 from bounds.terms import VALID, Bound, Term
 from pruning.activations import Activation
 from pruning.checks import Array, time_weights
@@ -85,8 +85,7 @@ def local_bound(
         rounding = rounding_of_states(pruned, inputs, h)
         log_drive = log_norms(rounding)
         log_drive[:, 1:] = np.logaddexp(log_drive[:, 1:], residual)
-        live = log_drive > -math.inf
-        log_drive[live] += 8 * EPS * (1 + np.abs(log_drive[live]))
+        log_drive = up(log_drive, 8)
         gap = log_state_norms(h, parts.output, rounding_of_outputs(pruned, h))
         read_out.append(log_square_mean(gap, w))
         spread.append(log_square_mean(log_unrolled(log_gain, log_drive), w))
@@ -146,7 +145,8 @@ def slope_between(activation: Activation, low: Array, high: Array) -> Array:
         # Both are even and fall away from 0: 4 e/(1 + e)^2 at 2|z|, a quarter of it at |z|.
         e = np.exp(-2 * nearest if name == "tanh" else -nearest)
         slope = (4 * rho) * e / np.square(1 + e)
-        return np.minimum(np.maximum(slope * (1 + 16 * EPS), TINY), rho)
+        result: Array = np.minimum(np.maximum(raised(slope, 16), TINY), rho)
+        return result
     return np.full(low.shape, rho)
 
 
@@ -160,36 +160,37 @@ def log_scaled_norms(W: Array, delta: Array) -> Array:
     distinct, index = np.unique(delta.reshape(-1, k), axis=0, return_inverse=True)
     top = np.linalg.svd(distinct[:, :, None] * W, compute_uv=False)[:, 0]
     # Products may underflow where they are not 0, each by less than the smallest normal number.
-    top = top * (1 + 8 * k * EPS) + k * TINY
+    top = np.asarray(raised(np.asarray(top, dtype=np.float64), 8 * k)) + k * TINY
     top[~(distinct > 0)[:, W.any(axis=1)].any(axis=1)] = 0.0
     with np.errstate(divide="ignore"):
         logs = np.log(top) + math.log(scale)
     reach = np.abs(np.log(np.where(top > 0, top, 1.0))) + abs(math.log(scale))
-    logs += 4 * EPS * (2 + reach)
-    return logs[index.reshape(-1)].reshape(delta.shape[:-1])
+    logs += roundings(4, 2 + reach)
+    result: Array = logs[index.reshape(-1)].reshape(delta.shape[:-1])
+    return result
 
 
 def log_scaled_rows(h: Array, G: Array, delta: Array) -> Array:
     """Log of ||diag(delta_t) G h_t|| for every sequence and step, rounded up."""
-    k, m = G.shape
+    m = G.shape[1]
     if not G.any():
         return np.full(h.shape[:2], -math.inf)
     scale, unit = exponent_of(G), exponent_of(h)
     G, h = np.ldexp(G, -scale), np.ldexp(h, -unit)
     rows = np.linalg.norm(G, axis=1)
     size = np.linalg.norm(h, axis=-1, keepdims=True)
-    entries = delta * (np.abs(h @ G.T) + 2 * m * EPS * size * rows)
+    entries = delta * (np.abs(h @ G.T) + inner_product(m, 2 * size * rows))
     # A product may underflow where it is not 0.
     live = (delta > 0) & (rows > 0) & h.any(axis=-1, keepdims=True)
     entries = np.where(live, np.maximum(entries, TINY), entries)
     top = entries.max(axis=-1, initial=0.0)
     shown = entries / np.where(top > 0, top, 1.0)[..., None]
-    norm = np.sqrt(np.square(shown).sum(axis=-1)) * (1 + (k + 8) * EPS)
+    norm = norms_up(shown)
     found = top > 0
     logs = np.log(np.where(found, top, 1.0)) + np.log(np.where(found, norm, 1.0))
     logs = logs + (scale + unit) * math.log(2)
     reach = np.abs(np.log(np.where(found, top, 1.0))) + abs(scale + unit)
-    return np.where(found, logs + 8 * EPS * (2 + reach), -math.inf)
+    return np.where(found, logs + roundings(8, 2 + reach), -math.inf)
 
 
 def log_unrolled(log_gain: Array, log_drive: Array) -> Array:
@@ -201,7 +202,7 @@ def log_unrolled(log_gain: Array, log_drive: Array) -> Array:
         v = np.logaddexp(carried, log_drive[:, s])
         logs = np.array([carried, log_drive[:, s], v])
         reach = np.where(logs > -math.inf, np.abs(logs), 0.0).max(axis=0)
-        v = v + 4 * EPS * (2 + reach)
+        v = v + roundings(4, 2 + reach)
         out[:, s] = v
     return out
 
@@ -219,5 +220,5 @@ def _pre_activations(
     before = states[:, :-1]
     a = before @ w_hidden.T + drive + b_hidden
     reach = np.abs(before) @ np.abs(w_hidden).T + reach + np.abs(b_hidden)
-    error = (rnn.m + rnn.d_x + 4) * EPS * reach
+    error = inner_product(rnn.m + rnn.d_x, reach)
     return a - error, a + error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.rounding import EPS, SMALLEST_NORMAL
+from bounds.rounding import SMALLEST_NORMAL, inner_product, roundings
 from bounds.terms import Condition
 from pruning.checks import Array, time_weights
 
@@ -106,8 +106,8 @@ def rounding_of_states(pruned: PrunedRNN, inputs: Any, states: Array) -> Array:
     before, kept = np.abs(states[:, :-1]), np.abs(states[:, :, nodes])
     size[:, 1:] += before @ np.abs(full.w_hidden[nodes]).T
     size[:, 1:] += kept[:, :-1] @ np.abs(small.w_hidden).T
-    unit = (full.m + full.d_x + 8) * EPS
-    rounding = unit * full.activation.lipschitz * size + 8 * EPS * kept
+    rounding = inner_product(full.m + full.d_x, full.activation.lipschitz * size)
+    rounding = rounding + roundings(8, kept)
     # A product may have underflowed.
     return np.where((size > 0) | (kept > 0), np.maximum(rounding, SMALLEST_NORMAL), 0.0)
 
@@ -118,13 +118,13 @@ def rounding_of_outputs(pruned: PrunedRNN, states: Array) -> Array:
         return np.zeros((*states.shape[:2], pruned.original.d_y))
     size = np.abs(states) @ np.abs(pruned.original.w_output).T
     size += np.abs(states[:, :, pruned.nodes]) @ np.abs(pruned.pruned.w_output).T
-    return np.asarray((pruned.original.m + 8) * EPS * size)
+    return np.asarray(inner_product(pruned.original.m, size))
 
 
 def relative_rounding(pruned: PrunedRNN) -> float:
     """What the rounding of products with e adds to log kappa and to log ||W_o'||_2."""
     full, k = pruned.original, len(pruned.nodes)  # || |W| ||_2 <= sqrt(k) ||W||_2
-    return (full.m + full.d_x + 8) * EPS * math.sqrt(max(k, 1))
+    return inner_product(full.m + full.d_x, math.sqrt(max(k, 1)))
 
 
 def same_twice(pruned: PrunedRNN) -> bool:

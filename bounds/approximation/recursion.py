@@ -18,7 +18,16 @@ from bounds.approximation.measured import (
     rounding_of_states,
 )
 from bounds.approximation.residuals import residuals
-from bounds.rounding import EPS, SMALLEST_NORMAL, add_up, log_sum_up, up
+from bounds.rounding import (
+    SMALLEST_NORMAL,
+    add_up,
+    inner_product,
+    log_sum_up,
+    norms_up,
+    raised,
+    roundings,
+    up,
+)
 from bounds.terms import VALID, Bound, Term
 from pruning.checks import Array, time_weights
 
@@ -68,8 +77,7 @@ def recursion_bound(
         drive = log_norms(rounding) - parts.log_rho
         residual = log_state_norms(h[:, :-1], parts.hidden)
         drive[:, 1:] = np.logaddexp(drive[:, 1:], residual)
-        live = drive > -math.inf
-        drive[live] += 8 * EPS * (1 + np.abs(drive[live]))
+        drive = up(drive, 8)
         spread.append(log_square_mean(log_convolved(log_c, drive) + parts.log_rho, w))
     id = "approximation.recursion"
     log_n = math.log(n)
@@ -100,11 +108,9 @@ def log_norms(values: Array) -> Array:
     top = values.max(axis=-1, initial=0.0)
     live = top > 0
     unit = np.where(live, top, 1.0)
-    norm = np.sqrt(np.square(values / unit[..., None]).sum(axis=-1)) * (
-        1 + (values.shape[-1] + 16) * EPS
-    )
+    norm = raised(norms_up(values / unit[..., None]), 8)
     logs = np.log(unit) + np.log(np.where(live, norm, 1.0))
-    return np.where(live, logs + 4 * EPS * (1 + np.abs(logs)), -math.inf)
+    return np.where(live, up(logs), -math.inf)
 
 
 def log_state_norms(h: Array, G: Array, rounding: Array | None = None) -> Array:
@@ -125,12 +131,12 @@ def log_state_norms(h: Array, G: Array, rounding: Array | None = None) -> Array:
     entries = np.abs(h @ G.T)
     if rounding is not None:
         entries = entries + np.ldexp(rounding, -scale - unit)
-    norm = np.sqrt(np.square(entries).sum(-1))
-    norm = norm * (1 + (len(G) + 8) * EPS) + 2 * m * EPS * size * float(np.sqrt((rows**2).sum()))
+    slip = inner_product(m, 2 * size * float(np.sqrt((rows**2).sum())))
+    norm = norms_up(entries) + slip
     live = h.any(axis=-1) | (norm > 0)
     logs = np.log(np.where(live, np.maximum(norm, SMALLEST_NORMAL), 1.0))
     logs = logs + (scale + unit) * math.log(2)
-    return np.where(live, logs + 4 * EPS * (1 + np.abs(logs)), -math.inf)
+    return np.where(live, up(logs), -math.inf)
 
 
 def log_convolved(log_c: Array, log_g: Array) -> Array:
@@ -144,7 +150,7 @@ def log_convolved(log_c: Array, log_g: Array) -> Array:
         finite = np.where(logs[live] > -math.inf, logs[live], 0.0)
         shifted = np.exp(logs[live] - top[live, None])
         out[live, s] = top[live] + np.log(shifted.sum(axis=1))
-        out[live, s] += 4 * EPS * (N + np.abs(finite).max(axis=1))
+        out[live, s] += roundings(4, N + np.abs(finite).max(axis=1))
     return out
 
 

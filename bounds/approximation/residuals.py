@@ -19,7 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bounds.approximation.measured import same_twice
-from bounds.rounding import EPS, log_sum_up, log_up, up
+from bounds.rounding import (
+    inner_product,
+    log_sum_up,
+    log_up,
+    quadratic_form,
+    roundings,
+    spectral_norm_up,
+    up,
+)
 from bounds.terms import Condition
 from pruning.checks import Array, covariance
 
@@ -110,7 +118,7 @@ def residuals(pruned: PrunedRNN) -> Residuals:
     hidden[:, nodes] -= small.w_hidden
     output = full.w_output.copy()
     output[:, nodes] -= small.w_output
-    unit = 0.0 if same_twice(pruned) else (full.m + 8) * EPS
+    unit = 0.0 if same_twice(pruned) else inner_product(full.m)
     hidden_reach, output_reach = np.abs(full.w_hidden[nodes]), np.abs(full.w_output)
     hidden_reach[:, nodes] += np.abs(small.w_hidden)
     hidden_reach[np.arange(len(nodes)), nodes] += 1.0  # the rounding of s itself
@@ -179,7 +187,7 @@ def log_row_norms(G: Array, S: Array, reach: Array | None = None) -> Array:
     C, sigma = correlations(S)
     g, exponent = scaled_columns(G, sigma)
     quadratic = np.einsum("qi,qi->q", g @ C, g)
-    total = np.maximum(quadratic, 0) + 2 * (m + 64) * EPS * np.abs(g).sum(axis=1) ** 2
+    total = np.maximum(quadratic, 0) + quadratic_form(m, np.abs(g).sum(axis=1) ** 2)
     found = _logs(np.sqrt(total), exponent, 4)
     if reach is None:
         return found
@@ -209,7 +217,7 @@ def _logs(values: Array, exponent: NDArray[np.int64], units: float) -> Array:
     """Log of values 2^exponent, raised by units and by the rounding of the logarithm."""
     live = values > 0
     logs = np.log(np.where(live, values, 1.0)) + exponent * _LOG2
-    return np.where(live, logs + (units + 4) * EPS * (1 + np.abs(exponent * _LOG2)), -math.inf)
+    return np.where(live, logs + roundings(units + 4, 1 + np.abs(exponent * _LOG2)), -math.inf)
 
 
 def log_norm(W: Array) -> float:
@@ -223,8 +231,7 @@ def log_norm(W: Array) -> float:
     scale = float(np.abs(W).max())
     if scale == 0:
         return -math.inf
-    top = float(np.linalg.svd(W / scale, compute_uv=False)[0])
-    return up(math.log(scale) + math.log(top) + 8 * max(W.shape) * EPS)
+    return up(math.log(scale) + math.log(spectral_norm_up(W / scale)))
 
 
 def covariance_of(pruned: PrunedRNN) -> Array:

@@ -31,11 +31,11 @@ from bounds.approximation.residuals import (
     residuals,
 )
 from bounds.approximation.scaled import MEAN_WEIGHTS
-from bounds.approximation.sector import Form, _log_traces, _target, forms
+from bounds.approximation.sector import Form, first_target, forms, log_traces
 from bounds.approximation.stepwise import diagonal_majorant
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import log_weighted_norm
-from bounds.rounding import EPS, log_sum_up, up
+from bounds.rounding import inner_product, log_sum_up, raised, roundings, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.activations import Activation
 from pruning.checks import Array, integer, real_array, time_weights
@@ -146,8 +146,8 @@ def _propagated(
         raise FloatingPointError("the entries of the read-outs span more than the range of floats")
     parts = replace(parts, w_output=scaled)
     size = np.sqrt(np.maximum(np.diagonal(steps, axis1=1, axis2=2)[:, nodes], 0))
-    reach = np.ldexp(size * (1 + 64 * EPS), exponent) + s.bound
-    reach = np.minimum(reach * (1 + 8 * EPS), RANGES.get(s.name, 2 * s.bound))
+    reach = np.ldexp(raised(size, 64), exponent) + s.bound
+    reach = np.minimum(raised(reach, 8), RANGES.get(s.name, 2 * s.bound))
     # States in units of their own are tiny or huge: then no lag is followed.
     lags = min(T - 1, LAGS) if is_nondecreasing(s.name) and exponent == 0 else 0
     S = steps.mean(axis=0)
@@ -165,11 +165,11 @@ def _followed(
     k = reach.shape[1]
     weight = np.square(reach).mean(axis=0)
     M = parts.w_output.T @ parts.w_output
-    slip = 2 * (len(parts.w_output) + 2) * EPS * float(np.square(parts.w_output).sum())
+    slip = inner_product(len(parts.w_output), 2 * float(np.square(parts.w_output).sum()))
     log_scale, caps = 0.0, []
     used: list[Form] = []
     if lags:
-        following = forms(parts, _target(parts, S, lags + 1, damping, 1e-6), lags + 1)
+        following = forms(parts, first_target(parts, S, lags + 1, damping, 1e-6), lags + 1)
     while True:
         # What rounding may have taken from M comes back as a multiple of I.
         M = (M + M.T) / 2 + slip * np.eye(k)
@@ -177,7 +177,7 @@ def _followed(
         d = majorant(M / size, weight)
         logs = np.log(np.square(reach) @ d) + math.log(size) + log_scale
         reached = 1 + np.abs(logs) + abs(math.log(size)) + abs(log_scale)
-        caps.append(0.5 * logs + (k + 16) * EPS * reached)
+        caps.append(0.5 * logs + roundings(k + 16, reached))
         if len(used) == lags:
             break
         used.append(next(following))
@@ -188,7 +188,7 @@ def _followed(
         if not M.any():
             break
         square = float(np.square(parts.w_hidden).sum())
-        slip = 4 * (k + 2) * EPS * square * float(np.linalg.norm(P.matrix))
+        slip = inner_product(k, 4 * square * float(np.linalg.norm(P.matrix)))
         log_scale = up(P.log_scale + 2 * parts.log_rho)
     return used, np.array(caps)
 
@@ -197,11 +197,11 @@ def _ended(parts: Residuals, used: list[Form], caps: Array, steps: Array, w: Arr
     """Log of the sums of lags, each ended where it is least, over all steps."""
     T = len(w)
     if len(steps) == 1:
-        p = _log_traces(parts, used, steps)[:, 0] if used else np.zeros(0)
+        p = log_traces(parts, used, steps)[:, 0] if used else np.zeros(0)
         ends = [log_sum_up(np.array([*p[:j], cap])) for j, cap in enumerate(caps[:, 0])]
         # One part for each of the T - 1 lags is the whole sum.
         return min([*ends, log_sum_up(p)] if len(p) == T - 1 else ends)
-    p = _log_traces(parts, used, steps[:-1]) if used else np.zeros((0, T - 1))
+    p = log_traces(parts, used, steps[:-1]) if used else np.zeros((0, T - 1))
     logs = np.full(T, -math.inf)
     for t in range(2, T + 1):
         # e_t = sum of the lags 0..j-1 (residuals of the steps t-1..t-j) and of e_{t-j}; e_1 = 0.
@@ -232,5 +232,5 @@ def majorant(M: Array, weight: Array) -> Array:
     d, _ = diagonal_majorant(root, weight / weight.max())
     scaled = M / np.sqrt(d) / np.sqrt(d)[:, None]
     # An eigenvalue is off by less than 16 k eps times the norm.
-    top = float(np.linalg.eigvalsh(scaled)[-1]) + 32 * k * EPS * float(np.linalg.norm(scaled))
-    return np.asarray(d * max(top, 1.0) * (1 + 8 * EPS))
+    top = float(np.linalg.eigvalsh(scaled)[-1]) + roundings(32 * k, float(np.linalg.norm(scaled)))
+    return np.asarray(raised(d * max(top, 1.0), 8))

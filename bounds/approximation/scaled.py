@@ -27,7 +27,7 @@ from bounds.approximation.residuals import (
     log_row_drives,
     residuals,
 )
-from bounds.rounding import EPS, add_up, log_sum_up, up
+from bounds.rounding import add_up, log_sum_up, roundings, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.checks import Array, integer, real_array
 
@@ -120,7 +120,7 @@ def scaled_norms(parts: Residuals, log_q: Array, log_d: Array) -> tuple[float, f
     """
     if log_d.size == 0:
         return -math.inf, -math.inf, -math.inf
-    slack = 8 * EPS * (1 + float(np.abs(log_d).max())) * len(log_d)
+    slack = roundings(8 * len(log_d), 1 + float(np.abs(log_d).max()))
     kappa = log_norm(parts.w_hidden * np.exp(log_d[:, None] - log_d[None, :]))
     readout = log_norm(parts.w_output * np.exp(-log_d))
     drive = 0.5 * log_sum_up(log_q + 2 * log_d)

@@ -53,7 +53,16 @@ from bounds.approximation.scaled import MEAN_WEIGHTS, optimal_scaling, positive_
 from bounds.approximation.stepwise import diagonal_majorant
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import convolve, log_weighted_norm
-from bounds.rounding import EPS, SMALLEST_NORMAL, add_up, log_sum_up, up
+from bounds.rounding import (
+    SMALLEST_NORMAL,
+    add_up,
+    inner_product,
+    log_sum_up,
+    quadratic_form,
+    raised,
+    roundings,
+    up,
+)
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.checks import Array, integer, real_array, time_weights
 
@@ -183,7 +192,7 @@ def _propagated(
             if log_d is None:
                 log_d = optimal_scaling(parts, log_row_drives(parts, S), T)
             scaled = rescaled(parts, log_d) if balanced else parts
-            each = list(forms(scaled, _target(scaled, S, T, damping, even), T))
+            each = list(forms(scaled, first_target(scaled, S, T, damping, even), T))
             if steps is None:
                 found.append(_from_mean(scaled, each, S))
             else:
@@ -202,7 +211,7 @@ def _coarse(parts: Residuals, S: Array, T: int, steps: Array | None, w: Array) -
     return add_up(parts.log_readout, parts.log_rho, spread), COARSE_BY_STEP
 
 
-def _target(parts: Residuals, S: Array, T: int, damping: float, even: float) -> Array:
+def first_target(parts: Residuals, S: Array, T: int, damping: float, even: float) -> Array:
     """The weight, of trace 1 or so, in which the forms are made small."""
     Q, _, _ = _gram(parts, S)
     k = len(Q)
@@ -216,7 +225,8 @@ def _target(parts: Residuals, S: Array, T: int, damping: float, even: float) -> 
             break
         target = target + moved
     # Some weight everywhere keeps Lambda away from the edge of what is allowed.
-    return target / np.trace(target) + even * np.eye(k) / k
+    result: Array = target / np.trace(target) + even * np.eye(k) / k
+    return result
 
 
 def unit_scaled(W: Array) -> tuple[Array, int]:
@@ -256,7 +266,7 @@ def forms(parts: Residuals, target: Array, T: int) -> Iterator[Form]:
     w_output, own = unit_scaled(parts.w_output)
     M, start = w_output.T @ w_output, None
     log_scale = 2 * own * math.log(2)
-    slip = 2 * len(w_output) * EPS * float(np.square(w_output).sum())
+    slip = inner_product(len(w_output), 2 * float(np.square(w_output).sum()))
     for j in range(T - 1):
         if j and not w_hidden.any():
             yield Form(np.zeros((k, k)), 0.0)  # W_h' = 0: nothing is older than one step
@@ -267,12 +277,12 @@ def forms(parts: Residuals, target: Array, T: int) -> Iterator[Form]:
         if not 0 < size < math.inf:
             raise FloatingPointError(f"the form of lag {j} has trace {size:g}")
         M = M / size
-        log_scale = up(log_scale + math.log(size)) + 4 * EPS
+        log_scale = up(log_scale + math.log(size)) + roundings(4)
         P, found = _smallest_form(M, target, start)
         start = found if T > SHORT else None
         yield Form(P, log_scale)
         M = w_hidden.T @ P @ w_hidden
-        slip = 4 * (k + 2) * EPS * float(np.square(w_hidden).sum() * np.linalg.norm(P))
+        slip = inner_product(k, 4 * float(np.square(w_hidden).sum() * np.linalg.norm(P)))
         log_scale = up(log_scale + 2 * parts.log_rho + 2 * exponent * math.log(2))
 
 
@@ -327,8 +337,9 @@ def _form(M: Array, scale: Array) -> Array | None:
     if values[0] < MARGIN:
         return None
     half = root[:, None] * U * np.sqrt(0.5 / values)
-    P = (half @ half.T) * (1 + 64 * k * EPS / float(values[0]))
-    return P + 8 * k * EPS * float(np.linalg.norm(P)) * np.eye(k)
+    P = (half @ half.T) * (1 + roundings(64 * k, 1 / float(values[0])))
+    result: Array = P + roundings(8 * k, float(np.linalg.norm(P))) * np.eye(k)
+    return result
 
 
 def _gram(parts: Residuals, S: Array) -> tuple[Array, Array, int]:
@@ -346,13 +357,13 @@ def _gram(parts: Residuals, S: Array) -> tuple[Array, Array, int]:
     runs = np.ldexp(runs, np.maximum(others - top, -1100)[:, None])
     Q = G @ C @ G.T
     reach, added = np.abs(G).sum(axis=1), runs.sum(axis=1)
-    c = 2 * (m + len(G) ** 2 + 64) * EPS
+    c = quadratic_form(m + len(G) ** 2)
     own = np.sqrt(np.maximum(np.diag(Q), 0) + c * reach**2)
     allowance = c * np.outer(reach, reach) + np.outer(own, added) + np.outer(added, own)
-    return (Q + Q.T) / 2, (allowance + np.outer(added, added)) * (1 + 16 * EPS), top
+    return (Q + Q.T) / 2, raised(allowance + np.outer(added, added), 16), top
 
 
-def _log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
+def log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
     """Log of rho sqrt(Tr[P_j Q_s]), rounded up, (lags, steps)."""
     grams = [_gram(parts, S) for S in steps]
     Q = np.array([gram for gram, _, _ in grams]).reshape(len(steps), -1)
@@ -363,21 +374,21 @@ def _log_traces(parts: Residuals, forms: list[Form], steps: Array) -> Array:
     scale = np.array([form.log_scale for form in forms])[:, None]
     live = traces > 0
     logs = 0.5 * (np.log(np.where(live, traces, 1.0)) + scale) + parts.log_rho + units
-    logs += 8 * EPS * (1 + np.abs(logs) + np.abs(scale) + np.abs(units))
+    logs += roundings(8, 1 + np.abs(logs) + np.abs(scale) + np.abs(units))
     return np.where(live, logs, -math.inf)
 
 
 def _by_step(parts: Residuals, forms: list[Form], steps: Array, w: Array) -> float:
     """Log of sqrt(sum_t w_t (sum_j p_{j,t-1-j})^2)."""
     T = len(steps)
-    p = _log_traces(parts, forms, steps[:-1])
+    p = log_traces(parts, forms, steps[:-1])
     logs = [log_sum_up(np.array([p[j, t - 1 - j] for j in range(t)])) for t in range(1, T)]
     return log_weighted_norm(np.array(logs), w[1:])
 
 
 def _from_mean(parts: Residuals, forms: list[Form], S: Array) -> tuple[float, str]:
     """The smaller of the sum over lags and the Toeplitz forms, and its formula."""
-    p = _log_traces(parts, forms, S[None])[:, 0]
+    p = log_traces(parts, forms, S[None])[:, 0]
     young = log_sum_up(p)
     if not all(form.matrix.any() for form in forms):
         return young, SUM
@@ -393,7 +404,7 @@ def _from_mean(parts: Residuals, forms: list[Form], S: Array) -> tuple[float, st
         if log_c is None:
             continue
         log_c = log_c + 0.5 * log_scale
-        drive = _log_traces(parts, [Form(np.asarray(common), 0.0)], S[None])[0, 0]
+        drive = log_traces(parts, [Form(np.asarray(common), 0.0)], S[None])[0, 0]
         values.append(add_up(log_toeplitz_norm(log_c), drive))
     best = min(values, default=math.inf)
     return (best, TOEPLITZ) if best < young else (young, SUM)
@@ -416,7 +427,7 @@ def _relative_sizes(forms: list[Form], common: Array) -> Array | None:
             X = solve_triangular(L, scaled, lower=True)
             X = solve_triangular(L, X.T, lower=True)
             square = float(np.linalg.eigvalsh((X + X.T) / 2)[-1]) * (1 + 1e-10)
-            room = 16 * k * EPS * (square + float(np.linalg.norm(scaled)))
+            room = roundings(16 * k, square + float(np.linalg.norm(scaled)))
             square += 4 * room / float(np.linalg.eigvalsh(unit)[0])
             np.linalg.cholesky(square * unit - scaled - room * np.eye(k))
             out.append(up(0.5 * math.log(square)))

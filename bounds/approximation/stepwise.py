@@ -40,7 +40,7 @@ from bounds.approximation.residuals import (
     residuals,
 )
 from bounds.approximation.scaled import MEAN_WEIGHTS, optimal_scaling
-from bounds.rounding import EPS, add_up, log_sum_up, up
+from bounds.rounding import add_up, log_sum_up, roundings, up
 from bounds.terms import VALID, Bound, Term
 from pruning.checks import Array, integer
 
@@ -132,7 +132,7 @@ def log_majorants(parts: Residuals, log_weight: Array, T: int) -> Array:
         d, start = diagonal_majorant(factor, weight, start, sweeps)
         # Roundings: of the entries of `factor` (a product, a root, a scaling), of the exponent,
         # and of d; a perturbation a of the entries moves the square of a norm by 2 a sqrt(k).
-        log_scale = up(log_scale + 2 * size, 4) + 32 * (k + abs(size)) * EPS
+        log_scale = up(log_scale + 2 * size, 4) + roundings(32, k + abs(size))
         out[j] = np.log(d) + log_scale
         factor = np.sqrt(d)[:, None] * parts.w_hidden
         log_scale += 2 * parts.log_rho

@@ -12,7 +12,7 @@ from bounds.approximation.closed import fails_closed
 from bounds.approximation.global_ import json_log
 from bounds.approximation.kernels import geometric_kernel, power_kernel
 from bounds.approximation.residuals import FLOAT_RUNS, log_drive, log_read_out, residuals
-from bounds.rounding import EPS, add_up, log_sum_up, up
+from bounds.rounding import add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.checks import Array, choice, real_array, time_weights
 
@@ -98,9 +98,7 @@ def convolve(log_c: Array, log_g: Array) -> Array:
             logs = log_c[: s + 1] + log_g[s::-1]
         out[s] = log_sum_up(logs)
     # The sum of two logarithms is rounded once more.
-    live = out > -math.inf
-    out[live] += 2 * EPS * (1 + np.abs(out[live]))
-    return out
+    return up(out, 2)
 
 
 def log_weighted_norm(logs: Array, w: Array) -> float:

@@ -16,7 +16,7 @@ from bounds.assembly import COMPLEXITY, CONFIDENCE, EMPIRICAL
 from bounds.others.code import BLOCKS
 from bounds.problem import Problem
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS, log_up, raised
+from bounds.rounding import log_up, raised, roundings
 from bounds.stratified import grid_weight
 from bounds.terms import IID, VALID, Bound, Condition, Term
 from pruning.checks import Array, integer
@@ -81,16 +81,18 @@ def pac_bayes_kl(
     for noise in NOISES:
         posterior = _posterior(rnn, centre, noise)
         q = _mean_error(problem, posterior, pilot, group, generator)
-        value = _reached(q, posterior.divergence + posterior.price + nodes, n, problem.delta, pilot)
+        value = gibbs_risk(
+            q, posterior.divergence + posterior.price + nodes, n, problem.delta, pilot
+        )
         if best is None or value < best[0]:
             best = (value, posterior)
     assert best is not None
     chosen = best[1]
     q = _mean_error(problem, chosen, draws, group, generator)
-    top = inverse_kl(min(1.0, q), math.log(1 / (SHARE * problem.delta)) / draws * (1 + 4 * EPS))
+    top = inverse_kl(min(1.0, q), raised(math.log(1 / (SHARE * problem.delta)) / draws))
     paid = chosen.divergence + chosen.price + nodes
-    bare = inverse_kl(top, paid / n * (1 + 4 * EPS))
-    reached = _reached(q, paid, n, problem.delta, draws)
+    bare = inverse_kl(top, raised(paid / n))
+    reached = gibbs_risk(q, paid, n, problem.delta, draws)
     inputs = {"n": n, "delta": problem.delta, "KL": chosen.divergence}
     gibbs = "The bound is on the error of networks drawn from Q, one for each sequence, not of f'."
     return Bound(
@@ -106,21 +108,21 @@ def pac_bayes_kl(
             ),
             Term(
                 "Monte Carlo",
-                log_up(max(top - q, 0.0) * (1 + 2 * EPS)),
+                log_up(raised(max(top - q, 0.0), 2)),
                 r"\mathrm{kl}^{-1}(\cdot; \ln(1/\delta_1)/N) - \cdot",
                 "Chernoff; theory, section 9",
                 {"draws": draws, "delta_1": SHARE * problem.delta},
             ),
             Term(
                 COMPLEXITY,
-                log_up(max(bare - top, 0.0) * (1 + 2 * EPS)),
+                log_up(raised(max(bare - top, 0.0), 2)),
                 r"\mathrm{kl}^{-1}(\cdot; KL(Q\|P)/n) - \cdot",
                 SOURCE,
                 {**inputs, "price of the grid": chosen.price, "price of the nodes": nodes},
             ),
             Term(
                 CONFIDENCE,
-                log_up(max(reached - bare, 0.0) * (1 + 2 * EPS) + 2 * EPS),
+                log_up(raised(max(reached - bare, 0.0), 2) + roundings(2)),
                 r"\text{what } \ln(2\sqrt n/\delta) \text{ adds}",
                 SOURCE,
                 inputs,
@@ -144,11 +146,31 @@ def pac_bayes_kl(
     )
 
 
+def gibbs_risk(q: float, paid: float, n: int, delta: float, draws: int) -> float:
+    """Return the bound on Psi(Q) from an estimate of Psi^(Q), whose own confidence is paid.
+
+    Parameters
+    ----------
+    q : float
+        Mean over the draws of a loss in [0, 1].
+    paid : float
+        KL(Q || P) and what the choice of P costs, in nats.
+    n, draws : int
+        Training sequences; independent draws from Q, made after Q was fixed.
+    delta : float
+        Of which a tenth goes to the estimate.
+    """
+    top = inverse_kl(min(1.0, q), raised(math.log(1 / (SHARE * delta)) / draws))
+    rest = math.log(2 * math.sqrt(n) / ((1 - SHARE) * delta))
+    return inverse_kl(top, raised((paid + rest) / n, 8))
+
+
 def gaussian_divergence(distance2: float, p: int, sigma: float, s: float) -> float:
     """KL(N(w, sigma^2 I_p) || N(w_0, s^2 I_p)), distance2 = ||w - w_0||^2; rounded up."""
     ratio = (sigma / s) ** 2
     value = (p * (ratio - 1 - math.log(ratio)) + distance2 / s**2) / 2
-    return max(value, 0.0) + 16 * EPS * (p * (1 + abs(math.log(ratio)) + ratio) + distance2 / s**2)
+    size = p * (1 + abs(math.log(ratio)) + ratio) + distance2 / s**2
+    return max(value, 0.0) + roundings(16, size)
 
 
 def _posterior(rnn: RNN, centre: dict[str, Array], noise: float) -> _Posterior:
@@ -167,12 +189,6 @@ def _posterior(rnn: RNN, centre: dict[str, Array], noise: float) -> _Posterior:
         divergence += gaussian_divergence(distance2, weights.size, sigma[block], s)
         price -= math.log(grid_weight(j))
     return _Posterior(sigma, divergence, price)
-
-
-def _reached(q: float, paid: float, n: int, delta: float, draws: int) -> float:
-    top = inverse_kl(min(1.0, q), math.log(1 / (SHARE * delta)) / draws * (1 + 4 * EPS))
-    rest = math.log(2 * math.sqrt(n) / ((1 - SHARE) * delta))
-    return inverse_kl(top, (paid + rest) / n * (1 + 8 * EPS))
 
 
 def _mean_error(

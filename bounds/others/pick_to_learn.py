@@ -19,7 +19,7 @@ from scipy.special import gammaln
 from bounds.assembly import CONFIDENCE
 from bounds.others.test_set_binomial import test_set_binomial
 from bounds.problem import Problem
-from bounds.rounding import EPS, log_up
+from bounds.rounding import log_up, roundings
 from bounds.terms import IID, VALID, Bound, Condition, Term, violated
 from pruning.bisection import last_holding
 from pruning.checks import integer, probability
@@ -47,16 +47,16 @@ def compression_risk(k: int, n: int, delta: float) -> float:
         return 1.0
     m = np.arange(k, n, dtype=np.float64)
     logs = gammaln(m + 1) - gammaln(m - k + 1) - float(gammaln(n + 1) - gammaln(n - k + 1))
-    error = 64 * EPS * (1 + 2 * float(gammaln(n + 2)))
+    error = roundings(64, 1 + 2 * float(gammaln(n + 2)))
 
     def certainly_above(eps: float) -> bool:
         steps = (n - m) * -math.log1p(-eps)
         exponents = logs + steps
         top = float(exponents.max())
         value = log_price + top + math.log(math.fsum(np.exp(exponents - top)))
-        return value - error - 8 * EPS * float(steps.max()) > 0
+        return value - error - roundings(8, float(steps.max())) > 0
 
-    return last_holding(certainly_above, math.nextafter(1.0, 0.0), 0.0, rtol=4 * EPS)
+    return last_holding(certainly_above, math.nextafter(1.0, 0.0), 0.0, rtol=roundings(4))
 
 
 def pick_to_learn(problem: Problem, size: int, *, picked: bool = False) -> Bound:

@@ -7,7 +7,7 @@ import math
 from bounds.assembly import CONFIDENCE
 from bounds.binomial import upper_risk
 from bounds.problem import Problem
-from bounds.rounding import EPS, log_up
+from bounds.rounding import log_up, raised
 from bounds.terms import IID, VALID, Bound, Condition, Term
 
 SOURCE = "Langford, JMLR 2005; theory, sections 8 and 9"
@@ -17,7 +17,7 @@ def test_set_binomial(problem: Problem) -> Bound:
     """sup{p: P(Bin(n, p) <= k) >= delta}, k errors among n test sequences; one-sided."""
     n = len(problem.test_margins)
     k = int((problem.test_margins <= 0).sum())
-    upper = upper_risk(k, n, -math.log(problem.delta) * (1 + 2 * EPS))
+    upper = upper_risk(k, n, raised(-math.log(problem.delta), 2))
     inputs = {"n": n, "errors": k, "delta": problem.delta}
     return Bound(
         "others.test_set_binomial",
@@ -26,7 +26,7 @@ def test_set_binomial(problem: Problem) -> Bound:
             Term("held-out error", log_up(k / n), "k/n", "measured on the test set", inputs),
             Term(
                 CONFIDENCE,
-                log_up(max(upper - k / n, 0.0) * (1 + 2 * EPS)),
+                log_up(raised(max(upper - k / n, 0.0), 2)),
                 r"\sup\{p: P(\operatorname{Bin}(n,p)\le k)\ge\delta\} - k/n",
                 SOURCE,
                 inputs,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bounds.rounding import EPS, log_sum_up, log_up, raised, up
+from bounds.rounding import log_sum_up, log_up, raised, roundings, up
 from pruning.checks import Array
 from pruning.rnn import RNN
 
@@ -118,7 +118,7 @@ def sequence_smallest(x: Any, d_x: int, constant: bool) -> float | None:
     values = np.linalg.eigvalsh(sequences.T @ sequences / n)
     # LAPACK's values are off by size eps times the largest, the product by n eps of it at most.
     allowance = 8 * (size + math.sqrt(n)) * float(np.finfo(np.float64).eps) * float(values[-1])
-    return max(0.0, float(values[0]) - allowance)
+    return float(max(0.0, float(values[0]) - allowance))
 
 
 def mean_square(step: Any, d_x: int, constant: bool) -> Array:
@@ -166,7 +166,7 @@ def log_fisher_rao(plain: RNN, x: Any, constant: bool) -> float:
     log_mean = log_sum_up(logs) - math.log(len(x))
     if math.isnan(log_mean):
         return math.inf  # beyond the range of floats in one step: no radius was found
-    return up(log_mean / 2 + math.log1p((4 * (plain.m + plain.d_x) * T + 64) * EPS))
+    return up(log_mean / 2 + math.log1p(roundings(4 * (plain.m + plain.d_x) * T + 64)))
 
 
 def row_norm(matrix: Array) -> float:

@@ -77,7 +77,8 @@ def taylor_scores(rnn: RNN, x: ArrayLike, y: ArrayLike, targets: str = "last") -
     for begin in range(0, n, batch):
         part = slice(begin, begin + batch)
         total += np.abs(_derivatives(rnn, inputs[part], labels[part])).sum(axis=0)
-    return total / n
+    result: Array = total / n
+    return result
 
 
 def _derivatives(rnn: RNN, x: Any, y: Any) -> Array:

@@ -25,12 +25,12 @@ class Gates:
     @property
     def m(self) -> int:
         """Number of hidden nodes."""
-        return self.w_hidden.shape[1]
+        return int(self.w_hidden.shape[1])
 
     @property
     def d_x(self) -> int:
         """Dimension of one input."""
-        return self.w_input.shape[1]
+        return int(self.w_input.shape[1])
 
     @property
     def reads_state(self) -> Array:

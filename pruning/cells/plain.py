@@ -90,7 +90,8 @@ class Plain(Gates):
             self.activation.slope(run.h[t], out=slope)
             moved = slope * (moved @ self.w_hidden.T + in_drive[t] + in_recurrent[t])
             out[t] = moved
-        return out
+        result: Array = out
+        return result
 
     def restricted(self, nodes: Nodes, A: Array, w_input: Array | None = None) -> Plain:
         """Return the cell of the kept nodes, which reads A h_J where this one reads h."""

@@ -299,7 +299,8 @@ def _diagonal(sample: Sample, theta: Parameters) -> Array:
         V += sample.squares(theta, chunk, signs)
         for t, place in sample.place.items():
             Y += sample.root[place] ** 2 * np.square(chunk.y(t)).sum(axis=0)
-    return Parameters(V, Y).flat() / sample.n
+    result: Array = Parameters(V, Y).flat() / sample.n
+    return result
 
 
 def _basis(large: RNN, small: RNN) -> Array:
@@ -337,7 +338,7 @@ def _is_dense(solver: str, theta: Parameters, sample: Sample, iterations: int) -
     p = theta.V.shape[1]
     formed = sample.n * sample.q * theta.V.size * (theta.V.size / 2 + sample.T)
     products = 8 * iterations * sample.n * sample.T * theta.k * p
-    return formed <= products
+    return bool(formed <= products)
 
 
 def _warn_of_few(theta: Parameters, sample: Sample) -> None:

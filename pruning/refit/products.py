@@ -69,7 +69,7 @@ class Chunk:
 
     @property
     def n(self) -> int:
-        return self.h.shape[1]
+        return int(self.h.shape[1])
 
     def part(self, which: slice) -> Chunk:
         """Some of the sequences."""
@@ -224,7 +224,8 @@ class Sample:
             dV, dY = self.backwards(theta, chunk, values(chunk))
             V += dV
             Y += dY
-        return Parameters(V, Y).flat() / self.n
+        result: Array = Parameters(V, Y).flat() / self.n
+        return result
 
     def normal_matrix(self, theta: Parameters) -> Array:
         """J^T J / n, for outputs at the last step alone.
@@ -250,7 +251,8 @@ class Sample:
         A[:size, size:] = cross.transpose(1, 0, 2).reshape(size, -1)
         A[size:, :size] = A[:size, size:].T
         A[size:, size:] = np.kron(np.eye(q), outer)
-        return A * (float(self.root[0]) ** 2 / self.n)
+        result: Array = A * (float(self.root[0]) ** 2 / self.n)
+        return result
 
     def _jacobian(self, theta: Parameters, chunk: Chunk) -> Array:
         """Return d f_T / d V, (n, q, k p)."""
@@ -265,4 +267,5 @@ class Sample:
             g = (delta[t].reshape(-1, k) @ w_hidden).reshape(n, q, k)
         by_sequence = delta.reshape(self.T, n, q * k).transpose(1, 2, 0)
         z = chunk.z.astype(np.float32).transpose(1, 0, 2)
-        return np.matmul(by_sequence, z).reshape(n, q, k * p)
+        result: Array = np.matmul(by_sequence, z).reshape(n, q, k * p)
+        return result

@@ -226,4 +226,5 @@ def _without(log_mu: Array, i: int) -> Array:
 def _log_mean(log_shares: Array, log_values: Array) -> Array:
     if not np.isfinite(log_values).any():
         return np.full(len(log_shares), -math.inf)
-    return np.logaddexp.reduce(log_shares + log_values, axis=1)
+    result: Array = np.logaddexp.reduce(log_shares + log_values, axis=1)
+    return result

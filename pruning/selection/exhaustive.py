@@ -57,4 +57,5 @@ def _gains(S: Array, J: Nodes, weight: Array | None, tau: Array) -> Array:
     root = np.where(keep, 1 / np.sqrt(np.where(keep, values, 1.0)), 0.0)
     W = S[:, J].transpose(1, 0, 2) @ (inverse[:, :, None] * vectors * root[:, None, :])
     MW = W if weight is None else weight @ W
-    return np.einsum("bmk,bmk->b", W, MW)
+    result: Array = np.einsum("bmk,bmk->b", W, MW)
+    return result

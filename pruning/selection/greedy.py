@@ -6,26 +6,27 @@ s := sqrt(C_jj + tau_j), v := C_{:j}/s, u := H_{:j}/s, a := v^T M v = H_jj/s^2,
 
     C <- C - v v^T,    H <- H - u v^T - v u^T + a v v^T = H - y v^T - v y^T,  y := u - (a/2) v.
 
-So S and H_0 = S M S are formed once. Neither C nor H is written: their diagonals are carried, and
+So H_0 = S M S is formed once. Neither C nor H is written: their diagonals are carried, and
 the column of the chosen node is put together from the v and y of the steps before, which costs
 O(m t) in step t.
 
 Rounding. H is a difference of numbers of the size of H_0, but falls with the *square* of C; once
-what is left of a contender is too small to be ranked, C and H are formed anew and the factors are
-emptied (`_Residual.refresh`). A node whose residual variance falls to `rank_tolerance(m)` times its
-own is spent: its gain counts as 0.
+what is left of a contender is too small to be ranked, H is formed anew from C, and only what comes
+after is subtracted from that (`_Residual._refresh`). A node whose residual variance falls to
+`rank_tolerance(m)` times its own is spent: its gain counts as 0.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.blas import dtrmm
+from scipy.linalg.blas import dgemm, dsyrk, dtrmm
 from scipy.linalg.lapack import dpotrf
 
 from pruning.checks import TILE, Array, Nodes
 from pruning.factor import pivoted_cholesky, rank_tolerance
 
 _EPS = float(np.finfo(np.float64).eps)
+_FEW = 48  # a column of H costs 2 m^2, bound by memory; half of H costs m^3, bound by arithmetic
 _TRUST = 1e-8  # a contender's gain is known to this fraction of the best one, or is formed anew
 
 
@@ -72,14 +73,18 @@ def greedy_order(
 
 
 class _Residual:
-    """C and H = C M C of the nodes added so far, as C_0 and H_0 minus factors.
+    """C and H = C M C of the nodes added so far, as C_0 and H_b minus factors.
 
     Attributes
     ----------
-    C, H : (m, m) arrays
-        C_0 and H_0, as they were when the factors were last emptied.
-    factors : (t, 2, m) array
-        v and y of every step since.
+    C : (m, m) array
+        C_0.
+    F : (m, m) array
+        L^T C as it was after `base` steps, with L L^T = M; then H_b = F^T F.
+    H : (m, m) array or None
+        The lower triangle of H_b; None where its columns are formed one at a time.
+    V, Y : (k, m) arrays
+        v and y of every step.
     d, g : (m,) arrays
         The diagonals of C and H; g is -inf for a node that is chosen or spent.
     """
@@ -98,7 +103,10 @@ class _Residual:
         total = deviation @ deviation if self.root is None else self.root.bound(deviation)
         self.noise = rank_tolerance(m) ** 2 * total * variance
         self.closed = np.zeros(m, dtype=bool)
-        self.space = np.empty((k, 2, m))
+        self.V, self.Y = np.empty((k, m)), np.empty((k, m))
+        self.t = self.base = 0
+        self.d = np.maximum(variance, self.floor)
+        self.F = self.C.T if self.root is None else self.root.times(self.C.T)
         self._form()
 
     def best(self) -> int | None:
@@ -108,7 +116,7 @@ class _Residual:
             gain = self.g / below
             j = int(np.argmax(gain))
             spent = self.d[j] <= self.floor[j] or self.g[j] <= self.noise[j]
-            if self.t and (spent or not gain[j] > 0):
+            if self.t > self.base and (spent or not gain[j] > 0):
                 # What is carried is only rounding here; formed anew, it may be more.
                 self._refresh()
                 continue
@@ -122,15 +130,12 @@ class _Residual:
                 return j
 
     def add(self, j: int) -> None:
-        m = len(self.d)
-        factors = self.space[: self.t]
-        v_j, y_j = factors[:, 0, j], factors[:, 1, j]
-        known = v_j @ factors.reshape(self.t, 2 * m)
-        s = float(np.sqrt(self.d[j] + self.tau[j]))
-        v, y = self.space[self.t]
-        np.subtract(self.C[j], known[:m], out=v)
-        np.subtract(self.H[j], known[m:], out=y)
-        y -= y_j @ factors[:, 0]
+        t, s = self.t, float(np.sqrt(self.d[j] + self.tau[j]))
+        v, y = self.V[t], self.Y[t]
+        np.subtract(self.C[j], self.V[:t, j] @ self.V[:t], out=v)
+        new = slice(self.base, t)
+        np.subtract(self._column(j), self.V[new, j] @ self.Y[new], out=y)
+        y -= self.Y[new, j] @ self.V[new]
         v /= s
         y /= s
         y -= (float(self.g[j]) / (2 * s * s)) * v
@@ -140,10 +145,17 @@ class _Residual:
         self.t += 1
         self._close(j)
 
+    def _column(self, j: int) -> Array:
+        """Column j of H_b."""
+        if self.H is None:
+            return self.F.T @ self.F[:, j]
+        return np.concatenate([self.H[j, :j], self.H[j:, j]])
+
     def _doubtful(self, gain: Array, below: Array, best: float) -> bool:
-        """Whether rounding since the factors were last emptied could decide who is best."""
-        unit = (4 + self.t) * _EPS
-        if self.t == 0 or not (self.start > (_TRUST / unit * best) * below).any():
+        """Whether rounding since H was last formed could decide who is best."""
+        steps = self.t - self.base
+        unit = (4 + steps) * _EPS
+        if steps == 0 or not (self.start > (_TRUST / unit * best) * below).any():
             return False
         error = unit * self.start / below
         return bool(
@@ -151,17 +163,22 @@ class _Residual:
         )
 
     def _refresh(self) -> None:
-        V = self.space[: self.t, 0]
-        known = V.T @ V
-        self.C = np.subtract(self.C, known, out=known)
+        """Bring F up to date: L^T (C_b - V^T V) is L^T C_b less (V L)^T V."""
+        V = self.V[self.base : self.t].T
+        left = V if self.root is None else self.root.times(V)
+        mine = self.base > 0 or self.root is not None  # before that, it is what was given
+        self.F = dgemm(-1.0, left, V, beta=1.0, c=self.F, trans_b=1, overwrite_c=mine)
+        self.base = self.t
         self._form()
 
     def _form(self) -> None:
-        factor = self.C if self.root is None else self.root.times(self.C)
-        self.H = factor.T @ factor
-        self.t = 0
-        self.d = np.maximum(np.diag(self.C), self.floor)
-        self.g = np.diag(self.H).copy()
+        # A few columns of H cost less than all of it.
+        few = self.base > 0 and _FEW * (len(self.V) - self.t) < len(self.d)
+        if few:
+            self.H, self.g = None, np.einsum("ij,ij->i", self.F.T, self.F.T)
+        else:
+            self.H = np.asarray(dsyrk(1.0, self.F, trans=1, lower=1))
+            self.g = np.diag(self.H).copy()
         self.start = self.g.copy()
         self.g[self.closed] = -np.inf
         self.start[self.closed] = 0
@@ -189,11 +206,11 @@ class _Root:
             L[pivots] = F
         self.L = L
 
-    def times(self, C: Array) -> Array:
-        """L^T C; twice as fast as a general product where L is triangular."""
+    def times(self, columns: Array) -> Array:
+        """L^T times columns; twice as fast as a general product where L is triangular."""
         if self.triangular:
-            return np.asarray(dtrmm(1.0, self.L, C.T, lower=1, trans_a=1))
-        return self.L.T @ C
+            return np.asarray(dtrmm(1.0, self.L, columns, lower=1, trans_a=1))
+        return np.asarray(dgemm(1.0, self.L, columns, trans_a=1))
 
     def bound(self, deviation: Array) -> float:
         """Tr[L^T E^2 L] of the largest E: sum_j (sum_i |L_ij| deviation_i)^2."""

@@ -4,6 +4,8 @@ import math
 from fractions import Fraction
 
 import flint
+import mpmath
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,11 +16,16 @@ from bounds.rounding import (
     Upward,
     add_up,
     exp_up,
+    inner_product,
     ldexp_up,
     log_sum_up,
     log_up,
     lowered,
+    norms_up,
+    quadratic_form,
     raised,
+    roundings,
+    spectral_norm_up,
     sum_up,
     up,
 )
@@ -207,3 +214,102 @@ def test_negative_numbers_and_division_by_zero_are_refused():
         Upward(-1.0)
     with pytest.raises(ZeroDivisionError):
         Upward(1) / 0.0
+
+
+ENTRIES = st.floats(-1e3, 1e3).filter(lambda x: x == 0 or abs(x) > 1e-3)
+
+
+@st.composite
+def products(draw, rows=1):
+    length = draw(st.integers(1, 40))
+    lists = st.lists(ENTRIES, min_size=length, max_size=length)
+    return [draw(lists) for _ in range(rows + 1)]
+
+
+def sums_of_products(a, b):
+    """a . b in floats, in several orders."""
+    forward = backward = 0.0
+    for x, y in zip(a, b):
+        forward += x * y
+    for x, y in zip(a[::-1], b[::-1]):
+        backward += x * y
+    yield from (forward, backward, float(np.dot(a, b)), float(np.sum(np.multiply(a, b))))
+
+
+@given(products())
+def test_an_inner_product_is_off_by_less_than_its_allowance(vectors):
+    a, b = vectors
+    exact = sum((Fraction(x) * Fraction(y) for x, y in zip(a, b)), Fraction(0))
+    size = float(np.dot(np.abs(a), np.abs(b)))
+    for value in sums_of_products(a, b):
+        assert abs(Fraction(value) - exact) <= Fraction(inner_product(len(a), size))
+
+
+@pytest.mark.parametrize("length", [2, 8, 64, 512])
+def test_the_allowance_of_an_inner_product_is_at_most_20_times_what_can_happen(length):
+    # Each of the small terms is lost, and each of them is just under half a unit.
+    a = [1.0] + [EPS / 2] * (length - 1)
+    forward = next(sums_of_products(a, [1.0] * length))
+    lost = sum(map(Fraction, a)) - Fraction(forward)
+    assert Fraction(inner_product(length, 1.0)) <= 20 * lost
+
+
+@given(st.integers(1, 12), st.data())
+def test_a_quadratic_form_is_off_by_less_than_its_allowance(m, data):
+    vector = data.draw(st.lists(ENTRIES, min_size=m, max_size=m))
+    flat = data.draw(st.lists(ENTRIES, min_size=m * m, max_size=m * m))
+    g, C = np.array(vector), np.array(flat).reshape(m, m)
+    exact = sum(
+        Fraction(g[i]) * Fraction(C[i, j]) * Fraction(g[j]) for i in range(m) for j in range(m)
+    )
+    size = float(np.abs(g) @ np.abs(C) @ np.abs(g))
+    for value in (g @ C @ g, g @ (C @ g), np.einsum("i,ij,j->", g, C, g)):
+        assert abs(Fraction(float(value)) - exact) <= Fraction(quadratic_form(m, size))
+    # Textbooks have (2 m + 1) eps/2 for two products in a row, and the entries may be off.
+    assert quadratic_form(m) <= 100 * (2 * m + 1) * EPS / 2
+
+
+@given(st.lists(st.lists(ENTRIES, min_size=1, max_size=30), min_size=1, max_size=1))
+def test_a_norm_is_rounded_up_and_by_little(rows):
+    values = np.array(rows)
+    (norm,) = norms_up(values)
+    square = sum(Fraction(x) ** 2 for x in rows[0])
+    assert square <= Fraction(float(norm)) ** 2
+    room = 2 * (len(rows[0]) + 10) * Fraction(EPS)
+    assert Fraction(float(norm)) ** 2 <= square * (1 + room) ** 2
+
+
+def test_norms_up_takes_every_row_of_every_step():
+    values = np.arange(24.0).reshape(2, 3, 4)
+    assert norms_up(values) == pytest.approx(np.linalg.norm(values, axis=-1), rel=1e-14)
+    assert norms_up(np.zeros((2, 0))).tolist() == [0.0, 0.0]
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.data())
+def test_a_spectral_norm_is_not_below_the_largest_singular_value(rows, columns, data):
+    size = rows * columns
+    flat = data.draw(st.lists(ENTRIES, min_size=size, max_size=size))
+    W = np.array(flat).reshape(rows, columns)
+    with mpmath.workdps(50):
+        true = max(mpmath.svd_r(mpmath.matrix(W.tolist()), compute_uv=False))
+        value = spectral_norm_up(W)
+        assert value >= true
+        assert value <= true * (1 + 16 * (max(W.shape) + 1) * EPS)
+
+
+def test_a_matrix_without_entries_has_norm_0():
+    assert spectral_norm_up(np.zeros((3, 0))) == 0
+
+
+@given(
+    st.lists(st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.inf, -math.inf])), max_size=5)
+)
+def test_an_array_of_logarithms_is_raised_as_each_of_them_is(logs):
+    with np.errstate(all="raise"):
+        assert up(np.array(logs), 6).tolist() == [up(value, 6) for value in logs]
+
+
+@given(st.integers(1, 1000), st.floats(1e-3, 1e3))
+def test_roundings_are_so_many_units_of_that_size(units, size):
+    exact = units * Fraction(EPS) * Fraction(size)
+    assert abs(Fraction(roundings(units, size)) - exact) <= exact * Fraction(EPS)

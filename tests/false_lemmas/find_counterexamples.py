@@ -22,8 +22,8 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from validation import Claim, Conclusion, Instance, certify, load_file, verify
+from validation.checking.audit import VISIBLE
 from validation.checking.evaluation import score
-from validation.checking.sampled import VISIBLE
 from validation.checking.shrinking import shrink
 from validation.checking.statistical import statistical
 from validation.instances.product import complexity

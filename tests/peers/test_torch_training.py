@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pruning.rnn import RNN
-from validation.training.torch_models import LanguageModel, PixelClassifier, _recurrence
+from validation.training.torch_models import LanguageModel, PixelClassifier, recurrence
 from validation.training.torch_training import Schedule, run
 
 torch = pytest.importorskip("torch")
@@ -85,7 +85,7 @@ def test_the_recurrence_has_the_states_and_gradients_of_torch(name, T):
 
     theirs = peer(drive, start[None])[0]
     expected = torch.autograd.grad((theirs * weights).sum(), (drive, peer.weight_hh_l0))
-    ours = _recurrence(torch, name)(drive, w_hidden, start)
+    ours = recurrence(torch, name)(drive, w_hidden, start)
     got = torch.autograd.grad((ours * weights).sum(), (drive, w_hidden))
 
     torch.testing.assert_close(ours, theirs)

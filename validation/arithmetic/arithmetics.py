@@ -119,10 +119,12 @@ class Arithmetic:
         if self.name == "float64":
             array = np.asarray(value, dtype=np.float64)
             return array[()], array[()]
+        from flint import arb
+
         from . import ball
 
         value = self._array.lift(value)
-        numbers = [ball.arb(x) for x in value.flat()]
+        numbers = [arb(x) for x in value.flat()]
         low = np.array([ball.lower(x) for x in numbers]).reshape(value.shape)
         high = np.array([ball.upper(x) for x in numbers]).reshape(value.shape)
         return low[()], high[()]

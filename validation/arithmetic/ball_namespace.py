@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flint import arb
+
 from . import ball, eigenvalues, eigenvectors, objects, singular_values, spectral_radius
 from .ball import Balls
 from .checked import check_matrix, check_square
@@ -58,7 +60,7 @@ class BallLinalg(ExactLinalg):
     def matrix_rank(self, x: Any, /) -> Any:
         """Return ranks, where they are certain."""
         check_matrix("matrix_rank", x)
-        return objects.over_stacks(lambda a: ball.arb(singular_values.rank(a)), x)
+        return objects.over_stacks(lambda a: arb(singular_values.rank(a)), x)
 
     def pinv(self, x: Any, /) -> Any:
         """Return Moore-Penrose inverses, where the rank is certain."""

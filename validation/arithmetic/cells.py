@@ -60,18 +60,20 @@ class _Answers:
         raise Fork(yes, no)
 
 
-_answers: contextvars.ContextVar[_Answers | None] = contextvars.ContextVar("answers", default=None)
+current_answers: contextvars.ContextVar[_Answers | None] = contextvars.ContextVar(
+    "answers", default=None
+)
 
 
 @contextmanager
 def deciding(given: tuple[bool, ...]) -> Iterator[_Answers]:
     """Answer the first comparisons of a body by `given`."""
     answers = _Answers(given)
-    token = _answers.set(answers)
+    token = current_answers.set(answers)
     try:
         yield answers
     finally:
-        _answers.reset(token)
+        current_answers.reset(token)
 
 
 class EntryArray(ObjectArray):
@@ -194,7 +196,7 @@ class Cells(EntryArray):
         return (exponent * logs).mapped(enclosures.exp)
 
     def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
-        answers = _answers.get()
+        answers = current_answers.get()
         if answers is None:
             raise Unsupported("a comparison of intervals outside of an evaluation")
         name = yes.__name__

@@ -96,16 +96,19 @@ class Enclosure:
 
     @_operator
     def __sub__(self, other: Any) -> Enclosure:
-        return self + (-other)
+        result: Enclosure = self + (-other)
+        return result
 
     @_operator
     def __rsub__(self, other: Any) -> Enclosure:
-        return other + (-self)
+        result: Enclosure = other + (-self)
+        return result
 
     @_operator
     def __mul__(self, other: Any) -> Enclosure:
         if other is self:
-            return self.square()
+            result: Enclosure = self.square()
+            return result
         for a, b in ((self, other), (other, self)):
             scaled = b._scaled_by(a)
             if scaled is not None:
@@ -143,7 +146,8 @@ class Enclosure:
         if other.slopes is None and np.ndim(other.low) == 0 and other.low == other.high != 0:
             c = float(other.low)
             if abs(np.frexp(c)[0]) == 0.5:
-                return self * Enclosure(1 / c, 1 / c)
+                result: Enclosure = self * Enclosure(1 / c, 1 / c)
+                return result
         value = iv.divide(self.pair, other.pair)
         slopes = self.slopes
         if other.slopes is not None:
@@ -156,7 +160,8 @@ class Enclosure:
 
     @_operator
     def __rtruediv__(self, other: Any) -> Enclosure:
-        return other / self
+        result: Enclosure = other / self
+        return result
 
     def __abs__(self) -> Enclosure:
         return self._chain(iv.absolute(self.pair), lambda: self._sign())
@@ -168,7 +173,8 @@ class Enclosure:
 
     def __pow__(self, n: int) -> Enclosure:
         if n == 0:
-            return self * 0 + 1
+            result: Enclosure = self * 0 + 1
+            return result
         return self._chain(
             iv.power(self.pair, n),
             lambda: iv.multiply((float(n), float(n)), iv.power(self.pair, n - 1)),

@@ -14,6 +14,7 @@ from .comparison import Comparison, Relation, check_sides
 from .errors import Undecided, Undefined
 from .objects import ObjectArray
 from .rational import Rationals
+from .refinement import frobenius
 
 
 def compare_exact(cls: type[ObjectArray], left: Any, right: Any, order: str) -> Comparison:
@@ -171,7 +172,7 @@ def _loewner(cls: type[ObjectArray], left: Any, right: Any) -> Comparison:
         A, B = (_ball_matrix(x) for x in (A, B))
     else:
         for matrix in (A, B):
-            if not eigenvalues.frobenius(matrix).is_finite():
+            if not frobenius(matrix).is_finite():
                 place = next(i for i, x in enumerate(matrix.entries()) if not x.is_finite())
                 return _not_finite(_unravel(place, left.shape))
         relation = Relation.OVERLAP

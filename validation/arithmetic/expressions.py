@@ -63,7 +63,8 @@ class Expression:
         if self.is_number() and other.is_number():
             return number(self.value + other.value)
         if self.is_number(0):
-            return other
+            result: Expression = other
+            return result
         return self if other.is_number(0) else Expression("+", (self, other))
 
     def __radd__(self, other: Any) -> Expression:

@@ -21,13 +21,13 @@ import numpy as np
 from flint import arb, arb_series, fmpq
 
 from . import ball
-from .cells import EntryArray, EntryNamespace, _answers, add_functions
+from .cells import EntryArray, EntryNamespace, add_functions, current_answers
 from .errors import Unsupported
 
 Span = tuple[Any, Any]
 
 UNKNOWN = (arb("nan"), arb("nan"))
-_ZERO = (arb(0), arb(0))
+ZERO = (arb(0), arb(0))
 _ONE = (arb(1), arb(1))
 
 
@@ -147,16 +147,19 @@ class Jet:
 
     @_operator
     def __sub__(self, other: Any) -> Jet:
-        return self + (-other)
+        result: Jet = self + (-other)
+        return result
 
     @_operator
     def __rsub__(self, other: Any) -> Jet:
-        return other + (-self)
+        result: Jet = other + (-self)
+        return result
 
     @_operator
     def __mul__(self, other: Any) -> Jet:
         if other is self:
-            return self.square()
+            result: Jet = self.square()
+            return result
         parts = []
         if self.slope is not None:
             parts.append(_product(self.slope, other.value))
@@ -172,14 +175,15 @@ class Jet:
         value = _quotient(self.value, other.value)
         if self.slope is None and other.slope is None:
             return Jet(value)
-        top = _ZERO if self.slope is None else self.slope
+        top = ZERO if self.slope is None else self.slope
         if other.slope is not None:
             top = _sum(top, _minus(_product(value, other.slope)))
         return Jet(value, _quotient(top, other.value))
 
     @_operator
     def __rtruediv__(self, other: Any) -> Jet:
-        return other / self
+        result: Jet = other / self
+        return result
 
     def __abs__(self) -> Jet:
         low, high = self.value
@@ -192,7 +196,8 @@ class Jet:
 
     def __pow__(self, n: int) -> Jet:
         if n < 0:
-            return 1 / self ** (-n)
+            result: Jet = 1 / self ** (-n)
+            return result
         value = (_even if n % 2 == 0 else _odd)(self.value, n)
         if self.slope is None or n == 0:
             return Jet(value)
@@ -259,7 +264,7 @@ class Jets(EntryArray):
         return (exponent * base.mapped(_log)).mapped(_exp)
 
     def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
-        answers = _answers.get()
+        answers = current_answers.get()
         if answers is None:
             raise Unsupported("a comparison of jets outside of an evaluation")
         p, q, name = a.value, b.value, yes.__name__
@@ -387,7 +392,7 @@ def _larger(a: Jet, b: Jet) -> Jet:
     value = -_least([-a.value[0], -b.value[0]]), -_least([-a.value[1], -b.value[1]])
     if a.slope is None and b.slope is None:
         return Jet(value)
-    p, q = (_ZERO if x.slope is None else x.slope for x in (a, b))
+    p, q = (ZERO if x.slope is None else x.slope for x in (a, b))
     return Jet(value, hull(p, q))
 
 

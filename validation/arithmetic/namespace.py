@@ -28,7 +28,7 @@ from .checked import (
     whole,
 )
 from .errors import Unsupported
-from .objects import ObjectArray, _boxed, _scalar_or_array
+from .objects import ObjectArray, boxed, scalar_or_array
 from .truth import is_truth
 
 Axis = int | tuple[int, ...] | None
@@ -193,10 +193,10 @@ class ExactNamespace(Checked):
             raise Unsupported("xp.where needs truth values, as in xp.where(x > 0, x, 0)")
         chosen = np.where(
             np.asarray(condition),
-            _boxed(self._array(x1).entries()),
-            _boxed(self._array(x2).entries()),
+            boxed(self._array(x1).entries()),
+            boxed(self._array(x2).entries()),
         )
-        return self.array.of_entries(_scalar_or_array(chosen))
+        return self.array.of_entries(scalar_or_array(chosen))
 
     def ceil(self, x: Any, /) -> Any:
         """Round up, where that is certain."""
@@ -280,7 +280,7 @@ class ExactNamespace(Checked):
             result = self._filled(moved.shape[:-1], empty)
         else:
             result = self.array.of_entries(
-                _scalar_or_array(np.frompyfunc(function, 2, 1).reduce(moved, axis=-1))
+                scalar_or_array(np.frompyfunc(function, 2, 1).reduce(moved, axis=-1))
             )
         if keepdims:
             return result.reshaped(tuple(1 if i in axes else n for i, n in enumerate(shape)))
@@ -317,12 +317,12 @@ class ExactNamespace(Checked):
         if 0 in (x.shape[i] for i in axes):
             raise ValueError("an empty axis has no numbers to reduce")
         kept = [i for i in range(x.ndim) if i not in axes]
-        moved = np.transpose(_boxed(x.entries()), (*kept, *axes))
+        moved = np.transpose(boxed(x.entries()), (*kept, *axes))
         shape = moved.shape[: len(kept)]
         results = np.empty(shape, dtype=object)
         for place in np.ndindex(*shape):
             results[place] = function(np.ravel(moved[place]).tolist())
-        result = self.array.of_entries(_scalar_or_array(results))
+        result = self.array.of_entries(scalar_or_array(results))
         if not keepdims:
             return result
         return result.reshaped(tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
@@ -335,7 +335,7 @@ class ExactNamespace(Checked):
 
     def concat(self, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
         """Join arrays along an axis they have."""
-        parts = [_boxed(self._array(x).entries()) for x in arrays]
+        parts = [boxed(self._array(x).entries()) for x in arrays]
         return self.array.of_entries(np.concatenate(parts, axis=axis))
 
     def reshape(self, x: Any, /, shape: Any) -> Any:
@@ -345,7 +345,7 @@ class ExactNamespace(Checked):
 
     def permute_dims(self, x: Any, /, axes: tuple[int, ...]) -> Any:
         """Reorder the axes."""
-        return self.array.of_entries(np.transpose(_boxed(self._array(x).entries()), axes))
+        return self.array.of_entries(np.transpose(boxed(self._array(x).entries()), axes))
 
     def matrix_transpose(self, x: Any, /) -> Any:
         """Exchange the last two axes."""
@@ -353,23 +353,23 @@ class ExactNamespace(Checked):
 
     def expand_dims(self, x: Any, /, axis: int = 0) -> Any:
         """Insert an axis of length one."""
-        return self.array.of_entries(np.expand_dims(_boxed(self._array(x).entries()), axis))
+        return self.array.of_entries(np.expand_dims(boxed(self._array(x).entries()), axis))
 
     def squeeze(self, x: Any, /, axis: Any) -> Any:
         """Remove axes of length one."""
         return self.array.of_entries(
-            _scalar_or_array(np.squeeze(_boxed(self._array(x).entries()), axis))
+            scalar_or_array(np.squeeze(boxed(self._array(x).entries()), axis))
         )
 
     def broadcast_to(self, x: Any, /, shape: Any) -> Any:
         """Repeat along new axes and axes of length one."""
-        array = np.broadcast_to(_boxed(self._array(x).entries()), shape_of(shape))
-        return self.array.of_entries(_scalar_or_array(array))
+        array = np.broadcast_to(boxed(self._array(x).entries()), shape_of(shape))
+        return self.array.of_entries(scalar_or_array(array))
 
     def flip(self, x: Any, /, *, axis: Axis = None) -> Any:
         """Reverse the order along axes."""
-        flipped = np.flip(_boxed(self._array(x).entries()), axis)
-        return self.array.of_entries(_scalar_or_array(flipped))
+        flipped = np.flip(boxed(self._array(x).entries()), axis)
+        return self.array.of_entries(scalar_or_array(flipped))
 
     def take(self, x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
         """Pick entries, rows or columns by their integer places."""

@@ -128,7 +128,8 @@ class ObjectArray:
         """Return the entries as a list, in row-major order."""
         a = self._entries
         if a is None:
-            return self._matrix.entries()
+            result: list[Any] = self._matrix.entries()
+            return result
         return a.ravel().tolist() if type(a) is np.ndarray else [a]
 
     # -- what an array of the standard has ------------------------------------------------------
@@ -151,7 +152,7 @@ class ObjectArray:
         """The number of entries."""
         a = self._entries
         if a is None:
-            return self._matrix.nrows() * self._matrix.ncols()
+            return int(self._matrix.nrows() * self._matrix.ncols())
         return a.size if type(a) is np.ndarray else 1
 
     @property
@@ -178,7 +179,7 @@ class ObjectArray:
     def __getitem__(self, key: Any) -> Self:
         parts = key if type(key) is tuple else (key,)
         clean = tuple(self._index(part) for part in parts)
-        return self.of_entries(_scalar_or_array(_boxed(self.entries())[clean]))
+        return self.of_entries(scalar_or_array(boxed(self.entries())[clean]))
 
     @staticmethod
     def _index(part: Any) -> Any:
@@ -274,7 +275,8 @@ class ObjectArray:
         return self.of_entries(abs(self.entries()))
 
     def __pow__(self, exponent: Any) -> Self:
-        return self.power(self, exponent)
+        result: Self = self.power(self, exponent)
+        return result
 
     def __rpow__(self, base: Any) -> Self:
         base = self.operand(base)
@@ -288,7 +290,8 @@ class ObjectArray:
         if self._matrix is not None and other._matrix is not None:
             _check_product(self.shape, other.shape)
             return self.of_matrix(self._matrix * other._matrix)
-        return matmul(self, other)
+        result: Self = matmul(self, other)
+        return result
 
     @classmethod
     def quotient(cls, top: Any, bottom: Any) -> Any:
@@ -328,7 +331,7 @@ class ObjectArray:
         a, b = self.entries(), other.entries()
         if type(a) is not np.ndarray and type(b) is not np.ndarray:
             return Truth.of(self._answer(a, b, yes, no))
-        a, b = np.broadcast_arrays(_boxed(a), _boxed(b))
+        a, b = np.broadcast_arrays(boxed(a), boxed(b))
         flat = [self._answer(x, y, yes, no) for x, y in zip(a.ravel(), b.ravel())]
         return Truth.of(np.array(flat, dtype=bool).reshape(a.shape))
 
@@ -433,7 +436,7 @@ class ObjectArray:
 
     def reshaped(self, shape: tuple[int, ...]) -> Self:
         """Return the entries in another shape."""
-        return self.of_entries(_scalar_or_array(_boxed(self.entries()).reshape(shape)))
+        return self.of_entries(scalar_or_array(boxed(self.entries()).reshape(shape)))
 
     def mapped(self, function: Callable[[Any], Any]) -> Self:
         """Apply a function of one number to every entry."""
@@ -457,10 +460,10 @@ def _instead(place: str, name: str) -> str:
 
 def stack(cls: type[ObjectArray], parts: Sequence[Any], axis: int = 0) -> Any:
     """Join arrays of one shape along a new axis."""
-    boxed = [_boxed(part.entries()) for part in parts]
-    if len({b.shape for b in boxed}) != 1:
-        raise ValueError(f"arrays of one shape are stacked, got {[b.shape for b in boxed]}")
-    return cls.of_entries(np.stack(boxed, axis=axis))
+    boxes = [boxed(part.entries()) for part in parts]
+    if len({box.shape for box in boxes}) != 1:
+        raise ValueError(f"arrays of one shape are stacked, got {[box.shape for box in boxes]}")
+    return cls.of_entries(np.stack(boxes, axis=axis))
 
 
 def matmul(x: Any, y: Any) -> Any:
@@ -525,7 +528,8 @@ def _check_product(left: tuple[int, ...], right: tuple[int, ...]) -> None:
         raise ValueError(f"arrays of shapes {left} and {right} cannot be multiplied")
 
 
-def _boxed(a: Any) -> Any:
+def boxed(a: Any) -> Any:
+    """What NumPy's functions take: entries are an array or a single number."""
     if type(a) is np.ndarray:
         return a
     box = np.empty((), dtype=object)
@@ -533,5 +537,6 @@ def _boxed(a: Any) -> Any:
     return box
 
 
-def _scalar_or_array(a: Any) -> Any:
+def scalar_or_array(a: Any) -> Any:
+    """The reverse of `boxed`."""
     return a[()] if type(a) is np.ndarray and a.ndim == 0 else a

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flint import fmpq
+
 from . import objects, rational
 from .checked import check_matrix
 from .errors import Undefined
@@ -24,7 +26,7 @@ class RationalLinalg(ExactLinalg):
     def matrix_rank(self, x: Any, /) -> Any:
         """Return ranks."""
         check_matrix("matrix_rank", x)
-        return objects.over_stacks(lambda a: rational.fmpq(a.rank()), x)
+        return objects.over_stacks(lambda a: fmpq(a.rank()), x)
 
     def pinv(self, x: Any, /) -> Any:
         """Return Moore-Penrose inverses."""

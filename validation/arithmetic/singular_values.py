@@ -81,7 +81,7 @@ def rank(matrix: Any) -> int:
         Otherwise: every ball around a matrix of deficient rank contains one of full rank.
     """
     if _has_full_rank(matrix):
-        return min(matrix.nrows(), matrix.ncols())
+        return int(min(matrix.nrows(), matrix.ncols()))
     exact = as_rationals(matrix)
     if exact is None:
         raise Undecided("matrix_rank: the matrix is not exact and not certainly of full rank")

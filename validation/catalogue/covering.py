@@ -10,12 +10,12 @@ from itertools import combinations_with_replacement
 from typing import Any
 
 from ..instances import draw
+from .approximation import spectral
 from .lipschitz import (
     outputs,
     parameter_constants,
     radii,
     same_activation,
-    spectral,
     state_bounds,
     vector_norm,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from .limits import OUT_OF_TIME, TimeLimit
 from .reproducer import reproducer
 from .sampled import Keeper, Sample, draw_sample, sampled
 from .searched import search
+from .shrinking import shrink
 from .symbolic import symbolic
 
 QUICK_DRAWS = 300
@@ -92,7 +93,12 @@ class _Check:
         if self.proof.failing:
             self.stage = "simplifying"
             failing = self.proof.verdict().instances
-            self.simplest = _shrink(self._readable(failing[0]), failing, self.seconds)
+            self.simplest = shrink(
+                self._readable(failing[0]),
+                failing[0],
+                seconds=max(5.0, self.seconds / 3),
+                others=failing[1:],
+            )
         if self.claim.symbolic is not None:
             self.stage = "running the symbolic proof"
             self.symbolic = symbolic(self.claim)
@@ -138,7 +144,8 @@ class _Check:
             said = Conclusion.UNDECIDED
         message = self._message(proof, coverage)
         verdict = replace(proof, conclusion=said, coverage=coverage, message=message)
-        text, described = "", cast(tuple[str, ...], ())
+        text = ""
+        described: tuple[str, ...] = ()
         if proof.conclusion is Conclusion.VIOLATED:
             most = proof.instances[0]
             simplest = self.simplest or most
@@ -148,10 +155,15 @@ class _Check:
                 simplest, said_of = most, certify(claim, most)
             verdict = replace(verdict, instances=(most, simplest), message=said_of.message)
             text, described = reproducer(claim, simplest), both(claim, most, simplest)
-        return Outcome(
-            claim.id, claim.kind, claim.section, claim.source, verdict, rungs,
-            reproducer=text, notes=self._notes(verdict), facts=described, late=bool(self.late),
-        )  # fmt: skip
+        return outcome_of(
+            claim,
+            verdict,
+            rungs,
+            reproducer=text,
+            notes=self._notes(verdict),
+            facts=described,
+            late=bool(self.late),
+        )
 
     def _audited(self, coverage: Coverage) -> Coverage:
         return replace(coverage, audited=self.audit.count)
@@ -199,6 +211,33 @@ class _Check:
         return tuple(notes)
 
 
+def outcome_of(
+    claim: Claim,
+    verdict: Verdict,
+    rungs: dict[str, Verdict],
+    *,
+    reproducer: str = "",
+    error: str = "",
+    notes: tuple[str, ...] = (),
+    facts: tuple[str, ...] = (),
+    late: bool = False,
+) -> Outcome:
+    """What was found about a claim, under its name; see `Outcome`."""
+    return Outcome(
+        id=claim.id,
+        kind=claim.kind,
+        section=claim.section,
+        source=claim.source,
+        verdict=verdict,
+        rungs=rungs,
+        reproducer=reproducer,
+        error=error,
+        notes=notes,
+        facts=facts,
+        late=late,
+    )
+
+
 def _joined(samples: list[Sample]) -> Sample:
     """Several samples of draws as one."""
     worst = sorted((item for s in samples for item in s.worst), key=lambda item: -item[0])
@@ -214,12 +253,6 @@ def not_looked_at(claim: Claim, found: Sample | None) -> str:
     if largest:
         parts.append("not looked at: " + ", ".join(f"{s} > {n}" for s, n in largest.items()))
     return "; ".join(parts)
-
-
-def _shrink(claim: Claim, failing: tuple[Instance, ...], seconds: float) -> Instance:
-    from .shrinking import shrink
-
-    return shrink(claim, failing[0], seconds=max(5.0, seconds / 3), others=failing[1:])
 
 
 def both(claim: Claim, most: Instance, simplest: Instance) -> tuple[str, ...]:
@@ -247,12 +280,4 @@ def _most_suspicious(samples: list[Sample]) -> list[Instance]:
 
 def searched_verdict(found: Sample) -> Verdict:
     """The searched rung's verdict: like the sampled one, float64 proves nothing."""
-    verdict = sampled(found)
-    return Verdict(
-        verdict.conclusion,
-        Evidence.SEARCHED,
-        verdict.coverage,
-        verdict.log_ratio,
-        verdict.instances,
-        verdict.message,
-    )
+    return replace(sampled(found), evidence=Evidence.SEARCHED)

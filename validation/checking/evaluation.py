@@ -278,7 +278,7 @@ def _nearly_below(left: Any, right: Any) -> bool:
     both = _numbers(left, right)
     if both is not None:
         left, right = both
-        return left <= right + 1e-9 * (abs(left) + abs(right))
+        return bool(left <= right + 1e-9 * (abs(left) + abs(right)))
     left, right = np.asarray(left), np.asarray(right)
     return bool(np.all(left <= right + 1e-9 * (np.abs(left) + np.abs(right))))
 
@@ -300,7 +300,7 @@ def _numbers(left: Any, right: Any) -> tuple[float, float] | None:
 
 
 def _entry(left: float, right: float) -> float:
-    """`_entries` of two finite numbers."""
+    """`log_ratios` of two finite numbers."""
     if right == 0:
         return math.inf if left > 0 else -math.inf
     if left > 0 and right > 0:
@@ -329,10 +329,11 @@ def log_ratio(kind: str, left: Any, right: Any) -> float:
     if kind == "loewner":
         return _loewner_log_ratio(left, right)
     left, right = np.broadcast_arrays(left, right)
-    return float(_entries(left, right).max())
+    return float(log_ratios(left, right).max())
 
 
-def _entries(left: Any, right: Any) -> Any:
+def log_ratios(left: Any, right: Any) -> Any:
+    """Every entry's log(left/right) in float64, of arrays of one shape."""
     with np.errstate(all="ignore"):
         logs = np.log(np.abs(left)) - np.log(np.abs(right))
     result = np.where(left > 0, logs, -np.inf)  # both positive

@@ -91,7 +91,8 @@ def gains(deltas: Sequence[float]) -> NDArray[np.float64]:
     """log(1 + b (1 - delta)/delta), (M, bets)."""
     delta = np.minimum(np.asarray(deltas, dtype=np.float64), 1.0)[:, None]
     with np.errstate(divide="ignore", over="ignore"):
-        return np.log1p(_BETS * (1 - delta) / delta)
+        result: NDArray[np.float64] = np.log1p(_BETS * (1 - delta) / delta)
+        return result
 
 
 def log_mean_exp(logs: NDArray[np.float64]) -> NDArray[np.float64]:

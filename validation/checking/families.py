@@ -120,7 +120,7 @@ def _entry(values: Array, i: int, low: float, high: float, rng: np.random.Genera
         float(rng.integers(-3, 4)), low, high,
     ]  # fmt: skip
     options = [option for option in options if np.isfinite(option)]
-    return options[int(rng.integers(len(options)))]
+    return float(options[int(rng.integers(len(options)))])
 
 
 def _array(array: Array, rng: np.random.Generator) -> Array:
@@ -133,12 +133,14 @@ def _array(array: Array, rng: np.random.Generator) -> Array:
 
 
 def _scaled(array: Array, rng: np.random.Generator) -> Array:
-    return array * 10.0 ** float(rng.integers(-6, 7))
+    result: Array = array * 10.0 ** float(rng.integers(-6, 7))
+    return result
 
 
 def _rounded(array: Array, rng: np.random.Generator) -> Array:
     unit = 2.0 ** float(rng.integers(-3, 1))
-    return np.rint(array / unit) * unit
+    result: Array = np.rint(array / unit) * unit
+    return result
 
 
 def _to_signs(array: Array, rng: np.random.Generator) -> Array:
@@ -187,7 +189,8 @@ def _of_singular_values(change: Callable[[Array, np.random.Generator], Array]) -
         if array.ndim != 2:
             return _scaled(array, rng)
         U, s, V = np.linalg.svd(array, full_matrices=False)
-        return (U * change(s, rng)) @ V
+        result: Array = (U * change(s, rng)) @ V
+        return result
 
     return move
 

@@ -22,12 +22,12 @@ from ..claims import Claim
 from ..instances import Instance
 from ..instances.product import complexity
 from ..verdict import Conclusion
+from .audit import VISIBLE
 from .certified import certify
 from .climbing import coordinates
 from .evaluation import score
 from .families import leaves, moved
 from .randomness import spawn
-from .sampled import VISIBLE
 from .space import Space
 from .trials import SpentError, Trials
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..arithmetic import FLOAT64, Unsupported
 from ..claims import Claim, ClaimError
 from ..instances import Instance
-from .evaluation import NUMERICAL, _entries, log_ratio, sides
+from .evaluation import NUMERICAL, log_ratio, log_ratios, sides
 
 WORST = 1e9  # stands for -inf where a method needs numbers
 
@@ -23,7 +23,7 @@ def smoothed(claim: Claim, instance: Instance, sharpness: float) -> float:
         # The body may fail where a hypothesis is not met; where it is met, `score` says so.
         return -WORST
     if claim.kind == "inequality" and max(np.ndim(left), np.ndim(right)) > 0:
-        logs: Any = _entries(*np.broadcast_arrays(left, right)).ravel()
+        logs: Any = log_ratios(*np.broadcast_arrays(left, right)).ravel()
         logs = logs[~np.isnan(logs)]
         if logs.size and np.isfinite(logs.max()):
             weights = np.exp(sharpness * (logs - logs.max()))

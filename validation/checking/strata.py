@@ -99,11 +99,11 @@ class Strata:
         cells = self.cells or []
         largest = cells[-1] if cells else ()
         return Looked(
-            sum(self.seen.values()),
-            tied,
-            len(cells),
-            sum(self.seen.get(sizes, 0) < SEEN for sizes in cells),
-            self.names,
-            largest,
-            self.seen.get(largest, 0),
+            evaluations=sum(self.seen.values()),
+            tied=tied,
+            cells=len(cells),
+            seldom=sum(self.seen.get(sizes, 0) < SEEN for sizes in cells),
+            names=self.names,
+            largest=largest,
+            there=self.seen.get(largest, 0),
         )

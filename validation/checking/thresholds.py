@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from ..instances import Instance
 from ..verdict import Conclusion
 from .certified import certify
 from .evaluation import score
-from .trials import Trial, Trials
+from .trials import NEGATIVE, Progress, Trial, Trials
 from .tried import GOOD, at
 
 WIDEST = math.log(1e9)  # constants farther from the published one are not looked at
@@ -86,25 +85,57 @@ def _has_cliff(claim: Claim, constant: str, instances: list[Instance]) -> bool:
     return False
 
 
-class Thresholds(Trials):
-    """Trials whose worth is how far the constant has to move to make the statement true.
+class Thresholds:
+    """What instances need of a constant: the worth that the trials of a search climb by.
 
     The worth is -effect log(value/published), so that the search maximises it in either direction.
+
+    Parameters
+    ----------
+    claim, constant, law
+        The published value is the claim's own.
+    seconds, most, progress
+        As for `Trials`.
+
+    Attributes
+    ----------
+    trials : Trials
+        To be run; what they keep is ranked by this worth.
     """
 
-    def __init__(self, claim: Claim, constant: str, law: Law, **options: Any) -> None:
-        super().__init__(claim, **options)
+    def __init__(
+        self,
+        claim: Claim,
+        constant: str,
+        law: Law,
+        *,
+        seconds: float,
+        most: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.claim, self.constant, self.law = claim, constant, law
         self.published = float(claim.constants[constant])
-        self.constant, self.law = constant, law
         self.bound = -math.inf  # the largest worth that is certified
+        self.trials = Trials(
+            claim,
+            seconds=seconds,
+            most=most,
+            progress=progress,
+            vet=self._as_seen,
+            worth=self._needed,
+        )
 
     def value_of(self, worth: float) -> float:
         """The value of the constant that an instance of this worth needs."""
         return self.published * math.exp(-self.law.effect * worth)
 
-    def _measured(self, instance: Instance) -> Trial:
-        here = super()._measured(instance)
-        if here.value <= -1e3 or here.excess > 0:
+    @property
+    def ranked(self) -> list[tuple[float, Instance]]:
+        """The instances that need the most, with their worth."""
+        return [(worth, instance) for worth, instance in self.trials.elite if worth > NEGATIVE]
+
+    def _needed(self, instance: Instance, here: Trial) -> Trial:
+        if here.value <= NEGATIVE or here.excess > 0:
             return here
         worth = self._worth(instance, here.value)
         if math.isnan(worth):
@@ -113,15 +144,16 @@ class Thresholds(Trials):
         worth = min(worth, WIDEST)
         bound = self.bound
         if bound == -math.inf or worth > bound + max(1e-6, 0.02 * abs(bound)):
-            if self.checks <= 0:
+            if self.trials.checks <= 0:
                 return Trial(-math.inf)
-            self.checks -= 1
+            self.trials.checks -= 1
             if not self.stops(instance, worth - 1e-7) and not self.walled(instance, worth):
                 return Trial(-math.inf)
             self.bound = worth
         return Trial(worth)
 
-    def _vetted(self, instance: Instance) -> Trial:
+    def _as_seen(self, instance: Instance) -> Trial:
+        """No certificate of the published value: what counts is certified at the value needed."""
         return Trial(score(self.claim, instance).log_ratio)
 
     def _worth(self, instance: Instance, log_ratio: float) -> float:
@@ -139,7 +171,7 @@ class Thresholds(Trials):
         for _ in range(8):
             if abs(g) <= 1e-13:
                 break
-            self.tick()
+            self.trials.tick()
             after = min(max(t + step, -WIDEST), WIDEST)
             there = score(self._with(after), instance)
             if not there.met or not math.isfinite(there.log_ratio):
@@ -158,7 +190,7 @@ class Thresholds(Trials):
         """The worth next to a failure or a wall, by bisection from the published value."""
 
         def holds(worth: float) -> bool:
-            self.tick()
+            self.trials.tick()
             there = score(self._with(worth), instance)
             return there.met and there.log_ratio <= 0  # nan is a wall
 
@@ -184,7 +216,7 @@ class Thresholds(Trials):
 
     def needs(self, instance: Instance) -> float:
         """The worth of an instance that speaks against a value, found after the search."""
-        self.most, self.end = None, math.inf
+        self.trials.lift_limits()
         worth = self._bracketed(instance, score(self.claim, instance).log_ratio)
         return min(worth, WIDEST)
 

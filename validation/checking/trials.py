@@ -19,9 +19,10 @@ from ..claims import Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage
 from .archive import TIED, Archive, description
+from .audit import VISIBLE
 from .certified import certify
-from .evaluation import NUMERICAL, _entries, hypothesis, missed, score, sides
-from .sampled import KEPT_STRANGE, VISIBLE, Sample
+from .evaluation import NUMERICAL, hypothesis, log_ratios, missed, score, sides
+from .sampled import KEPT_STRANGE, Sample
 from .strata import Strata
 
 NEGATIVE = -1e3  # a left side below 0 ranks here and below
@@ -36,6 +37,7 @@ REACH = 2.0**200
 LONGEST = 10  # shares that a climb may take while it gains
 A_KIND = 3  # kept of the same sizes and discrete parts
 Progress = Callable[[float, float], None]
+"""Called with the share of the budget spent and the largest log ratio so far."""
 
 
 class SpentError(BaseException):
@@ -60,6 +62,12 @@ class Trial(NamedTuple):
     excess: float = 0.0
 
 
+Vet = Callable[[Instance], Trial]
+"""The true worth of an instance that looks violated."""
+Worth = Callable[[Instance, Trial], Trial]
+"""What an instance is worth to a search for something else, from its worth by log(left/right)."""
+
+
 class Trials:
     """Evaluates instances within a budget and remembers the best, some of each kind.
 
@@ -81,6 +89,10 @@ class Trials:
         violation, to see how bad it gets; 0 ends the run there.
     clock : function giving seconds
         The wall clock; ``time.process_time`` measures effort on a busy machine.
+    vet : function of an instance, optional
+        Says what something that looks violated is worth, in place of its certificate.
+    worth : function of (instance, trial), optional
+        Turns a worth by log(left/right) into what this search climbs by.
     """
 
     def __init__(
@@ -92,6 +104,8 @@ class Trials:
         progress: Progress | None = None,
         linger: float = LINGER,
         clock: Callable[[], float] = time.monotonic,
+        vet: Vet | None = None,
+        worth: Worth | None = None,
     ) -> None:
         self.claim = claim
         self.linger = linger
@@ -101,6 +115,8 @@ class Trials:
         self.seconds = seconds
         self.most = most
         self.progress = progress
+        self._vet = vet or self._by_certificate
+        self._worth = worth
         self.count = 0  # evaluations of the body, for whatever purpose
         self.drawn = self.rejected = self.evaluated = self.undecided = 0
         self.checks = CERTIFICATES
@@ -142,6 +158,10 @@ class Trials:
             raise SpentError
         return now
 
+    def lift_limits(self) -> None:
+        """From now on there is no budget."""
+        self.most, self.end = None, math.inf
+
     def _spent(self, now: float) -> float:
         shares = [self.count / self.most] if self.most else []
         if math.isfinite(self.seconds) and self.seconds > 0:
@@ -156,6 +176,8 @@ class Trials:
         self.drawn += 1
         self.strata.count(instance)
         trial = self._measured(instance)
+        if self._worth is not None:
+            trial = self._worth(instance, trial)
         if abs(trial.value) <= TIED:
             self.tied += 1
         if trial.value > (self.best[0] if self.best else -math.inf):
@@ -181,11 +203,11 @@ class Trials:
         if math.isnan(value):
             return self._lost(instance)
         if value > max(VISIBLE, 1.1 * self.certified):
-            return self._vetted(instance)
+            return self._vet(instance)
         if 0 < value <= VISIBLE:
             if value > FAINT and self.faint_checks > 0 and not self.violations:
                 self.faint_checks -= 1
-                return self._vetted(instance)
+                return self._vet(instance)
             value = 0.0  # else the climb would follow the rounding upwards
         if value > self.certified > 0:
             value = self.certified  # float64 alone does not say more than the certificates do
@@ -198,7 +220,7 @@ class Trials:
             self.strange.append(instance)
         return Trial(-math.inf)
 
-    def _vetted(self, instance: Instance) -> Trial:
+    def _by_certificate(self, instance: Instance) -> Trial:
         """The true worth of what looks like a violation."""
         if self.checks <= 0:
             return self._lost(instance)
@@ -314,8 +336,13 @@ class Trials:
         if max(np.ndim(left), np.ndim(right)) == 0:
             self._scalar = True
             return 0
-        logs = np.nan_to_num(_entries(*np.broadcast_arrays(left, right)), nan=-np.inf)
+        logs = np.nan_to_num(log_ratios(*np.broadcast_arrays(left, right)), nan=-np.inf)
         return int(np.argmax(logs)) if logs.size else -1
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was counted."""
+        return Coverage(self.drawn, self.rejected, self.evaluated, self.undecided)
 
     def sample(self) -> Sample:
         """What was found: certified violations, then the elite, the largest ratios first."""
@@ -326,8 +353,7 @@ class Trials:
             ((v, i) for i, v in found.items() if i is not None and self._counts(v, i)),
             key=lambda item: -item[0],
         )
-        coverage = Coverage(self.drawn, self.rejected, self.evaluated, self.undecided)
-        return Sample(coverage, ranked, list(self.strange), self.strata.looked(self.tied))
+        return Sample(self.coverage, ranked, list(self.strange), self.strata.looked(self.tied))
 
     def _counts(self, value: float, instance: Instance) -> bool:
         return value > -math.inf or score(self.claim, instance).met

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -43,6 +43,39 @@ class Stop:
     violated: bool
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How much a search may take.
+
+    Attributes
+    ----------
+    seconds : float
+    most : int or None
+        Evaluations, where a run has to be repeated exactly.
+    seed : int
+        Determines what is tried.
+    """
+
+    seconds: float
+    most: int | None
+    seed: int
+
+    def part(self, share: float) -> Effort:
+        """A share of it, one evaluation at least."""
+        most = None if self.most is None else max(1, int(share * self.most))
+        return replace(self, seconds=share * self.seconds, most=most)
+
+    def less(self, other: Effort) -> Effort:
+        """What is left after another."""
+        most = None if self.most is None else self.most - (other.most or 0)
+        return replace(self, seconds=self.seconds - other.seconds, most=most)
+
+    def shared(self, count: int) -> Effort:
+        """For each of so many searches, one evaluation at least."""
+        most = None if self.most is None else max(1, self.most // count)
+        return replace(self, seconds=self.seconds / count, most=most)
+
+
 def at(claim: Claim, constant: str, value: Any) -> Claim:
     """The claim with another value; floats are taken exactly."""
     if isinstance(value, float) and math.isfinite(value):
@@ -57,8 +90,8 @@ class Tried:
     ----------
     claim, constant
         The published value is the claim's own.
-    seconds, most, seed
-        Of the search at each value, as for `search`.
+    effort : Effort
+        Of the search at each value.
     known : sequence of Instance
         Instances that may speak against a value; what is found is added in front.
     """
@@ -67,14 +100,11 @@ class Tried:
         self,
         claim: Claim,
         constant: str,
+        effort: Effort,
         *,
-        seconds: float,
-        most: int | None,
-        seed: int,
         known: Sequence[Instance] = (),
     ) -> None:
-        self.claim, self.constant = claim, constant
-        self.seconds, self.most, self.seed = seconds, most, seed
+        self.claim, self.constant, self.effort = claim, constant, effort
         self.known = list(known)
         self.coverage = Coverage()
 
@@ -86,9 +116,12 @@ class Tried:
             if found is not None:
                 return found
         sample = search(
-            changed, self.known[:STARTS], seconds=self.seconds, seed=self.seed,
-            max_evaluations=self.most,
-        )  # fmt: skip
+            changed,
+            self.known[:STARTS],
+            seconds=self.effort.seconds,
+            seed=self.effort.seed,
+            max_evaluations=self.effort.most,
+        )
         self.coverage = self.coverage + sample.coverage
         suspects = [instance for ratio, instance in sample.worst if ratio > 0] + sample.strange
         for instance in suspects:

@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, RATIONALS, Relation, Unsupported, balls
-from ..claims import Claim, ClaimError
+from ..arithmetic import FLOAT64, RATIONALS, Arithmetic, Relation, Unsupported, balls
+from ..arithmetic.arithmetics import Order
+from ..claims import Body, Claim, ClaimError
 from ..instances import Instance
 from ..verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
-from .certified import certify
-from .deterministic import both, check_deterministic
+from .deterministic import both, check_deterministic, outcome_of
 from .evaluation import NUMERICAL, fault, hypothesis, score, sides
 from .limits import OUT_OF_TIME
 from .orders import orders
@@ -84,7 +84,7 @@ def verify(
 def failed(claim: Claim, message: str) -> Outcome:
     """The outcome of a claim that could not be checked at all."""
     verdict = Verdict(Conclusion.UNDECIDED, Evidence.SAMPLED, message=message)
-    return Outcome(claim.id, claim.kind, claim.section, claim.source, verdict, error=message)
+    return outcome_of(claim, verdict, {}, error=message)
 
 
 def preflight(claim: Claim, seed: int = 0) -> None:
@@ -122,7 +122,9 @@ def preflight(claim: Claim, seed: int = 0) -> None:
         )
 
 
-def _everywhere(claim: Claim, function: Any, evaluate: Callable[[Any], tuple[Any, Any]]) -> int:
+def _everywhere(
+    claim: Claim, function: Body, evaluate: Callable[[Arithmetic], tuple[Any, Any]]
+) -> int:
     """In how many arithmetics the sides are finite; raises where no exact one has what they need.
 
     Numerical trouble in all of them is raised on.
@@ -130,7 +132,7 @@ def _everywhere(claim: Claim, function: Any, evaluate: Callable[[Any], tuple[Any
     finite = 0
     unsupported: dict[str, ClaimError] = {}
     troubles: list[Exception] = []
-    order: Any = claim.order if function is claim.body else "elementwise"
+    order: Order = claim.order if function is claim.body else "elementwise"
     for arithmetic in (FLOAT64, balls(128), RATIONALS):
         try:
             with arithmetic.active():
@@ -151,7 +153,9 @@ def _everywhere(claim: Claim, function: Any, evaluate: Callable[[Any], tuple[Any
     return finite
 
 
-def _any_sides(claim: Claim, instance: Instance, seed: int, arithmetic: Any) -> tuple[Any, Any]:
+def _any_sides(
+    claim: Claim, instance: Instance, seed: int, arithmetic: Arithmetic
+) -> tuple[Any, Any]:
     rng = spawn(seed, "first draw") if claim.kind == "probabilistic" else None
     x = arithmetic.lift(float(claim.ladder[0])) if claim.ladder else None
     return sides(claim, instance, arithmetic, rng=rng, x=x)
@@ -159,7 +163,8 @@ def _any_sides(claim: Claim, instance: Instance, seed: int, arithmetic: Any) -> 
 
 def _repeated(claim: Claim, seconds: float, seed: int, instances: tuple[Instance, ...]) -> Outcome:
     """A claim that needs many draws, or a ladder."""
-    text, described = "", cast(tuple[str, ...], ())
+    text = ""
+    described: tuple[str, ...] = ()
     if claim.kind == "order":
         verdict, name = orders(claim, seconds=seconds, seed=seed), "sampled"
     else:
@@ -173,10 +178,8 @@ def _repeated(claim: Claim, seconds: float, seed: int, instances: tuple[Instance
     rungs = {name: verdict}
     if claim.symbolic is not None:
         rungs["symbolic"] = symbolic(claim)
-    return Outcome(
-        claim.id, claim.kind, claim.section, claim.source, verdict, rungs,
-        reproducer=text, facts=described, late=verdict.message.startswith(OUT_OF_TIME),
-    )  # fmt: skip
+    late = verdict.message.startswith(OUT_OF_TIME)
+    return outcome_of(claim, verdict, rungs, reproducer=text, facts=described, late=late)
 
 
 def _with_steps(outcome: Outcome, steps: tuple[Outcome, ...]) -> Outcome:
@@ -185,6 +188,3 @@ def _with_steps(outcome: Outcome, steps: tuple[Outcome, ...]) -> Outcome:
         f"the step {step.id} is {step.conclusion.value}" for step in steps if step.conclusion.bad
     )
     return replace(outcome, steps=steps, notes=outcome.notes + bad)
-
-
-__all__ = ["certify", "failed", "preflight", "verify"]

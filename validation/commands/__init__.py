@@ -80,10 +80,20 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "prune",
         "Prune a network of yours, and write it in the form that it came in.",
     ),
+    "check": (
+        "validation.commands.check",
+        "check",
+        "Check a certificate of a network's error, independently of who made it.",
+    ),
     "train": (
         "validation.commands.train",
         "train",
         "Train one of the networks under models/, safe to kill and to resume.",
+    ),
+    "certify": (
+        "validation.commands.certify",
+        "certify",
+        "Write a network as a short code, with a bound on its error that others can check.",
     ),
     "experiment": (
         "validation.commands.experiment",

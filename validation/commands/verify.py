@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
+from ..checking.audit import VISIBLE
 from ..checking.describing import shortened, written
 from ..checking.randomness import check_seed
 from ..checking.runner import Terminated, cores, terminable, verify_all
-from ..checking.sampled import VISIBLE
 from ..checking.verifying import QUICK_SECONDS
 from ..claims import Claim, ClaimError
 from ..loading import gather

@@ -59,13 +59,6 @@ class Dataset:
         return bool(self.y.ndim == 2)
 
     @property
-    def x_max(self) -> float:
-        """The largest ||x_t|| of the training sequences."""
-        if self.x.ndim == 2:
-            return 1.0
-        return float(np.sqrt(np.square(self.x).sum(axis=-1).max()))
-
-    @property
     def classes(self) -> int:
         """Number of classes: one more than the largest label."""
         labels = [self.y] if self.y_test is None else [self.y, self.y_test]

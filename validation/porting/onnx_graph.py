@@ -41,7 +41,7 @@ class Recurrence:
     @property
     def m(self) -> int:
         """Hidden nodes."""
-        return self.R.shape[2]
+        return int(self.R.shape[2])
 
     @property
     def directions(self) -> int:

@@ -309,9 +309,9 @@ def _one_cell(claim: Claim, region: Region, low: Any, high: Any, slack: Slack) -
 def _by_slopes(
     claim: Claim, region: Region, low: Any, high: Any, slack: Slack, columns: Any, j: int
 ) -> bool:
-    centre, rest = [], jets.Jet((jets.arb(0), jets.arb(0)))
+    centre, rest = [], jets.Jet(jets.ZERO)
     for i, column in enumerate(columns):
-        slope = column[j].slope or (jets.arb(0), jets.arb(0))
+        slope = column[j].slope or jets.ZERO
         if slope[0] >= 0:
             centre.append(low[i])
         elif slope[1] <= 0:

@@ -22,7 +22,7 @@ CONFIDENCE = 0.95
 def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
     """Return the whole report as plain values, finite or None."""
     reference = study.reference
-    return _plain(
+    result: dict[str, Any] = _plain(
         {
             "schema": SCHEMA,
             "findings": list(findings),
@@ -50,6 +50,7 @@ def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
             "settings": settings(study),
         }
     )
+    return result
 
 
 def to_text(values: Mapping[str, Any] | Sequence[Any]) -> str:

@@ -25,8 +25,9 @@ from bounds.approximation.a_priori import event_value, positive_tau
 from bounds.assembly import Setting
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
 from bounds.generalization import BY_NODES, theorem_bound
-from bounds.lipschitz import Radii, matrix_norm
+from bounds.lipschitz import matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
+from bounds.problem import Problem
 from bounds.rounding import log_up
 from bounds.terms import Bound, Term
 from bounds.tradeoffs import Tradeoff, lam_grid, tradeoff, tradeoff_order
@@ -168,26 +169,17 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
     sharpest = approximation_bound(
         pruned[k], data.T, method, weights=weights, per_step=covariance.per_step
     )
-    whole = measure(rnn, data, settings.gamma)
-    setting = Setting(
-        data.n,
-        data.T,
-        whole.train_risk,
-        delta=settings.delta,
-        weights="mean" if data.every_step else "last",
-        gamma=settings.gamma,
-    )
-    radii = radii_of(pruned[k].pruned, data)
+    whole = problem_of(rnn, settings, data)
+    problem = whole.of(pruned[k].pruned)
     S = covariance.matrix
-    bounds = [theorem_bound("fixed_nodes", pruned[k], setting, radii, middle)]
+    bounds = [theorem_bound("fixed_nodes", pruned[k], problem, middle, whole=whole)]
     if k:
-        own = radii_of(rnn, data)
-        bounds += [theorem_bound(theorem, pruned[k], setting, own) for theorem in BY_NODES]
-    bounds.append(theorem_bound("stratified", pruned[k], setting, radii, sharpest))
+        bounds += [theorem_bound(theorem, pruned[k], whole) for theorem in BY_NODES]
+    bounds.append(theorem_bound("stratified", pruned[k], problem, sharpest, whole=whole))
     return Reference(
         rnn=rnn,
         pruned=pruned[k],
-        whole=whole,
+        whole=measure(rnn, data, settings.gamma),
         measured=measure(pruned[k].pruned, data, settings.gamma),
         bounds=bounds,
         sharpest=sharpest,
@@ -195,7 +187,7 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
         eigenvalues=[float(mu) for mu in spectrum(S)],
         need=_need(S),
         largest_freedom=largest_degrees_of_freedom(max(k, 1), EXISTENCE, rnn.m),
-        tradeoffs=_tradeoffs(rnn, S, setting, radii_of(rnn, data)),
+        tradeoffs=_tradeoffs(whole, S),
         side_by_side=None if data.every_step else side_by_side(settings, data, pruned[k]),
         losses=_losses(pruned[k], data),
     )
@@ -223,11 +215,17 @@ def _losses(pruned: PrunedRNN, data: Dataset) -> dict[str, StepLosses]:
         return {}
 
 
-def radii_of(rnn: RNN, data: Dataset) -> Radii:
-    """Return the measured radii of a network, with R_x fixed in advance where it can be."""
-    if data.x_bound is not None:
-        return Radii.of(rnn, data.x_bound, data_fixed=True)
-    return Radii.of(rnn, data.x_max)
+def problem_of(rnn: RNN, settings: Settings, data: Dataset) -> Problem:
+    """Return what the theorems are given, with R_x fixed in advance where it can be."""
+    return Problem(
+        rnn,
+        data.x,
+        data.y,
+        gamma=settings.gamma,
+        delta=settings.delta,
+        input_bound=data.x_bound,
+        targets="every" if data.every_step else "last",
+    )
 
 
 def smallest_lam(pruned: PrunedRNN) -> float:
@@ -271,7 +269,8 @@ def _chains(pruned: PrunedRNN, data: Dataset, per_step: Array | None, sharpest: 
     return Chains(pruned.pruned.m, mean, read, beside)
 
 
-def _tradeoffs(rnn: RNN, S: Array, setting: Setting, radii: Radii) -> dict[str, Tradeoff]:
+def _tradeoffs(whole: Problem, S: Array) -> dict[str, Tradeoff]:
+    rnn, setting, radii = whole.rnn, whole.setting(split=Setting.split), whole.measured
     return {
         "theorem.degrees_of_freedom": tradeoff(rnn, S, setting, radii),
         "theorem.determinantal": tradeoff(rnn, S, setting, radii, theorem="determinantal"),

@@ -84,7 +84,8 @@ class Preprocessing:
             x = np.repeat(x.reshape(n, T, d_x // 2, 2).mean(axis=3), 2, axis=2)
         norms = np.sqrt(np.square(x).sum(axis=2, keepdims=True))
         # A little less than R_x, so that rounding cannot carry a row beyond it.
-        return x * np.minimum(1, self.data * (1 - 1e-12) / np.where(norms > 0, norms, 1))
+        result: Array = x * np.minimum(1, self.data * (1 - 1e-12) / np.where(norms > 0, norms, 1))
+        return result
 
 
 @dataclass(frozen=True)

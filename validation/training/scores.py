@@ -75,4 +75,4 @@ def accuracy(rnn: RNN, x: Any, y: Any, at_once: int | None = None) -> float:
         h = h if y.ndim == 2 else h[:, -1]
         best = (h @ rnn.w_output.T + rnn.b_output).argmax(axis=-1)
         right += int((best == y[begin : begin + step]).sum())
-    return right / y.size
+    return float(right / y.size)

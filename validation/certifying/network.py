@@ -1,0 +1,181 @@
+"""A network of integers, and how many sequences it gets wrong (docs/certificates.md, section 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+
+BLOCKS = ("b_hidden", "w_hidden", "w_input", "w_output", "b_output")
+"""In the order in which they are coded."""
+EXACT = 1 << 53
+"""Integers below it are float64 numbers, and so are their sums and products below it."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How an image becomes a sequence.
+
+    Attributes
+    ----------
+    crop : tuple of 4 int
+        Rows left away at the top and bottom, columns left away at the left and right.
+    pool : tuple of 2 int
+        Height and width of the blocks of pixels that are summed.
+    d : int, optional
+        Numbers a step, read by rows; one row of the pooled image where None.
+    exponent : int
+        For data of floats: x is rounded to multiples of 2^-exponent.
+    """
+
+    crop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    pool: tuple[int, int] = (1, 1)
+    d: int | None = None
+    exponent: int = 0
+
+    def shape(self, rows: int, columns: int) -> tuple[int, int]:
+        """Return (T, d) for images of this size.
+
+        Raises
+        ------
+        ValueError
+            If the image is not cut into whole blocks and steps.
+        """
+        top, bottom, left, right = self.crop
+        rows, columns = rows - top - bottom, columns - left - right
+        v, w = self.pool
+        if rows < 1 or columns < 1 or rows % v or columns % w:
+            raise ValueError(
+                f"crop and pool must leave whole blocks of pixels, got {rows} x {columns} pixels "
+                f"in blocks of {v} x {w}"
+            )
+        numbers = rows // v * (columns // w)
+        d = columns // w if self.d is None else self.d
+        if numbers % d:
+            raise ValueError(f"d must divide the {numbers} numbers of an image, got {d}")
+        return numbers // d, d
+
+    def sequences(self, images: Any) -> Any:
+        """Return the images (n, rows, columns) as integer sequences (n, T, d)."""
+        n, rows, columns = images.shape
+        T, d = self.shape(rows, columns)
+        top, bottom, left, right = self.crop
+        v, w = self.pool
+        kept = images[:, top : rows - bottom, left : columns - right]
+        height, width = kept.shape[1] // v, kept.shape[2] // w
+        sums = kept.reshape(n, height, v, width, w).sum(axis=(2, 4), dtype=np.int32)
+        return sums.reshape(n, T, d)
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerNetwork:
+    """A network whose states and weights are integers.
+
+    Attributes
+    ----------
+    form : Form
+    two_sided : bool
+        Whether states are clipped to [-H, H], and not to [0, H].
+    cap : int
+        H = 2^cap.
+    exponents : mapping of block to int
+        Of ``b_hidden``, ``w_hidden``, ``w_input`` and ``b_output``: weights are integers times
+        2^exponent, in units of the state.
+    integers : mapping of block to int64 array
+        Shaped as in `pruning.RNN`; ``b_hidden`` ascends.
+    """
+
+    form: Form
+    two_sided: bool
+    cap: int
+    exponents: Mapping[str, int]
+    integers: Mapping[str, Integers]
+
+    @property
+    def k(self) -> int:
+        """Number of nodes."""
+        return len(self.integers["b_hidden"])
+
+    @property
+    def q(self) -> int:
+        """Number of classes."""
+        return len(self.integers["b_output"])
+
+    def same(self, other: IntegerNetwork) -> bool:
+        """Whether both are one network, written in one way."""
+        return (
+            (self.form, self.two_sided, self.cap, dict(self.exponents))
+            == (other.form, other.two_sided, other.cap, dict(other.exponents))
+        ) and all(np.array_equal(self.integers[b], other.integers[b]) for b in BLOCKS)
+
+    def shift(self) -> int:
+        """s, the number of bits that a state is rounded by."""
+        return max(0, *(-self.exponents[b] for b in ("w_hidden", "w_input", "b_hidden")))
+
+    def check_range(self, x_max: int) -> None:
+        """Raise a ValueError where some sum could reach 2^53 for inputs of at most `x_max`."""
+        s, e, H = self.shift(), self.exponents, 1 << self.cap
+        rows = {b: _row_sums(self.integers[b]) for b in BLOCKS}
+        for i in range(self.k):
+            size = (
+                (H * rows["w_hidden"][i] << e["w_hidden"] + s)
+                + (x_max * rows["w_input"][i] << e["w_input"] + s)
+                + (rows["b_hidden"][i] << e["b_hidden"] + s)
+                + (1 << s)
+            )
+            if size >= EXACT:
+                raise ValueError(
+                    f"the sums of node {i} may reach 2^{math.log2(size):.1f}, over 2^53"
+                )
+        for c in range(self.q):
+            size = H * rows["w_output"][c] + (rows["b_output"][c] << e["b_output"])
+            if size >= EXACT:
+                raise ValueError(
+                    f"the sums of class {c} may reach 2^{math.log2(size):.1f}, over 2^53"
+                )
+
+    def readouts(self, x: Any) -> Any:
+        """Return y (n, q) after the last step, exact integers in float64.
+
+        Parameters
+        ----------
+        x : (n, T, d) integer array
+            Within what `check_range` was asked for: then no sum here is ever rounded.
+        """
+        s, e, H = self.shift(), self.exponents, float(1 << self.cap)
+        of = {b: self.integers[b].astype(np.float64) for b in BLOCKS}
+        w_hidden = np.ldexp(of["w_hidden"].T, e["w_hidden"] + s)
+        w_input = np.ldexp(of["w_input"].T, e["w_input"] + s)
+        # Half of the last place is added once, so that floor rounds to the nearest.
+        bias = np.ldexp(of["b_hidden"], e["b_hidden"] + s) + (np.ldexp(1.0, s - 1) if s else 0.0)
+        h = np.zeros((len(x), self.k))
+        for t in range(x.shape[1]):
+            a = x[:, t].astype(np.float64) @ w_input
+            a += h @ w_hidden
+            a += bias
+            if s:
+                a *= 2.0**-s
+                np.floor(a, out=a)
+            h = np.clip(a, -H if self.two_sided else 0.0, H, out=a)
+        return h @ of["w_output"].T + np.ldexp(of["b_output"], e["b_output"])
+
+    def errors(self, images: Any, labels: Any, batch: int = 2000) -> int:
+        """Count the images whose class, the smallest with the largest y, is not their label."""
+        wrong = 0
+        for begin in range(0, len(images), batch):
+            part = slice(begin, begin + batch)
+            y = self.readouts(self.form.sequences(images[part]))
+            wrong += int((y.argmax(axis=1) != labels[part]).sum())
+        return wrong
+
+
+def _row_sums(weights: Integers) -> list[int]:
+    """Exact sums of |w| by row."""
+    rows = np.abs(weights).reshape(len(weights), -1)
+    return [sum(row) for row in rows.tolist()]

@@ -1,0 +1,254 @@
+"""From a recipe to a code, its errors and its bound, safe to kill and to resume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bounds.binomial import upper_risk
+from bounds.rounding import raised
+from pruning.baselines.table import METHODS, prune_by
+from pruning.checks import choice, integer
+from pruning.initialisation import initial_rnn
+from pruning.rnn import RNN
+from pruning.storage import load_network
+from validation.certifying.conversion import integer_network, largest_state
+from validation.certifying.language import decode, encode
+from validation.certifying.network import BLOCKS, IntegerNetwork
+from validation.certifying.quantised_training import train_quantised
+from validation.certifying.recipes import Recipe
+from validation.certifying.tasks import Task
+
+Say = Callable[[str], None]
+_PRUNED_ON = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Certified:
+    """A code and what it certifies.
+
+    Attributes
+    ----------
+    network : IntegerNetwork
+        What the code was decoded to.
+    code : list of int
+        Bits.
+    task : Task
+    errors : int
+        Of the decoded network on the task's n sequences.
+    delta : Decimal
+    bound : Decimal
+        Rounded up to six digits.
+    """
+
+    network: IntegerNetwork
+    code: list[int]
+    task: Task
+    errors: int
+    delta: Decimal
+    bound: Decimal
+
+    def test_errors(self) -> tuple[int, int] | None:
+        """Errors on what was held out, and how many that are; the bound knows nothing of them."""
+        if self.task.test_labels is None:
+            return None
+        errors = self.network.errors(self.task.test_images, self.task.test_labels)
+        return errors, len(self.task.test_labels)
+
+
+def certified(network: IntegerNetwork, task: Task, delta: Decimal) -> Certified:
+    """Encode a network, decode it again, count its errors, and bound them.
+
+    Parameters
+    ----------
+    network : IntegerNetwork
+    task : Task
+    delta : Decimal
+        In (0, 1).
+
+    Raises
+    ------
+    ValueError
+        If the language cannot express the network.
+    """
+    v, w = network.form.pool
+    network.check_range(task.x_max * v * w)
+    code = encode(network, task.name)
+    decoded = decode(code, task.name, task.images.shape[1:])
+    if not decoded.same(network):
+        raise AssertionError("the code was not decoded to the network that was encoded")
+    errors = decoded.errors(task.images, task.labels)
+    return Certified(decoded, code, task, errors, delta, bound(errors, task.n, len(code), delta))
+
+
+def bound(errors: int, n: int, bits: int, delta: Decimal) -> Decimal:
+    """Return sup{p: P(Bin(n, p) <= errors) >= delta 2^-bits}, rounded up to six digits."""
+    integer("bits", bits, 0)
+    log_inv = raised(bits * math.log(2) - math.log(delta), 8)
+    risk = upper_risk(errors, n, log_inv)
+    return min(Decimal(risk).quantize(Decimal("1e-6"), ROUND_CEILING), Decimal("1.000000"))
+
+
+def produce(
+    recipe: Recipe,
+    task: Task,
+    *,
+    start: RNN | None = None,
+    work: Path | None = None,
+    models: Path = Path("models"),
+    delta: Decimal = Decimal("0.05"),
+    until: float = math.inf,
+    say: Say = lambda line: None,
+) -> Certified:
+    """Train, prune, train to be short, and encode.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    task : Task
+    start : RNN, optional
+        A network that takes the place of the large one. It reads integers of the sequence times
+        2^-`input_exponent`.
+    work : path, optional
+        A folder for checkpoints, whose names hold a hash of the settings; a run that finds them
+        goes on from them.
+    models : path
+        Where the networks of `rnnbounds train` are.
+    delta : Decimal
+    until : float
+        A time of `time.time`: what is trained by then is encoded as it stands.
+    say : callable
+    """
+    exponent = input_exponent(recipe, task)
+    x = recipe.form.sequences(task.images).astype(np.float32) * np.float32(2.0**-exponent)
+    large = start
+    if large is None:
+        large = _large(recipe, task, x, exponent, work, models, until, say)
+    small = _pruned(recipe, large, x[:_PRUNED_ON])
+    trained = small
+    if recipe.training.epochs:
+        trained, finished = train_quantised(
+            small,
+            x,
+            task.labels,
+            recipe.training,
+            teacher=_probabilities(large, x) if recipe.training.teacher else None,
+            checkpoint=_checkpoint(work, recipe.name, recipe.settings()),
+            say=lambda p: say(
+                f"epoch {p.epoch}: loss {p.loss:.4f}, error {p.error:.2%}, about {p.bits:.0f} bits"
+            ),
+            until=until,
+        )
+        if not finished:
+            say("stopped before the last epoch; the same call goes on from the checkpoint")
+    else:
+        trained = rounded(small, recipe.training.steps)
+    network = integer_network(
+        trained,
+        recipe.training.steps,
+        recipe.form,
+        exponent,
+        largest_state=2 * largest_state(trained, x[:_PRUNED_ON]),
+    )
+    return certified(network, task, delta)
+
+
+def input_exponent(recipe: Recipe, task: Task) -> int:
+    """Return e such that every number of a sequence times 2^-e is at most 1."""
+    v, w = recipe.form.pool
+    return math.ceil(math.log2(task.x_max * v * w))
+
+
+def pruned(recipe: Recipe, large: RNN, task: Task) -> RNN:
+    """Return what the recipe's first stage makes of a network."""
+    exponent = input_exponent(recipe, task)
+    some = recipe.form.sequences(task.images[:_PRUNED_ON]).astype(np.float32)
+    return _pruned(recipe, large, some * np.float32(2.0**-exponent))
+
+
+def rounded(rnn: RNN, steps: Mapping[str, int]) -> RNN:
+    """Return the network with every weight at the nearest multiple of its block's step."""
+    weights = {}
+    for block in BLOCKS:
+        units = np.rint(np.ldexp(getattr(rnn, block), -steps[block]))
+        weights[block] = np.ldexp(units, steps[block])
+    return RNN(**weights, activation=rnn.activation)
+
+
+def in_units(rnn: RNN, exponent: int, divisor: float) -> RNN:
+    """Return a network of integers times 2^-exponent for one that reads them over `divisor`."""
+    return replace(rnn, w_input=rnn.w_input * (2.0**exponent / divisor))
+
+
+def _large(
+    recipe: Recipe,
+    task: Task,
+    x: Any,
+    exponent: int,
+    work: Path | None,
+    models: Path,
+    until: float,
+    say: Say,
+) -> RNN:
+    if recipe.model:
+        path = models / f"{recipe.model}.safetensors"
+        if not path.exists():
+            raise ValueError(f"{recipe.name} starts from {path}, and there is no such file")
+        return in_units(load_network(path), exponent, 255.0)
+    d = x.shape[2]
+    start = initial_rnn(
+        recipe.m,
+        d,
+        task.q,
+        activation=recipe.activation,
+        scale=recipe.scale,
+        input_scale=d**-0.5,
+        rng=recipe.large.seed,
+    )
+    own = ("task", "form", "m", "large", "scale", "activation")
+    settings = {key: value for key, value in recipe.settings().items() if key in own}
+    large, _ = train_quantised(
+        start,
+        x,
+        task.labels,
+        recipe.large,
+        checkpoint=_checkpoint(work, f"{recipe.task}-large", settings),
+        say=lambda p: say(f"large network, epoch {p.epoch}: loss {p.loss:.4f}"),
+        until=until,
+    )
+    return large
+
+
+def _pruned(recipe: Recipe, large: RNN, x: Any) -> RNN:
+    integer("k", recipe.k, 1, large.m)
+    if recipe.k == large.m:
+        return large
+    choice("method", recipe.method, METHODS)
+    some = x.astype(np.float64)
+    found = prune_by(recipe.method, large, some, recipe.k, rng=recipe.training.seed)
+    return getattr(found, "pruned", large)
+
+
+def _probabilities(rnn: RNN, x: Any, temperature: float = 2.0) -> Any:
+    """What a teacher answers, (n, q)."""
+    parts = []
+    for begin in range(0, len(x), 2000):
+        y = rnn.predictions(x[begin : begin + 2000])[:, -1] / temperature
+        e = np.exp(y - y.max(axis=1, keepdims=True))
+        parts.append(e / e.sum(axis=1, keepdims=True))
+    return np.concatenate(parts)
+
+
+def _checkpoint(work: Path | None, name: str, settings: dict[str, Any]) -> Path | None:
+    if work is None:
+        return None
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return work / f"{name}-{digest[:16]}.pt"

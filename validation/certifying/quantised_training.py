@@ -1,0 +1,338 @@
+"""Training a network whose weights are integers times fixed steps, and whose code is short.
+
+Straight-through: the loss and its gradient are those of the rounded weights, and the gradient moves
+the weights before rounding. The length of the code enters as -log2 of the probabilities that the
+coder's models have learned, tabulated for every size of an integer and interpolated linearly
+between neighbours, so that it has a gradient.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pruning.rnn import RNN
+from validation.training.torch_models import import_torch, recurrence
+
+BLOCKS = ("w_hidden", "w_input", "w_output", "b_hidden", "b_output")
+_LEVELS = 1 << 12
+
+
+@dataclass(frozen=True)
+class Training:
+    """Every setting of a quantisation-aware training.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+        Adam's, falling to 0 along half a cosine.
+    steps : mapping of block to int
+        Exponents: the weights of a block are integers times 2^step.
+    rate : float
+        A bit of the code costs rate ln(2)/n in units of the mean loss; 0 trains freely.
+    ramp : float
+        Share of the epochs over which the rate grows from 0.
+    power : float
+        The loss (1 - p^power)/power of the right class's probability p: 0 is cross-entropy, 1 is
+        1 - p, which is nearer to the count of errors.
+    turn : float
+        Share of the epochs after which `power` takes the place of cross-entropy.
+    teacher : float
+        Weight of the teacher's probabilities in the targets, where there is a teacher.
+    clip_norm : float
+    identity : bool
+        Integers of ``w_hidden`` count from the identity, for networks that remember by it.
+    quantised : bool
+        False: an ordinary training, for the network that is pruned.
+    seed : int
+    """
+
+    epochs: int = 250
+    batch_size: int = 500
+    learning_rate: float = 3e-3
+    steps: Mapping[str, int] = field(
+        default_factory=lambda: {
+            "w_hidden": -3,
+            "w_input": -2,
+            "w_output": -2,
+            "b_hidden": -4,
+            "b_output": -3,
+        }
+    )
+    rate: float = 5.0
+    ramp: float = 0.4
+    power: float = 0.0
+    turn: float = 0.5
+    teacher: float = 0.0
+    clip_norm: float = 1.0
+    identity: bool = False
+    quantised: bool = True
+    seed: int = 0
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a checkpoint must agree with."""
+        return {**asdict(self), "steps": dict(self.steps)}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is told after an epoch."""
+
+    epoch: int
+    loss: float
+    error: float
+    bits: float
+    seconds: float
+
+
+def train_quantised(
+    start: RNN,
+    x: Any,
+    y: Any,
+    options: Training,
+    *,
+    teacher: Any = None,
+    checkpoint: Path | None = None,
+    say: Callable[[Progress], None] = lambda progress: None,
+    until: float = math.inf,
+) -> tuple[RNN, bool]:
+    """Train, and return the network, weights rounded to their steps, and whether it is finished.
+
+    Parameters
+    ----------
+    start : RNN
+        ReLU, or tanh, for which the clipped identity stands.
+    x : (n, T, d) array
+        Inputs; they are kept in float32.
+    y : (n,) integer array
+    options : Training
+    teacher : (n, q) array, optional
+        Probabilities.
+    checkpoint : path, optional
+        Written every minute and after the last epoch; a training that finds one goes on from it.
+    say : callable
+    until : float
+        A time of `time.time` after which the training stops, at a checkpoint.
+    """
+    torch = import_torch()
+    model = _Model(torch, start, options)
+    begun = 0
+    if checkpoint is not None and checkpoint.exists():
+        begun = model.restore(torch.load(checkpoint, weights_only=True), options)
+    inputs = torch.as_tensor(np.ascontiguousarray(np.asarray(x).transpose(1, 0, 2), np.float32))
+    labels = torch.as_tensor(np.asarray(y, np.int64))
+    n = len(labels)
+    targets = None
+    if teacher is not None and options.teacher:
+        one_hot = np.eye(len(start.b_output), dtype=np.float32)[np.asarray(y)]
+        mixed = (1 - options.teacher) * one_hot + options.teacher * np.asarray(teacher, np.float32)
+        targets = torch.as_tensor(mixed)
+    per_epoch = max(1, n // options.batch_size)
+    clock = saved = time.time()
+    for epoch in range(begun, options.epochs):
+        order = torch.as_tensor(np.random.default_rng([options.seed, epoch]).permutation(n))
+        power = options.power if epoch >= options.turn * options.epochs else 0.0
+        rate = options.rate * min(1.0, epoch / max(1e-9, options.ramp * options.epochs))
+        total = wrong = 0.0
+        for place in range(per_epoch):
+            batch = order[place * options.batch_size : (place + 1) * options.batch_size]
+            step = epoch * per_epoch + place
+            share = step / (options.epochs * per_epoch)
+            loss, errors = model.step(
+                inputs[:, batch],
+                labels[batch],
+                None if targets is None else targets[batch],
+                options.learning_rate * 0.5 * (1 + math.cos(math.pi * share)),
+                rate * math.log(2) / n,
+                power,
+                refresh=step % 20 == 0,
+            )
+            total, wrong = total + loss, wrong + errors
+        seen = per_epoch * min(options.batch_size, n)
+        now = time.time()
+        say(Progress(epoch + 1, total / per_epoch, wrong / seen, model.bits(), now - clock))
+        clock = now
+        last = epoch + 1 == options.epochs
+        if checkpoint is not None and (last or now - saved > 60 or now > until):
+            _save(torch, checkpoint, model.state(epoch + 1, options))
+            saved = now
+        if now > until and not last:
+            return model.rnn(), False
+    return model.rnn(), True
+
+
+class _Model:
+    """The weights in one vector, Adam's averages, and the prices of integers."""
+
+    def __init__(self, torch: Any, start: RNN, options: Training) -> None:
+        self.torch, self.options = torch, options
+        self.activation = start.activation
+        self.two_sided = start.activation.name == "tanh"
+        self.shapes = {b: getattr(start, b).shape for b in BLOCKS}
+        flat = np.concatenate([getattr(start, b).ravel() for b in BLOCKS])
+        reference = {b: np.zeros(self.shapes[b]) for b in BLOCKS}
+        if options.identity and options.quantised:
+            reference["w_hidden"] = np.eye(len(start.b_hidden))
+        origin = np.concatenate([reference[b].ravel() for b in BLOCKS])
+        self.origin = torch.as_tensor(origin.astype(np.float32))
+        self.theta = torch.as_tensor((flat - origin).astype(np.float32))
+        sizes = [math.prod(self.shapes[b]) for b in BLOCKS]
+        steps = [2.0 ** options.steps[b] for b in BLOCKS]
+        self.step_sizes = torch.as_tensor(np.repeat(steps, sizes).astype(np.float32))
+        self.block = torch.as_tensor(np.repeat(np.arange(len(BLOCKS)), sizes))
+        self.sizes = sizes
+        self.first = torch.zeros_like(self.theta)
+        self.second = torch.zeros_like(self.theta)
+        self.count = 0
+        self.prices = torch.zeros(len(BLOCKS) * (_LEVELS + 1))
+        self.function = recurrence(torch, "clipped" if self.two_sided else "relu")
+
+    def rounded(self) -> Any:
+        if not self.options.quantised:
+            return self.theta + self.origin
+        return self.torch.round(self.theta / self.step_sizes) * self.step_sizes + self.origin
+
+    def parts(self, flat: Any) -> dict[str, Any]:
+        pieces = self.torch.split(flat, self.sizes)
+        return {b: piece.view(self.shapes[b]) for b, piece in zip(BLOCKS, pieces)}
+
+    def outputs(self, flat: Any, x: Any) -> Any:
+        w = self.parts(flat)
+        h = self.function(x @ w["w_input"].T + w["b_hidden"], w["w_hidden"], None)
+        return h[-1] @ w["w_output"].T + w["b_output"]
+
+    def step(
+        self,
+        x: Any,
+        y: Any,
+        targets: Any,
+        learning_rate: float,
+        rate: float,
+        power: float,
+        refresh: bool,
+    ) -> tuple[float, float]:
+        torch = self.torch
+        flat = self.rounded().detach().requires_grad_()
+        outputs = self.outputs(flat, x)
+        logs = torch.log_softmax(outputs, 1)
+        if power:
+            right = logs.gather(1, y[:, None])[:, 0]
+            loss = (1 - torch.exp(power * right)).mean() / power
+        elif targets is not None:
+            loss = -(targets * logs).sum(1).mean()
+        else:
+            loss = torch.nn.functional.nll_loss(logs, y)
+        loss.backward()
+        gradient = flat.grad
+        norm = float(gradient.norm())
+        if not math.isfinite(norm):
+            return math.nan, float(len(y))
+        if norm > self.options.clip_norm:
+            gradient *= self.options.clip_norm / norm
+        if rate and self.options.quantised:
+            if refresh:
+                self.reprice()
+            gradient += rate * self.slopes()
+        self.adam(gradient, learning_rate)
+        return float(loss.detach()), float((outputs.detach().argmax(1) != y).sum())
+
+    def adam(self, gradient: Any, learning_rate: float) -> None:
+        self.count += 1
+        self.first.mul_(0.9).add_(gradient, alpha=0.1)
+        self.second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+        scale = math.sqrt(1 - 0.999**self.count) / (1 - 0.9**self.count)
+        self.theta.addcdiv_(self.first, self.second.sqrt().add_(1e-8), value=-learning_rate * scale)
+
+    def slopes(self) -> Any:
+        """The derivative of the bits by each weight."""
+        units = self.theta / self.step_sizes
+        level = units.abs().floor_().clamp_(max=_LEVELS - 1).long()
+        at = self.block * (_LEVELS + 1) + level
+        return (self.prices[at + 1] - self.prices[at]) * units.sign() / self.step_sizes
+
+    def reprice(self) -> None:
+        integers = self.torch.round(self.theta / self.step_sizes).abs().numpy().astype(np.int64)
+        ends = np.cumsum(self.sizes)
+        tables = []
+        for i, block in enumerate(BLOCKS):
+            values = integers[ends[i] - self.sizes[i] : ends[i]]
+            # Ascending biases are coded by their differences: no price a bias of its own.
+            tables.append(np.zeros(_LEVELS + 1) if block == "b_hidden" else price_table(values))
+        self.prices = self.torch.as_tensor(np.concatenate(tables).astype(np.float32))
+
+    def bits(self) -> float:
+        """About how long the code of the weights is."""
+        if not self.options.quantised:
+            return math.nan
+        self.reprice()
+        level = self.torch.round(self.theta / self.step_sizes).abs().clamp_(max=_LEVELS).long()
+        return float(self.prices[self.block * (_LEVELS + 1) + level].sum())
+
+    def rnn(self) -> RNN:
+        arrays = {b: w.numpy().astype(np.float64) for b, w in self.parts(self.rounded()).items()}
+        return RNN(**arrays, activation=self.activation)
+
+    def state(self, epoch: int, options: Training) -> dict[str, Any]:
+        return {
+            "epoch": epoch,
+            "settings": options.settings(),
+            "count": self.count,
+            "theta": self.theta,
+            "first": self.first,
+            "second": self.second,
+            "prices": self.prices,
+        }
+
+    def restore(self, held: dict[str, Any], options: Training) -> int:
+        if held["settings"] != options.settings():
+            raise ValueError("the checkpoint belongs to a training with other settings")
+        for name in ("theta", "first", "second", "prices"):
+            setattr(self, name, held[name])
+        self.count = held["count"]
+        return int(held["epoch"])
+
+
+def price_table(values: Any, levels: int = _LEVELS) -> Any:
+    """Return the bits that each size 0..levels costs, the models having seen these sizes.
+
+    Parameters
+    ----------
+    values : integer array
+        Sizes |v|; the sign is one more bit for all but 0.
+    """
+    lengths = np.frexp(values.astype(np.float64))[1]
+    longest = int(levels).bit_length()
+    price = np.zeros(levels + 1)
+    sizes = np.arange(levels + 1)
+    of = np.frexp(sizes.astype(np.float64))[1]
+    for length in range(longest + 1):
+        stop, go = int((lengths == length).sum()), int((lengths > length).sum())
+        price[of > length] += _bits_of(go, stop)
+        price[of == length] += _bits_of(stop, go)
+        if length >= 2:
+            here = values[lengths == length]
+            ones = int((here >> (length - 2) & 1).sum())
+            second = (sizes >> (length - 2) & 1).astype(bool)
+            price[(of == length) & second] += _bits_of(ones, len(here) - ones)
+            price[(of == length) & ~second] += _bits_of(len(here) - ones, ones)
+            price[of == length] += length - 2
+    price[1:] += 1
+    return price
+
+
+def _bits_of(these: int, others: int) -> float:
+    return -math.log2((these + 0.5) / (these + others + 1))
+
+
+def _save(torch: Any, path: Path, state: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)

@@ -1,0 +1,223 @@
+"""`rnnbounds certify`: a network as a short code, with a bound that others can check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_BLOCKS = "w_hidden, w_input, w_output, b_hidden or b_output"
+
+
+def certify(
+    name: Annotated[str, typer.Argument(help="A recipe; without one they are listed.")] = "",
+    model: Annotated[
+        Path | None, typer.Option(help="Instead of a recipe: a network, npz or safetensors.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="What it reads: mnist, fashion-mnist, digits, an npz file.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the certificate.")] = Path("cert"),
+    delta: Annotated[str, typer.Option(help="Probability with which it may be wrong.")] = "0.05",
+    k: Annotated[int | None, typer.Option(help="Nodes that pruning keeps.")] = None,
+    method: Annotated[str | None, typer.Option(help="How it prunes.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Of training for a short code; 0 rounds and trains nothing.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Weight of the code in the loss.")] = None,
+    power: Annotated[
+        float | None, typer.Option(help="The late loss is (1 - p^power)/power; 0: -log p.")
+    ] = None,
+    teacher: Annotated[
+        float | None, typer.Option(help="Share of the large network's answers in the targets.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of Adam.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Sequences a step.")] = None,
+    steps: Annotated[
+        str | None, typer.Option(help="Exponents of two, such as w_hidden=-3,w_input=-2.")
+    ] = None,
+    crop: Annotated[str | None, typer.Option(help="Pixels cut off: top,bottom,left,right.")] = None,
+    pool: Annotated[str | None, typer.Option(help="Pixels that are summed: 2,2.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the training.")] = None,
+    work: Annotated[
+        Path | None, typer.Option(help="Where checkpoints go; by default beside the data.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop the training then, and encode what there is.")
+    ] = None,
+) -> None:
+    """Write code.bin, certificate.json and README.txt for a network that is trained to be short.
+
+    A training that was killed goes on where its last checkpoint stands.
+    """
+    import math
+    import time
+
+    from pruning.checks import nonnegative
+    from validation.certifying.certificate import FILES, KIND, delta_of, write_certificate
+    from validation.certifying.network import Form
+    from validation.certifying.pipeline import produce
+    from validation.certifying.recipes import RECIPES
+    from validation.data.fetching import cache_folder
+    from validation.output.writing import check_replaceable
+
+    if not name and model is None:
+        for known in RECIPES.values():
+            typer.echo(f"{known.name:14} {known.title}")
+        return
+    if name and (model is not None or data is not None):
+        raise ValueError(f"model and data take the place of a recipe, they do not go with {name}")
+    level = delta_of(delta)
+    check_replaceable(out, FILES, KIND)  # before anything is trained
+    until = math.inf if minutes is None else time.time() + 60 * nonnegative("minutes", minutes)
+    changes: dict[str, Any] = {
+        "k": k,
+        "method": method,
+        "epochs": epochs,
+        "rate": rate,
+        "power": power,
+        "teacher": teacher,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    changes = {key: value for key, value in changes.items() if value is not None}
+    form = None
+    if crop is not None or pool is not None:
+        sides, block = _numbers("crop", crop or "0,0,0,0", 4), _numbers("pool", pool or "1,1", 2)
+        form = Form(sides, block)  # type: ignore[arg-type]
+    if model is not None:
+        if data is None:
+            raise ValueError("data must be given with model: the sequences that it reads")
+        chosen, task, start = _own(model, data, form, changes, _steps(steps))
+    else:
+        chosen, task = _recipe(name, form, changes, _steps(steps))
+        start = None
+    found = produce(
+        chosen,
+        task,
+        start=start,
+        work=cache_folder() / "certifying" if work is None else work,
+        delta=level,
+        until=until,
+        say=typer.echo,
+    )
+    tested = found.test_errors()
+    settings = chosen.settings()
+    how = {"method": chosen.method, "settings": settings}
+    if tested is not None:
+        how["test_errors"], how["test_n"] = tested
+    write_certificate(out, found, chosen.name, how)
+    typer.echo(
+        f"{found.errors} of {task.n} wrong, {len(found.code)} bits: error at most "
+        f"{float(found.bound):.4%} at delta = {level}, in {out}"
+    )
+    if found.bound >= 1:
+        typer.echo("This certifies nothing: the code is too long for so few sequences.")
+
+
+def _recipe(
+    name: str, form: Any, changes: dict[str, Any], steps: dict[str, int]
+) -> tuple[Any, Any]:
+    from validation.certifying.recipes import RECIPES, recipe
+    from validation.certifying.tasks import task
+
+    chosen = recipe(name, **_checked(changes))
+    if steps:
+        chosen = recipe(name, **changes, steps={**chosen.training.steps, **steps})
+    if form is not None:
+        if RECIPES[name].model:
+            raise ValueError(f"crop and pool do not go with {name}, which starts from a network")
+        chosen = recipe(name, **{**changes, "form": form, "steps": chosen.training.steps})
+    return chosen, task(chosen.task)
+
+
+def _own(
+    model: Path, data: str, form: Any, changes: dict[str, Any], steps: dict[str, int]
+) -> tuple[Any, Any, Any]:
+    from dataclasses import replace
+
+    from pruning.storage import load_network
+    from validation.certifying.network import Form
+    from validation.certifying.own_network import own_network, own_task, searched_steps
+    from validation.certifying.pipeline import input_exponent, pruned
+    from validation.certifying.quantised_training import Training
+    from validation.certifying.recipes import Recipe
+
+    network = load_network(model)
+    task, exponent = own_task(data)
+    if task.name == "npz":
+        if form is not None:
+            raise ValueError("crop and pool are for images, they do not go with an npz file")
+        form = Form(exponent=exponent)
+    own = {key: changes[key] for key in ("k", "method") if key in changes}
+    rest = {"epochs": 0, **{key: v for key, v in _checked(changes).items() if key not in own}}
+    chosen = Recipe(
+        model.stem,
+        f"{model.name} on {data}",
+        task.name,
+        form or Form(),
+        m=network.m,
+        k=own.get("k", network.m),
+        method=own.get("method", "spectral"),
+        training=Training(**rest),
+    )
+    start = own_network(network, task, chosen.form, input_exponent(chosen, task))
+    if start.activation.name == "tanh" and not chosen.training.epochs:
+        raise ValueError(
+            "model has tanh nodes, which the language codes as the identity clipped to [-1, 1]: "
+            "give it epochs of training, such as --epochs 100"
+        )
+    small = pruned(chosen, start, task)
+    found = {**searched_steps(small, task, chosen.form, input_exponent(chosen, task)), **steps}
+    return replace(chosen, training=replace(chosen.training, steps=found)), task, start
+
+
+def _checked(changes: dict[str, Any]) -> dict[str, Any]:
+    from pruning.checks import choice, integer, nonnegative, positive, real
+    from validation.certifying.recipes import FIRST_STAGES
+
+    if "method" in changes:
+        choice("method", changes["method"], FIRST_STAGES)
+    for key, least in (("k", 1), ("epochs", 0), ("batch_size", 1), ("seed", 0)):
+        if key in changes:
+            integer(key, changes[key], least)
+    if "rate" in changes:
+        nonnegative("rate", changes["rate"])
+    if "learning_rate" in changes:
+        positive("learning_rate", changes["learning_rate"])
+    for key in ("power", "teacher"):
+        if key in changes and not 0 <= real(key, changes[key]) <= 1:
+            raise ValueError(f"{key} must be in [0, 1], got {changes[key]}")
+    return changes
+
+
+def _steps(text: str | None) -> dict[str, int]:
+    from validation.certifying.network import BLOCKS
+
+    found = {}
+    for part in (text or "").split(","):
+        if not part:
+            continue
+        block, _, exponent = part.partition("=")
+        try:
+            found[block.strip()] = int(exponent)
+        except ValueError:
+            raise ValueError(
+                f"steps must be such as w_hidden=-3,w_input=-2, got {text!r}"
+            ) from None
+        if block.strip() not in BLOCKS or abs(int(exponent)) > 40:
+            raise ValueError(f"steps must name {_BLOCKS}, each within 40 of 0, got {part!r}")
+    return found
+
+
+def _numbers(name: str, text: str, count: int) -> tuple[int, ...]:
+    try:
+        found = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if len(found) != count or min(found) < (1 if name == "pool" else 0):
+        example = "4,4,4,4" if count == 4 else "2,2"
+        raise ValueError(f"{name} must be {count} integers such as {example}, got {text!r}")
+    return found
