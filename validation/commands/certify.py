@@ -27,6 +27,9 @@ def certify(
         int | None, typer.Option(help="Of training for a short code; 0 rounds and trains nothing.")
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Weight of the code in the loss.")] = None,
+    smooth: Annotated[
+        float | None, typer.Option(help="Width in steps that prices are smoothed with at first.")
+    ] = None,
     power: Annotated[
         float | None, typer.Option(help="The late loss is (1 - p^power)/power; 0: -log p.")
     ] = None,
@@ -80,6 +83,7 @@ def certify(
         "epochs": epochs,
         "rate": rate,
         "power": power,
+        "smooth": smooth,
         "teacher": teacher,
         "learning_rate": learning_rate,
         "batch_size": batch_size,
@@ -217,8 +221,9 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
     for key, least in (("k", 1), ("epochs", 0), ("batch_size", 1), ("seed", 0)):
         if key in changes:
             integer(key, changes[key], least)
-    if "rate" in changes:
-        nonnegative("rate", changes["rate"])
+    for key in ("rate", "smooth"):
+        if key in changes:
+            nonnegative(key, changes[key])
     if "learning_rate" in changes:
         positive("learning_rate", changes["learning_rate"])
     for key in ("power", "teacher"):
