@@ -157,7 +157,10 @@ class Tests:
 
 def run(arguments: argparse.Namespace) -> None:
     tests = Tests(arguments.coverage, arguments.log, arguments.measured_at)
-    drawn = sample(arguments.count, arguments.seed)
+    kept = arguments.outcomes.with_suffix(".sample")
+    if not kept.exists():
+        kept.write_text(json.dumps(sample(arguments.count, arguments.seed)))
+    drawn = json.loads(kept.read_text())
     lines = arguments.outcomes.read_text().splitlines() if arguments.outcomes.exists() else []
     known = {_key(json.loads(line)) for line in lines}
     _warm_up()
@@ -329,7 +332,7 @@ def main() -> None:
         one.add_argument(name, type=Path)
     one.add_argument("--count", type=int, default=420)
     one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--budget", type=float, default=150.0, help="seconds of tests a mutant")
+    one.add_argument("--budget", type=float, default=40.0, help="seconds of tests a mutant")
     one.add_argument("--measured-at", help="the commit that coverage was measured at")
     one.set_defaults(do=run)
     two = commands.add_parser("again")
@@ -342,6 +345,8 @@ def main() -> None:
         three = commands.add_parser(name)
         three.add_argument("outcomes", type=Path)
         three.set_defaults(do=command)
+    # So that a mutant is taken back when this is told to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     arguments = parser.parse_args()
     arguments.do(arguments)
 
