@@ -35,6 +35,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
+REASONS = Path(__file__).with_name("mutants_alive.json")
 FOLDERS = ("bounds", "pruning")
 FIRST = 12
 FOREIGN = re.compile(r"Bit|Shift|_Is$|_IsNot$|Decorator|VariableInserter|VariableReplacer")
@@ -215,6 +216,44 @@ def check(arguments: argparse.Namespace) -> None:
     print(f"{len(killers)} tests {'pass' if passed else 'DO NOT ALL PASS'} without a mutation")
 
 
+HEAD = """\
+# Mutants of pruning/ and bounds/
+
+`benchmarks/studies/mutants.py` wrote this, with Cosmic Ray: a sample of single changes of the code,
+drawn uniformly over the places that can be changed, against the tests of `tests/bounds` and
+`tests/pruning` that execute the changed line. A mutant is killed by a test that fails, or that runs
+over three times its time and a minute.
+"""
+
+
+def table(arguments: argparse.Namespace) -> None:
+    """Print counts, and every survivor with the reason why it is harmless."""
+    found = _outcomes(arguments.outcomes)
+    reasons = json.loads(REASONS.read_text()) if REASONS.exists() else {}
+    killed = [m for m in found if m["outcome"].startswith("killed")]
+    alive = [m for m in found if m not in killed]
+    harmless = [m for m in alive if _name(m) in reasons]
+    print(HEAD)
+    print(f"- mutants: {len(found)} (`--seed {arguments.seed}`)")
+    print(f"- killed: {len(killed)}, {100 * len(killed) / len(found):.1f} %")
+    print(f"- alive and harmless, for the reason below: {len(harmless)}")
+    print(f"- alive without a reason: {len(alive) - len(harmless)}")
+    rest = len(found) - len(harmless)
+    print(f"- **killed of those that are not harmless: {100 * len(killed) / rest:.1f} %**\n")
+    print("| folder | mutants | killed |\n|---|---:|---:|")
+    for folder in sorted({str(Path(m["module"]).parent) for m in found}):
+        here = [m for m in found if str(Path(m["module"]).parent) == folder]
+        print(f"| {folder} | {len(here)} | {sum(m in killed for m in here)} |")
+    print("\n| alive | before | after | why it is harmless |\n|---|---|---|---|")
+    for m in sorted(alive, key=_name):
+        before, after = (m[key].replace("|", "\\|") for key in ("before", "after"))
+        print(f"| {m['module']} | `{before}` | `{after}` | {reasons.get(_name(m), '**none**')} |")
+
+
+def _name(mutant: dict) -> str:
+    return f"{mutant['module']}: {mutant['before']} -> {mutant['after']}"
+
+
 def _key(mutant: dict) -> tuple:
     return mutant["module"], mutant["operator"], mutant["occurrence"]
 
@@ -247,7 +286,7 @@ def _test(mutant: dict, nodes: list[str], timeout: float) -> tuple[str, float, s
     from cosmic_ray.mutating import mutate_code
 
     path = ROOT / mutant["module"]
-    source = path.read_text()
+    source, stamps = path.read_text(), path.stat()
     operator = plugins.get_operator("core/" + mutant["operator"])()
     mutated = mutate_code(source, operator, mutant["occurrence"])
     if mutated is None or mutant["after"] not in mutated:
@@ -270,6 +309,8 @@ def _test(mutant: dict, nodes: list[str], timeout: float) -> tuple[str, float, s
         killer = os.read(reading, 10_000).decode() if status is not None else ""
     finally:
         path.write_text(source)
+        # Compiled files stay good for what is not mutated.
+        os.utime(path, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
         os.close(reading)
     seconds = round(time.monotonic() - start, 1)
     if status is None:
@@ -341,9 +382,10 @@ def main() -> None:
     two.add_argument("--only", default="", help="part of the module's path")
     two.add_argument("--timeout", type=float, default=600)
     two.set_defaults(do=again)
-    for name, command in (("check", check),):
+    for name, command in (("check", check), ("table", table)):
         three = commands.add_parser(name)
         three.add_argument("outcomes", type=Path)
+        three.add_argument("--seed", type=int, default=0)
         three.set_defaults(do=command)
     # So that a mutant is taken back when this is told to stop.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
