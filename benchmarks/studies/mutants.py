@@ -179,7 +179,7 @@ def run(arguments: argparse.Namespace) -> None:
         # Most die of the first tests; the others are not collected for them.
         for part in (chosen[:FIRST], chosen[FIRST:]):
             if part and outcome in ("no test", "survived"):
-                limit = 60 + 3 * sum(tests.seconds[node] for node in part)
+                limit = 20 + 2 * sum(tests.seconds[node] for node in part)
                 outcome, took, killer = _test(mutant, part, limit)
                 seconds += took
         line = {**mutant, "outcome": outcome, "seconds": round(seconds, 1), "killer": killer}
@@ -210,7 +210,8 @@ def check(arguments: argparse.Namespace) -> None:
     """Run every test that has killed a mutant on the tree as it is: all must pass."""
     _warm_up()
     killers = sorted(
-        {m["killer"].split("[")[0] for m in _outcomes(arguments.outcomes)} - {"", "import"}
+        {m["killer"].split("\n")[0].split("[")[0] for m in _outcomes(arguments.outcomes)}
+        - {"", "import"}
     )
     passed = _passes(killers, 3600)
     print(f"{len(killers)} tests {'pass' if passed else 'DO NOT ALL PASS'} without a mutation")
@@ -222,7 +223,7 @@ HEAD = """\
 `benchmarks/studies/mutants.py` wrote this, with Cosmic Ray: a sample of single changes of the code,
 drawn uniformly over the places that can be changed, against the tests of `tests/bounds` and
 `tests/pruning` that execute the changed line. A mutant is killed by a test that fails, or that runs
-over three times its time and a minute.
+over twice its time and 20 seconds.
 """
 
 
@@ -331,7 +332,7 @@ class _Report:
 
     def pytest_runtest_logreport(self, report) -> None:
         if report.failed and self.writing is not None:
-            os.write(self.writing, report.nodeid.encode())
+            os.write(self.writing, f"{report.nodeid}\n{report.longreprtext[-600:]}".encode())
             self.writing = None
 
 
@@ -348,7 +349,7 @@ def _child(nodes: list[str], writing: int | None = None) -> None:
         os.dup2(quiet, 2)
         # The parent has imported modules whose assertions pytest would have rewritten.
         quietly = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", *quietly]
+        options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", *quietly]
         code = int(pytest.main([*options, *nodes], plugins=[_Report(writing)]))
     finally:
         os._exit(code)
