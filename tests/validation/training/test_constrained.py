@@ -218,6 +218,13 @@ def test_blocks_and_a_start_from_the_identity_stay_in_the_class(stripes):
     assert not rnn.w_hidden[:2, 2:].any()
 
 
+@pytest.mark.parametrize("rate", [1e30, 1e300])
+def test_a_training_that_diverges_between_projections_says_so(stripes, rate):
+    # The projection meets weights without singular values before the epoch ends.
+    with pytest.raises(ValueError, match=r"^training diverged in epoch \d+ with learning rate"):
+        fit(replace(TINY, stages=(), learning_rate=rate), stripes, 0)
+
+
 def test_a_network_without_a_stated_class_has_no_bound(tmp_path):
     path = MODEL.with_name("digits-0.safetensors")
     assert load_constrained(path) is None
