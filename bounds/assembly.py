@@ -53,6 +53,13 @@ class Setting:
         For ``net_kl``: fixed in advance; delta is shared among several.
     log_price : float
         Added to log(1/delta) for what was chosen on the data.
+
+    Examples
+    --------
+    >>> from rnnbounds import Setting
+    >>> setting = Setting(n=1000, T=8, empirical_loss=0.1)
+    >>> setting.delta, setting.loss, setting.complexity
+    (0.05, 'margin_ramp', 'dudley')
     """
 
     n: int

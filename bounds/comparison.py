@@ -298,6 +298,19 @@ def compare(
     -------
     list of Bound
         Each with its label; a bound whose hypotheses fail is shown as such and never replaced.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import compare, initial_rnn, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> found = compare(spectral_prune(rnn, x, 3), x, y, input_bound=2**0.5)
+    >>> all(bound.label for bound in found)
+    True
+    >>> "theorem.fixed_nodes" in {bound.id.split("[")[0] for bound in found}
+    True
     """
     return comparison(network, x, y, x_test, y_test, **options).bounds()
 

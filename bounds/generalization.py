@@ -80,6 +80,18 @@ def generalization_bound(
         For ``degrees_of_freedom`` and ``determinantal``; by default the smallest that k allows.
     gamma, delta, loss, label_bound, log_price, complexity, split, eps
         The other fields of `Setting`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import generalization_bound, initial_rnn, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> pruned = spectral_prune(rnn, x, 3)
+    >>> bound = generalization_bound(pruned, x, y, input_bound=2**0.5, approximation="weighted")
+    >>> [term.name for term in bound.terms]
+    ['empirical loss', 'approximation', 'complexity', 'confidence']
     """
     choice("theorem", theorem, THEOREMS)
     by_nodes = theorem in BY_NODES
@@ -215,6 +227,21 @@ def fixed_nodes_bound(
     -----
     Source: F22 (reconstructed), theory, section 7. Free to depend on the data: J, A, lam, tau,
     theta, the eps of a net, the split, D and the lower limit of Dudley's integral.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Radii, Setting, fixed_nodes_bound, initial_rnn, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
+    >>> pruned = spectral_prune(rnn, x, 3)
+    >>> radii = Radii.of(pruned.pruned, 2**0.5, data_fixed=True)
+    >>> bound = fixed_nodes_bound(pruned, setting, radii, None)
+    >>> [term.name for term in bound.terms]
+    ['empirical loss', 'approximation', 'complexity', 'confidence']
+    >>> str(bound.label)
+    'valid if the radii were fixed in advance'
     """
     small = pruned.pruned
     members = loss_class(setting, radii, small.m, small.d_x, small.d_y, small.activation)

@@ -60,6 +60,17 @@ class Problem:
         R_y, for the squared and absolute losses.
     norm : str
         ``spectral`` or ``frobenius``, for measured radii.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Problem, initial_rnn
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> problem = Problem(rnn, x, y, delta=0.05)
+    >>> problem.n, problem.T
+    (40, 5)
     """
 
     rnn: RNN

@@ -68,6 +68,18 @@ class PrunedRNN:
     exponent : int
         The covariance, tau and the losses are in units of 4^exponent, which is 0 unless the states
         are so large or so small that their squares are beyond the range of floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, PrunedRNN, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> pruned = spectral_prune(rnn, x, k=3)
+    >>> isinstance(pruned, PrunedRNN), pruned.pruned.m, pruned.reconstruction.shape
+    (True, 3, (6, 3))
+    >>> sorted(pruned.losses)
+    ['hidden', 'output', 'recurrent']
     """
 
     original: RNN
@@ -92,7 +104,21 @@ class PrunedRNN:
 def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:
     """Return the fixed weight M of the selection's objective Tr[M C], shape (m, m).
 
-    M = theta I + (1 - theta) Z^T Z with Z = [W_o; W_h]; see `reading_weight` for the parameters.
+    M = theta I + (1 - theta) Z^T Z with Z = [W_o; W_h].
+
+    Parameters
+    ----------
+    rnn : RNN
+    theta, normalise
+        See `pruning.selection.reading.reading_weight`.
+
+    Examples
+    --------
+    >>> from rnnbounds import RNN, selection_weight
+    >>> rnn = RNN([[0, 0], [0, 0]], [[1], [1]], [0, 0], [[1, 0]], [0])
+    >>> selection_weight(rnn, theta=0.5)
+    array([[0.75, 0.  ],
+           [0.  , 0.25]])
     """
     return reading_weight([rnn.w_output, rnn.w_hidden], theta, normalise)
 
@@ -218,6 +244,16 @@ def observed_weight(
     targets : {"last", "every"}
     rng : numpy Generator or seed
         Draws sequences and probes; seed 0 by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, observed_weight, select_nodes, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> M = observed_weight(rnn, x, rng=0)
+    >>> select_nodes(spectral_prune(rnn, x, 6).covariance, 3, weight=M).size
+    3
     """
     generator = np.random.default_rng(0 if rng is None else rng)
     drawn = _drawn(_inputs(rnn, x), OBSERVED, generator)
@@ -242,6 +278,16 @@ def refitted(
         Of any method.
     x, refit, targets, rng, progress
         As in `spectral_prune`; ``closed-loop`` starts from ``read-out``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, refitted, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(100, 5, 2))
+    >>> pruned = spectral_prune(rnn, x, k=3)
+    >>> refitted(pruned, x, "read-out").refit
+    'read-out'
     """
     large, small = pruned.original, pruned.pruned
     choice("refit", refit, REFITS)
@@ -274,6 +320,15 @@ def prune_to(
         Regulariser >= 0, one value a kept node in the order of `nodes`; None means 1e-8 Tr S/m.
     method : str
         What the result says about how the nodes were chosen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, prune_to
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> prune_to(rnn, x, [4, 1]).nodes
+    array([1, 4])
     """
     S, exponent = covariance_of(rnn, covariance_or_x)
     checked = node_set("nodes", nodes, rnn.m)

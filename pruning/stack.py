@@ -41,6 +41,16 @@ class Stack:
     ------
     ValueError
         If widths do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import GRU, Stack
+    >>> rng = np.random.default_rng(0)
+    >>> cell = GRU(rng.normal(size=(12, 2)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+    >>> stack = Stack([[cell]], rng.normal(size=(1, 4)), [0.0])
+    >>> stack.predictions(rng.normal(size=(3, 5, 2))).shape
+    (3, 5, 1)
     """
 
     layers: tuple[tuple[StackCell, ...], ...]

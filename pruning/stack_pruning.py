@@ -47,6 +47,17 @@ class PrunedStack:
         of the residuals: the share of what it reads that reconstruction misses.
     moments : StackMoments
     method : str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import GRU, PrunedStack, Stack, prune_stack
+    >>> rng = np.random.default_rng(0)
+    >>> cell = GRU(rng.normal(size=(12, 2)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+    >>> stack = Stack([[cell]], rng.normal(size=(1, 4)), [0.0])
+    >>> small = prune_stack(stack, rng.normal(size=(20, 5, 2)), k=2)
+    >>> isinstance(small, PrunedStack), len(small.losses)
+    (True, 1)
     """
 
     original: Stack
@@ -107,6 +118,17 @@ def prune_stack(
     Returns
     -------
     PrunedStack
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import GRU, Stack, prune_stack
+    >>> rng = np.random.default_rng(0)
+    >>> cell = GRU(rng.normal(size=(12, 2)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+    >>> stack = Stack([[cell]], rng.normal(size=(1, 4)), [0.0])
+    >>> small = prune_stack(stack, rng.normal(size=(20, 5, 2)), k=2)
+    >>> small.pruned.layers[0][0].m, small.nodes[0][0].size
+    (2, 2)
     """
     moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
     theta = fraction("theta", theta)

@@ -62,6 +62,18 @@ def slack_chain(pruned: PrunedRNN, x: ArrayLike, batch: int = 256) -> list[Bound
         - ``losses``: residuals replaced by the ridge losses, which charge for tau.
 
         The terms of each are ``read-out`` and ``propagated`` (one term ``error`` in the first).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, slack_chain, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> steps = slack_chain(spectral_prune(rnn, x, k=4), x)
+    >>> [step.id.removeprefix("approximation.") for step in steps[:4]]
+    ['measured', 'split', 'operator', 'lipschitz']
+    >>> steps[0].total <= steps[-1].total
+    True
     """
     parts = residuals(pruned)
     sums = _measure(pruned, parts, x, batch)

@@ -28,6 +28,15 @@ class GRU(Gates):
     Notes
     -----
     Source: theory, section 12.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import GRU
+    >>> rng = np.random.default_rng(0)
+    >>> cell = GRU(rng.normal(size=(12, 2)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+    >>> cell.m, cell.states(rng.normal(size=(3, 5, 2))).shape
+    (4, (3, 5, 4))
     """
 
     w_input: Array

@@ -33,6 +33,14 @@ class Dataset:
     x_bound : float or None
         A bound on ||x_t|| that holds for every possible input, known before any was seen; None
         where only the sample's maximum is at hand.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Dataset
+    >>> data = Dataset("mine", np.zeros((30, 10, 3)), np.zeros(30, int))
+    >>> data.n, data.T, data.every_step
+    (30, 10, False)
     """
 
     name: str

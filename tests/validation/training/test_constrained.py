@@ -37,6 +37,7 @@ from validation.training.constrained_training import (
     GRID,
     ConstrainedRecipe,
     Preprocessing,
+    Projection,
     fit,
 )
 
@@ -218,9 +219,20 @@ def test_blocks_and_a_start_from_the_identity_stay_in_the_class(stripes):
     assert not rnn.w_hidden[:2, 2:].any()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["w_hidden", "w_input", "w_output"])
+def test_a_projection_leaves_a_diverged_matrix_to_the_training_that_says_so(name, value):
+    weights = {
+        "w_hidden": np.eye(4), "w_input": np.ones((4, 2)), "w_output": np.ones((2, 4)),
+        "b_hidden": np.zeros(4), "b_output": np.zeros(2),
+    }  # fmt: skip
+    weights[name][0, 0] = value
+    Projection(TINY, 4, 1)(weights)
+    assert not np.isfinite(weights[name][0, 0])
+
+
 @pytest.mark.parametrize("rate", [1e30, 1e300])
 def test_a_training_that_diverges_between_projections_says_so(stripes, rate):
-    # The projection meets weights without singular values before the epoch ends.
     with pytest.raises(ValueError, match=r"^training diverged in epoch \d+ with learning rate"):
         fit(replace(TINY, stages=(), learning_rate=rate), stripes, 0)
 
