@@ -46,6 +46,10 @@ class EncoderDecoder:
     begin: int
     end: int
 
+    def __repr__(self) -> str:
+        """Sizes on one line; the weights are attributes."""
+        return f"EncoderDecoder({self.encoder!r}, {self.decoder!r}, d_y={len(self.b_output)})"
+
     def __post_init__(self) -> None:
         for name, table, cell in (
             ("encoder_embedding", self.encoder_embedding, self.encoder),

@@ -95,6 +95,14 @@ class PrunedRNN:
     objective: str = "spectral"
     refit: str | None = None
 
+    def __repr__(self) -> str:
+        """Sizes and method on one line; the arrays are attributes."""
+        refit = "" if self.refit is None else f", refit={self.refit!r}"
+        return (
+            f"PrunedRNN(k={self.pruned.m} of m={self.original.m}, method={self.method!r}, "
+            f"objective={self.objective!r}{refit})"
+        )
+
     @property
     def parameters(self) -> dict[str, int]:
         """The count of parameters of the pruned network, by the names of the weights."""
