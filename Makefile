@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: report test test-long test-peers lint bench smoke wheel clean
+.PHONY: report test test-long test-peers lint docs docs-links docs-access bench smoke wheel clean
 
 $(VENV)/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,22 @@ test-long: $(VENV)/test
 
 test-peers: $(VENV)/peers
 	$(BIN)/python -m pytest -q -m peers
+
+$(VENV)/docs: $(VENV)/core
+	$(PIP) -e '.[docs]'
+	touch $@
+
+# The site, into build/site/html: nothing is asked of a network, and a warning ends it.
+docs: $(VENV)/docs
+	$(BIN)/python docs/site/build.py --out build/site/html
+	$(BIN)/python docs/site/check_links.py build/site/html
+
+docs-links: $(VENV)/core
+	$(BIN)/python docs/site/check_links.py build/site/html
+
+# Needs node, and a Chromium: axe's rules on every kind of page, wide and narrow, light and dark.
+docs-access:
+	cd docs/access && npm ci --silent && node check.mjs ../../build/site/html
 
 lint: $(VENV)/lint
 	$(BIN)/ruff check .

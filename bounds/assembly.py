@@ -53,6 +53,13 @@ class Setting:
         For ``net_kl``: fixed in advance; delta is shared among several.
     log_price : float
         Added to log(1/delta) for what was chosen on the data.
+
+    Examples
+    --------
+    >>> from rnnbounds import Setting
+    >>> setting = Setting(n=1000, T=8, empirical_loss=0.1)
+    >>> setting.delta, setting.loss, setting.complexity
+    (0.05, 'margin_ramp', 'dudley')
     """
 
     n: int
@@ -206,7 +213,8 @@ def assemble(
     # A total of B less rounding says as little as B.
     if log_sum_up(term.log_value for term in terms) >= members.loss.range.log() - 1e-9:
         notes += ("The total is not below B, the largest possible loss: the bound is vacuous.",)
-    statement = r"\Psi(f') \le " + " + ".join(term.formula for term in terms)
+    shown = [term.formula for term in terms if term is not second or approximation is not None]
+    statement = r"\Psi(f') \le " + " + ".join(shown)
     return Bound(id, statement, terms, label, tuple(conditions), notes)
 
 

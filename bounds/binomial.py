@@ -68,6 +68,13 @@ def upper_risk(k: int, n: int, log_inv_delta: float) -> float:
         Errors and trials, 0 <= k <= n, n >= 1.
     log_inv_delta : float
         log(1/delta) >= 0; infinity gives 1.
+
+    Examples
+    --------
+    >>> import math
+    >>> from rnnbounds import upper_risk
+    >>> round(upper_risk(0, 100, math.log(20)), 5)  # no error seen: 1 - 0.05^(1/100)
+    0.02951
     """
     integer("n", n, 1)
     integer("k", k, 0, n)
@@ -97,6 +104,13 @@ def clopper_pearson(k: int, n: int, delta: float) -> tuple[float, float]:
         Errors and trials.
     delta : float
         Failure probability in (0, 1), half of it at either end.
+
+    Examples
+    --------
+    >>> from rnnbounds import clopper_pearson
+    >>> low, high = clopper_pearson(5, 100, delta=0.05)
+    >>> round(low, 4), round(high, 4)
+    (0.0164, 0.1128)
     """
     log_inv = raised(math.log(2 / probability("delta", delta)), 2)
     if k == n:

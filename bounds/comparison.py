@@ -24,7 +24,7 @@ from bounds.radii import Radii
 from bounds.terms import Bound
 from bounds.uniform import METHODS
 from pruning.bisection import last_holding
-from pruning.checks import Array, choice
+from pruning.checks import Array, choice, time_weights
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
@@ -165,19 +165,24 @@ class Comparison:
     def theorem(self, name: str, n: int | None = None, T: int | None = None) -> Bound | None:
         """One of the theorems; None where it does not apply, as for k = 0."""
         form = THEOREMS[choice("name", name, THEOREMS)]
-        source = self.whole if form.through else self.problem
-        problem = source.as_if(n, T)
-        options: dict[str, Any] = {"split": "equal"} if form.published else {}
-        if self.eps is not None:
-            options["eps"] = self.eps
-        setting = problem.setting(form.complexity, **options)
-        if form.theorem in BY_NODES:
-            if self.pruned.pruned.m == 0:
-                return None
-            return theorem_bound(form.theorem, self.pruned, setting, self.whole.measured)
-        distance = self._distance(setting, form.published) if form.through else None
-        found = theorem_bound(form.theorem, self.pruned, setting, self.problem.measured, distance)
-        return replace(found, id=name)
+        by_nodes = form.theorem in BY_NODES
+        if (form.through and not self.was_pruned) or (by_nodes and self.pruned.pruned.m == 0):
+            return None
+        whole = self.whole.as_if(n, T) if form.through else None
+        distance = None
+        if form.through and not by_nodes:
+            distance = self._distance(self.problem.T if T is None else T, form.published)
+        found = theorem_bound(
+            form.theorem,
+            self.pruned,
+            (self.whole if by_nodes else self.problem).as_if(n, T),
+            distance,
+            whole=whole,
+            complexity=form.complexity,
+            split="equal" if form.published else "minimising",
+            eps=Setting.eps if self.eps is None else self.eps,
+        )
+        return found if by_nodes else replace(found, id=name)
 
     def others(self, n: int | None = None, T: int | None = None) -> list[Bound]:
         """The bounds of section 9 that need no held-out data and no draws."""
@@ -215,15 +220,15 @@ class Comparison:
             return OTHERS[id](self.problem.as_if(n, T))
         return self.occam(n, [FORM_OF[id]])[0]
 
-    def _distance(self, setting: Setting, published: bool) -> Bound:
-        T, own = setting.T, self.problem.x.shape[1]
+    def _distance(self, T: int, published: bool) -> Bound:
+        own = self.problem.x.shape[1]
         if (T, published) not in self._distances:
             # At a length that was not measured only the time-mean covariance is there.
             per_step = self.per_step if own == T else None
             sharper = "sharpest" if self.sharpest else "best"
             method = "weighted_from_mean" if published or per_step is None else sharper
             self._distances[T, published] = approximation_bound(
-                self.pruned, T, method, weights=setting.w, per_step=per_step
+                self.pruned, T, method, weights=time_weights("last", T), per_step=per_step
             )
         return self._distances[T, published]
 
@@ -293,6 +298,19 @@ def compare(
     -------
     list of Bound
         Each with its label; a bound whose hypotheses fail is shown as such and never replaced.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import compare, initial_rnn, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> found = compare(spectral_prune(rnn, x, 3), x, y, input_bound=2**0.5)
+    >>> all(bound.label for bound in found)
+    True
+    >>> "theorem.fixed_nodes" in {bound.id.split("[")[0] for bound in found}
+    True
     """
     return comparison(network, x, y, x_test, y_test, **options).bounds()
 

@@ -41,6 +41,17 @@ def dudley(log_covering: LogCovering, n: int, log_diameter: float) -> float:
         Number of sequences, at least 1.
     log_diameter : float
         log D, D = sup ||g - c|| in L2(P_n) over the class for some fixed c; -inf for D = 0.
+
+    Examples
+    --------
+    >>> import math
+    >>> import numpy as np
+    >>> from rnnbounds import dudley
+    >>> cover = lambda log_eps: 2 * np.logaddexp(0, math.log(2) - np.asarray(log_eps))  # p = 2
+    >>> round(math.exp(dudley(cover, 10_000, 0.0)), 2)
+    0.13
+    >>> dudley(cover, 1, 0.0)  # never above the diameter, log 1
+    0.0
     """
     integer("n", n, 1)
     if _zero(log_diameter):
@@ -64,6 +75,15 @@ def chain(log_covering: LogCovering, n: int, log_diameter: float) -> float:
     ----------
     log_covering, n, log_diameter
         As for `dudley`; the covers must be internal.
+
+    Examples
+    --------
+    >>> import math
+    >>> import numpy as np
+    >>> from rnnbounds import chain, dudley
+    >>> cover = lambda log_eps: 2 * np.logaddexp(0, math.log(2) - np.asarray(log_eps))  # p = 2
+    >>> math.exp(chain(cover, 1000, 0.0)) < math.exp(dudley(cover, 1000, 0.0)) < 1
+    True
     """
     integer("n", n, 1)
     if _zero(log_diameter):
@@ -88,6 +108,13 @@ def massart(log_size: float, log_diameter: float, n: int) -> float:
         log D, D a bound on the L2(P_n) norms.
     n : int
         Number of samples, at least 1.
+
+    Examples
+    --------
+    >>> import math
+    >>> from rnnbounds import massart
+    >>> round(math.exp(massart(math.log(100), 0.0, n=1000)), 4)  # sqrt(2 log 100/1000)
+    0.096
     """
     integer("n", n, 1)
     if real("log_size", log_size) < 0:

@@ -98,6 +98,16 @@ class ConstrainedClass:
     listed : mapping of name to sequence
         What no text of settings says, and the list that it was chosen from; paid for with the text.
         A grid has such names of its own.
+
+    Examples
+    --------
+    >>> from rnnbounds import ConstrainedClass
+    >>> members = ConstrainedClass(
+    ...     k=4, d_x=6, d_y=3, T=5, hidden=1.0, input=1.0, output=1.0, bias=0.1, data=1.5,
+    ...     input_rank=3, blocks=2, gamma=0.1, eps=0.002, grid={"k": (4, 8)},
+    ... )
+    >>> members.k // members.blocks, members.delta
+    (2, 0.05)
     """
 
     k: int
@@ -237,6 +247,19 @@ def constrained_bound(rnn: RNN, members: ConstrainedClass, empirical_loss: float
     -------
     Bound
         Labelled valid, or as violated where the network is not in the class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import RNN, ConstrainedClass, constrained_bound
+    >>> members = ConstrainedClass(
+    ...     k=2, d_x=2, d_y=2, T=3, hidden=1.0, input=1.0, output=1.0, bias=0.0, data=1.0,
+    ...     input_rank=2, blocks=1, gamma=0.5, eps=0.01,
+    ... )
+    >>> rnn = RNN(0.9 * np.eye(2), 0.9 * np.eye(2), np.zeros(2), 0.9 * np.eye(2), np.zeros(2))
+    >>> bound = constrained_bound(rnn, members, empirical_loss=0.1, n=100_000)
+    >>> bound.label, 0.1 < bound.total < 0.2
+    ('valid', True)
     """
     setting = Setting(
         n,
@@ -272,6 +295,19 @@ def margin_bound(rnn: RNN, members: ConstrainedClass, share: float, n: int) -> B
         As for `constrained_bound`; ``members.gamma`` is the margin, ``members.eps`` is not used.
     share : float
         Share of the sample whose margin is at most gamma.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import RNN, ConstrainedClass, margin_bound
+    >>> members = ConstrainedClass(
+    ...     k=2, d_x=2, d_y=2, T=3, hidden=1.0, input=1.0, output=1.0, bias=0.0, data=1.0,
+    ...     input_rank=2, blocks=1, gamma=0.5, eps=0.01,
+    ... )
+    >>> rnn = RNN(0.9 * np.eye(2), 0.9 * np.eye(2), np.zeros(2), 0.9 * np.eye(2), np.zeros(2))
+    >>> bound = margin_bound(rnn, members, share=0.1, n=100_000)
+    >>> bound.label, 0.1 < bound.total < 0.2
+    ('valid', True)
     """
     fraction("share", share)
     setting = Setting(

@@ -50,6 +50,13 @@ def ball_covering(p: int, eps: float) -> tuple[float, float]:
     -------
     lower, upper : float
         The lower one rounded down and at least 0, the upper one rounded up.
+
+    Examples
+    --------
+    >>> from rnnbounds import ball_covering
+    >>> lower, upper = ball_covering(2, eps=0.5)  # of the disc, by discs of half its radius
+    >>> round(lower, 4), round(upper, 4)
+    (1.3863, 3.2189)
     """
     integer("p", p, 0)
     positive("eps", eps)
@@ -175,6 +182,14 @@ def class_cover(
         ``equal`` or ``minimising``.
     constants : ParameterLipschitz, optional
         What `parameter_lipschitz` returned for the same class, to save computing it again.
+
+    Examples
+    --------
+    >>> from rnnbounds import Radii, class_cover
+    >>> radii = Radii(hidden=0.5, input=1.0, output=1.0, bias_hidden=0.0, bias_output=0.0, data=1.0)
+    >>> cover = class_cover(radii, T=3, s="relu", k=2, d_x=1, d_y=1)
+    >>> cover.names, float(cover(0.0)) < float(cover(-1.0))
+    (('hidden', 'input', 'output'), True)
     """
     choice("metric", metric, METRICS)
     choice("split", split, SPLITS)
@@ -212,6 +227,12 @@ def maurey(a: float, b: float, eps: float, d_in: int, d_out: int) -> float:
 
     It bounds log N of {X A: ||A||_{2,1} <= a}, ||X||_F <= b, in the unnormalised Frobenius norm on
     the sample. For h = W x take A = W^T: ||A||_{2,1} is the sum of the row 2-norms of W.
+
+    Examples
+    --------
+    >>> from rnnbounds import maurey
+    >>> round(maurey(1.0, 2.0, 0.5, 3, 3), 3)
+    46.246
     """
     nonnegative("a", a)
     nonnegative("b", b)
@@ -234,6 +255,13 @@ def greedy_net(points: ArrayLike, eps: float) -> Nodes:
     The point farthest from the net so far is added until none is farther than eps. The net is
     eps-separated, so that its size lies between the covering number at eps and the packing number
     (`covering.construct`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import greedy_net
+    >>> greedy_net(np.array([[0.0], [0.1], [1.0], [1.1]]), eps=0.5)
+    array([0, 3])
     """
     cloud = real_array("points", points, (None, None))
     nonnegative("eps", eps)

@@ -45,6 +45,13 @@ def degrees_of_freedom(S: ArrayLike, lam: float) -> float:
     every diagonal entry.
 
     Source: theory, section 2 (B17).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import degrees_of_freedom
+    >>> degrees_of_freedom(np.diag([3.0, 1.0]), lam=1.0)
+    1.25
     """
     lam = positive("lam", lam)
     return _dof(spectrum(S), lam)
@@ -70,6 +77,13 @@ def lam_for_degrees_of_freedom(S: ArrayLike, N: float) -> float:
     ------
     ValueError
         If no positive float has these degrees of freedom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import lam_for_degrees_of_freedom
+    >>> round(lam_for_degrees_of_freedom(np.diag([3.0, 1.0]), N=1.25), 12)
+    1.0
     """
     mu = spectrum(S)
     rank = int(np.count_nonzero(mu))

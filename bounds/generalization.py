@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
 from bounds.lipschitz import Radii
-from bounds.rounding import raised
+from bounds.problem import Problem
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
 from pruning.checks import choice, positive, time_weights
 
@@ -39,7 +39,14 @@ def generalization_bound(
     norm: str = "spectral",
     approximation: str | None = "best",
     lam: float | None = None,
-    **options: Any,
+    gamma: float = Problem.gamma,
+    delta: float = Problem.delta,
+    loss: str = Problem.loss,
+    label_bound: float | None = Problem.label_bound,
+    log_price: float = Problem.log_price,
+    complexity: str = Setting.complexity,
+    split: str = Setting.split,
+    eps: float | tuple[float, ...] = Setting.eps,
 ) -> Bound:
     """The bound of a theorem of section 7 for a pruned network and its training sample.
 
@@ -71,63 +78,103 @@ def generalization_bound(
         of the compressed network, and there is no error to bound.
     lam : float, optional
         For ``degrees_of_freedom`` and ``determinantal``; by default the smallest that k allows.
-    options
-        The other fields of `Setting`: delta, loss, gamma, label_bound, complexity, split, eps.
+    gamma, delta, loss, label_bound, log_price, complexity, split, eps
+        The other fields of `Setting`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import generalization_bound, initial_rnn, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> pruned = spectral_prune(rnn, x, 3)
+    >>> bound = generalization_bound(pruned, x, y, input_bound=2**0.5, approximation="weighted")
+    >>> [term.name for term in bound.terms]
+    ['empirical loss', 'approximation', 'complexity', 'confidence']
     """
     choice("theorem", theorem, THEOREMS)
-    choice("targets", targets, ("last", "every"))
-    checked = pruned.original.check_input(x)
-    n, T = checked.shape[:2]
-    if targets == "last" and weights is not None:
-        raise ValueError("weights must not be given with targets 'last', which has its own")
-    w = time_weights("last" if targets == "last" else "mean" if weights is None else weights, T)
     by_nodes = theorem in BY_NODES
-    network = pruned.original if by_nodes or approximation is not None else pruned.pruned
-    gamma = options.get("gamma", Setting.gamma)
-    loss = empirical_loss(network, checked, y, options.get("loss", Setting.loss), w, gamma)
-    setting = Setting(n, T, loss, weights=w, **options)
-    largest = largest_input(checked)
-    if radii is None:
-        r_x = largest if input_bound is None else input_bound
-        of = pruned.original if by_nodes else pruned.pruned
-        radii = Radii.of(of, r_x, norm, data_fixed=input_bound is not None)
-    if largest > raised(radii.data, 512):  # not by the rounding of the norms alone
-        name = "input_bound" if input_bound is not None else "the radius of the inputs"
-        raise ValueError(
-            f"{name} must be at least every ||x_t||, got {radii.data!r} and {largest!r}"
-        )
+    problem = Problem(
+        pruned.original if by_nodes else pruned.pruned,
+        x,
+        y,
+        gamma=gamma,
+        delta=delta,
+        radii=radii,
+        input_bound=input_bound,
+        log_price=log_price,
+        targets=targets,
+        weights=weights,
+        loss=loss,
+        label_bound=label_bound,
+        norm=norm,
+    )
     error = None
     if not by_nodes and approximation is not None:
-        error = _distance(pruned, checked, w, approximation)
-    return theorem_bound(theorem, pruned, setting, radii, error, lam=lam)
+        w = time_weights(problem.time_weights, problem.T)
+        error = _distance(pruned, problem.x, w, approximation)
+    return theorem_bound(
+        theorem, pruned, problem, error, lam=lam, complexity=complexity, split=split, eps=eps
+    )
 
 
 def theorem_bound(
     theorem: str,
     pruned: PrunedRNN,
-    setting: Setting,
-    radii: Radii,
+    problem: Problem,
     approximation: Bound | None = None,
     *,
+    whole: Problem | None = None,
     lam: float | None = None,
+    complexity: str = Setting.complexity,
+    split: str = Setting.split,
+    eps: float | tuple[float, ...] = Setting.eps,
 ) -> Bound:
-    """The bound of a theorem of section 7, by its name, for a setting that is already there.
+    """The bound of a theorem of section 7, by its name, for a sample that is already measured.
 
     Parameters
     ----------
     theorem : str
         One of `THEOREMS`; the same names wherever a parameter is called so.
-    pruned, setting
-        As for `fixed_nodes_bound`.
-    radii : Radii
-        As for the theorem: of the large network for `BY_NODES`. Of those given to ``stratified``
-        only the radius of the inputs is read.
+    pruned : PrunedRNN
+        Both networks.
+    problem : Problem
+        The sample, and the network whose class is meant: the large one for `BY_NODES`, else the
+        compressed one. Of the radii given to ``stratified`` only that of the inputs is read.
     approximation : Bound or None
         As for `fixed_nodes_bound`; those of `BY_NODES` have their own.
+    whole : Problem, optional
+        The sample with the large network, where that has been measured already: its loss is the
+        empirical one of `BY_NODES`, and wherever there is an approximation error.
     lam : float, optional
         For those of `BY_NODES`.
+    complexity, split, eps
+        See `Setting`.
     """
     choice("theorem", theorem, THEOREMS)
+    by_nodes = theorem in BY_NODES
+    of, name = (pruned.original, "large") if by_nodes else (pruned.pruned, "compressed")
+    if problem.rnn is not of:
+        raise ValueError(f"problem must be of the {name} network for {theorem}, got another one")
+    through = by_nodes or approximation is not None
+    if whole is None:
+        whole = problem.of(pruned.original) if through and not by_nodes else problem
+    if through and whole.rnn is not pruned.original:
+        raise ValueError("whole must be of the large network, got another one")
+    source = whole if through else problem
+    setting = source.setting(complexity, split=split, eps=eps)
+    return _by_name(theorem, pruned, setting, problem.measured, approximation, lam)
+
+
+def _by_name(
+    theorem: str,
+    pruned: PrunedRNN,
+    setting: Setting,
+    radii: Radii,
+    approximation: Bound | None,
+    lam: float | None,
+) -> Bound:
     if theorem == "fixed_nodes":
         return fixed_nodes_bound(pruned, setting, radii, approximation)
     if theorem == "stratified":
@@ -180,6 +227,21 @@ def fixed_nodes_bound(
     -----
     Source: F22 (reconstructed), theory, section 7. Free to depend on the data: J, A, lam, tau,
     theta, the eps of a net, the split, D and the lower limit of Dudley's integral.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Radii, Setting, fixed_nodes_bound, initial_rnn, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
+    >>> pruned = spectral_prune(rnn, x, 3)
+    >>> radii = Radii.of(pruned.pruned, 2**0.5, data_fixed=True)
+    >>> bound = fixed_nodes_bound(pruned, setting, radii, None)
+    >>> [term.name for term in bound.terms]
+    ['empirical loss', 'approximation', 'complexity', 'confidence']
+    >>> str(bound.label)
+    'valid if the radii were fixed in advance'
     """
     small = pruned.pruned
     members = loss_class(setting, radii, small.m, small.d_x, small.d_y, small.activation)
@@ -200,62 +262,6 @@ def fixed_nodes_bound(
     if not radii.contain(small):
         label = violated("f' in the class F(k; R)")
     return assemble("theorem.fixed_nodes", setting, members, approximation, label, conditions)
-
-
-def empirical_loss(
-    rnn: Any,
-    x: ArrayLike,
-    y: ArrayLike,
-    loss: str,
-    weights: ArrayLike,
-    gamma: float = Setting.gamma,
-) -> float:
-    """Psi^, the mean over the sample of sum_t w_t psi(y_t, f_t), rounded up.
-
-    Parameters
-    ----------
-    rnn : RNN
-        The network.
-    x, y : array
-        Inputs and targets; targets of the last step where the weights are those of the last step.
-    loss : str
-        A name of `pruning.losses.loss_values`.
-    weights : (T,) array
-        Time weights.
-    gamma : float
-        Margin of the ramp.
-    """
-    from pruning.losses import loss_values
-
-    positive("gamma", gamma)
-    x, y = rnn.check_input(x), np.asarray(y)
-    w = np.asarray(weights, dtype=np.float64)
-    if len(w) == 1 and y.ndim == (3 if loss == "squared" else 2):
-        y = y[:, 0]  # of one step every one is the last
-    last_only = w[-1] == 1
-    total = []
-    start = 0
-    for h in rnn.state_batches(x):
-        targets = y[start : start + len(h)]
-        start += len(h)
-        h = h[:, -1] if last_only else h
-        values = loss_values(loss, h @ rnn.w_output.T + rnn.b_output, targets, gamma)
-        total.append(values if last_only else values @ w)
-    losses = np.concatenate(total)
-    if len(y) != len(losses):
-        raise ValueError(f"y must have one target a sequence, {len(losses)}, got {len(y)}")
-    return raised(float(losses.mean()), 128)
-
-
-def largest_input(x: Any) -> float:
-    """The largest ||x_t|| of a sample, rounded up; tokens stand for one-hot vectors."""
-    if x.ndim == 2:
-        return 1.0
-    exponent = int(np.frexp(np.abs(x).max(initial=0.0))[1])
-    if abs(exponent) > 400:  # squares would leave the range of floats: 0 is no upper end
-        with np.errstate(over="ignore"):
-            return float(np.ldexp(largest_input(np.ldexp(x, -exponent)), exponent))
-    return raised(float(np.sqrt(np.square(x).sum(axis=-1).max())), 128)
 
 
 def _distance(pruned: PrunedRNN, x: Any, w: Any, method: str) -> Bound:

@@ -73,12 +73,29 @@ def state_bound(radii: Radii, T: int, s: str | Activation, k: int) -> Array:
         The activation.
     k : int
         Number of nodes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Radii, state_bound
+    >>> radii = Radii(hidden=0.5, input=1.0, output=1.0, bias_hidden=0.0, bias_output=0.0, data=1.0)
+    >>> np.exp(state_bound(radii, T=3, s="relu", k=2)).round(6)
+    array([1.  , 1.5 , 1.75])
     """
     return _logs(states(radii, T, s, k)[1:])
 
 
 def output_bound(radii: Radii, T: int, s: str | Activation, k: int) -> Array:
-    """Return log(R_o H_t + R_c), bounds on ||f_t||, t = 1..T (`lipschitz.output`)."""
+    """Return log(R_o H_t + R_c), bounds on ||f_t||, t = 1..T (`lipschitz.output`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Radii, output_bound
+    >>> radii = Radii(hidden=0.5, input=1.0, output=1.0, bias_hidden=0.0, bias_output=0.0, data=1.0)
+    >>> np.exp(output_bound(radii, T=3, s="relu", k=2)).round(6)
+    array([1.  , 1.5 , 1.75])
+    """
     return _logs(outputs(radii, T, s, k))
 
 
@@ -87,6 +104,15 @@ def parameter_lipschitz(radii: Radii, T: int, s: str | Activation, k: int) -> Pa
 
     L_o = H_t, L_c = 1, L_h = R_o rho sum_{s=1}^t (rho R_h)^{t-s} H_{s-1},
     L_i = R_o R_x rho sum_{j<t} (rho R_h)^j and L_b = R_o rho sum_{j<t} (rho R_h)^j.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Radii, parameter_lipschitz
+    >>> radii = Radii(hidden=0.5, input=1.0, output=1.0, bias_hidden=0.0, bias_output=0.0, data=1.0)
+    >>> constants = parameter_lipschitz(radii, T=3, s="relu", k=2)
+    >>> np.exp(constants.logs()["output"]).round(6)
+    array([1.  , 1.5 , 1.75])
     """
     act = activation(s)
     h = states(radii, T, act, k)
@@ -112,7 +138,16 @@ def parameter_lipschitz(radii: Radii, T: int, s: str | Activation, k: int) -> Pa
 
 
 def input_lipschitz(radii: Radii, T: int, s: str | Activation) -> Array:
-    """Return log(R_o R_i rho (rho R_h)^lag) for lag = t - s = 0..T-1 (`lipschitz.input`)."""
+    """Return log(R_o R_i rho (rho R_h)^lag) for lag = t - s = 0..T-1 (`lipschitz.input`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Radii, input_lipschitz
+    >>> radii = Radii(hidden=0.5, input=1.0, output=1.0, bias_hidden=0.0, bias_output=0.0, data=1.0)
+    >>> np.exp(input_lipschitz(radii, T=3, s="relu")).round(6)
+    array([1.  , 0.5 , 0.25])
+    """
     integer("T", T, 1)
     act = activation(s)
     ratio = Upward(act.lipschitz) * radii.hidden

@@ -70,6 +70,14 @@ def loss_constants(
         R_y, a bound on ||y_t||; needed by squared and absolute.
     norm : str
         For absolute: ``sum`` or ``euclidean``.
+
+    Examples
+    --------
+    >>> import math
+    >>> from rnnbounds import loss_constants
+    >>> ramp = loss_constants("margin_ramp", d_y=10, gamma=0.5)
+    >>> round(math.exp(ramp.lipschitz.log()), 6), ramp.range.log()
+    (2.828427, 0.0)
     """
     choice("loss", name, LOSSES)
     integer("d_y", d_y, 1)

@@ -188,6 +188,14 @@ def node_count(S: ArrayLike, lam: float, claim: str, delta: float = 0.2) -> Node
     ------
     ValueError
         If the claim is unknown, lam is not positive or delta not in (0, 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import node_count
+    >>> count = node_count(np.arange(1.0, 65.0) ** -2, lam=0.1, claim="dpp.existence")
+    >>> count.nodes, count.empty
+    (9, False)
     """
     choice("claim", claim, THEOREMS)
     delta = probability("delta", delta)
@@ -195,7 +203,16 @@ def node_count(S: ArrayLike, lam: float, claim: str, delta: float = 0.2) -> Node
 
 
 def node_counts(S: ArrayLike, lam: float, delta: float = 0.2) -> list[NodeCount]:
-    """`node_count` for every theorem, fewest nodes first."""
+    """`node_count` for every theorem, fewest nodes first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import node_counts
+    >>> counts = node_counts(np.arange(1.0, 65.0) ** -2, lam=0.1)
+    >>> counts[0].nodes <= counts[-1].nodes
+    True
+    """
     delta = probability("delta", delta)
     problem = Problem.of(S, lam)
     return sorted((_node_count(problem, id, delta) for id in THEOREMS), key=lambda c: c.nodes)
@@ -223,6 +240,13 @@ def largest_degrees_of_freedom(
     -------
     float
         Within a relative 1e-12, from below.
+
+    Examples
+    --------
+    >>> from rnnbounds import largest_degrees_of_freedom
+    >>> N = largest_degrees_of_freedom(100, "leverage.event_probability", m=64)
+    >>> 0 < N < 100
+    True
     """
     choice("claim", claim, [id for id in THEOREMS if id != "leverage.event_probability_sum"])
     k, m = integer("k", k, low=1), integer("m", m, low=1)
@@ -254,6 +278,15 @@ def failure_probability(S: ArrayLike, lam: float, k: int, claim: str) -> float:
     -------
     float
         At most 1, which says nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import failure_probability
+    >>> mu = np.arange(1.0, 65.0) ** -2
+    >>> claim = "leverage.event_probability"
+    >>> failure_probability(mu, 0.1, 500, claim) < failure_probability(mu, 0.1, 50, claim) <= 1
+    True
     """
     forms = [id for id, rule in THEOREMS.items() if rule.uses_delta]
     choice("claim", claim, forms)

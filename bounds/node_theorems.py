@@ -79,6 +79,19 @@ def degrees_of_freedom_bound(
     Notes
     -----
     Source: F22, S20 (reconstructed), theory, sections 2a and 7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Radii, Setting, StateCovariance, degrees_of_freedom_bound, initial_rnn
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
+    >>> radii = Radii.of(rnn, 2**0.5, data_fixed=True)
+    >>> S = StateCovariance.from_network(rnn, x).matrix
+    >>> bound = degrees_of_freedom_bound(rnn, S, 4, setting, radii)
+    >>> bound.id
+    'theorem.degrees_of_freedom'
     """
     return _bound(
         "theorem.degrees_of_freedom", original, S, k, setting, radii, lam, pruned, exponent
@@ -101,6 +114,19 @@ def determinantal_bound(
     Arguments and result as for `degrees_of_freedom_bound`, with L_A(J) <= 3 lam N(lam) and
     ||A||_F^2 <= 3 (N (m - N) + sum_j kap_j^2) of `dpp.tradeoff` in place of section 2a. The radii
     need the largest value of that over all spectra with N <= k/3: sum kap^2 <= min(N, N^2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Radii, Setting, StateCovariance, determinantal_bound, initial_rnn
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
+    >>> radii = Radii.of(rnn, 2**0.5, data_fixed=True)
+    >>> S = StateCovariance.from_network(rnn, x).matrix
+    >>> bound = determinantal_bound(rnn, S, 4, setting, radii)
+    >>> bound.id
+    'theorem.determinantal'
     """
     return _bound("theorem.determinantal", original, S, k, setting, radii, lam, pruned, exponent)
 

@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 
 from bounds.assembly import EMPIRICAL, Setting
-from bounds.generalization import largest_input
 from bounds.others.unbiased import Unbiased, measure
 from bounds.radii import Radii
 from bounds.rounding import log_up, raised
+from bounds.sample import empirical_loss, largest_input, last_margins, mean_loss, ramp
 from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term
-from pruning.checks import Array, positive, probability
-from pruning.losses import margins
+from pruning.checks import Array, choice, positive, probability, time_weights
 from pruning.rnn import RNN
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A network that classifies sequences at their last step, and its sample.
+    """A network and its sample: every bound on the network is put together from this.
+
+    Most bounds are of networks that classify sequences at their last step; the theorems of section
+    7 also take targets of every step and other losses.
 
     Attributes
     ----------
@@ -30,7 +32,8 @@ class Problem:
     x : (n, T, d_x) floats or (n, T) integer tokens
         Training sequences.
     y : (n,) integer array
-        Labels; -1 and 1 where the network has one output.
+        Labels; -1 and 1 where the network has one output. Other targets as in
+        `pruning.losses.loss_values`, of the last step or of every.
     x_test, y_test : arrays as `x` and `y`, or None
         Sequences that nothing was chosen on.
     gamma : float
@@ -47,6 +50,27 @@ class Problem:
         Added to log(1/delta) for what was chosen on the sample: a preprocessing, gamma, eps. All
         training-set bounds for a fixed margin pay it; those with measured norms are not valid
         anyway.
+    targets : str
+        ``last`` or ``every``: of which steps y are the targets.
+    weights : (T,) array, optional
+        Time weights where the targets are of every step; 1/T by default.
+    loss : str
+        One of `bounds.loss_constants.LOSSES`.
+    label_bound : float or None
+        R_y, for the squared and absolute losses.
+    norm : str
+        ``spectral`` or ``frobenius``, for measured radii.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Problem, initial_rnn
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> problem = Problem(rnn, x, y, delta=0.05)
+    >>> problem.n, problem.T
+    (40, 5)
     """
 
     rnn: RNN
@@ -59,11 +83,19 @@ class Problem:
     radii: Radii | None = None
     input_bound: float | None = None
     size: tuple[int, int] | None = None
-    log_price: float = 0.0
+    log_price: float = Setting.log_price
+    targets: str = "last"
+    weights: Any = None
+    loss: str = Setting.loss
+    label_bound: float | None = Setting.label_bound
+    norm: str = "spectral"
 
     def __post_init__(self) -> None:
         positive("gamma", self.gamma)
         probability("delta", self.delta)
+        choice("targets", self.targets, ("last", "every"))
+        if self.targets == "last" and self.weights is not None:
+            raise ValueError("weights must not be given with targets 'last', which has its own")
         if (self.x_test is None) != (self.y_test is None):
             raise ValueError("x_test and y_test must be given together")
         for name, x in (("x", self.x), ("x_test", self.x_test)):
@@ -73,7 +105,8 @@ class Problem:
             if x is None:
                 continue
             labels = np.asarray(y)
-            if labels.shape != (len(x),):
+            whole = self.reads_labels and x.shape[1] > 1
+            if (labels.shape if whole else labels.shape[:1]) != (len(x),):
                 raise ValueError(
                     f"{name} must hold one label a sequence, shape ({len(x)},), got {labels.shape}"
                 )
@@ -89,6 +122,26 @@ class Problem:
         """Steps of a sequence."""
         return int(self.x.shape[1]) if self.size is None else self.size[1]
 
+    @property
+    def reads_labels(self) -> bool:
+        """Whether a sequence has one label, which the margin ramp reads."""
+        return self.targets == "last" and self.loss == "margin_ramp"
+
+    @property
+    def time_weights(self) -> Any:
+        """Time weights of the loss, as `Setting.weights`."""
+        if self.targets == "last":
+            return "last"
+        return "mean" if self.weights is None else self.weights
+
+    @cached_property
+    def empirical(self) -> float:
+        """Psi^, the mean loss on the sample, rounded up; of all bounds on this network."""
+        if self.reads_labels and self.y.ndim == 1:
+            return self.ramp
+        w = time_weights(self.time_weights, self.x.shape[1])
+        return empirical_loss(self.rnn, self.x, self.y, self.loss, w, self.gamma)
+
     @cached_property
     def margins(self) -> Array:
         """Margin of every training sequence, (n,)."""
@@ -103,8 +156,8 @@ class Problem:
 
     @property
     def ramp(self) -> float:
-        """Empirical ramp risk, rounded up."""
-        return min(1.0, raised(float(ramp(self.margins, self.gamma).mean()), 64))
+        """Empirical ramp risk at the last step, rounded up."""
+        return mean_loss(ramp(self.margins, self.gamma), "margin_ramp")
 
     @property
     def errors(self) -> int:
@@ -119,34 +172,47 @@ class Problem:
 
     @cached_property
     def data_bound(self) -> float:
-        """R_x."""
-        return largest_input(self.x) if self.input_bound is None else float(self.input_bound)
+        """R_x, which no input of the sample exceeds."""
+        largest = largest_input(self.x)
+        if self.input_bound is None:
+            return largest
+        return _at_least("input_bound", float(self.input_bound), largest)
 
     @cached_property
     def measured(self) -> Radii:
-        """The radii of the class: those given, or the network's spectral norms."""
+        """The radii of the class: those given, or the network's norms."""
         if self.radii is not None:
+            _at_least("the radius of the inputs", self.radii.data, largest_input(self.x))
             return self.radii
         fixed = self.input_bound is not None
-        return Radii.of(self.rnn, self.data_bound, data_fixed=fixed)
+        return Radii.of(self.rnn, self.data_bound, self.norm, data_fixed=fixed)
 
     @property
     def label(self) -> Label:
         """The label of a bound whose only doubtful hypothesis is that radii were fixed."""
         return VALID if self.measured.fixed else FIXED_RADII
 
-    def setting(self, complexity: str = "dudley", **options: Any) -> Setting:
-        """Of a uniform bound for this network's own ramp loss."""
-        values: dict[str, Any] = {"split": "minimising", "log_price": self.log_price, **options}
+    def setting(
+        self,
+        complexity: str = Setting.complexity,
+        *,
+        split: str = "minimising",
+        eps: float | tuple[float, ...] = Setting.eps,
+    ) -> Setting:
+        """Of a uniform bound for this network's own loss; see `Setting` for the parameters."""
         return Setting(
             self.n,
             self.T,
-            self.ramp,
+            self.empirical,
             delta=self.delta,
-            weights="last",
+            weights=self.time_weights,
+            loss=self.loss,
             gamma=self.gamma,
+            label_bound=self.label_bound,
             complexity=complexity,
-            **values,
+            split=split,
+            eps=eps,
+            log_price=self.log_price,
         )
 
     def as_if(self, n: int | None = None, T: int | None = None) -> Problem:
@@ -154,8 +220,8 @@ class Problem:
         if n is None and T is None:
             return self
         other = replace(self, size=(n or self.n, T or self.T))
-        _ = self.margins, self.unbiased  # measured once for all sizes
-        for name in ("margins", "test_margins", "data_bound", "measured", "unbiased"):
+        _ = self.margins, self.unbiased, self.measured  # once for all sizes
+        for name in ("margins", "test_margins", "empirical", "data_bound", "measured", "unbiased"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
         return other
@@ -184,15 +250,10 @@ class Problem:
         return Condition("gamma fixed in advance", None, detail)
 
 
-def last_margins(rnn: RNN, x: Any, y: Any) -> Array:
-    """Margins at the last step, (n,)."""
-    outputs = [h[:, -1] @ rnn.w_output.T + rnn.b_output for h in rnn.state_batches(x)]
-    return margins(np.concatenate(outputs), y)
-
-
-def ramp(values: Array, gamma: float) -> Array:
-    """Margin ramp loss: 1 for a margin <= 0, 0 from gamma on."""
-    return np.clip(1 - values / gamma, 0, 1)
+def _at_least(name: str, radius: float, largest: float) -> float:
+    if largest > raised(radius, 512):  # not by the rounding of the norms alone
+        raise ValueError(f"{name} must be at least every ||x_t||, got {radius!r} and {largest!r}")
+    return radius
 
 
 def radii_condition(what: str) -> Condition:

@@ -41,6 +41,16 @@ class Radii:
         A reference network fixed in advance, such as W_h = I; see `Radii.around`.
     spread : tuple of float or None
         Radii of the balls around the weights of `centre`, in the order of `BLOCKS`.
+
+    Examples
+    --------
+    >>> from rnnbounds import initial_rnn, Radii
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> measured = Radii.of(rnn, 3.0)
+    >>> measured.fixed, measured.data
+    (False, 3.0)
+    >>> Radii(1.0, 1.0, 1.0, 0.0, 0.0, 3.0, fixed=True).fixed
+    True
     """
 
     hidden: float

@@ -13,7 +13,14 @@ from pruning.checks import fraction, nonnegative
 
 
 def kl(q: float, p: float) -> float:
-    """Return kl(q || p) for q, p in [0, 1], in floating point; inf where p excludes q."""
+    """Return kl(q || p) for q, p in [0, 1], in floating point; inf where p excludes q.
+
+    Examples
+    --------
+    >>> from rnnbounds import kl
+    >>> kl(0.5, 0.5), round(kl(0.0, 0.5), 6), kl(0.5, 0.0)
+    (0.0, 0.693147, inf)
+    """
     return _kl(fraction("q", q), fraction("p", p))[0]
 
 
@@ -30,6 +37,13 @@ def inverse_kl(q: float, c: float) -> float:
         In [0, 1].
     c : float
         At least 0; infinity gives 1.
+
+    Examples
+    --------
+    >>> from rnnbounds import inverse_kl, kl
+    >>> p = inverse_kl(0.1, 0.05)
+    >>> round(p, 4), round(kl(0.1, p), 6)
+    (0.2201, 0.05)
     """
     fraction("q", q)
     if c == math.inf:

@@ -49,6 +49,17 @@ def stratified_bound(
         default. Rounding R_h up to a power of two would multiply L by as much as 2^T.
     norm : str
         ``spectral`` or ``frobenius``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Setting, initial_rnn, spectral_prune, stratified_bound
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
+    >>> bound = stratified_bound(spectral_prune(rnn, x, 3), setting, None, 2**0.5, data_fixed=True)
+    >>> bound.id, str(bound.label)
+    ('theorem.stratified', 'valid')
     """
     small = pruned.pruned
     steps = {block: setting.T if block == "hidden" else 1 for block in BLOCKS}

@@ -62,7 +62,15 @@ class NotANumber(ValueError, ArithmeticError):
 
 
 def violated(which: str) -> Label:
-    """The label of a bound one of whose hypotheses the network at hand does not meet."""
+    """The label of a bound one of whose hypotheses the network at hand does not meet.
+
+    Examples
+    --------
+    >>> from rnnbounds import violated
+    >>> label = violated("k is too small")
+    >>> str(label), label.is_bound
+    ('hypothesis violated: k is too small', False)
+    """
     return Label(Standing.VIOLATED, which)
 
 
@@ -78,6 +86,13 @@ class Condition:
         None where it cannot be decided from what was given.
     detail : str
         One sentence with the numbers.
+
+    Examples
+    --------
+    >>> from rnnbounds import Condition
+    >>> condition = Condition("k >= 5 N log(80 N)", None, "lam was not given")
+    >>> condition.holds is None
+    True
     """
 
     name: str
@@ -114,6 +129,16 @@ class Term:
     in_units : tuple of (float, int) or None
         log v and e where the value was computed as v 2^e, so that the same in other units is the
         same v; see `scaled`.
+
+    Examples
+    --------
+    >>> import math
+    >>> from rnnbounds import Term
+    >>> term = Term("approximation", math.log(0.5), "rho |f - f'|", "section 3 of the theory")
+    >>> round(term.value, 12), round(term.log10_value, 3)
+    (0.5, -0.301)
+    >>> Term("propagated", 5000.0, "kappa^T", "section 3 of the theory").value is None
+    True
     """
 
     name: str
@@ -189,6 +214,15 @@ class Bound:
         The hypotheses, each with its state on the network at hand.
     notes : tuple of str
         Sentences a reader of the number must see.
+
+    Examples
+    --------
+    >>> import math
+    >>> from rnnbounds import VALID, Bound, Term
+    >>> terms = [Term(name, math.log(v), name, "mine") for name, v in (("a", 0.25), ("b", 0.5))]
+    >>> bound = Bound("mine.sum", "x <= a + b", tuple(terms), label=VALID)
+    >>> round(bound.total, 12), bound.label
+    (0.75, 'valid')
     """
 
     id: str
@@ -197,6 +231,16 @@ class Bound:
     label: Label = VALID
     conditions: tuple[Condition, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The id, and in brackets what bounds the approximation error inside, where something does.
+
+        ``theorem.fixed_nodes[weighted]`` holds `approximation.weighted`: one name, one number.
+        """
+        inside = next((term.source for term in self.terms if term.name == "approximation"), "")
+        kind, _, which = inside.partition(" ")[0].partition(".")
+        return f"{self.id}[{which}]" if kind == "approximation" and which else self.id
 
     @property
     def log_total(self) -> float:
@@ -228,6 +272,7 @@ class Bound:
         """Strictly valid JSON: no NaN, no Infinity."""
         return {
             "id": self.id,
+            "name": self.name,
             "statement": self.statement,
             "total": self.total,
             "log10_total": self.log10_total,
@@ -258,7 +303,7 @@ class Bound:
         rows.append(("total", show(self.log_total), self.label))
         widths = [max(len(row[i]) for row in rows) for i in range(2)]
         lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c}" for a, b, c in rows]
-        return "\n".join([self.id, *lines])
+        return "\n".join([self.name, *lines])
 
 
 def show(log_value: float, digits: int = 4) -> str:

@@ -48,6 +48,14 @@ class Tradeoff:
         None where k exceeds m: the condition is empty there.
     label : str
         `ORDER_ONLY`, or that of the best bound.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Tradeoff, tradeoff_order
+    >>> found = tradeoff_order(np.arange(1.0, 65.0) ** -2, n=10_000)
+    >>> isinstance(found, Tradeoff), len(found.lam) == len(found.N)
+    (True, True)
     """
 
     lam: Array
@@ -123,6 +131,19 @@ def tradeoff(
     -----
     Each k on the grid belongs to a theorem of its own: the minimiser over lam is read off for
     insight, and the bound at it holds for a k that was fixed in advance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Radii, Setting, StateCovariance, initial_rnn, tradeoff
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
+    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
+    >>> radii = Radii.of(rnn, 2**0.5, data_fixed=True)
+    >>> S = StateCovariance.from_network(rnn, x).matrix
+    >>> found = tradeoff(rnn, S, setting, radii, theorem="determinantal")
+    >>> len(found.lam) == len(found.nodes) == len(found.bounds)
+    True
     """
     choice("theorem", theorem, BY_NODES)
     mu = spectrum(S)
@@ -157,6 +178,14 @@ def tradeoff_order(
     count : str
         k(lam), the next integer of at least 1 above N (``dof``), 5 N log 80 N (``leverage``) or
         3 N (``determinantal``); not cut off at m.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import tradeoff_order
+    >>> found = tradeoff_order(np.arange(1.0, 65.0) ** -2, n=10_000)
+    >>> int(found.nodes[found.best]), found.interior, str(found.label)
+    (8, True, 'order only')
     """
     choice("count", count, COUNTS)
     integer("n", n, 1)

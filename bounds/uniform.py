@@ -61,6 +61,14 @@ def rademacher_term(
         Number of sequences, at least 1.
     log_inv_delta : float
         log(1/delta) > 0.
+
+    Examples
+    --------
+    >>> import math
+    >>> from rnnbounds import rademacher_term
+    >>> gap = rademacher_term(math.log(0.05), 0.0, n=1000, log_inv_delta=math.log(20))
+    >>> round(math.exp(gap.log_complexity), 3), round(math.exp(gap.log_confidence), 4)
+    (0.1, 0.1288)
     """
     integer("n", n, 1)
     positive("log_inv_delta", log_inv_delta)
@@ -78,6 +86,16 @@ def net(log_covering: LogCovering, n: int, log_range: float, log_inv_delta: floa
     ----------
     log_covering, n, log_range, log_inv_delta
         As for `rademacher_term`.
+
+    Examples
+    --------
+    >>> import math
+    >>> import numpy as np
+    >>> from rnnbounds import net
+    >>> cover = lambda log_eps: 2 * np.logaddexp(0, math.log(2) - np.asarray(log_eps))  # p = 2
+    >>> gap = net(cover, 10_000, log_range=0.0, log_inv_delta=math.log(20))
+    >>> round(math.exp(gap.log_total), 3)
+    0.032
     """
     return net_chain(log_covering, n, log_range, log_inv_delta, levels=1)
 
@@ -101,6 +119,16 @@ def net_chain(
         As for `rademacher_term`.
     levels : int, optional
         The largest L.
+
+    Examples
+    --------
+    >>> import math
+    >>> import numpy as np
+    >>> from rnnbounds import net_chain
+    >>> cover = lambda log_eps: 2 * np.logaddexp(0, math.log(2) - np.asarray(log_eps))  # p = 2
+    >>> gap = net_chain(cover, 10_000, log_range=0.0, log_inv_delta=math.log(20))
+    >>> 0 < math.exp(gap.log_total) < 0.1
+    True
     """
     integer("n", n, 1)
     positive("log_inv_delta", log_inv_delta)
@@ -153,6 +181,16 @@ def net_kl(
         Psi^, an upper bound on the empirical loss, in [0, 1].
     eps : float or tuple of float
         Positive.
+
+    Examples
+    --------
+    >>> import math
+    >>> import numpy as np
+    >>> from rnnbounds import net_kl
+    >>> cover = lambda log_eps: 2 * np.logaddexp(0, math.log(2) - np.asarray(log_eps))  # p = 2
+    >>> gap = net_kl(cover, 10_000, math.log(20), empirical=0.0, eps=0.001)
+    >>> round(math.exp(gap.log_total), 4)
+    0.0053
     """
     integer("n", n, 1)
     positive("log_inv_delta", log_inv_delta)

@@ -35,6 +35,13 @@ class Activation:
         s(0). Claims that need s(0) = 0 refuse every other value.
     nondecreasing : bool
         Whether s never decreases, so that every secant has a slope >= 0. False where unknown.
+
+    Examples
+    --------
+    >>> from rnnbounds import Activation, activation
+    >>> s = activation("tanh")
+    >>> isinstance(s, Activation), s.lipschitz, s.bound, s.at_zero
+    (True, 1.0, 1.0, 0.0)
     """
 
     name: str
@@ -67,6 +74,15 @@ def activation(name: str | Activation) -> Activation:
     ------
     ValueError
         If no activation has this name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import activation
+    >>> activation("relu").apply(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    >>> activation("logistic").lipschitz
+    0.25
     """
     if isinstance(name, Activation):
         return name

@@ -50,6 +50,15 @@ def gradients(
     ------
     ValueError
         If x or y does not fit the network, or a name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import RNN, gradients
+    >>> rnn = RNN([[0.5]], [[1.0]], [0.0], [[2.0]], [0.0], "identity")
+    >>> loss, by_block = gradients(rnn, np.ones((1, 1, 1)), np.zeros((1, 1)), loss="squared")
+    >>> loss, by_block["w_output"]
+    (2.0, array([[2.]]))
     """
     inputs, labels = check_data(rnn, x, y, loss, targets)
     weights = Weights.of(rnn, np.float64)

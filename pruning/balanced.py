@@ -29,6 +29,16 @@ def balanced_weight(observability: Observability, form: str = DEFAULT_FORM) -> A
     form : {"trace", "root", "one"}
         c_t = Tr O_t, so that every step counts alike and a few exploding ones decide nothing;
         sqrt(Tr O_t); or 1. Steps with O_t = 0 are left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import balanced_weight, initial_rnn, Observability
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> M = balanced_weight(Observability(rnn, T=5).update(x))
+    >>> M.shape, bool(np.linalg.eigvalsh(M).min() > -1e-12)
+    ((6, 6), True)
     """
     log2_trace = observability.log2_traces
     share = {"trace": 1.0, "root": 0.5, "one": 0.0}[choice("form", form, FORMS)]
@@ -61,6 +71,17 @@ def alternating_weight(
         As in `pruning.spectral_prune`.
     rounds : int
         At least 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import alternating_weight, initial_rnn, Observability, StateCovariance
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> covariance = StateCovariance.from_network(rnn, x, per_step=True)
+    >>> seen = Observability(rnn, T=5, weights="mean").update(x)
+    >>> alternating_weight(seen, covariance.per_step, k=3).shape
+    (6, 6)
     """
     m, T = observability.m, observability.T
     S_t = real_array("per_step", per_step, (T, m, m))

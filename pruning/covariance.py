@@ -45,6 +45,7 @@ class StateCovariance:
     Examples
     --------
     >>> import numpy as np
+    >>> from rnnbounds import StateCovariance
     >>> covariance = StateCovariance.from_states(np.ones((4, 3, 2)))
     >>> covariance.update(np.zeros((4, 3, 2))).matrix
     array([[0.5, 0.5],

@@ -52,6 +52,15 @@ def initial_rnn(
     ------
     ValueError
         If a size or a name is out of range.
+
+    Examples
+    --------
+    >>> from rnnbounds import initial_rnn
+    >>> rnn = initial_rnn(3, d_x=2, d_y=1, activation="relu", init="identity", rng=0)
+    >>> rnn.w_hidden
+    array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 1.]])
     """
     m = integer("m", m, 0)
     d_x, d_y = integer("d_x", d_x, 1), integer("d_y", d_y, 1)

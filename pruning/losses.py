@@ -36,6 +36,16 @@ def loss_values(name: str, predictions: ArrayLike, y: ArrayLike, gamma: float = 
     ------
     ValueError
         If the name is unknown, or y does not fit the predictions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import loss_values
+    >>> f = np.array([[2.0, 0.0], [0.25, 0.0]])
+    >>> loss_values("margin_ramp", f, np.array([0, 0]), gamma=1.0)
+    array([0.  , 0.75])
+    >>> loss_values("zero_one", f, np.array([0, 1]))
+    array([0., 1.])
     """
     choice("loss", name, (*LOSSES, "zero_one"))
     f = real_array("predictions", predictions)
@@ -61,6 +71,13 @@ def margins(predictions: ArrayLike, y: ArrayLike) -> Array:
     ----------
     predictions : (..., d_y) array
     y : (...) integer array, see `loss_values`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import margins
+    >>> margins(np.array([[2.0, 0.5, 0.0], [1.0, 3.0, 0.0]]), np.array([0, 0]))
+    array([ 1.5, -2. ])
     """
     f = real_array("predictions", predictions)
     if f.ndim == 0 or f.shape[-1] == 0:

@@ -54,6 +54,15 @@ def reconstruction_matrix(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None 
     ValueError
         If S is not symmetric positive semidefinite, a node is out of range or repeated, or
         tau < 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import reconstruction_matrix
+    >>> S = np.array([[1.0, 0.5], [0.5, 1.0]])
+    >>> reconstruction_matrix(S, [0], tau=0.0)
+    array([[1. ],
+           [0.5]])
     """
     S, nodes, tau = _checked(S, nodes, tau)
     exponent = unit_exponent(S)
@@ -64,6 +73,14 @@ def ridge_schur_complement(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None
     """Return C = S - S_{:J} (S_J + I_tau)^+ S_{J:}, symmetric, shape (m, m).
 
     Parameters and errors as in `reconstruction_matrix`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import ridge_schur_complement
+    >>> ridge_schur_complement(np.array([[1.0, 0.5], [0.5, 1.0]]), [0], tau=0.0)
+    array([[0.  , 0.  ],
+           [0.  , 0.75]])
     """
     S, nodes, tau = _checked(S, nodes, tau)
     exponent = unit_exponent(S)
@@ -90,6 +107,15 @@ def residual_covariance(S: ArrayLike, nodes: ArrayLike, A: ArrayLike) -> Array:
 
     Theory section 1, `selection.residual_covariance`. Columns of A belong to `nodes` in the order
     in which they are given; for a matrix of `reconstruction_matrix` that is increasing order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import reconstruction_matrix, residual_covariance
+    >>> S = np.array([[1.0, 0.5], [0.5, 1.0]])
+    >>> residual_covariance(S, [0], reconstruction_matrix(S, [0], tau=0.0))
+    array([[0.  , 0.  ],
+           [0.  , 0.75]])
     """
     S = covariance("S", S)
     nodes, order = _sorted_nodes(nodes, len(S))
@@ -115,6 +141,14 @@ def information_loss(
         As in `reconstruction_matrix`.
     weight : (m, m) array, optional
         Symmetric positive semidefinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import information_loss
+    >>> S = np.diag([4.0, 1.0, 0.25])
+    >>> information_loss(S, [0], tau=0.0), information_loss(S, [0, 1], tau=0.0)
+    (1.25, 0.25)
     """
     S, nodes, tau = _checked(S, nodes, tau)
     exponent = unit_exponent(S)

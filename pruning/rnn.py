@@ -48,6 +48,17 @@ class RNN:
     Inputs x are floats of shape (n, T, d_x), or integer tokens of shape (n, T) in 0..d_x-1, which
     stand for one-hot vectors; the one-hot array itself is never built. Weights are kept in float64
     and cannot be written to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import RNN
+    >>> rnn = RNN([[0.5]], [[1.0]], [0.0], [[2.0]], [0.0], "relu")
+    >>> x = np.ones((1, 3, 1))
+    >>> rnn.states(x)[0, :, 0]
+    array([1.  , 1.5 , 1.75])
+    >>> rnn.predictions(x)[0, :, 0]
+    array([2. , 3. , 3.5])
     """
 
     w_hidden: Array
@@ -76,6 +87,11 @@ class RNN:
                 f"an RNN must have d_x >= 1 and d_y >= 1, got d_x = {self.d_x}, d_y = {self.d_y}"
             )
         object.__setattr__(self, "activation", activation(self.activation))
+
+    def __repr__(self) -> str:
+        """Sizes and activation on one line; the weights are attributes."""
+        sizes = f"m={self.m}, d_x={self.d_x}, d_y={self.d_y}"
+        return f"RNN({sizes}, activation={self.activation.name!r})"
 
     @classmethod
     def from_torch(

@@ -23,6 +23,7 @@ from pruning.refit.closed_loop import RefitStep, refit_closed_loop
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
 from pruning.selection.dispatch import WEIGHTED, select
+from pruning.selection.reading import reading_weight
 from pruning.selection.selection import Selection
 
 OBJECTIVES = ("spectral", "balanced")
@@ -67,6 +68,18 @@ class PrunedRNN:
     exponent : int
         The covariance, tau and the losses are in units of 4^exponent, which is 0 unless the states
         are so large or so small that their squares are beyond the range of floats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, PrunedRNN, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> pruned = spectral_prune(rnn, x, k=3)
+    >>> isinstance(pruned, PrunedRNN), pruned.pruned.m, pruned.reconstruction.shape
+    (True, 3, (6, 3))
+    >>> sorted(pruned.losses)
+    ['hidden', 'output', 'recurrent']
     """
 
     original: RNN
@@ -82,6 +95,14 @@ class PrunedRNN:
     objective: str = "spectral"
     refit: str | None = None
 
+    def __repr__(self) -> str:
+        """Sizes and method on one line; the arrays are attributes."""
+        refit = "" if self.refit is None else f", refit={self.refit!r}"
+        return (
+            f"PrunedRNN(k={self.pruned.m} of m={self.original.m}, method={self.method!r}, "
+            f"objective={self.objective!r}{refit})"
+        )
+
     @property
     def parameters(self) -> dict[str, int]:
         """The count of parameters of the pruned network, by the names of the weights."""
@@ -91,28 +112,23 @@ class PrunedRNN:
 def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:
     """Return the fixed weight M of the selection's objective Tr[M C], shape (m, m).
 
-    Source: F22 (reconstructed), theory section 1. M = theta I + (1 - theta) Z^T Z with
-    Z = [W_o; W_h], all rows of W_h: with the kept rows only, M would move with J and the objective
-    could grow when a node is added (`selection.monotone`).
+    M = theta I + (1 - theta) Z^T Z with Z = [W_o; W_h].
 
     Parameters
     ----------
     rnn : RNN
-    theta : float
-        In [0, 1].
-    normalise : bool
-        Scale each block of Z by its Frobenius norm, and bring both parts to trace 1. Otherwise raw.
+    theta, normalise
+        See `pruning.selection.reading.reading_weight`.
+
+    Examples
+    --------
+    >>> from rnnbounds import RNN, selection_weight
+    >>> rnn = RNN([[0, 0], [0, 0]], [[1], [1]], [0, 0], [[1, 0]], [0])
+    >>> selection_weight(rnn, theta=0.5)
+    array([[0.75, 0.  ],
+           [0.  , 0.25]])
     """
-    theta = fraction("theta", theta)
-    blocks = [rnn.w_output, rnn.w_hidden]
-    if normalise:
-        blocks = [block / (np.linalg.norm(block) or 1.0) for block in blocks]
-    Z = np.vstack(blocks)
-    identity, output = np.eye(rnn.m), Z.T @ Z
-    if normalise and rnn.m:
-        identity /= rnn.m
-        output /= np.trace(output) or 1.0
-    return theta * identity + (1 - theta) * output
+    return reading_weight([rnn.w_output, rnn.w_hidden], theta, normalise)
 
 
 def spectral_prune(
@@ -236,6 +252,16 @@ def observed_weight(
     targets : {"last", "every"}
     rng : numpy Generator or seed
         Draws sequences and probes; seed 0 by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, observed_weight, select_nodes, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> M = observed_weight(rnn, x, rng=0)
+    >>> select_nodes(spectral_prune(rnn, x, 6).covariance, 3, weight=M).size
+    3
     """
     generator = np.random.default_rng(0 if rng is None else rng)
     drawn = _drawn(_inputs(rnn, x), OBSERVED, generator)
@@ -260,6 +286,16 @@ def refitted(
         Of any method.
     x, refit, targets, rng, progress
         As in `spectral_prune`; ``closed-loop`` starts from ``read-out``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, refitted, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(100, 5, 2))
+    >>> pruned = spectral_prune(rnn, x, k=3)
+    >>> refitted(pruned, x, "read-out").refit
+    'read-out'
     """
     large, small = pruned.original, pruned.pruned
     choice("refit", refit, REFITS)
@@ -292,6 +328,15 @@ def prune_to(
         Regulariser >= 0, one value a kept node in the order of `nodes`; None means 1e-8 Tr S/m.
     method : str
         What the result says about how the nodes were chosen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, prune_to
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> prune_to(rnn, x, [4, 1]).nodes
+    array([1, 4])
     """
     S, exponent = covariance_of(rnn, covariance_or_x)
     checked = node_set("nodes", nodes, rnn.m)

@@ -41,12 +41,28 @@ class Stack:
     ------
     ValueError
         If widths do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import GRU, Stack
+    >>> rng = np.random.default_rng(0)
+    >>> cell = GRU(rng.normal(size=(12, 2)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+    >>> stack = Stack([[cell]], rng.normal(size=(1, 4)), [0.0])
+    >>> stack.predictions(rng.normal(size=(3, 5, 2))).shape
+    (3, 5, 1)
     """
 
     layers: tuple[tuple[StackCell, ...], ...]
     w_output: Array
     b_output: Array
     embedding: Array | None = None
+
+    def __repr__(self) -> str:
+        """Layers and sizes on one line; the weights are attributes."""
+        layers = ", ".join("+".join(map(repr, layer)) for layer in self.layers)
+        tokens = "" if self.embedding is None else f", tokens={len(self.embedding)}"
+        return f"Stack({layers}, d_y={len(self.b_output)}{tokens})"
 
     def __post_init__(self) -> None:
         layers = tuple(tuple(layer) for layer in self.layers)

@@ -21,6 +21,7 @@ from pruning.checks import Array, Nodes, choice, fraction, integer
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.selection.dispatch import select_nodes
 from pruning.selection.greedy import greedy_order
+from pruning.selection.reading import reading_weight
 from pruning.stack import Stack
 from pruning.stack_moments import StackMoments, stack_moments
 
@@ -46,6 +47,17 @@ class PrunedStack:
         of the residuals: the share of what it reads that reconstruction misses.
     moments : StackMoments
     method : str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import GRU, PrunedStack, Stack, prune_stack
+    >>> rng = np.random.default_rng(0)
+    >>> cell = GRU(rng.normal(size=(12, 2)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+    >>> stack = Stack([[cell]], rng.normal(size=(1, 4)), [0.0])
+    >>> small = prune_stack(stack, rng.normal(size=(20, 5, 2)), k=2)
+    >>> isinstance(small, PrunedStack), len(small.losses)
+    (True, 1)
     """
 
     original: Stack
@@ -106,6 +118,17 @@ def prune_stack(
     Returns
     -------
     PrunedStack
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import GRU, Stack, prune_stack
+    >>> rng = np.random.default_rng(0)
+    >>> cell = GRU(rng.normal(size=(12, 2)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+    >>> stack = Stack([[cell]], rng.normal(size=(1, 4)), [0.0])
+    >>> small = prune_stack(stack, rng.normal(size=(20, 5, 2)), k=2)
+    >>> small.pruned.layers[0][0].m, small.nodes[0][0].size
+    (2, 2)
     """
     moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
     theta = fraction("theta", theta)
@@ -186,15 +209,12 @@ def selection_weight(stack: Stack, layer: int, side: int, theta: float) -> Array
     """Return M of the objective Tr[M C] for one cell, (m, m) of trace 1.
 
     Z holds what reads the cell's state: the rows of all its gates, and what reads the layer from
-    outside. Each block is scaled by its Frobenius norm, as in `pruning.spectral.selection_weight`.
+    outside; see `reading_weight`.
     """
     cell = stack.layers[layer][side]
     offset = sum(other.m for other in stack.layers[layer][:side])
-    blocks = [stack.readers(layer)[:, offset : offset + cell.m], cell.reads_state]
-    Z = np.vstack([block / (np.linalg.norm(block) or 1.0) for block in blocks])
-    read = Z.T @ Z
-    result: Array = theta * np.eye(cell.m) / cell.m + (1 - theta) * read / (np.trace(read) or 1.0)
-    return result
+    readers = stack.readers(layer)[:, offset : offset + cell.m]
+    return reading_weight([readers, cell.reads_state], theta)
 
 
 def _paper(stack: Stack, theta: float) -> list[list[Array]]:

@@ -49,6 +49,16 @@ def save_network(path: str | os.PathLike[str], rnn: RNN, dtype: str = "float64")
 
     The file appears whole or not at all. With a `dtype` of ``float32`` or ``float16`` it is smaller
     and holds the weights rounded to that; they are float64 again when they are loaded.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from rnnbounds import initial_rnn, load_network, save_network
+    >>> path = Path(tempfile.mkdtemp()) / "network.safetensors"
+    >>> save_network(path, initial_rnn(3, d_x=2, d_y=1, rng=0))
+    >>> load_network(path).m
+    3
     """
     path = Path(path)
     suffix = _suffix(path)
@@ -81,6 +91,18 @@ def load_network(path: str | os.PathLike[str], activation: str | Activation | No
     ValueError
         If there is no such file, it is not of the kind that its name says, or its arrays are not
         those of a network.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from rnnbounds import initial_rnn, load_network, save_network
+    >>> rnn = initial_rnn(3, d_x=2, d_y=1, activation="relu", rng=0)
+    >>> path = Path(tempfile.mkdtemp()) / "network.npz"
+    >>> save_network(path, rnn)
+    >>> again = load_network(path)
+    >>> again.activation.name, bool((again.w_hidden == rnn.w_hidden).all())
+    ('relu', True)
     """
     path = Path(path)
     arrays, metadata = read_arrays(path)

@@ -38,7 +38,20 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The trained network, the record of every epoch, and the state to go on from."""
+    """The trained network, the record of every epoch, and the state to go on from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import TrainingResult, initial_rnn, train
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(64, 4, 1))
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> start = initial_rnn(4, d_x=1, d_y=2, rng=0)
+    >>> result = train(start, x, y, epochs=3, rng=0)
+    >>> isinstance(result, TrainingResult), [epoch.epoch for epoch in result.history]
+    (True, [1, 2, 3])
+    """
 
     rnn: RNN
     history: tuple[Epoch, ...]
@@ -46,7 +59,20 @@ class TrainingResult:
 
 
 class DivergenceError(ValueError):
-    """The loss or a weight stopped being finite; ``result`` is the last finite epoch's."""
+    """The loss or a weight stopped being finite; ``result`` is the last finite epoch's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import DivergenceError, initial_rnn, train
+    >>> rnn = initial_rnn(4, d_x=1, d_y=1, activation="relu", rng=0)
+    >>> try:
+    ...     y = 1e150 * np.ones((8, 1))
+    ...     train(rnn, np.ones((8, 20, 1)), y, loss="squared", optimizer="sgd", rng=0)
+    ... except DivergenceError as error:
+    ...     print(error.epoch, np.isfinite(error.result.rnn.w_hidden).all())
+    2 True
+    """
 
     def __init__(self, epoch: int, learning_rate: float, result: TrainingResult) -> None:
         super().__init__(
@@ -60,7 +86,22 @@ class DivergenceError(ValueError):
 
 
 class InterruptedTraining(KeyboardInterrupt):
-    """A KeyboardInterrupt during training; ``result`` is the last finished epoch's."""
+    """A KeyboardInterrupt during training; ``result`` is the last finished epoch's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import InterruptedTraining, initial_rnn, train
+    >>> rnn = initial_rnn(4, d_x=1, d_y=2, rng=0)
+    >>> def stop(epoch):
+    ...     if epoch.epoch == 2:
+    ...         raise KeyboardInterrupt
+    >>> try:
+    ...     train(rnn, np.ones((8, 3, 1)), np.zeros(8, int), epochs=5, rng=0, progress=stop)
+    ... except InterruptedTraining as stopped:
+    ...     print(len(stopped.result.history))
+    2
+    """
 
     def __init__(self, result: TrainingResult) -> None:
         super().__init__(f"training was interrupted after epoch {result.state.epoch}")
@@ -149,6 +190,19 @@ def train(
         If the loss or a weight is no longer finite; a ValueError that carries the last good result.
     InterruptedTraining
         If a KeyboardInterrupt arrives; a KeyboardInterrupt that carries the last good result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, train
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(64, 4, 1))
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> start = initial_rnn(4, d_x=1, d_y=2, rng=0)
+    >>> result = train(start, x, y, learning_rate=0.02, epochs=20, rng=0)
+    >>> correct = result.rnn.predictions(x)[:, -1].argmax(axis=1) == y
+    >>> bool(correct.mean() > 0.9)
+    True
     """
     inputs, labels = check_data(rnn, x, y, loss, targets)
     n = len(inputs)

@@ -53,6 +53,19 @@ class TrainingState:
     memory : dict of arrays
         The optimizer's, the flat weights included, in the precision of the training.
     history : tuple of Epoch
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import TrainingState, initial_rnn, train
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(64, 4, 1))
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> start = initial_rnn(4, d_x=1, d_y=2, rng=0)
+    >>> half = train(start, x, y, epochs=2, schedule="constant", rng=0).state
+    >>> whole = train(start, x, y, epochs=4, schedule="constant", rng=0, resume=half)
+    >>> isinstance(half, TrainingState), half.epoch, whole.state.epoch
+    (True, 2, 4)
     """
 
     epoch: int

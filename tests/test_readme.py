@@ -34,7 +34,7 @@ def test_the_example_runs_as_it_stands(tmp_path):
     # Ten epochs in place of sixty; guessing is at 10 %.
     assert float(found[1]) > 60
     assert [line.split("  ")[0] for line in table] == [
-        "theorem.fixed_nodes",
+        "theorem.fixed_nodes[saturation]",
         "empirical loss",
         "approximation",
         "complexity",

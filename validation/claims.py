@@ -91,7 +91,17 @@ Body = Callable[..., Any]
 
 
 class ClaimError(ValueError):
-    """The claim itself is at fault; the message names the claim and the line."""
+    """The claim itself is at fault; the message names the claim and the line.
+
+    Examples
+    --------
+    >>> from rnnbounds import ClaimError, load_claim
+    >>> try:
+    ...     load_claim("dof.nowhere")
+    ... except ClaimError as error:
+    ...     print(error)
+    no claim 'dof.nowhere'; did you mean dof.order or dof.leverage or dof.range?
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +123,13 @@ class Claim:
         Of the body.
     module : str
         The module that defines it.
+
+    Examples
+    --------
+    >>> from rnnbounds import Claim, load_claim
+    >>> known = load_claim("dof.range")
+    >>> isinstance(known, Claim), known.kind, known.section
+    (True, 'inequality', '2')
     """
 
     id: str
@@ -246,6 +263,19 @@ def claim(
     ------
     ClaimError
         Where the parts do not fit together.
+
+    Examples
+    --------
+    >>> from rnnbounds import claim, draw
+    >>> setting = draw(S=draw.covariances(), lam=draw.positive())
+    >>> @claim("mine.trace", "N <= Tr S/lam", setting)
+    ... def trace(xp, S, lam, *, c=1):
+    ...     K = xp.linalg.solve(S + lam * xp.eye(S.shape[0]), S)
+    ...     return xp.linalg.trace(K), c * xp.linalg.trace(S) / lam
+    >>> trace
+    <claim mine.trace>
+    >>> trace.with_constants(c=2)
+    <claim mine.trace, c=2>
     """
 
     def decorate(body: Body) -> Claim:

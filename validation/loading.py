@@ -20,6 +20,23 @@ def load_file(path: str | Path) -> list[Claim]:
     ------
     ClaimError
         If the file is missing, does not import, defines no claim, or two with one id.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from rnnbounds import load_file
+    >>> lines = [
+    ...     "from rnnbounds import claim, draw",
+    ...     "@claim('mine.square', 'x^2 >= 0', draw(x=draw.reals(-1, 1)))",
+    ...     "def square(xp, x):",
+    ...     "    return 0 * x, x**2",
+    ... ]
+    >>> path = Path(mkdtemp()) / "lemmas.py"
+    >>> with path.open("w") as file:
+    ...     print(*lines, sep=chr(10), file=file)
+    >>> load_file(path)
+    [<claim mine.square>]
     """
     return unique(claims_of(load_module(path))) or _no_claims(path)
 
@@ -67,6 +84,12 @@ def load_claim(id: str, path: str | Path | None = None) -> Claim:
     ------
     ClaimError
         If there is none.
+
+    Examples
+    --------
+    >>> from rnnbounds import load_claim
+    >>> load_claim("dof.range").section
+    '2'
     """
     if path is None:
         from .catalogue import claims

@@ -28,7 +28,16 @@ from .output.schema import SCHEMA
 
 
 class Conclusion(Enum):
-    """The possible conclusions."""
+    """The possible conclusions.
+
+    Examples
+    --------
+    >>> from rnnbounds import Conclusion
+    >>> Conclusion.VIOLATED.bad, Conclusion.UNDECIDED.bad
+    (True, False)
+    >>> [conclusion.value for conclusion in Conclusion]
+    ['holds', 'tight', 'violated', 'undecided', 'refuted', 'not refuted']
+    """
 
     HOLDS = "holds"
     TIGHT = "tight"
@@ -47,7 +56,14 @@ class Conclusion(Enum):
 
 
 class Evidence(Enum):
-    """On what a conclusion rests, the strongest first."""
+    """On what a conclusion rests, the strongest first.
+
+    Examples
+    --------
+    >>> from rnnbounds import Evidence
+    >>> [evidence.value for evidence in Evidence][:3]
+    ['machine-checked', 'proved on a box', 'symbolic']
+    """
 
     MACHINE_CHECKED = "machine-checked"
     PROVED = "proved on a box"
@@ -79,6 +95,12 @@ class Coverage:
     audited : int
         Instances taken at random, of those drawn, that went through balls (or rationals) whatever
         float64 said of them.
+
+    Examples
+    --------
+    >>> from rnnbounds import Coverage
+    >>> Coverage(drawn=10, rejected=2, evaluated=8) + Coverage(drawn=5, evaluated=5)
+    Coverage(drawn=15, rejected=2, evaluated=13, undecided=0, audited=0)
     """
 
     drawn: int = 0
@@ -114,6 +136,17 @@ class Verdict:
         simplest.
     message : str
         One sentence.
+
+    Examples
+    --------
+    >>> from rnnbounds import Conclusion, Coverage, Evidence, Verdict
+    >>> verdict = Verdict(Conclusion.UNDECIDED, Evidence.SEARCHED, Coverage(drawn=10, evaluated=10))
+    >>> verdict.conclusion is Conclusion.UNDECIDED, verdict.ratio
+    (True, 0.0)
+    >>> bool(verdict)
+    Traceback (most recent call last):
+        ...
+    TypeError: a verdict has no truth value; ask for its conclusion and its evidence
     """
 
     conclusion: Conclusion
@@ -169,6 +202,17 @@ class Outcome:
         Where it is violated: the simplest counterexample in decimals, its two sides.
     late : bool
         Whether the time limit ended the check; what was found until then is here.
+
+    Examples
+    --------
+    >>> from rnnbounds import Outcome, load_claim, verify
+    >>> outcome = verify(load_claim("dof.range"), quick=True, budget=0.1)
+    >>> isinstance(outcome, Outcome), outcome.error, outcome.verdict.coverage.evaluated > 0
+    (True, '', True)
+    >>> bool(outcome)
+    Traceback (most recent call last):
+        ...
+    TypeError: an outcome has no truth value; ask for its verdict's conclusion
     """
 
     id: str

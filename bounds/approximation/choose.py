@@ -80,6 +80,17 @@ def approximation_bound(
     ------
     ValueError
         If the method does not cover the weights, or needs what was not given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import approximation_bound, approximation_error, initial_rnn, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> pruned = spectral_prune(rnn, x, k=4)
+    >>> weights = np.full(5, 1 / 5)
+    >>> approximation_error(pruned, x, weights) <= approximation_bound(pruned, T=5).total
+    True
     """
     choice("method", method, METHODS)
     T = integer("T", T, low=1)

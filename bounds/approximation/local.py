@@ -64,6 +64,16 @@ def local_bound(
     sequence and step, or for every set of active nodes that occurs in a batch. The
     roundings of both runs are in it. Source: this module, whose first sentence is the proof, with
     the factors Delta of theory, section 3, `approximation.trajectory`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import approximation_error, initial_rnn, local_bound, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
+    >>> pruned = spectral_prune(rnn, x, k=4)
+    >>> approximation_error(pruned, x) <= local_bound(pruned, x).total
+    True
     """
     checked = pruned.original.check_input(x)
     n, T = checked.shape[:2]

@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from bounds.assembly import CONFIDENCE
-from bounds.problem import Problem, ramp
+from bounds.problem import Problem
 from bounds.rounding import log_up, raised
+from bounds.sample import ramp
 from bounds.terms import IID, VALID, Bound, Condition, Term, violated
 from pruning.checks import Array, probability
 

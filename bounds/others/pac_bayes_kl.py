@@ -81,7 +81,9 @@ def pac_bayes_kl(
     for noise in NOISES:
         posterior = _posterior(rnn, centre, noise)
         q = _mean_error(problem, posterior, pilot, group, generator)
-        value = _reached(q, posterior.divergence + posterior.price + nodes, n, problem.delta, pilot)
+        value = gibbs_risk(
+            q, posterior.divergence + posterior.price + nodes, n, problem.delta, pilot
+        )
         if best is None or value < best[0]:
             best = (value, posterior)
     assert best is not None
@@ -90,7 +92,7 @@ def pac_bayes_kl(
     top = inverse_kl(min(1.0, q), raised(math.log(1 / (SHARE * problem.delta)) / draws))
     paid = chosen.divergence + chosen.price + nodes
     bare = inverse_kl(top, raised(paid / n))
-    reached = _reached(q, paid, n, problem.delta, draws)
+    reached = gibbs_risk(q, paid, n, problem.delta, draws)
     inputs = {"n": n, "delta": problem.delta, "KL": chosen.divergence}
     gibbs = "The bound is on the error of networks drawn from Q, one for each sequence, not of f'."
     return Bound(
@@ -144,6 +146,25 @@ def pac_bayes_kl(
     )
 
 
+def gibbs_risk(q: float, paid: float, n: int, delta: float, draws: int) -> float:
+    """Return the bound on Psi(Q) from an estimate of Psi^(Q), whose own confidence is paid.
+
+    Parameters
+    ----------
+    q : float
+        Mean over the draws of a loss in [0, 1].
+    paid : float
+        KL(Q || P) and what the choice of P costs, in nats.
+    n, draws : int
+        Training sequences; independent draws from Q, made after Q was fixed.
+    delta : float
+        Of which a tenth goes to the estimate.
+    """
+    top = inverse_kl(min(1.0, q), raised(math.log(1 / (SHARE * delta)) / draws))
+    rest = math.log(2 * math.sqrt(n) / ((1 - SHARE) * delta))
+    return inverse_kl(top, raised((paid + rest) / n, 8))
+
+
 def gaussian_divergence(distance2: float, p: int, sigma: float, s: float) -> float:
     """KL(N(w, sigma^2 I_p) || N(w_0, s^2 I_p)), distance2 = ||w - w_0||^2; rounded up."""
     ratio = (sigma / s) ** 2
@@ -168,12 +189,6 @@ def _posterior(rnn: RNN, centre: dict[str, Array], noise: float) -> _Posterior:
         divergence += gaussian_divergence(distance2, weights.size, sigma[block], s)
         price -= math.log(grid_weight(j))
     return _Posterior(sigma, divergence, price)
-
-
-def _reached(q: float, paid: float, n: int, delta: float, draws: int) -> float:
-    top = inverse_kl(min(1.0, q), raised(math.log(1 / (SHARE * delta)) / draws))
-    rest = math.log(2 * math.sqrt(n) / ((1 - SHARE) * delta))
-    return inverse_kl(top, raised((paid + rest) / n, 8))
 
 
 def _mean_error(

@@ -3,9 +3,9 @@
 import warnings
 
 from bounds.problem import Problem as Problem
-from bounds.problem import last_margins as last_margins
 from bounds.problem import radii_condition as radii_condition
-from bounds.problem import ramp as ramp
+from bounds.sample import last_margins as last_margins
+from bounds.sample import ramp as ramp
 
 warnings.warn(
     "bounds.others.problem is now bounds.problem; the old name goes in rnnbounds 0.3",

@@ -11,7 +11,7 @@ from pruning.cells.gru_steps import GRURun
 from pruning.checks import Array, Nodes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GRU(Gates):
     """r, z = sigma(.), n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), h+ = (1 - z) * n + z * h.
 
@@ -28,6 +28,15 @@ class GRU(Gates):
     Notes
     -----
     Source: theory, section 12.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import GRU
+    >>> rng = np.random.default_rng(0)
+    >>> cell = GRU(rng.normal(size=(12, 2)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+    >>> cell.m, cell.states(rng.normal(size=(3, 5, 2))).shape
+    (4, (3, 5, 4))
     """
 
     w_input: Array

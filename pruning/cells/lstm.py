@@ -11,7 +11,7 @@ from pruning.cells.lstm_steps import LSTMRun
 from pruning.checks import Array, Nodes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LSTM(Gates):
     """i, f, o = sigma(.), g = tanh(.), c+ = f * c + i * g, h+ = o * tanh(c+).
 
@@ -27,6 +27,15 @@ class LSTM(Gates):
     -----
     Source: theory, section 12. c is never read across nodes, so a pruned cell keeps its own
     coordinates of c. A start is the pair (h_0, c_0).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import LSTM
+    >>> rng = np.random.default_rng(0)
+    >>> cell = LSTM(rng.normal(size=(16, 2)), rng.normal(size=(16, 4)), np.zeros(16), np.zeros(16))
+    >>> cell.m, cell.states(rng.normal(size=(3, 5, 2))).shape
+    (4, (3, 5, 4))
     """
 
     w_input: Array

@@ -113,6 +113,17 @@ def refit_read_out(
         `held_out` of the sequences, then fitted on all.
     held_out : float
         Share of the sequences, in (0, 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, refit_read_out, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(100, 5, 2))
+    >>> small = spectral_prune(rnn, x, k=3).pruned
+    >>> fitted = refit_read_out(rnn, small, x)
+    >>> bool((fitted.w_hidden == small.w_hidden).all()), fitted.w_output.shape
+    (True, (1, 3))
     """
     from pruning.refit.held_out import split
 

@@ -38,6 +38,14 @@ def sample_determinantal(
     -------
     (k,) integer array
         In increasing order; k is random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import sample_determinantal
+    >>> S = np.diag([1e6, 1e6, 1e-6])
+    >>> sample_determinantal(S, lam=1.0, rng=0)
+    array([0, 1])
     """
     lam = positive("lam", lam)
     rng = np.random.default_rng(rng)
@@ -59,6 +67,13 @@ def sample_volume(S: ArrayLike, k: int, rng: np.random.Generator | int | None = 
     k : int
         0..m.
     rng : numpy Generator or seed
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import sample_volume
+    >>> sample_volume(np.diag([4.0, 1.0, 0.0]), k=2, rng=0)
+    array([0, 1])
     """
     rng = np.random.default_rng(rng)
     mu, U = spectrum(S)

@@ -73,6 +73,14 @@ def select_nodes(
     ------
     ValueError
         For bad input, and for an exhaustive search over too many sets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import select_nodes
+    >>> S = np.array([[4.0, 4.0, 0.0], [4.0, 4.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> select_nodes(S, 2)
+    array([0, 2])
     """
     return select(S, k, method, weight, tau, lam, rng).nodes
 

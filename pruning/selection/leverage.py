@@ -107,6 +107,13 @@ def leverage_scores(S: ArrayLike, lam: float) -> Array:
         Symmetric positive semidefinite; may be singular.
     lam : float
         > 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import leverage_scores
+    >>> leverage_scores(np.diag([3.0, 1.0]), lam=1.0)
+    array([0.75, 0.5 ])
     """
     lam = positive("lam", lam)
     mu, U = spectrum(S)
@@ -139,6 +146,14 @@ def sample_leverage(
         The distinct nodes in increasing order, k' <= k.
     tau : (k',) array
         The merged regulariser.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import sample_leverage
+    >>> nodes, tau = sample_leverage(np.diag([4.0, 1.0, 0.0]), lam=1.0, k=5, rng=0)
+    >>> set(nodes.tolist()) <= {0, 1}, tau.shape == nodes.shape
+    (True, True)
     """
     k = integer("k", k, low=0)
     scores = leverage_scores(S, lam)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from bounds import degrees_of_freedom_bound, generalization_bound
 from bounds.assembly import Setting
 from bounds.comparison import compare
-from bounds.generalization import BY_NODES, largest_input
+from bounds.generalization import BY_NODES
 from bounds.lipschitz import Radii
+from bounds.sample import largest_input
 from pruning import RNN, PrunedRNN, spectral_prune
 
 M, T = 4, 3

@@ -38,7 +38,7 @@ def test_every_parameter_called_theorem_takes_names_of_one_table():
     assert {form.theorem for form in COMPARED.values()} == set(THEOREMS)
     for call in (
         lambda name: generalization_bound(PRUNED, X, Y, name),
-        lambda name: theorem_bound(name, PRUNED, Setting(20, 3, 0.1), Radii.of(LARGE, 9.0)),
+        lambda name: theorem_bound(name, PRUNED, Problem(PRUNED.pruned, X, Y)),
         lambda name: tradeoff(
             LARGE, PRUNED.covariance, Setting(20, 3, 0.1), Radii.of(LARGE, 9.0), theorem=name
         ),
@@ -53,17 +53,10 @@ def test_every_parameter_called_theorem_takes_names_of_one_table():
 def test_the_one_call_and_the_dispatch_agree(theorem):
     of = LARGE if theorem in BY_NODES else PRUNED.pruned
     found = generalization_bound(PRUNED, X, Y, theorem, approximation=None)
-    setting = Setting(20, 3, found.terms[0].value)
-    again = theorem_bound(theorem, PRUNED, setting, Radii.of(of, bounds_of_inputs()))
+    again = theorem_bound(theorem, PRUNED, Problem(of, X, Y))
     assert found.id == again.id == f"theorem.{theorem}"
     assert found.label == again.label
-    assert found.log_total == pytest.approx(again.log_total, rel=1e-12)
-
-
-def bounds_of_inputs() -> float:
-    from bounds.generalization import largest_input
-
-    return largest_input(X)
+    assert found.log_total == again.log_total
 
 
 @pytest.mark.parametrize("name", ["gamma", "delta"])

@@ -519,8 +519,9 @@ class _Once:
         return self.value
 
 
-# In a program with one of these, rounding is relative to the largest entry of an array.
-SUMS = re.compile(r"linalg|@|matmul|vecdot|sum|mean|prod")
+# In a program with one of these, rounding is relative to the largest entry of an array. (Integers
+# beyond 2^53 are rounded when float64 takes them and exact in balls of whatever precision.)
+SUMS = re.compile(r"linalg|@|matmul|vecdot|sum|mean|prod|\*\*30")
 
 
 def _lost(word: str, value: Any, exact: Any) -> str:
@@ -542,8 +543,10 @@ def _lost(word: str, value: Any, exact: Any) -> str:
 
 def _stable(value: Any, inner: Any, around: Any) -> bool:
     """Whether a float is within what a backward stable computation may return."""
-    if isinstance(value, Exception) or isinstance(inner, Exception) or is_truth(value):
+    if isinstance(value, Exception) or isinstance(inner, Exception):
         return False
+    if is_truth(value):  # at a tie, which balls may hit exactly where LAPACK rounds
+        return isinstance(around, Undecided) or not any(_compared("float64", value, around))
     if np.shape(value) != inner.shape:
         return False
     low, high = (np.ravel(end) for end in COARSE.enclosure(inner))

@@ -108,6 +108,8 @@ class ExactLinalg(Checked):
     ) -> Any:
         """Return the 1-, 2- or infinity-norm along axes."""
         check_vector_order(ord)
+        if axis is not None:
+            np.lib.array_utils.normalize_axis_tuple(axis, x.ndim)  # a number has no axis here
         if ord == 1:
             return self._xp.sum(abs(x), axis=axis, keepdims=keepdims)
         if ord == math.inf:

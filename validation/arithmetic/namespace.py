@@ -238,7 +238,11 @@ class ExactNamespace(Checked):
         self, x: Any, /, *, axis: int | None = None, include_initial: bool = False
     ) -> Any:
         """Return the partial sums along an axis."""
-        a = self._array(x).entries()
+        a = (
+            np.atleast_1d(self._array(x).entries())
+            if axis is not None
+            else self._array(x).entries()
+        )
         if axis is None:
             if np.ndim(a) != 1 or type(a) is not np.ndarray:
                 raise ValueError("cumulative_sum needs an axis unless x has only one")
@@ -255,7 +259,7 @@ class ExactNamespace(Checked):
     ) -> Any:
         x = self._array(x)
         shape = x.shape
-        axes = _axes(axis, len(shape))
+        axes = _reduced_axes(axis, len(shape))
         if len(axes) == len(shape):
             numbers = x.flat()
             if not numbers:
@@ -309,7 +313,7 @@ class ExactNamespace(Checked):
     ) -> Any:
         """Apply a function of a list of numbers along axes."""
         x = self._array(x)
-        axes = _axes(axis, x.ndim)
+        axes = _reduced_axes(axis, x.ndim)
         if 0 in (x.shape[i] for i in axes):
             raise ValueError("an empty axis has no numbers to reduce")
         kept = [i for i in range(x.ndim) if i not in axes]
@@ -414,6 +418,11 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     return tuple(np.lib.array_utils.normalize_axis_tuple(axis, ndim))
+
+
+def _reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the axes of a reduction; as NumPy does, take 0 and -1 for axes of a number too."""
+    return () if ndim == 0 and axis in (0, -1) else _axes(axis, ndim)
 
 
 @functools.lru_cache(maxsize=256)

@@ -17,6 +17,7 @@ from validation.certifying.tasks import PREPROCESSING
 from validation.output.writing import replaced_folder
 
 FILES = ("code.bin", "certificate.json", "README.txt")
+KIND = "certificate"
 FORMAT = 1
 ASSUMPTIONS = (
     "The sequences of the data set are independent and identically distributed, and the labels "
@@ -86,7 +87,7 @@ def write_certificate(out: Path, found: Certified, name: str, how: dict[str, Any
         If `out` holds anything else, or cannot be written.
     """
     content = facts(found, name, how)
-    with replaced_folder(out, FILES) as folder:
+    with replaced_folder(out, FILES, KIND) as folder:
         (folder / "code.bin").write_bytes(packed(found.code))
         (folder / "certificate.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
         (folder / "README.txt").write_text(plain_words(content), "utf-8")

@@ -54,6 +54,15 @@ class Certificate:
         Whether the statement certainly holds, but a hypothesis is not certainly met.
     by : Arithmetic or None
         The arithmetic that decided.
+
+    Examples
+    --------
+    >>> from rnnbounds import Certificate, Instance, certify, load_claim
+    >>> raw = {"S": [["0x1.0p+0"]], "lam": "0x1.0p+0"}
+    >>> instance = Instance.from_json({"sizes": {"m": 1}, "raw": raw})
+    >>> found = certify(load_claim("dof.range"), instance)
+    >>> isinstance(found, Certificate), found.hypotheses
+    (True, {})
     """
 
     conclusion: Conclusion
@@ -78,6 +87,14 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
     ------
     ClaimError
         If the body fails, or is not of a kind that one instance decides.
+
+    Examples
+    --------
+    >>> from rnnbounds import Instance, certify, load_claim
+    >>> raw = {"S": [["0x1.0p+0"]], "lam": "0x1.0p+0"}  # F = 1 and lam = 1, as hexadecimal floats
+    >>> instance = Instance.from_json({"sizes": {"m": 1}, "raw": raw})
+    >>> certify(load_claim("dof.range"), instance).conclusion.value
+    'holds'
     """
     if not claim.deterministic:
         raise ClaimError(f"{claim.id}: a {claim.kind} claim is not decided by one instance")

@@ -60,6 +60,13 @@ def verify_all(
     ------
     KeyboardInterrupt
         With the finished outcomes as its argument; `Terminated` under `terminable`.
+
+    Examples
+    --------
+    >>> from rnnbounds import load_claim, verify_all
+    >>> claims = [load_claim("dof.range"), load_claim("dof.leverage")]
+    >>> [outcome.id for outcome in verify_all(claims, quick=True, budget=0.1, workers=1)]
+    ['dof.range', 'dof.leverage']
     """
     seconds = budget if budget is not None else QUICK_SECONDS if quick else FULL_SECONDS
     limit = limit if limit is not None else 4 * seconds + 15

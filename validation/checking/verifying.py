@@ -59,6 +59,13 @@ def verify(
     Outcome
         An error of the claim itself (`Outcome.error`) is a result, not an exception. So is a time
         limit from outside: `Outcome.late`, with what was found until then.
+
+    Examples
+    --------
+    >>> from rnnbounds import load_claim, verify
+    >>> outcome = verify(load_claim("dof.range"), quick=True, budget=0.1)
+    >>> outcome.conclusion.value
+    'holds'
     """
     start = time.monotonic()
     seconds = budget if budget is not None else QUICK_SECONDS if quick else FULL_SECONDS

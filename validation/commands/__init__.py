@@ -80,6 +80,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "prune",
         "Prune a network of yours, and write it in the form that it came in.",
     ),
+    "check": (
+        "validation.commands.check",
+        "check",
+        "Check a certificate of a network's error, independently of who made it.",
+    ),
     "train": (
         "validation.commands.train",
         "train",

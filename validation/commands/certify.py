@@ -55,11 +55,12 @@ def certify(
     import time
 
     from pruning.checks import nonnegative
-    from validation.certifying.certificate import delta_of, write_certificate
+    from validation.certifying.certificate import FILES, KIND, delta_of, write_certificate
     from validation.certifying.network import Form
     from validation.certifying.pipeline import produce
     from validation.certifying.recipes import RECIPES
     from validation.data.fetching import cache_folder
+    from validation.output.writing import check_replaceable
 
     if not name and model is None:
         for known in RECIPES.values():
@@ -68,6 +69,7 @@ def certify(
     if name and (model is not None or data is not None):
         raise ValueError(f"model and data take the place of a recipe, they do not go with {name}")
     level = delta_of(delta)
+    check_replaceable(out, FILES, KIND)  # before anything is trained
     until = math.inf if minutes is None else time.time() + 60 * nonnegative("minutes", minutes)
     changes: dict[str, Any] = {
         "k": k,

@@ -33,6 +33,14 @@ class Dataset:
     x_bound : float or None
         A bound on ||x_t|| that holds for every possible input, known before any was seen; None
         where only the sample's maximum is at hand.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import Dataset
+    >>> data = Dataset("mine", np.zeros((30, 10, 3)), np.zeros(30, int))
+    >>> data.n, data.T, data.every_step
+    (30, 10, False)
     """
 
     name: str
@@ -57,13 +65,6 @@ class Dataset:
     def every_step(self) -> bool:
         """Whether there is one label a step."""
         return bool(self.y.ndim == 2)
-
-    @property
-    def x_max(self) -> float:
-        """The largest ||x_t|| of the training sequences."""
-        if self.x.ndim == 2:
-            return 1.0
-        return float(np.sqrt(np.square(self.x).sum(axis=-1).max()))
 
     @property
     def classes(self) -> int:

@@ -32,6 +32,13 @@ def digits(pixels: bool = False, seed: int = 0) -> Dataset:
     -------
     Dataset
         Pixels are divided by 16, so that they lie in [0, 1]; the division is exact.
+
+    Examples
+    --------
+    >>> from rnnbounds import digits
+    >>> data = digits()
+    >>> data.x.shape, data.x_test.shape, data.T
+    ((1437, 8, 8), (360, 8, 8), 8)
     """
     seed = integer("seed", seed, 0)
     text = gzip.decompress(FILE.read_bytes())

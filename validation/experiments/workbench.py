@@ -218,7 +218,7 @@ class _Bench:
 
     def _risk(self, rnn: RNN) -> float | None:
         """The loss that the theorem bounds, on sequences that nothing was made from."""
-        from bounds.generalization import empirical_loss
+        from bounds.sample import empirical_loss
         from pruning.checks import time_weights
 
         if self.data.x_test is None:

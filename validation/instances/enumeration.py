@@ -16,6 +16,12 @@ def subsets(m: int, k: int | None = None) -> Iterator[list[int]]:
         At least 0; there are 2^m subsets.
     k : int, optional
         Only those of this size.
+
+    Examples
+    --------
+    >>> from rnnbounds import subsets
+    >>> list(subsets(3, 2))
+    [[0, 1], [0, 2], [1, 2]]
     """
     for size in range(m + 1) if k is None else (k,):
         yield from (list(J) for J in combinations(range(m), size))
@@ -36,6 +42,13 @@ def expectation(outcomes: Iterable[tuple[Any, Any]]) -> Any:
     ------
     ValueError
         If there is no outcome.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from rnnbounds import expectation
+    >>> expectation((Fraction(w), Fraction(v)) for w, v in ((1, 0), (3, 4)))
+    Fraction(3, 1)
     """
     total = mass = None
     for weight, value in outcomes:

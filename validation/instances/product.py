@@ -39,6 +39,14 @@ class Instance:
         m, k, T, ... by name.
     raw : mapping
         One raw value a factor, by the argument's name.
+
+    Examples
+    --------
+    >>> from rnnbounds import Instance
+    >>> raw = {"S": [["0x1.8p+0"]], "lam": "0x1.0p+0"}  # F = 1.5 and lam = 1: S = F F^T
+    >>> instance = Instance.from_json({"sizes": {"m": 1}, "raw": raw})
+    >>> instance.sizes, instance.raw["S"]
+    ({'m': 1}, array([[1.5]]))
     """
 
     sizes: Mapping[str, int]

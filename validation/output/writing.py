@@ -40,7 +40,9 @@ def write_atomically(path: str | Path, data: bytes) -> None:
 
 
 @contextmanager
-def replaced_folder(out: str | Path, names: Collection[str]) -> Iterator[Path]:
+def replaced_folder(
+    out: str | Path, names: Collection[str], kind: str = "report"
+) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `out` when the block ends without an error.
 
     Parameters
@@ -49,6 +51,8 @@ def replaced_folder(out: str | Path, names: Collection[str]) -> Iterator[Path]:
         A folder that does not exist yet, is empty, or holds an older copy.
     names : collection of str
         What a copy may hold. A folder with anything else in it is somebody's, and is refused.
+    kind : str
+        What the message calls such a folder.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def replaced_folder(out: str | Path, names: Collection[str]) -> Iterator[Path]:
     the new one and never a mixture; only between the two renames is there none.
     """
     target = Path(out).resolve()
-    _check_replaceable(target, names)
+    check_replaceable(target, names, kind)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -71,12 +75,14 @@ def replaced_folder(out: str | Path, names: Collection[str]) -> Iterator[Path]:
     try:
         fresh.chmod(0o755)
         yield fresh
-        _exchange(fresh, target, names)
+        _exchange(fresh, target, names, kind)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _check_replaceable(target: Path, names: Collection[str]) -> None:
+def check_replaceable(target: Path, names: Collection[str], kind: str = "report") -> None:
+    """Raise a ValueError where a folder holds anything but an older copy."""
+    target = target.resolve()
     if not target.exists():
         return
     if not target.is_dir():
@@ -84,13 +90,13 @@ def _check_replaceable(target: Path, names: Collection[str]) -> None:
     others = sorted(path.name for path in target.iterdir() if path.name not in names)
     if others:
         raise ValueError(
-            f"{target} must be a new folder, an empty one or an older report, "
-            f"it holds {others[0]!r}, which is no part of a report"
+            f"{target} must be a new folder, an empty one or an older {kind}, "
+            f"it holds {others[0]!r}, which is no part of a {kind}"
         )
 
 
-def _exchange(fresh: Path, target: Path, names: Collection[str]) -> None:
-    _check_replaceable(target, names)  # once more: the block may have taken minutes
+def _exchange(fresh: Path, target: Path, names: Collection[str], kind: str) -> None:
+    check_replaceable(target, names, kind)  # once more: the block may have taken minutes
     if not target.exists():
         fresh.rename(target)
         return

@@ -85,6 +85,22 @@ def prune_module(
     ValueError
         If there is nothing to prune, the loader is empty, or a layer is of a kind that is not
         supported.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from rnnbounds import prune_module
+    >>> class Classifier(torch.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.rnn = torch.nn.GRU(3, 16, batch_first=True)
+    ...         self.out = torch.nn.Linear(16, 2)
+    ...     def forward(self, x):
+    ...         return self.out(self.rnn(x)[0][:, -1])
+    >>> _ = torch.manual_seed(0)
+    >>> small = prune_module(Classifier(), [torch.randn(50, 5, 3)], k=6)
+    >>> small.rnn.hidden_size, small(torch.randn(2, 5, 3)).shape
+    (6, torch.Size([2, 2]))
     """
     import torch
 

@@ -13,22 +13,17 @@ from bounds.approximation import (
     StepLosses,
     a_priori_bound,
     approximation_bound,
-    approximation_error,
-    global_bound,
-    recursion_bound,
     slack_chain,
     step_losses,
-    weighted_bound,
-    weighted_from_mean_bound,
 )
 from bounds.approximation.a_priori import event_value, positive_tau
 from bounds.assembly import Setting
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
 from bounds.generalization import BY_NODES, theorem_bound
-from bounds.lipschitz import Radii, matrix_norm
+from bounds.lipschitz import matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
-from bounds.rounding import log_up
-from bounds.terms import Bound, Term
+from bounds.problem import Problem
+from bounds.terms import Bound
 from bounds.tradeoffs import Tradeoff, lam_grid, tradeoff, tradeoff_order
 from pruning.balanced import balanced_weight
 from pruning.checks import Array
@@ -59,6 +54,8 @@ class Chains:
         Error averaged over time, ||.||_{n,T}.
     read : list of Bound
         Error in the norm of the theorem, ||.||_{n,w}, where that is another one: the last step.
+    sharpest : Bound
+        The smallest bound that was found on the error in the norm of the theorem.
     sharpness : Sharpness
         The bounds beside the chain, averaged over time and from S alone.
     """
@@ -66,7 +63,13 @@ class Chains:
     k: int
     mean: list[Bound]
     read: list[Bound]
+    sharpest: Bound
     sharpness: Sharpness
+
+    @property
+    def steps(self) -> list[Bound]:
+        """The chain in the norm of the theorem."""
+        return self.read or self.mean
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,9 @@ class Reference:
     whole, measured : Measured
         What the two do on the data.
     bounds : list of Bound
-        `theorem.fixed_nodes` first, with the published approximation bound in its middle term;
+        `theorem.fixed_nodes` first, with the published approximation bound in its middle term
+        (the one whose bound the chain ends with);
         `theorem.stratified`, which pays for the radii, has the sharpest.
-    sharpest : Bound
-        The smallest bound on the approximation error in the norm of the theorem.
     chains : list of Chains
         By size.
     eigenvalues : list of float
@@ -125,7 +127,6 @@ class Reference:
     whole: Measured
     measured: Measured
     bounds: list[Bound]
-    sharpest: Bound
     chains: list[Chains]
     eigenvalues: list[float]
     need: Need
@@ -153,6 +154,11 @@ class Reference:
         """The chains at k."""
         return next(chains for chains in self.chains if chains.k == self.k)
 
+    @property
+    def sharpest(self) -> Bound:
+        """The smallest bound on the approximation error at k, in the norm of the theorem."""
+        return self.chain.sharpest
+
 
 def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
     """Prune a network and evaluate everything on it."""
@@ -160,42 +166,35 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
     sizes = settings.sizes(rnn.m)
     pruned = {k: spectral_prune(rnn, covariance, k, theta=settings.theta) for k in sizes}
     k = reference_size(sizes, rnn.m)
-    chains = [_chains(pruned[size], data, covariance.per_step, settings.sharpest) for size in sizes]
-    here = next(entry for entry in chains if entry.k == k)
-    middle = here.read[2] if here.read else global_bound(pruned[k], data.T)
+    chains = []
+    for size in sizes:
+        method = "sharpest" if settings.sharpest and size == k else "best"
+        chains.append(_chains(pruned[size], data, covariance.per_step, method, settings.sharpest))
+    sharpest = next(entry.sharpest for entry in chains if entry.k == k)
+    # The form that the paper's information losses give; sharper ones are set beside it.
     weights = None if data.every_step else np.eye(data.T)[-1]
-    method = "sharpest" if settings.sharpest else "best"
-    sharpest = approximation_bound(
-        pruned[k], data.T, method, weights=weights, per_step=covariance.per_step
+    published = "global" if data.every_step else "weighted_from_mean"
+    middle = approximation_bound(
+        pruned[k], data.T, published, weights=weights, per_step=covariance.per_step
     )
-    whole = measure(rnn, data, settings.gamma)
-    setting = Setting(
-        data.n,
-        data.T,
-        whole.train_risk,
-        delta=settings.delta,
-        weights="mean" if data.every_step else "last",
-        gamma=settings.gamma,
-    )
-    radii = radii_of(pruned[k].pruned, data)
+    whole = problem_of(rnn, settings, data)
+    problem = whole.of(pruned[k].pruned)
     S = covariance.matrix
-    bounds = [theorem_bound("fixed_nodes", pruned[k], setting, radii, middle)]
+    bounds = [theorem_bound("fixed_nodes", pruned[k], problem, middle, whole=whole)]
     if k:
-        own = radii_of(rnn, data)
-        bounds += [theorem_bound(theorem, pruned[k], setting, own) for theorem in BY_NODES]
-    bounds.append(theorem_bound("stratified", pruned[k], setting, radii, sharpest))
+        bounds += [theorem_bound(theorem, pruned[k], whole) for theorem in BY_NODES]
+    bounds.append(theorem_bound("stratified", pruned[k], problem, sharpest, whole=whole))
     return Reference(
         rnn=rnn,
         pruned=pruned[k],
-        whole=whole,
+        whole=measure(rnn, data, settings.gamma),
         measured=measure(pruned[k].pruned, data, settings.gamma),
         bounds=bounds,
-        sharpest=sharpest,
         chains=chains,
         eigenvalues=[float(mu) for mu in spectrum(S)],
         need=_need(S),
         largest_freedom=largest_degrees_of_freedom(max(k, 1), EXISTENCE, rnn.m),
-        tradeoffs=_tradeoffs(rnn, S, setting, radii_of(rnn, data)),
+        tradeoffs=_tradeoffs(whole, S),
         side_by_side=None if data.every_step else side_by_side(settings, data, pruned[k]),
         losses=_losses(pruned[k], data),
     )
@@ -223,11 +222,17 @@ def _losses(pruned: PrunedRNN, data: Dataset) -> dict[str, StepLosses]:
         return {}
 
 
-def radii_of(rnn: RNN, data: Dataset) -> Radii:
-    """Return the measured radii of a network, with R_x fixed in advance where it can be."""
-    if data.x_bound is not None:
-        return Radii.of(rnn, data.x_bound, data_fixed=True)
-    return Radii.of(rnn, data.x_max)
+def problem_of(rnn: RNN, settings: Settings, data: Dataset) -> Problem:
+    """Return what the theorems are given, with R_x fixed in advance where it can be."""
+    return Problem(
+        rnn,
+        data.x,
+        data.y,
+        gamma=settings.gamma,
+        delta=settings.delta,
+        input_bound=data.x_bound,
+        targets="every" if data.every_step else "last",
+    )
 
 
 def smallest_lam(pruned: PrunedRNN) -> float:
@@ -252,26 +257,19 @@ def smallest_lam(pruned: PrunedRNN) -> float:
     return math.exp(high)
 
 
-def _chains(pruned: PrunedRNN, data: Dataset, per_step: Array | None, sharpest: bool) -> Chains:
+def _chains(
+    pruned: PrunedRNN, data: Dataset, per_step: Array | None, method: str, sharpest: bool
+) -> Chains:
     mean = slack_chain(pruned, data.x)
     mean.append(a_priori_bound(pruned, data.T, smallest_lam(pruned)))
-    beside = sharpness(pruned, data.x, sharpest)
-    if data.every_step:
-        return Chains(pruned.pruned.m, mean, [], beside)
-    assert per_step is not None
-    w = np.eye(data.T)[-1]
-    formula = r"\|\hat f - f'\|_{n,w}"
-    error = log_up(approximation_error(pruned, data.x, w))
-    read = [
-        Bound("measured", formula, (Term("error", error, formula, "measured on the sample"),)),
-        recursion_bound(pruned, data.x, w),
-        weighted_bound(pruned, per_step, w),
-        weighted_from_mean_bound(pruned, data.T, w, per_step[-1]),
-    ]
-    return Chains(pruned.pruned.m, mean, read, beside)
+    weights = None if data.every_step else np.eye(data.T)[-1]
+    read = [] if weights is None else slack_chain(pruned, data.x, weights=weights)
+    best = approximation_bound(pruned, data.T, method, weights=weights, per_step=per_step)
+    return Chains(pruned.pruned.m, mean, read, best, sharpness(pruned, data.x, sharpest))
 
 
-def _tradeoffs(rnn: RNN, S: Array, setting: Setting, radii: Radii) -> dict[str, Tradeoff]:
+def _tradeoffs(whole: Problem, S: Array) -> dict[str, Tradeoff]:
+    rnn, setting, radii = whole.rnn, whole.setting(split=Setting.split), whole.measured
     return {
         "theorem.degrees_of_freedom": tradeoff(rnn, S, setting, radii),
         "theorem.determinantal": tradeoff(rnn, S, setting, radii, theorem="determinantal"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bounds.sample import mean_loss
 from pruning.baselines import random_nodes
 from pruning.checks import Array
 from pruning.covariance import StateCovariance
@@ -45,7 +46,7 @@ class Measured:
     accuracy, train_accuracy : float
         Share of predictions with a positive margin (a tie is an error).
     risk, train_risk : float
-        Mean margin ramp loss.
+        Mean margin ramp loss; that on the training sequences enters bounds and is rounded up.
     """
 
     accuracy: float | None
@@ -170,19 +171,21 @@ def balanced(
 
 def measure(rnn: RNN, data: Dataset, gamma: float) -> Measured:
     """Return accuracy and mean ramp loss on the training and the test sequences."""
-    train_accuracy, train_risk = _on(rnn, data.x, data.y, gamma)
+    train_accuracy, losses = _on(rnn, data.x, data.y, gamma)
+    train_risk = mean_loss(losses, "margin_ramp")
     if data.x_test is None:
         return Measured(None, train_accuracy, None, train_risk)
-    accuracy, risk = _on(rnn, data.x_test, data.y_test, gamma)
-    return Measured(accuracy, train_accuracy, risk, train_risk)
+    accuracy, losses = _on(rnn, data.x_test, data.y_test, gamma)
+    return Measured(accuracy, train_accuracy, float(losses.mean()), train_risk)
 
 
-def _on(rnn: RNN, x: Any, y: Any, gamma: float) -> tuple[float, float]:
+def _on(rnn: RNN, x: Any, y: Any, gamma: float) -> tuple[float, Array]:
+    """Return accuracy and losses."""
     predictions = rnn.predictions(x)
     if y.ndim == 1:
         predictions = predictions[:, -1]
     errors = loss_values("zero_one", predictions, y)
-    return 1 - float(errors.mean()), float(loss_values("margin_ramp", predictions, y, gamma).mean())
+    return 1 - float(errors.mean()), loss_values("margin_ramp", predictions, y, gamma)
 
 
 def shown_accuracy(measured: Measured) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -56,4 +57,4 @@ def test_the_bound_on_the_inputs_holds_for_every_image_of_that_kind(pixels):
     assert data.x.max() <= 1
     largest = np.ones(data.d_x)
     assert data.x_bound == pytest.approx(np.linalg.norm(largest))
-    assert data.x_max <= data.x_bound
+    assert Fraction(float(np.square(data.x).sum(axis=-1).max())) <= Fraction(data.x_bound) ** 2

@@ -1,0 +1,123 @@
+"""`rnnbounds certify` as a user runs it, without torch where nothing is trained."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from pruning.rnn import RNN
+from pruning.storage import save_network
+from validation.certifying.language import decode, unpacked
+from validation.certifying.pipeline import bound
+from validation.certifying.tasks import npz_task
+from validation.commands import main
+
+
+def run(capsys, *words):
+    try:
+        main(["certify", *map(str, words)])
+        code = 0
+    except SystemExit as stop:
+        code = stop.code or 0
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Sequences of 5 steps whose class is the sign of their sum, and a network that knows that."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 5, 2)) * 3
+    y = (x.sum(axis=(1, 2)) > 0).astype(np.int64)
+    np.savez(tmp_path / "data.npz", x=x[:2000], y=y[:2000], x_test=x[2000:], y_test=y[2000:])
+    rnn = RNN(np.eye(2), [[1, 1], [-1, -1]], [0, 0], [[0, 0.5], [0.5, 0]], [0, 0], "relu")
+    save_network(tmp_path / "net.npz", rnn)
+    return tmp_path
+
+
+def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
+    cert = files / "cert"
+    words = ("--model", files / "net.npz", "--data", files / "data.npz", "--out", cert)
+    code, text, err = run(capsys, *words, "--delta", "0.01")
+    assert code == 0, err
+    facts = json.loads((cert / "certificate.json").read_text())
+    data = (cert / "code.bin").read_bytes()
+    assert facts["code_sha256"] == hashlib.sha256(data).hexdigest()
+    assert facts["data_sha256"] == {
+        "data.npz": hashlib.sha256((files / "data.npz").read_bytes()).hexdigest()
+    }
+    # What the files say is enough to count again.
+    bits = unpacked(data, facts["bits"])
+    network = decode(bits, "npz", (5, 2))
+    task = npz_task(files / "data.npz", network.form.exponent)
+    errors = network.errors(task.images, task.labels)
+    assert (facts["n"], facts["errors"], facts["delta"]) == (2000, errors, "0.01")
+    from decimal import Decimal
+
+    assert facts["bound"] == f"{bound(errors, 2000, len(bits), Decimal('0.01')):.6f}"
+    assert 0.02 < float(facts["bound"]) < 0.3
+    assert f"{facts['bits']} bits" in text
+    words = (cert / "README.txt").read_text()
+    assert "at most" in words
+    assert "0.01" in words
+    # Again into the same folder.
+    assert (
+        run(capsys, "--model", files / "net.npz", "--data", files / "data.npz", "--out", cert)[0]
+        == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("no-such",), "name must be"),
+        (("digits", "--delta", "0"), "delta must be a decimal between 0 and 1"),
+        (("digits", "--delta", "1e-3"), "delta must be a decimal"),
+        (("digits", "--delta", "nan"), "delta must be a decimal"),
+        (("digits", "--delta", "0.0000000000001"), "delta must be a decimal"),
+        (("digits", "--k", "0"), "k must be"),
+        (("digits", "--method", "magic"), "method must be"),
+        (("digits", "--rate", "-1"), "rate must be"),
+        (("digits", "--power", "2"), "power must be in [0, 1], got 2"),
+        (("digits", "--learning-rate", "0"), "learning_rate must be"),
+        (("digits", "--steps", "w_hidden"), "steps must be such as"),
+        (("digits", "--steps", "w_in=3"), "steps must name"),
+        (("digits", "--steps", "w_hidden=99"), "within 40 of 0"),
+        (("digits", "--crop", "1,2"), "crop must be 4 integers"),
+        (("digits", "--pool", "0,1"), "pool must be 2 integers"),
+        (("digits", "--pool", "3,1", "--epochs", "0"), "whole blocks of pixels"),
+        (("digits", "--model", "net.npz"), "they do not go with digits"),
+        (("--model", "net.npz"), "data must be given with model"),
+        (("--model", "net.npz", "--data", "none"), "data must be mnist, fashion-mnist, digits"),
+        (("--model", "net.npz", "--data", "digits"), "model must read 8 numbers a step"),
+        (("--model", "net.npz", "--data", "data.npz", "--pool", "1,1"), "are for images"),
+        (("--model", "net.npz", "--data", "data.npz", "--k", "9"), "k must be"),
+        (("--model", "tanh.npz", "--data", "data.npz"), "give it epochs of training"),
+        (("--model", "net.npz", "--data", "steps.npz"), "one label a sequence"),
+        (("--model", "net.npz", "--data", "tokens.npz"), "to be certified"),
+        (("--model", "net.npz", "--data", "many.npz"), "must know the 4 classes"),
+        (("--model", "net.npz", "--data", "large.npz"), "x in large.npz must be at most 2^74"),
+        (("--model", "net.npz", "--data", "data.npz", "--out", "."), "which is no part of a cert"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(words, message, files, capsys, monkeypatch):
+    monkeypatch.chdir(files)
+    rng = np.random.default_rng(1)
+    save_network("tanh.npz", RNN(np.eye(2), np.eye(2), [0, 0], np.eye(2), [0, 0], "tanh"))
+    x = rng.normal(size=(5, 4, 2))
+    np.savez("steps.npz", x=x, y=np.zeros((5, 4), np.int64))
+    np.savez("tokens.npz", x=np.zeros((5, 4), np.int64), y=np.zeros(5, np.int64))
+    np.savez("many.npz", x=x, y=np.array([0, 1, 2, 3, 3]))
+    np.savez("large.npz", x=x * 1e60, y=np.zeros(5, np.int64))
+    code, _, err = run(capsys, *words)
+    assert code == 2, err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (files / "cert").exists()
+
+
+def test_without_a_name_the_recipes_are_listed(capsys):
+    code, text, _ = run(capsys)
+    assert code == 0
+    assert "row-mnist" in text
