@@ -23,6 +23,7 @@ from pruning.refit.closed_loop import RefitStep, refit_closed_loop
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
 from pruning.selection.dispatch import WEIGHTED, select
+from pruning.selection.reading import reading_weight
 from pruning.selection.selection import Selection
 
 OBJECTIVES = ("spectral", "balanced")
@@ -111,17 +112,13 @@ class PrunedRNN:
 def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:
     """Return the fixed weight M of the selection's objective Tr[M C], shape (m, m).
 
-    Source: F22 (reconstructed), theory section 1. M = theta I + (1 - theta) Z^T Z with
-    Z = [W_o; W_h], all rows of W_h: with the kept rows only, M would move with J and the objective
-    could grow when a node is added (`selection.monotone`).
+    M = theta I + (1 - theta) Z^T Z with Z = [W_o; W_h].
 
     Parameters
     ----------
     rnn : RNN
-    theta : float
-        In [0, 1].
-    normalise : bool
-        Scale each block of Z by its Frobenius norm, and bring both parts to trace 1. Otherwise raw.
+    theta, normalise
+        See `pruning.selection.reading.reading_weight`.
 
     Examples
     --------
@@ -131,16 +128,7 @@ def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:
     array([[0.75, 0.  ],
            [0.  , 0.25]])
     """
-    theta = fraction("theta", theta)
-    blocks = [rnn.w_output, rnn.w_hidden]
-    if normalise:
-        blocks = [block / (np.linalg.norm(block) or 1.0) for block in blocks]
-    Z = np.vstack(blocks)
-    identity, output = np.eye(rnn.m), Z.T @ Z
-    if normalise and rnn.m:
-        identity /= rnn.m
-        output /= np.trace(output) or 1.0
-    return theta * identity + (1 - theta) * output
+    return reading_weight([rnn.w_output, rnn.w_hidden], theta, normalise)
 
 
 def spectral_prune(
