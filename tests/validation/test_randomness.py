@@ -81,9 +81,12 @@ def test_no_module_of_the_engine_seeds_a_generator_by_itself():
         for path in folder.glob("*.py")
         if path.name != "randomness.py"
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute) and node.attr in ("default_rng", "SeedSequence", "seed")
-        and ast.unparse(node) not in ("hypothesis.seed", "self.seed", "options.seed")
-    ]  # fmt: skip
+        if isinstance(node, ast.Attribute)
+        and (
+            node.attr in ("default_rng", "SeedSequence")
+            or ast.unparse(node) in ("np.random.seed", "random.seed")
+        )
+    ]
 
     assert seeding == []
 
@@ -102,3 +105,30 @@ def test_a_number_drawn_as_the_instance_was_does_not_hit_it(seed):
 
     assert verdict.conclusion is not Conclusion.REFUTED
     assert verify(hit, budget=0.3, seed=seed).conclusion is not Conclusion.REFUTED
+
+
+@pytest.mark.parametrize("seed", [3, 2**32 + 1, 2**96])
+def test_a_choice_of_the_instance_is_not_the_choice_of_the_draw(seed):
+    """The kind in another guise: few values, so that hits are common and must be 1 in 64."""
+
+    @claim("test.choice", "P(r = c) = 1/64", draw(c=draw.choices(*range(64))),
+           kind="probabilistic", failure=Fraction(1, 8))  # fmt: skip
+    def choice(xp, rng, c):
+        return xp.asarray(float(int(rng.integers(0, 64)) == c)), xp.asarray(0.5)
+
+    assert statistical(choice, seconds=30, seed=seed, draws=800).conclusion is not (
+        Conclusion.REFUTED
+    )
+
+
+@pytest.mark.parametrize("seed", [4, 2**32 + 2])
+def test_an_order_of_the_instance_is_not_the_order_of_the_draw(seed):
+    """And as permutations: two of twelve things agree once in 479,001,600."""
+
+    @claim("test.order_of_twelve", "P(sigma = pi) is small", draw(pi=draw.permutations(12)),
+           kind="probabilistic", failure=Fraction(1, 10**6))  # fmt: skip
+    def same(xp, rng, pi):
+        match = [int(i) for i in rng.permutation(12)] == [int(i) for i in pi]
+        return xp.asarray(float(match)), xp.asarray(0.5)
+
+    assert statistical(same, seconds=30, seed=seed, draws=200).conclusion is not Conclusion.REFUTED

@@ -70,8 +70,10 @@ class FloatLinalg(Checked):
     def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
         """Return the 1-, 2- or infinity-norm along axes."""
         check_vector_order(ord)
-        if ord == 2 and (axis is None or type(axis) is int) and getattr(x, "dtype", 0) is _FLOAT:
-            # What NumPy does, without its checks, which cost three times as much.
+        quick = axis is None or (type(axis) is int and getattr(x, "ndim", 0) > 0)
+        if ord == 2 and quick and getattr(x, "dtype", 0) is _FLOAT:
+            # What NumPy does, without its checks, which cost three times as much. (A number has no
+            # axis, but add.reduce takes 0 and -1 for one.)
             return np.sqrt(_add(x * x, axis=axis, keepdims=keepdims))
         return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
 

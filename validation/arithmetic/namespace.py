@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import objects
+from . import stacks
 from .checked import (
     FLOAT64,
     INT64,
@@ -28,7 +28,8 @@ from .checked import (
     whole,
 )
 from .errors import Unsupported
-from .objects import ObjectArray, boxed, scalar_or_array
+from .objects import ObjectArray
+from .stacks import boxed, scalar_or_array
 from .truth import is_truth
 
 Axis = int | tuple[int, ...] | None
@@ -69,7 +70,7 @@ class ExactNamespace(Checked):
             parts = [self._made(x) for x in obj]
             if not parts:
                 return cls.of_entries(np.empty(0, dtype=object))
-            return objects.stack(cls, parts)
+            return stacks.stack(cls, parts)
         if isinstance(obj, np.ndarray):
             if not self._draws:
                 check_short(obj, cls.kind)
@@ -238,7 +239,11 @@ class ExactNamespace(Checked):
         self, x: Any, /, *, axis: int | None = None, include_initial: bool = False
     ) -> Any:
         """Return the partial sums along an axis."""
-        a = self._array(x).entries()
+        a = (
+            np.atleast_1d(self._array(x).entries())
+            if axis is not None
+            else self._array(x).entries()
+        )
         if axis is None:
             if np.ndim(a) != 1 or type(a) is not np.ndarray:
                 raise ValueError("cumulative_sum needs an axis unless x has only one")
@@ -255,7 +260,7 @@ class ExactNamespace(Checked):
     ) -> Any:
         x = self._array(x)
         shape = x.shape
-        axes = _axes(axis, len(shape))
+        axes = _reduced_axes(axis, len(shape))
         if len(axes) == len(shape):
             numbers = x.flat()
             if not numbers:
@@ -309,7 +314,7 @@ class ExactNamespace(Checked):
     ) -> Any:
         """Apply a function of a list of numbers along axes."""
         x = self._array(x)
-        axes = _axes(axis, x.ndim)
+        axes = _reduced_axes(axis, x.ndim)
         if 0 in (x.shape[i] for i in axes):
             raise ValueError("an empty axis has no numbers to reduce")
         kept = [i for i in range(x.ndim) if i not in axes]
@@ -327,7 +332,7 @@ class ExactNamespace(Checked):
 
     def stack(self, arrays: Sequence[Any], /, *, axis: int = 0) -> Any:
         """Join arrays along a new axis."""
-        return objects.stack(self.array, [self._array(x) for x in arrays], axis)
+        return stacks.stack(self.array, [self._array(x) for x in arrays], axis)
 
     def concat(self, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
         """Join arrays along an axis they have."""
@@ -414,6 +419,11 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     return tuple(np.lib.array_utils.normalize_axis_tuple(axis, ndim))
+
+
+def _reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the axes of a reduction; as NumPy does, take 0 and -1 for axes of a number too."""
+    return () if ndim == 0 and axis in (0, -1) else _axes(axis, ndim)
 
 
 @functools.lru_cache(maxsize=256)

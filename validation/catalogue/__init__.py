@@ -30,6 +30,8 @@ MODULES = (
     "theorems",
     "theorems_probabilities",
     "occam_probabilities",
+    "occam",
+    "martingales",
     "others",
     "others_probabilities",
     "balanced",

@@ -2,7 +2,7 @@
 
 Shapes, kinds and values are compared on generated operands: of no axis, of one and of several,
 some empty; small integers, dyadic fractions, numbers of very different sizes; and truth values.
-`helpers.bodies` says what counts as agreement.
+`helpers.meanings` says what counts as agreement.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from helpers.bodies import CALLS, Program, Writer, meanings
+from helpers.bodies import CALLS, Program, Writer
+from helpers.meanings import meanings
 
 from validation.arithmetic import FLOAT64, RATIONALS, ball_namespace, balls, vocabulary
 
@@ -123,3 +124,28 @@ def test_arithmetics_start_from_the_same_numbers():
                 low, high = arithmetic.enclosure(arithmetic.lift(value))
             assert np.array_equal(low, FLOAT64.lift(value))
             assert np.array_equal(high, FLOAT64.lift(value))
+
+
+# add.reduce takes 0 and -1 for axes of a number: words of float64 that are written with it did so
+# where balls refused, and the other way round.
+ALONG_AN_AXIS = [
+    (word, options)
+    for word in (
+        "sum", "prod", "max", "min", "mean", "logsumexp", "cumulative_sum", "sort", "flip",
+        "linalg.vector_norm",
+    )
+    for options in ("axis=0", "axis=-1", "axis=1", "axis=-2")
+]  # fmt: skip
+ALONG_AN_AXIS += [
+    ("linalg.vector_norm", f"axis={axis}, ord={order}, keepdims={keep}")
+    for axis in (None, 0, -1, 1)
+    for order in (1, 2, "float('inf')")
+    for keep in (False, True)
+]
+
+
+@pytest.mark.parametrize(("word", "options"), ALONG_AN_AXIS)
+@pytest.mark.parametrize("value", [0.75, np.array([0.75, -2.0]), np.array([[0.5], [3.0]])])
+def test_an_axis_means_the_same_to_all_three_even_on_numbers(word, options, value):
+    found = meanings(Program({"s": np.asarray(value)}, [("r0", word, f"xp.{word}(s, {options})")]))
+    assert not found.wrong, found.wrong
