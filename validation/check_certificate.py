@@ -392,7 +392,7 @@ def main(arguments, folders=()):
         code, reason = stop.args
     except Exception as error:  # nothing that fails is ever valid
         code, reason = 2, f"{type(error).__name__}: {' '.join(ascii(str(error)).split())[:200]}"
-    print(("VALID:", "INVALID:", "CANNOT CHECK:")[code], reason)
+    print(("VALID:", "INVALID:", "CANNOT CHECK:")[code], reason.encode("unicode_escape").decode())
     return code
 
 
