@@ -16,7 +16,7 @@ from validation.certifying.conversion import integer_network
 from validation.certifying.language import encode
 from validation.certifying.network import Form
 from validation.certifying.pipeline import produce
-from validation.certifying.quantised_training import Training, _Model, price_table, train_quantised
+from validation.certifying.quantised_training import Model, Training, price_table, train_quantised
 from validation.certifying.recipes import recipe
 from validation.certifying.tasks import task
 from validation.training.torch_models import import_torch
@@ -37,7 +37,7 @@ def test_the_trained_network_is_the_integer_one(activation):
     options = Training(epochs=12, batch_size=100, steps=STEPS, rate=0.0)
     rnn, finished = train_quantised(start(activation), x, digits.labels, options)
     assert finished
-    model = _Model(torch, rnn, options)
+    model = Model(torch, rnn, options)
     y = model.outputs(model.rounded(), torch.as_tensor(x.transpose(1, 0, 2), dtype=torch.float32))
     network = integer_network(rnn, STEPS, Form(), 4, largest_state=100.0, guard=12)
     found = network.readouts(digits.images)

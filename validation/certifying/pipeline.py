@@ -79,7 +79,7 @@ def certified(network: IntegerNetwork, task: Task, delta: Decimal) -> Certified:
     ValueError
         If the language cannot express the network.
     """
-    v, w = network.form.pool
+    v, w = network.images_form().pool
     network.check_range(task.x_max * v * w)
     code = encode(network, task.name)
     decoded = decode(code, task.name, task.images.shape[1:])

@@ -39,6 +39,12 @@ class Training:
         A bit of the code costs rate ln(2)/n in units of the mean loss; 0 trains freely.
     ramp : float
         Share of the epochs over which the rate grows from 0.
+    smooth : float
+        Width, in steps, of the Gaussian that the histogram of the integers is smoothed with before
+        prices are read off it. Without it integers gather wherever many happened to be at first,
+        and 0, which needs no sign, may stay rare.
+    sharpen : float
+        Share of the epochs after which prices are those of the coder itself.
     power : float
         The loss (1 - p^power)/power of the right class's probability p: 0 is cross-entropy, 1 is
         1 - p, which is nearer to the count of errors.
@@ -68,6 +74,8 @@ class Training:
     )
     rate: float = 5.0
     ramp: float = 0.4
+    smooth: float = 0.0
+    sharpen: float = 0.6
     power: float = 0.0
     turn: float = 0.5
     teacher: float = 0.0
@@ -122,7 +130,7 @@ def train_quantised(
         A time of `time.time` after which the training stops, at a checkpoint.
     """
     torch = import_torch()
-    model = _Model(torch, start, options)
+    model = Model(torch, start, options)
     begun = 0
     if checkpoint is not None and checkpoint.exists():
         begun = model.restore(torch.load(checkpoint, weights_only=True), options)
@@ -139,6 +147,7 @@ def train_quantised(
     for epoch in range(begun, options.epochs):
         order = torch.as_tensor(np.random.default_rng([options.seed, epoch]).permutation(n))
         power = options.power if epoch >= options.turn * options.epochs else 0.0
+        model.smooth = options.smooth if epoch < options.sharpen * options.epochs else 0.0
         rate = options.rate * min(1.0, epoch / max(1e-9, options.ramp * options.epochs))
         total = wrong = 0.0
         for place in range(per_epoch):
@@ -161,14 +170,14 @@ def train_quantised(
         clock = now
         last = epoch + 1 == options.epochs
         if checkpoint is not None and (last or now - saved > 60 or now > until):
-            _save(torch, checkpoint, model.state(epoch + 1, options))
+            save(torch, checkpoint, model.state(epoch + 1, options))
             saved = now
         if now > until and not last:
             return model.rnn(), False
     return model.rnn(), True
 
 
-class _Model:
+class Model:
     """The weights in one vector, Adam's averages, and the prices of integers."""
 
     def __init__(self, torch: Any, start: RNN, options: Training) -> None:
@@ -190,7 +199,7 @@ class _Model:
         self.sizes = sizes
         self.first = torch.zeros_like(self.theta)
         self.second = torch.zeros_like(self.theta)
-        self.count = 0
+        self.count, self.smooth = 0, 0.0
         self.prices = torch.zeros(len(BLOCKS) * (_LEVELS + 1))
         self.function = recurrence(torch, "clipped" if self.two_sided else "relu")
 
@@ -230,18 +239,24 @@ class _Model:
         else:
             loss = torch.nn.functional.nll_loss(logs, y)
         loss.backward()
-        gradient = flat.grad
-        norm = float(gradient.norm())
-        if not math.isfinite(norm):
+        if not self.update(flat.grad, learning_rate, rate, refresh):
             return math.nan, float(len(y))
-        if norm > self.options.clip_norm:
-            gradient *= self.options.clip_norm / norm
+        return float(loss.detach()), float((outputs.detach().argmax(1) != y).sum())
+
+    def update(self, gradient: Any, learning_rate: float, rate: float, refresh: bool) -> bool:
+        """Take a step of Adam; a gradient that is not finite is passed over, and False returned."""
         if rate and self.options.quantised:
             if refresh:
                 self.reprice()
+            # Before the norm is clipped, so that a bit costs what it should beside the loss.
             gradient += rate * self.slopes()
+        norm = float(gradient.norm())
+        if not math.isfinite(norm):
+            return False
+        if norm > self.options.clip_norm:
+            gradient *= self.options.clip_norm / norm
         self.adam(gradient, learning_rate)
-        return float(loss.detach()), float((outputs.detach().argmax(1) != y).sum())
+        return True
 
     def adam(self, gradient: Any, learning_rate: float) -> None:
         self.count += 1
@@ -264,14 +279,21 @@ class _Model:
         for i, block in enumerate(BLOCKS):
             values = integers[ends[i] - self.sizes[i] : ends[i]]
             # Ascending biases are coded by their differences: no price a bias of its own.
-            tables.append(np.zeros(_LEVELS + 1) if block == "b_hidden" else price_table(values))
+            if block == "b_hidden":
+                tables.append(np.zeros(_LEVELS + 1))
+            elif self.smooth:
+                tables.append(smoothed_prices(values, self.smooth))
+            else:
+                tables.append(price_table(values))
         self.prices = self.torch.as_tensor(np.concatenate(tables).astype(np.float32))
 
     def bits(self) -> float:
         """About how long the code of the weights is."""
         if not self.options.quantised:
             return math.nan
+        smooth, self.smooth = self.smooth, 0.0
         self.reprice()
+        self.smooth = smooth
         level = self.torch.round(self.theta / self.step_sizes).abs().clamp_(max=_LEVELS).long()
         return float(self.prices[self.block * (_LEVELS + 1) + level].sum())
 
@@ -327,11 +349,30 @@ def price_table(values: Any, levels: int = _LEVELS) -> Any:
     return price
 
 
+def smoothed_prices(values: Any, width: float, levels: int = _LEVELS) -> Any:
+    """Return -log2 of the histogram of the sizes, both signs alike, smoothed by a Gaussian.
+
+    Parameters
+    ----------
+    values : integer array
+        Sizes |v|.
+    width : float
+        Standard deviation of the Gaussian.
+    """
+    counts = np.bincount(np.minimum(values, levels), minlength=levels + 1).astype(np.float64)
+    counts[1:] /= 2
+    both = np.concatenate([counts[:0:-1], counts])
+    reach = math.ceil(4 * width)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    smooth = np.convolve(both, kernel / kernel.sum(), mode="same")[levels:]
+    return -np.log2((smooth + 1e-3) / (len(values) + 1))
+
+
 def _bits_of(these: int, others: int) -> float:
     return -math.log2((these + 0.5) / (these + others + 1))
 
 
-def _save(torch: Any, path: Path, state: dict[str, Any]) -> None:
+def save(torch: Any, path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     torch.save(state, part)
