@@ -1,0 +1,126 @@
+"""Lines of bounds/ that a mutant could change and every other test stay green."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from helpers.network_pairs import moments, pair
+
+from bounds import Radii, Setting
+from bounds.approximation import approximation_bound, comparator_bound, weighted_from_mean_bound
+from bounds.approximation.a_priori import event_value
+from bounds.approximation.dissipation import Reading
+from bounds.assembly import loss_class
+from bounds.complexity import log_radii
+from bounds.constrained import ConstrainedClass, margin_bound
+from bounds.lipschitz import parameter_lipschitz
+from bounds.problem import Problem, radii_condition
+from bounds.relative_entropy import inverse_kl
+from bounds.rounding import EPS, sum_up
+from bounds.terms import FIXED_RADII, VALID
+from pruning import RNN
+
+
+def network(m=3, activation="tanh", seed=0):
+    rng = np.random.default_rng(seed)
+    return RNN(
+        rng.normal(size=(m, m)) / 2,
+        rng.normal(size=(m, 2)),
+        rng.normal(size=m) / 4,
+        rng.normal(size=(2, m)),
+        np.zeros(2),
+        activation,
+    )
+
+
+def test_constants_at_a_step_are_those_of_that_step():
+    radii = Radii(0.9, 1.0, 1.0, 0.1, 0.1, 1.0)
+    constants = parameter_lipschitz(radii, 4, network().activation, 3)
+    for t in (1, 4):
+        assert constants.at(t) == {name: v[t - 1] for name, v in constants.blocks.items()}
+    assert constants.at(1)["hidden"] < constants.at(2)["hidden"]
+
+
+def test_measured_radii_are_a_condition_that_is_not_met():
+    assert radii_condition("norms").holds is False
+
+
+def test_inputs_that_are_bounded_do_not_make_measured_radii_fixed():
+    from bounds import others
+
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-1, 1, size=(20, 3, 2)), rng.integers(0, 2, size=20)
+    given = Problem(network(), x, y, input_bound=2.0)
+    assert others.parameter_count(given).label == FIXED_RADII
+    measured = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=False)
+    unbounded = Problem(network(activation="relu"), x, y, radii=measured)
+    assert others.parameter_count(unbounded).label != VALID
+
+
+@pytest.mark.parametrize("size", [0.0, 1e3, -1e6])
+def test_radii_of_a_cover_are_rounded_down_by_what_their_logarithm_may_be_off(size):
+    u = np.array([1.0, 0.5, 1e-9])
+    room = size + np.log(u) - log_radii(size, u)
+    least = 2 * EPS * (1 + abs(size) - np.log(u))
+    assert (room >= least).all()
+    assert (room <= 10 * least).all()
+
+
+def test_the_margin_bound_is_the_chernoff_bound_of_the_cover_at_half_the_margin():
+    members = ConstrainedClass(
+        k=2, d_x=2, d_y=2, T=3, hidden=1.0, input=1.0, output=1.0, bias=0.0, data=1.0,
+        input_rank=2, blocks=1, gamma=0.5, eps=0.01,
+    )  # fmt: skip
+    rnn = RNN(0.9 * np.eye(2), 0.9 * np.eye(2), np.zeros(2), 0.9 * np.eye(2), np.zeros(2))
+    n, share = 100_000, 0.1
+    # A ramp of another width has another constant, and the same cover at another radius.
+    setting = Setting(
+        n, 3, share, members.delta, gamma=0.1, complexity="net_kl", split="minimising",
+        log_price=members.log_price,
+    )  # fmt: skip
+    log_number = float(members.members(setting).cover(np.array(math.log(0.25 / 0.1))))
+    reached = inverse_kl(share, (log_number + setting.log_inv_delta) / n)
+    assert margin_bound(rnn, members, share, n).total == pytest.approx(reached, rel=1e-9)
+
+
+def test_the_rounding_of_s_counts_over_lam_in_the_event():
+    S, lam = np.eye(2), 1e-13
+    value = event_value(S, np.arange(2), np.full(2, lam), lam)
+    assert value >= 8 * 2 * EPS / lam
+
+
+def test_weights_are_the_mean_where_none_are_given():
+    rnn, rng = network(), np.random.default_rng(1)
+    x = rng.normal(size=(5, 4, 2))
+    _, S = moments(rnn.states(x))
+    pruned = pair(rnn, [0, 2], np.eye(3)[:, [0, 2]], S)
+    found = approximation_bound(pruned, 4, "weighted_from_mean")
+    assert found.total == weighted_from_mean_bound(pruned, 4, np.full(4, 0.25)).total
+
+
+def test_an_overflow_beside_the_comparator_is_infinite_with_a_sentence():
+    rnn = network(activation="relu")
+    rnn = dataclasses.replace(rnn, w_hidden=np.full((3, 3), 1e200), b_hidden=np.full(3, 9.0))
+    x = np.ones((2, 5, 2))
+    pruned = pair(rnn, [0, 1], np.eye(3)[:, :2], np.eye(3))
+    bound = comparator_bound(pruned, x)
+    assert bound.log_total == math.inf
+    assert "No bound was found" in bound.notes[0]
+
+
+def test_what_may_have_underflowed_hardly_widens_second_moments():
+    G, none = np.eye(2), np.zeros((2, 2))
+    found = Reading(G, G, none).moments(np.eye(2), 1e-14)
+    assert found.allowance.max() <= 2e-14
+
+
+def test_a_sum_beyond_floats_is_infinite():
+    assert sum_up([1e308] * 10) == math.inf
+
+
+def test_a_class_may_be_scaled_by_a_constant_of_either_kind():
+    radii = Radii(0.5, 1.0, 1.0, 0.1, 0.1, 1.0)
+    setting = Setting(n=100, T=3, empirical_loss=0.1)
+    members = loss_class(setting, radii, 2, 2, 2, network().activation)
+    assert np.isfinite(members.cover(np.array(-2.0)))

@@ -1,0 +1,69 @@
+"""Lines of pruning/ that a mutant could change and every other test stay green."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pruning.gauss_newton import gauss_newton
+from pruning.stack_balanced import probe
+from pruning.stack_pruning import _shared
+
+
+def test_the_next_node_goes_where_the_objective_falls_most():
+    # One layer has two nodes of weight, the other four equal ones.
+    S = [np.diag([50.0, 49.9, 0.05, 0.05]), np.diag([25.0, 25.0, 25.0, 25.0])]
+    stack = SimpleNamespace(layers=[[0], [0]], nodes=((4,), (4,)))
+    shared = [
+        _shared(stack, SimpleNamespace(states=S), [[np.eye(4)], [np.eye(4)]], total)
+        for total in (2, 3, 4, 6)
+    ]
+    assert shared == [((1,), (1,)), ((2,), (1,)), ((2,), (2,)), ((2,), (4,))]
+
+
+@pytest.mark.parametrize("d_y", [1, 2, 9])
+def test_signs_on_the_outputs_are_felt_through_the_read_out(d_y):
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(d_y, 3))
+    stack = SimpleNamespace(w_output=w, d_y=d_y)
+    given = probe(stack, (40, 50), None, "mean", np.random.default_rng(1))
+    assert given.shape == (40, 50, 3)
+    if d_y == 1:
+        np.testing.assert_allclose(np.abs(given), np.broadcast_to(np.abs(w), given.shape))
+    if d_y > 3:  # by the triangular factor: few values, of the same second moment
+        R = np.linalg.qr(w, mode="r")
+        np.testing.assert_allclose(np.abs(given[..., 0]), abs(R[0, 0]))
+
+
+class Linear:
+    """Residuals A theta - b."""
+
+    def __init__(self, A, b):
+        self.A, self.b = A, b
+
+    def residuals(self, theta):
+        return self.A @ theta - self.b, None
+
+    def forward(self, state, direction):
+        return self.A @ direction
+
+    def backward(self, state, r):
+        return self.A.T @ r
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_when_to_stop_does_not_depend_on_the_unit_of_what_is_held_out(unit):
+    rng = np.random.default_rng(0)
+    A, b = rng.normal(size=(20, 6)), rng.normal(size=20)
+    problem, seen = Linear(A, b), []
+
+    def held_out(theta):
+        return unit * float(np.square(A @ theta - b).sum())
+
+    theta = gauss_newton(
+        problem, np.zeros(6), held_out=held_out, scale=np.ones(6), damping=10.0,
+        patience=1, steps=30, progress=seen.append,
+    )  # fmt: skip
+    best = np.linalg.lstsq(A, b, rcond=None)[0]
+    assert held_out(theta) <= held_out(best) * (1 + 1e-3)
+    assert 3 < len(seen) < 30
