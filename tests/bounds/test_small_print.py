@@ -2,23 +2,31 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers.network_pairs import moments, pair
 
-from bounds import Radii, Setting
-from bounds.approximation import approximation_bound, comparator_bound, weighted_from_mean_bound
+from bounds import Radii, Setting, others
+from bounds.approximation import (
+    a_priori_bound,
+    approximation_bound,
+    comparator_bound,
+    weighted_from_mean_bound,
+)
 from bounds.approximation.a_priori import event_value
-from bounds.approximation.dissipation import Reading
+from bounds.approximation.dissipation import Reading, _numbers
 from bounds.assembly import loss_class
 from bounds.complexity import log_radii
 from bounds.constrained import ConstrainedClass, margin_bound
 from bounds.lipschitz import parameter_lipschitz
+from bounds.node_counts import THEOREMS, node_count
+from bounds.others.joukovsky2021 import log_confidence
 from bounds.problem import Problem, radii_condition
 from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, sum_up
-from bounds.terms import FIXED_RADII, VALID
+from bounds.terms import FIXED_RADII, VALID, Bound, Term
 from pruning import RNN
 
 
@@ -47,8 +55,6 @@ def test_measured_radii_are_a_condition_that_is_not_met():
 
 
 def test_inputs_that_are_bounded_do_not_make_measured_radii_fixed():
-    from bounds import others
-
     rng = np.random.default_rng(0)
     x, y = rng.uniform(-1, 1, size=(20, 3, 2)), rng.integers(0, 2, size=20)
     given = Problem(network(), x, y, input_bound=2.0)
@@ -124,3 +130,49 @@ def test_a_class_may_be_scaled_by_a_constant_of_either_kind():
     setting = Setting(n=100, T=3, empirical_loss=0.1)
     members = loss_class(setting, radii, 2, 2, 2, network().activation)
     assert np.isfinite(members.cover(np.array(-2.0)))
+
+
+def test_the_constants_of_the_norm_that_the_theorems_promise():
+    S = np.diag([1.0, 0.5, 0.1])
+    promised = {name: node_count(S, 0.1, name).norm for name in THEOREMS}
+    assert promised["leverage.existence"] == math.sqrt(20 / 3)
+    assert promised["leverage.existence_tight"] == math.sqrt(5)
+    assert promised["dpp.tradeoff_norm"] == math.sqrt(3)
+    assert sum(norm is not None for norm in promised.values()) == 3
+
+
+def test_the_confidence_of_joukovsky2021_by_hand():
+    by_hand = 4 * math.sqrt(2 * math.log(4 / 0.05) / 100)
+    assert math.exp(log_confidence(0.05, 100)) == pytest.approx(by_hand, rel=1e-12)
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_a_network_that_was_not_picked_is_not_known_to_be(learned):
+    rng = np.random.default_rng(0)
+    rnn, x = network(), rng.normal(size=(30, 3, 2))
+    y = rnn.predictions(x)[:, -1].argmax(axis=-1)
+    bound = others.pick_to_learn(Problem(rnn, x, y), 4, picked=learned)
+    (found,) = [c for c in bound.conditions if "preferent" in c.name]
+    assert found.holds is (True if learned else None)
+
+
+def test_columns_of_a_table_start_below_each_other():
+    terms = (Term("a", 0.0, "f", "s"), Term("a longer name", 700.0, "f", "s"))
+    lines = Bound("id", "", terms).table().splitlines()
+    rows = [line for line in lines if line.lstrip().startswith("a")]
+    assert len(rows) == 2
+    assert len({len(line[: line.rindex("  ")]) for line in rows}) == 1, rows
+
+
+def test_the_size_of_a_program_counts_its_three_cones_at_every_step_but_one():
+    # k = 3 and 4 numbers read: two cones of 2 k and one of 4 + k, T - 1 times.
+    problem = SimpleNamespace(k=3, T=5, states=np.zeros((1, 4, 4)))
+    assert _numbers(problem) == 4 * (2 * 21**2 + 28**2)
+
+
+def test_one_step_has_an_a_priori_bound():
+    rnn, rng = network(), np.random.default_rng(1)
+    x = rng.normal(size=(5, 1, 2))
+    _, S = moments(rnn.states(x))
+    pruned = pair(rnn, [0, 2], np.eye(3)[:, [0, 2]], S)
+    assert a_priori_bound(pruned, 1, 0.1).log_total > -math.inf

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pruning.gauss_newton import gauss_newton
+from pruning.gauss_newton import _conjugate, gauss_newton
 from pruning.stack_balanced import probe
 from pruning.stack_pruning import _shared
 
@@ -67,3 +67,21 @@ def test_when_to_stop_does_not_depend_on_the_unit_of_what_is_held_out(unit):
     best = np.linalg.lstsq(A, b, rcond=None)[0]
     assert held_out(theta) <= held_out(best) * (1 + 1e-3)
     assert 3 < len(seen) < 30
+
+
+def test_the_signs_at_the_last_step_are_both_signs_in_halves():
+    w = np.array([[1.0, -2.0, 3.0]])
+    stack = SimpleNamespace(w_output=w, d_y=1)
+    given = probe(stack, (4, 400), None, "last", np.random.default_rng(0))
+    assert not given[:-1].any()
+    signs = given[-1, :, 0]
+    assert set(signs.tolist()) == {1.0, -1.0}
+    assert 100 < (signs > 0).sum() < 300
+
+
+def test_conjugate_gradients_solve_in_as_many_steps_as_there_are_unknowns():
+    rng = np.random.default_rng(0)
+    A, b, scale = rng.normal(size=(20, 6)), rng.normal(size=6), np.exp(rng.normal(size=6))
+    x = _conjugate(Linear(A, None), None, scale, b, 0.3, 6)
+    J = A * scale
+    np.testing.assert_allclose(x, np.linalg.solve(J.T @ J + 0.3 * np.eye(6), b), rtol=2e-3)
