@@ -17,6 +17,7 @@ from bounds.approximation import (
 )
 from bounds.approximation.a_priori import event_value
 from bounds.approximation.dissipation import Reading, _numbers
+from bounds.approximation.local import slope_between
 from bounds.assembly import loss_class
 from bounds.complexity import log_radii
 from bounds.constrained import ConstrainedClass, margin_bound
@@ -28,6 +29,7 @@ from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, sum_up
 from bounds.terms import FIXED_RADII, VALID, Bound, Term
 from pruning import RNN
+from pruning.activations import activation
 
 
 def network(m=3, activation="tanh", seed=0):
@@ -176,3 +178,8 @@ def test_one_step_has_an_a_priori_bound():
     _, S = moments(rnn.states(x))
     pruned = pair(rnn, [0, 2], np.eye(3)[:, [0, 2]], S)
     assert a_priori_bound(pruned, 1, 0.1).log_total > -math.inf
+
+
+def test_relu_is_flat_up_to_0_itself():
+    low, high = np.array([-2.0, -2.0, 0.0, -1.0]), np.array([-1.0, 0.0, 0.0, 1e-300])
+    assert slope_between(activation("relu"), low, high).tolist() == [0, 0, 0, 1]

@@ -1,13 +1,17 @@
 """Lines of pruning/ that a mutant could change and every other test stay green."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers.stacks import stack_of
 
+from pruning.baselines.table import METHODS
 from pruning.gauss_newton import _conjugate, gauss_newton
 from pruning.stack_balanced import probe
 from pruning.stack_pruning import _shared
+from pruning.stack_refit import refit_stack_read_out
 
 
 def test_the_next_node_goes_where_the_objective_falls_most():
@@ -85,3 +89,38 @@ def test_conjugate_gradients_solve_in_as_many_steps_as_there_are_unknowns():
     x = _conjugate(Linear(A, None), None, scale, b, 0.3, 6)
     J = A * scale
     np.testing.assert_allclose(x, np.linalg.solve(J.T @ J + 0.3 * np.eye(6), b), rtol=2e-3)
+
+
+def test_without_a_ridge_a_read_out_that_exists_is_found():
+    rng = np.random.default_rng(0)
+    whole = stack_of("gru", (4,), 1, 3, 2, rng)
+    other = dataclasses.replace(whole, w_output=rng.normal(size=whole.w_output.shape))
+    x = rng.normal(size=(40, 5, 3))
+    found = refit_stack_read_out(whole, other, x, ridge=0.0)
+    np.testing.assert_allclose(found.w_output, whole.w_output, rtol=1e-6, atol=1e-8)
+    held = refit_stack_read_out(whole, other, x, ridge=1e9)
+    np.testing.assert_allclose(held.w_output, other.w_output, rtol=1e-6, atol=1e-6)
+
+
+def test_the_methods_of_the_paper_are_these():
+    assert {name for name, method in METHODS.items() if method.in_paper} == {
+        "spectral, no reconstruction",
+        "random nodes",
+        "random nodes, no reconstruction",
+        "random weights",
+        "magnitude weights",
+        "columns of W_h",
+        "low rank W_h",
+        "small network from scratch",
+    }
+
+
+def test_a_stack_reads_tokens_through_its_table_and_no_others():
+    rng = np.random.default_rng(0)
+    plain, table = stack_of("gru", (4,), 1, 3, 2, rng), rng.normal(size=(5, 3))
+    stack = dataclasses.replace(plain, embedding=table)
+    tokens = np.array([[0, 4, 2], [1, 1, 3]])
+    np.testing.assert_allclose(stack.predictions(tokens), plain.predictions(table[tokens]))
+    for bad in (5, -1):
+        with pytest.raises(ValueError, match=r"0\.\.4"):
+            stack.predictions(np.array([[0, bad, 2]]))
