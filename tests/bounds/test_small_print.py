@@ -18,6 +18,7 @@ from bounds.approximation import (
 from bounds.approximation.a_priori import event_value
 from bounds.approximation.dissipation import Reading, _numbers
 from bounds.approximation.local import slope_between
+from bounds.approximation.saturation import majorant
 from bounds.assembly import loss_class
 from bounds.complexity import log_radii
 from bounds.constrained import ConstrainedClass, margin_bound
@@ -183,3 +184,14 @@ def test_one_step_has_an_a_priori_bound():
 def test_relu_is_flat_up_to_0_itself():
     low, high = np.array([-2.0, -2.0, 0.0, -1.0]), np.array([-1.0, 0.0, 0.0, 1e-300])
     assert slope_between(activation("relu"), low, high).tolist() == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_diagonal_above_a_matrix_is_above_it_and_touches_it(seed):
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(1, 6))
+    F = rng.normal(size=(k + 1, k)) * 10.0 ** rng.integers(-3, 3, size=k)
+    M = F.T @ F / np.square(F).sum()
+    d = majorant(M, np.exp(rng.normal(size=k)))
+    top = float(np.linalg.eigvalsh(M / np.sqrt(d) / np.sqrt(d)[:, None])[-1])
+    assert 1 - 1e-6 < top <= 1

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from helpers.stacks import stack_of
 
+from pruning import RNN, Observability, StateCovariance
+from pruning.balanced import alternating_weight
 from pruning.baselines.table import METHODS
 from pruning.gauss_newton import _conjugate, gauss_newton
 from pruning.stack_balanced import probe
@@ -124,3 +126,31 @@ def test_a_stack_reads_tokens_through_its_table_and_no_others():
     for bad in (5, -1):
         with pytest.raises(ValueError, match=r"0\.\.4"):
             stack.predictions(np.array([[0, bad, 2]]))
+
+
+def test_where_no_gradient_arrives_the_weight_is_0():
+    rnn = RNN(np.eye(2), np.ones((2, 1)), [-9.0, -9.0], [[1.0, 1.0]], [0.0], "relu")
+    x = np.ones((3, 4, 1))
+    with np.errstate(all="raise"):
+        kept = Observability(rnn, T=4, weights=[0.0, 0.0, 1.0, 0.0]).update(x)
+        summed = Observability(rnn, T=4, per_step=False, log2_c=[np.inf] * 4).update(x)
+        assert kept.weight([0.0, 0.0, np.inf, np.inf]).shape == (2, 2)
+        assert not summed.weight().any()
+
+
+def test_later_rounds_of_the_alternation_find_other_weights():
+    rng = np.random.default_rng(6)
+    m = 10
+    rnn = RNN(
+        rng.normal(size=(m, m)) / 2,
+        rng.normal(size=(m, 2)),
+        np.zeros(m),
+        rng.normal(size=(2, m)),
+        np.zeros(2),
+        "tanh",
+    )
+    x = rng.normal(size=(20, 6, 2))
+    S = StateCovariance.from_network(rnn, x, per_step=True).per_step
+    seen = Observability(rnn, T=6, weights="last").update(x)
+    first, last = (alternating_weight(seen, S, 4, rounds=rounds) for rounds in (1, 6))
+    assert np.abs(first - last).max() > 1e-3 * np.abs(first).max()
