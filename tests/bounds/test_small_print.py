@@ -24,11 +24,14 @@ from bounds.complexity import log_radii
 from bounds.constrained import ConstrainedClass, margin_bound
 from bounds.lipschitz import parameter_lipschitz
 from bounds.node_counts import THEOREMS, node_count
-from bounds.others.joukovsky2021 import log_confidence
+from bounds.node_theorems import degrees_of_freedom_bound
+from bounds.others.joukovsky2021 import log_confidence, log_rademacher
+from bounds.others.pac_bayes_kl import gaussian_divergence
 from bounds.problem import Problem, radii_condition
 from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, sum_up
 from bounds.terms import FIXED_RADII, VALID, Bound, Term
+from bounds.tradeoffs import tradeoff
 from pruning import RNN
 from pruning.activations import activation
 
@@ -147,6 +150,10 @@ def test_the_constants_of_the_norm_that_the_theorems_promise():
 def test_the_confidence_of_joukovsky2021_by_hand():
     by_hand = 4 * math.sqrt(2 * math.log(4 / 0.05) / 100)
     assert math.exp(log_confidence(0.05, 100)) == pytest.approx(by_hand, rel=1e-12)
+    root = math.sqrt(2 * (4 * 5 * math.log(2) + math.log(3) + math.log(7)) / 100)
+    by_hand = root * 2.0 * 3.0 * (1 + 0.5 + 0.25 + 0.125 + 0.0625)
+    found = math.exp(log_rademacher(0.5, 2.0, 3.0, 5, 3, 7, 100))
+    assert found == pytest.approx(by_hand, rel=1e-12)
 
 
 @pytest.mark.parametrize("learned", [True, False])
@@ -195,3 +202,29 @@ def test_a_diagonal_above_a_matrix_is_above_it_and_touches_it(seed):
     d = majorant(M, np.exp(rng.normal(size=k)))
     top = float(np.linalg.eigvalsh(M / np.sqrt(d) / np.sqrt(d)[:, None])[-1])
     assert 1 - 1e-6 < top <= 1
+
+
+@pytest.mark.parametrize("exponent", [-20, 0, 20])
+def test_the_divergence_pays_for_the_rounding_of_its_quotient(exponent):
+    s = 2.0**exponent  # so that distance2/(2 s^2) is exact
+    paid = gaussian_divergence(3.0, 1, s, s) - 1.5 / s**2
+    assert 8 * EPS * 3 / s**2 <= paid <= 64 * EPS * (2 + 3 / s**2)
+
+
+@pytest.mark.parametrize(("lam", "said"), [(1e-3, False), (50.0, True)])
+def test_a_residual_as_large_as_that_of_no_node_is_said_to_be(lam, said):
+    rnn, setting = network(), Setting(n=100, T=3, empirical_loss=0.1)
+    wide = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
+    bound = degrees_of_freedom_bound(rnn, np.diag([1.0, 0.5, 0.1]), 3, setting, wide, lam=lam)
+    assert any("no smaller than Tr S" in note for note in bound.notes) == said
+
+
+def test_each_theorem_of_a_tradeoff_counts_nodes_in_its_own_way():
+    rnn, setting = network(), Setting(n=100, T=3, empirical_loss=0.1)
+    wide = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
+    S, lams = np.diag([1.0, 0.5, 0.1]), [0.05, 0.5, 5.0]
+    counts = {"degrees_of_freedom": "leverage.existence", "determinantal": "dpp.tradeoff_norm"}
+    for theorem, name in counts.items():
+        found = tradeoff(rnn, S, setting, wide, lams, theorem=theorem)
+        due = [max(1, node_count(S, lam, name).nodes) for lam in lams]
+        assert found.nodes.tolist() == due
