@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pruning.rnn import RNN
-from validation.certifying.network import Form, IntegerNetwork
-from validation.certifying.quantised_training import price_table
+from validation.certifying.network import Form, IntegerNetwork, Integers
+from validation.certifying.prices import price_table
 
 CAPS = (14, 30)
 """Exponents of H that are tried for a ReLU: those whose code is shorter than their neighbours'."""
@@ -49,18 +49,7 @@ def integer_network(
     ValueError
         If a weight is no multiple of its step.
     """
-    integers = {}
-    for block, weights in rnn.weights.items():
-        units = np.ldexp(weights, -steps[block])
-        integers[block] = np.rint(units).astype(np.int64)
-        if not np.array_equal(units, integers[block]):
-            raise ValueError(f"{block} must hold multiples of 2^{steps[block]}")
-    order = np.argsort(integers["b_hidden"], kind="stable")
-    integers["b_hidden"] = integers["b_hidden"][order]
-    integers["w_hidden"] = integers["w_hidden"][order][:, order]
-    integers["w_input"] = integers["w_input"][order]
-    integers["w_output"] = centred(integers["w_output"][:, order])
-    integers["b_output"] = centred(integers["b_output"][:, None])[:, 0]
+    integers = sorted_integers(rnn, steps)
     unit = input_exponent - steps["w_input"] + guard
     two_sided = rnn.activation.name == "tanh"
     if two_sided:
@@ -75,6 +64,29 @@ def integer_network(
         "b_output": steps["b_output"] + unit - steps["w_output"],
     }
     return IntegerNetwork(form, two_sided, cap, exponents, integers)
+
+
+def sorted_integers(rnn: RNN, steps: Mapping[str, int]) -> dict[str, Integers]:
+    """Return the weights in units of their steps, the nodes by their biases, the read-out centred.
+
+    Raises
+    ------
+    ValueError
+        If a weight is no multiple of its step.
+    """
+    integers = {}
+    for block, weights in rnn.weights.items():
+        units = np.ldexp(weights, -steps[block])
+        integers[block] = np.rint(units).astype(np.int64)
+        if not np.array_equal(units, integers[block]):
+            raise ValueError(f"{block} must hold multiples of 2^{steps[block]}")
+    order = np.argsort(integers["b_hidden"], kind="stable")
+    integers["b_hidden"] = integers["b_hidden"][order]
+    integers["w_hidden"] = integers["w_hidden"][order][:, order]
+    integers["w_input"] = integers["w_input"][order]
+    integers["w_output"] = centred(integers["w_output"][:, order])
+    integers["b_output"] = centred(integers["b_output"][:, None])[:, 0]
+    return integers
 
 
 def centred(w_output: Any) -> Any:

@@ -28,9 +28,9 @@ def run(capsys, *words):
 def files(tmp_path):
     """Sequences of 5 steps whose class is the sign of their sum, and a network that knows that."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(3000, 5, 2)) * 3
+    x = rng.normal(size=(2000, 5, 2)) * 3
     y = (x.sum(axis=(1, 2)) > 0).astype(np.int64)
-    np.savez(tmp_path / "data.npz", x=x[:2000], y=y[:2000], x_test=x[2000:], y_test=y[2000:])
+    np.savez(tmp_path / "data.npz", x=x, y=y)
     rnn = RNN(np.eye(2), [[1, 1], [-1, -1]], [0, 0], [[0, 0.5], [0.5, 0]], [0, 0], "relu")
     save_network(tmp_path / "net.npz", rnn)
     return tmp_path
@@ -61,6 +61,12 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
     words = (cert / "README.txt").read_text()
     assert "at most" in words
     assert "0.01" in words
+    # The independent checker says the same.
+    with pytest.raises(SystemExit) as stop:
+        main(["check", str(cert), "--data-dir", str(files)])
+    said = capsys.readouterr().out
+    assert stop.value.code == 0, said
+    assert said.startswith("VALID")
     # Again into the same folder.
     assert (
         run(capsys, "--model", files / "net.npz", "--data", files / "data.npz", "--out", cert)[0]
@@ -96,6 +102,10 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
         (("--model", "tanh.npz", "--data", "data.npz"), "give it epochs of training"),
         (("--model", "net.npz", "--data", "steps.npz"), "one label a sequence"),
         (("--model", "net.npz", "--data", "tokens.npz"), "to be certified"),
+        (("--model", "net.npz", "--data", "tests.npz"), "must hold x and y alone"),
+        (("--model", "net.npz", "--data", "fortran.npz"), "in Fortran's order"),
+        (("ptb-bytes", "--pool", "2,2"), "they do not go with ptb-bytes"),
+        (("ptb-bytes", "--method", "spectral"), "method does not go with ptb-bytes"),
         (("--model", "net.npz", "--data", "many.npz"), "must know the 4 classes"),
         (("--model", "net.npz", "--data", "large.npz"), "x in large.npz must be at most 2^74"),
         (("--model", "net.npz", "--data", "data.npz", "--out", "."), "which is no part of a cert"),
@@ -109,6 +119,8 @@ def test_a_mistake_gets_one_sentence(words, message, files, capsys, monkeypatch)
     np.savez("steps.npz", x=x, y=np.zeros((5, 4), np.int64))
     np.savez("tokens.npz", x=np.zeros((5, 4), np.int64), y=np.zeros(5, np.int64))
     np.savez("many.npz", x=x, y=np.array([0, 1, 2, 3, 3]))
+    np.savez("tests.npz", x=x, y=np.zeros(5, int), x_test=x, y_test=np.zeros(5, int))
+    np.savez("fortran.npz", x=np.asfortranarray(x), y=np.zeros(5, int))
     np.savez("large.npz", x=x * 1e60, y=np.zeros(5, np.int64))
     code, _, err = run(capsys, *words)
     assert code == 2, err
