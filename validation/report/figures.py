@@ -133,9 +133,12 @@ def terms(
         colour, marker = look[kind]
         ax.plot([low, y], [row, row], color=colour, linewidth=1, alpha=0.5)
         ax.plot([y], [row], color=colour, marker=marker, markersize=7, linestyle="none")
-        _value(ax, number(y), y, row)
+        ax.annotate(
+            number(y), (1, row), xytext=(6, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", va="center", fontsize=8.5, annotation_clip=False,
+        )  # fmt: skip
     high = max([y for _, y, _ in rows] + [0.0])
-    ax.set(xlim=(low, high + 0.25 * (high - low)))
+    ax.set(xlim=(low, high + 0.06 * (high - low)))
     if trivial is not None:
         ax.axvline(trivial, color=PALE, linestyle=(0, (4, 3)), linewidth=1.2, zorder=0)
         ax.annotate(

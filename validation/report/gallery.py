@@ -230,8 +230,8 @@ def _losses(reference: Reference, which: str, *, ax: Axes | None = None) -> Axes
         y = [math.log10(value) if value > 0 else None for value in values]
         curves.append(Series(f"{name} nodes", list(range(1, len(y) + 1)), y))
     label = {
-        "residual": "lost of the states, Tr R_t",
-        "residual_felt": "felt by the output, Tr[O_t R_t]",
+        "residual": r"lost of the states, Tr $R_t$",
+        "residual_felt": r"felt by the output, Tr[$O_t R_t$]",
     }[which]
     return figures.losses_over_steps(curves, label, ax=ax)
 

@@ -92,7 +92,7 @@ IDS: tuple[tuple[str, str], ...] = (
     ("approximation.saturation", "uses that it is bounded, too"),
     ("approximation.dissipation", "a storage function, by semidefinite programming; minutes"),
     ("approximation.a_priori", "before the nodes are known: √λ for the losses"),
-    ("others.*", "bounds of other papers, in our constants where *form of* is said"),
+    ("others.*", "bounds of other papers, in our constants where “form of” is said"),
     ("occam.*", "by the length of a code of the network"),
     ("split, operator, lipschitz, one_step, losses", "steps between the named ones of the chain"),
 )  # fmt: skip
@@ -127,7 +127,7 @@ PAPER: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "“numerical experiments … compared with existing methods”",
-        "the accuracies below, and the tables under results/ on its two data sets and others",
+        "the accuracies above, and the tables under results/ on its two data sets and others",
         "",
     ),
 )

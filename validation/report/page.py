@@ -62,7 +62,7 @@ def render(
         loader=FunctionLoader(_template),
     )
     environment.filters |= {"math": mathml, "shown": show, "percent": percent, "total": total_shown}
-    environment.filters["id"] = breakable
+    environment.filters |= {"id": breakable, "formula": formula}
     reference = study.reference
     return environment.get_template("template.html").render(
         study=study,
@@ -128,6 +128,22 @@ def mathml(latex: str, display: str = "inline") -> Markup:
     # After \bigl and its like latex2mathml takes a delimiter as it stands.
     latex = re.sub(r"(\\[bB]igg?[lr]?)\\\|", r"\1‖", latex)
     return Markup(convert(latex, display=display))
+
+
+def formula(latex: str) -> Markup:
+    """Return a formula as pieces of MathML between which a line may end: at signs outside brackets.
+
+    MathML itself is never broken by a browser.
+    """
+    pieces, depth, start = [], 0, 0
+    for place, sign in enumerate(latex):
+        depth += (sign in "{([") - (sign in "})]")
+        for mark in (" + ", r" \le "):
+            if not depth and latex.startswith(mark, place) and place > start:
+                pieces.append(latex[start:place])
+                start = place + 1
+    pieces.append(latex[start:])
+    return Markup(" ").join(mathml(piece) for piece in pieces)
 
 
 def breakable(text: str) -> Markup:

@@ -10,7 +10,7 @@ import pytest
 from validation.report.findings import findings
 from validation.report.gallery import captions, gallery
 from validation.report.legend import SYMBOLS
-from validation.report.page import breakable, mathml, render
+from validation.report.page import breakable, formula, mathml, render
 
 VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}
 
@@ -151,6 +151,12 @@ def test_every_value_is_in_a_table_that_turns_into_records(page):
     assert all("records" in table for table in tables)
     cells = re.findall(r"<td[^>]*>", text)
     assert all("data-label" in cell for cell in cells)
+
+
+def test_a_long_formula_may_be_broken_outside_its_brackets_alone():
+    assert formula(r"a \le (b + c) + d").count("<math") == 3
+    assert formula(r"\{a + b\}").count("<math") == 1
+    assert "<merror" not in formula(r"x \le 2 \Bigl(y + \sum_j \frac{a + b}{c}\Bigr) + z")
 
 
 def test_numbers_are_not_broken_and_ids_are():
