@@ -17,7 +17,7 @@ from pruning.rnn import RNN
 from validation.certifying.conversion import sorted_integers
 from validation.certifying.language import TEXT
 from validation.certifying.network import IntegerNetwork, TextForm
-from validation.certifying.quantised_training import Model, Training, save
+from validation.certifying.quantised_training import Model, Training, checkpoint_path, save
 from validation.certifying.text import CertifiedText, certified_text
 from validation.training.torch_models import import_torch
 
@@ -111,10 +111,10 @@ def train_text(
     options, lines, window = recipe.training, recipe.lines, recipe.window
     start = initial_rnn(recipe.k, size, size, "tanh", "orthogonal", 0.8, input_scale=0.5, rng=1)
     model = Model(torch, start, options)
-    checkpoint = None if work is None else work / f"{TEXT}-{recipe.k}.pt"
+    checkpoint = checkpoint_path(work, TEXT, recipe.settings())
     begun = 0
     if checkpoint is not None and checkpoint.exists():
-        begun = model.restore(torch.load(checkpoint, weights_only=True), options)
+        begun = model.restore(checkpoint, options)
     N = len(tokens)
     width = N // lines
     read = torch.as_tensor(np.asarray(tokens[: width * lines], np.int64).reshape(lines, width).T)
