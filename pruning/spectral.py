@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from pruning.backpropagation import TARGETS
 from pruning.balanced import balanced_weight
 from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, real_array, ridge
-from pruning.covariance import StateCovariance, covariance_of
+from pruning.covariance import Moments, StateCovariance, covariance_of
 from pruning.observability import Observability
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.refit.closed_loop import RefitStep, refit_closed_loop
@@ -133,7 +133,7 @@ def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:
 
 def spectral_prune(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     theta: float = 0.5,
     tau: ArrayLike | None = None,
@@ -310,7 +310,7 @@ def refitted(
 
 def prune_to(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     nodes: ArrayLike,
     tau: ArrayLike | None = None,
     reconstruct: bool = True,

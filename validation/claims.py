@@ -77,6 +77,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar
 
+from .arithmetic.arithmetics import Order
 from .arithmetic.checked import is_short, remedy
 from .instances import Product
 
@@ -174,9 +175,11 @@ class Claim:
         return self.kind in ("inequality", "loewner", "identity")
 
     @property
-    def order(self) -> Any:
+    def order(self) -> Order:
         """What arithmetics compare by: ``elementwise``, ``loewner`` or ``identity``."""
-        return self.kind if self.kind in ("loewner", "identity") else "elementwise"
+        if self.kind == "loewner":
+            return "loewner"
+        return "identity" if self.kind == "identity" else "elementwise"
 
     @property
     def published(self) -> dict[str, Any]:

@@ -64,7 +64,26 @@ def main() -> None:
     jobs = ["-j", str(min(4, os.cpu_count() or 1))]
     doctrees = str(source.parent / "doctrees")
     arguments = ["-q", "-c", str(HERE), "-d", doctrees, *jobs, *strict]
-    sys.exit(sphinx([*arguments, str(source), str(options.out)]))
+    failed = sphinx([*arguments, str(source), str(options.out)])
+    for page in options.out.rglob("*.html"):
+        text = page.read_text("utf-8")
+        fixed = accessible(text)
+        if fixed != text:
+            page.write_text(fixed, "utf-8")
+    sys.exit(failed)
+
+
+def accessible(page: str) -> str:
+    """A page whose scrolling parts the keyboard reaches, and whose headings say their level."""
+    page = page.replace(
+        'class="caption" role="heading">', 'class="caption" role="heading" aria-level="2">'
+    )
+    page = page.replace("<pre>", '<pre tabindex="0">')
+    return re.sub(
+        r'<div class="(table-wrapper [^"]*)">',
+        r'<div class="\1" tabindex="0" role="region" aria-label="table">',
+        page,
+    )
 
 
 def stage(source: Path) -> None:
@@ -102,7 +121,7 @@ def _rewritten(path: Path, source: Path) -> str:
         if here == ROOT / "THEORY.md":
             page = f"{anchor[1:]}.md" if anchor else "index.md"
             return os.path.relpath(ROOT / "catalogue" / page, base)
-        if here == ROOT / "README.md":
+        if here in (ROOT / "README.md", ROOT / "docs" / "index.md"):
             return os.path.relpath(ROOT / "index.md", base) + anchor
         if here.relative_to(ROOT).parts[0] in WRITTEN or here in INDEXES:
             return os.path.relpath(here, base) + anchor

@@ -1,5 +1,6 @@
 """The diagonal and sector forms attacked from inside, and what the bounds refuse."""
 
+import dataclasses
 import math
 from dataclasses import replace
 
@@ -263,6 +264,7 @@ def test_bad_arguments_are_refused_in_one_sentence(arguments, message):
 
 def test_every_step_of_the_slack_chain_is_its_formula():
     pruned, x, _ = example(scale=0.8, activation="leaky_relu:0.5")
+    pruned = dataclasses.replace(pruned, tau=np.linspace(0.1, 3, len(pruned.nodes)))
     T = x.shape[1]
     chain = {bound.id: bound for bound in slack_chain(pruned, x)}
     full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
@@ -301,8 +303,11 @@ def test_every_step_of_the_slack_chain_is_its_formula():
         "approximation.toeplitz": outer * np.linalg.norm(toeplitz, 2) * mean(drive),
         "approximation.global": outer * (kappa ** np.arange(T - 1)).sum() * mean(drive),
     }
+    charge = (np.square(small.w_hidden).sum(axis=0) * pruned.tau).sum()
+    young = (kappa ** np.arange(T - 1)).sum()
+    formulas["losses"] = outer * young * np.sqrt(mean(drive) ** 2 + charge)
     for id, value in formulas.items():
-        if id != "split":
+        if id not in ("split", "losses"):
             assert math.exp(chain[id]["read-out"].log_value) == pytest.approx(read, rel=1e-9)
         propagated = math.exp(chain[id]["propagated"].log_value)
         assert propagated == pytest.approx(value, rel=1e-9), id

@@ -16,7 +16,8 @@ from validation.certifying.conversion import integer_network
 from validation.certifying.language import encode
 from validation.certifying.network import Form
 from validation.certifying.pipeline import produce
-from validation.certifying.quantised_training import Model, Training, price_table, train_quantised
+from validation.certifying.prices import price_table
+from validation.certifying.quantised_training import Model, Training, train_quantised
 from validation.certifying.recipes import recipe
 from validation.certifying.tasks import task
 from validation.training.torch_models import import_torch
@@ -63,6 +64,11 @@ def test_a_training_that_stops_goes_on_to_the_same_weights(tmp_path):
     assert halves == 4
     for name, weights in whole.weights.items():
         assert np.array_equal(weights, resumed.weights[name])
+    path.with_suffix(".txt").write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        train_quantised(start(), x, digits.labels, options, checkpoint=path.with_suffix(".txt"))
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        train_quantised(start(k=7), x, digits.labels, options, checkpoint=path)
     with pytest.raises(ValueError, match="other settings"):
         train_quantised(start(), x, digits.labels, replace(options, rate=1.0), checkpoint=path)
 

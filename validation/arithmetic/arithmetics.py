@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -29,6 +29,33 @@ from .comparison import Comparison, compare_floats
 from .errors import Unsupported
 
 Order = Literal["scalar", "elementwise", "loewner", "identity"]
+
+
+class Reading(Protocol):
+    """What gives a body its meaning: an `Arithmetic`, intervals, dual numbers, a recording."""
+
+    @property
+    def name(self) -> str:
+        """Such as "float64"."""
+        ...
+
+    @property
+    def xp(self) -> Any:
+        """The namespace that a body receives."""
+        ...
+
+    @property
+    def xp_of_draws(self) -> Any:
+        """The namespace of a body that draws."""
+        ...
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Return a context in which bodies are to be called."""
+        ...
+
+    def lift(self, value: Any) -> Any:
+        """Convert an instance's value, exactly or to an enclosure."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,11 @@ class EntryArithmetic:
         """The namespace that a body receives."""
         return _namespace(self.name)
 
+    @property
+    def xp_of_draws(self) -> Any:
+        """The same; what is proved on a region does not draw."""
+        return self.xp
+
     @contextmanager
     def active(self) -> Iterator[None]:
         """Work with this reading's precision, and without NumPy's warnings."""

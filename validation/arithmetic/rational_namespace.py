@@ -6,7 +6,7 @@ from typing import Any
 
 from flint import fmpq
 
-from . import objects, rational
+from . import rational, stacks
 from .checked import check_matrix
 from .errors import Undefined
 from .exact_linalg import ExactLinalg, refuse
@@ -26,12 +26,12 @@ class RationalLinalg(ExactLinalg):
     def matrix_rank(self, x: Any, /) -> Any:
         """Return ranks."""
         check_matrix("matrix_rank", x)
-        return objects.over_stacks(lambda a: fmpq(a.rank()), x)
+        return stacks.over_stacks(lambda a: fmpq(a.rank()), x)
 
     def pinv(self, x: Any, /) -> Any:
         """Return Moore-Penrose inverses."""
         check_matrix("pinv", x)
-        return objects.over_stacks(rational.pseudo_inverse, x)
+        return stacks.over_stacks(rational.pseudo_inverse, x)
 
     slogdet = staticmethod(refuse("xp.linalg.slogdet"))
     eigvalsh = staticmethod(refuse("xp.linalg.eigvalsh"))

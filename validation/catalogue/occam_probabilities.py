@@ -6,7 +6,6 @@ Classifiers err on some of a few points with stated probabilities; one call of a
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ..instances import draw
 from .finite_classes import Classes
@@ -24,7 +23,7 @@ SETTING = draw(
 )
 
 
-def binomial_tail(xp: Any, n: int, p: Any, k: int) -> Any:
+def binomial_tail(xp, n, p, k):
     """P(Bin(n, p) <= k)."""
     if k >= n:
         return 0 * p + 1

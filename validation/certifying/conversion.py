@@ -10,7 +10,7 @@ import numpy as np
 
 from pruning.rnn import RNN
 from validation.certifying.network import Form, IntegerNetwork, Integers
-from validation.certifying.quantised_training import price_table
+from validation.certifying.prices import price_table
 
 CAPS = (14, 30)
 """Exponents of H that are tried for a ReLU: those whose code is shorter than their neighbours'."""

@@ -13,7 +13,8 @@ from pruning.rnn import RNN
 from validation.certifying.conversion import integer_network
 from validation.certifying.network import Form
 from validation.certifying.pipeline import in_units
-from validation.certifying.quantised_training import BLOCKS, price_table
+from validation.certifying.prices import price_table
+from validation.certifying.quantised_training import BLOCKS
 from validation.certifying.tasks import TASKS, Task, npz_task, task
 
 _SEARCHED_ON = 5000

@@ -8,7 +8,10 @@ between neighbours, so that it has a gradient.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import pickle
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from pruning.rnn import RNN
+from validation.certifying.prices import LEVELS, price_table, smoothed_prices
 from validation.training.torch_models import import_torch, recurrence
 
 BLOCKS = ("w_hidden", "w_input", "w_output", "b_hidden", "b_output")
-_LEVELS = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def train_quantised(
     model = Model(torch, start, options)
     begun = 0
     if checkpoint is not None and checkpoint.exists():
-        begun = model.restore(torch.load(checkpoint, weights_only=True), options)
+        begun = model.restore(checkpoint, options)
     inputs = torch.as_tensor(np.ascontiguousarray(np.asarray(x).transpose(1, 0, 2), np.float32))
     labels = torch.as_tensor(np.asarray(y, np.int64))
     n = len(labels)
@@ -200,7 +203,7 @@ class Model:
         self.first = torch.zeros_like(self.theta)
         self.second = torch.zeros_like(self.theta)
         self.count, self.smooth = 0, 0.0
-        self.prices = torch.zeros(len(BLOCKS) * (_LEVELS + 1))
+        self.prices = torch.zeros(len(BLOCKS) * (LEVELS + 1))
         self.function = recurrence(torch, "clipped" if self.two_sided else "relu")
 
     def rounded(self) -> Any:
@@ -268,8 +271,8 @@ class Model:
     def slopes(self) -> Any:
         """The derivative of the bits by each weight."""
         units = self.theta / self.step_sizes
-        level = units.abs().floor_().clamp_(max=_LEVELS - 1).long()
-        at = self.block * (_LEVELS + 1) + level
+        level = units.abs().floor_().clamp_(max=LEVELS - 1).long()
+        at = self.block * (LEVELS + 1) + level
         return (self.prices[at + 1] - self.prices[at]) * units.sign() / self.step_sizes
 
     def reprice(self) -> None:
@@ -280,7 +283,7 @@ class Model:
             values = integers[ends[i] - self.sizes[i] : ends[i]]
             # Ascending biases are coded by their differences: no price a bias of its own.
             if block == "b_hidden":
-                tables.append(np.zeros(_LEVELS + 1))
+                tables.append(np.zeros(LEVELS + 1))
             elif self.smooth:
                 tables.append(smoothed_prices(values, self.smooth))
             else:
@@ -294,8 +297,8 @@ class Model:
         smooth, self.smooth = self.smooth, 0.0
         self.reprice()
         self.smooth = smooth
-        level = self.torch.round(self.theta / self.step_sizes).abs().clamp_(max=_LEVELS).long()
-        return float(self.prices[self.block * (_LEVELS + 1) + level].sum())
+        level = self.torch.round(self.theta / self.step_sizes).abs().clamp_(max=LEVELS).long()
+        return float(self.prices[self.block * (LEVELS + 1) + level].sum())
 
     def rnn(self) -> RNN:
         arrays = {b: w.numpy().astype(np.float64) for b, w in self.parts(self.rounded()).items()}
@@ -312,64 +315,39 @@ class Model:
             "prices": self.prices,
         }
 
-    def restore(self, held: dict[str, Any], options: Training) -> int:
-        if held["settings"] != options.settings():
-            raise ValueError("the checkpoint belongs to a training with other settings")
-        for name in ("theta", "first", "second", "prices"):
-            setattr(self, name, held[name])
-        self.count = held["count"]
-        return int(held["epoch"])
+    def restore(self, path: Path, options: Training) -> int:
+        """Go on from a checkpoint, and return how many epochs it has behind it."""
+        try:
+            held = self.torch.load(path, weights_only=True)
+            settings, epoch = held["settings"], int(held["epoch"])
+            found = {name: held[name] for name in ("theta", "first", "second", "prices", "count")}
+            whole = found["theta"].shape == self.theta.shape
+        except (RuntimeError, EOFError, OSError, KeyError, TypeError, pickle.UnpicklingError):
+            whole = False
+        if not whole:
+            raise ValueError(f"{path} is not a checkpoint of this training: remove it") from None
+        if settings != options.settings():
+            raise ValueError(f"{path} belongs to a training with other settings: remove it")
+        for name, value in found.items():
+            setattr(self, name, value)
+        return epoch
 
 
-def price_table(values: Any, levels: int = _LEVELS) -> Any:
-    """Return the bits that each size 0..levels costs, the models having seen these sizes.
-
-    Parameters
-    ----------
-    values : integer array
-        Sizes |v|; the sign is one more bit for all but 0.
-    """
-    lengths = np.frexp(values.astype(np.float64))[1]
-    longest = int(levels).bit_length()
-    price = np.zeros(levels + 1)
-    sizes = np.arange(levels + 1)
-    of = np.frexp(sizes.astype(np.float64))[1]
-    for length in range(longest + 1):
-        stop, go = int((lengths == length).sum()), int((lengths > length).sum())
-        price[of > length] += _bits_of(go, stop)
-        price[of == length] += _bits_of(stop, go)
-        if length >= 2:
-            here = values[lengths == length]
-            ones = int((here >> (length - 2) & 1).sum())
-            second = (sizes >> (length - 2) & 1).astype(bool)
-            price[(of == length) & second] += _bits_of(ones, len(here) - ones)
-            price[(of == length) & ~second] += _bits_of(len(here) - ones, ones)
-            price[of == length] += length - 2
-    price[1:] += 1
-    return price
-
-
-def smoothed_prices(values: Any, width: float, levels: int = _LEVELS) -> Any:
-    """Return -log2 of the histogram of the sizes, both signs alike, smoothed by a Gaussian.
+def checkpoint_path(work: Path | None, name: str, settings: Mapping[str, Any]) -> Path | None:
+    """Return where the checkpoint of a training is, which has a hash of its settings in its name.
 
     Parameters
     ----------
-    values : integer array
-        Sizes |v|.
-    width : float
-        Standard deviation of the Gaussian.
+    work : path, or None
+        Its folder; None for a training without checkpoints.
+    name : str
+    settings : mapping
+        All that decides what the training gives.
     """
-    counts = np.bincount(np.minimum(values, levels), minlength=levels + 1).astype(np.float64)
-    counts[1:] /= 2
-    both = np.concatenate([counts[:0:-1], counts])
-    reach = math.ceil(4 * width)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    smooth = np.convolve(both, kernel / kernel.sum(), mode="same")[levels:]
-    return -np.log2((smooth + 1e-3) / (len(values) + 1))
-
-
-def _bits_of(these: int, others: int) -> float:
-    return -math.log2((these + 0.5) / (these + others + 1))
+    if work is None:
+        return None
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return work / f"{name}-{digest[:16]}.pt"
 
 
 def save(torch: Any, path: Path, state: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from pruning.rnn import RNN
 from validation.certifying.conversion import sorted_integers
 from validation.certifying.language import TEXT
 from validation.certifying.network import IntegerNetwork, TextForm
-from validation.certifying.quantised_training import Model, Training, save
+from validation.certifying.quantised_training import Model, Training, checkpoint_path, save
 from validation.certifying.text import CertifiedText, certified_text
 from validation.training.torch_models import import_torch
 
@@ -46,7 +46,7 @@ class TextRecipe:
     line: int = 12
     smoothing: int = 10
     window: int = 64
-    lines: int = 256
+    lines: int = 100
     precision: int = 12
     training: Training = field(
         default_factory=lambda: Training(
@@ -54,9 +54,9 @@ class TextRecipe:
             learning_rate=4e-3,
             rate=15.0,
             steps={
-                "w_hidden": -4,
-                "w_input": -3,
-                "w_output": -3,
+                "w_hidden": -3,
+                "w_input": -2,
+                "w_output": -2,
                 "b_hidden": -4,
                 "b_output": -3,
             },
@@ -111,10 +111,10 @@ def train_text(
     options, lines, window = recipe.training, recipe.lines, recipe.window
     start = initial_rnn(recipe.k, size, size, "tanh", "orthogonal", 0.8, input_scale=0.5, rng=1)
     model = Model(torch, start, options)
-    checkpoint = None if work is None else work / f"{TEXT}-{recipe.k}.pt"
+    checkpoint = checkpoint_path(work, TEXT, recipe.settings())
     begun = 0
     if checkpoint is not None and checkpoint.exists():
-        begun = model.restore(torch.load(checkpoint, weights_only=True), options)
+        begun = model.restore(checkpoint, options)
     N = len(tokens)
     width = N // lines
     read = torch.as_tensor(np.asarray(tokens[: width * lines], np.int64).reshape(lines, width).T)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arithmetic import Reading
 from . import checks
 from .sources import Source
 
@@ -100,7 +101,7 @@ class Factor:
         """Draw a raw value."""
         raise NotImplementedError
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         """Form what the body receives."""
         return arithmetic.lift(raw)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arithmetic import Reading
 from . import checks
 from .factors import Array, Factor, Parameters, Raw, Sizes, length
 from .sources import Source
@@ -116,7 +117,7 @@ class Networks(Factor):
             "activation": source.choice(self.activations),
         }
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return Network(
             **{name: arithmetic.lift(raw[name]) for name in WEIGHTS}, activation=raw["activation"]
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arithmetic import Reading
 from . import checks
 from .factors import Array, Factor, Parameters, Raw
 from .sources import HypothesisSource, NumpySource, Source
@@ -170,7 +171,7 @@ class Product:
 
         return instances()
 
-    def realise(self, instance: Instance, arithmetic: Any) -> dict[str, Any]:
+    def realise(self, instance: Instance, arithmetic: Reading) -> dict[str, Any]:
         """The arguments of a body, formed inside the arithmetic (which must be active)."""
         return {
             name: factor.realise(arithmetic, instance.raw[name])
