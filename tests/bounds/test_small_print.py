@@ -18,13 +18,14 @@ from bounds.approximation import (
 from bounds.approximation.a_priori import event_value
 from bounds.approximation.dissipation import Reading, _numbers
 from bounds.approximation.local import slope_between
+from bounds.approximation.recursion import log_state_norms
 from bounds.approximation.saturation import majorant
 from bounds.assembly import loss_class
 from bounds.complexity import log_radii
 from bounds.constrained import ConstrainedClass, margin_bound
 from bounds.lipschitz import parameter_lipschitz
 from bounds.node_counts import THEOREMS, node_count
-from bounds.node_theorems import degrees_of_freedom_bound
+from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
 from bounds.others.joukovsky2021 import log_confidence, log_rademacher
 from bounds.others.pac_bayes_kl import gaussian_divergence
 from bounds.problem import Problem, radii_condition
@@ -32,7 +33,7 @@ from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, sum_up
 from bounds.terms import FIXED_RADII, VALID, Bound, Term
 from bounds.tradeoffs import tradeoff
-from pruning import RNN
+from pruning import RNN, prune_to
 from pruning.activations import activation
 
 
@@ -228,3 +229,22 @@ def test_each_theorem_of_a_tradeoff_counts_nodes_in_its_own_way():
         found = tradeoff(rnn, S, setting, wide, lams, theorem=theorem)
         due = [max(1, node_count(S, lam, name).nodes) for lam in lams]
         assert found.nodes.tolist() == due
+
+
+@pytest.mark.parametrize("m", [2, 40])
+def test_what_cancels_in_a_state_norm_is_as_large_as_its_rounding_may_be(m):
+    h, G = np.ones((1, 1, m)), np.ones((1, m))
+    h[..., ::2] = -1
+    found = math.exp(log_state_norms(h, G)[0, 0])
+    assert 2 * m * m * EPS <= found <= 100 * m * m * EPS
+
+
+def test_nodes_that_lose_nothing_are_shown_to_be_as_promised():
+    S = np.diag([1.0, 0.5, 0.1])
+    rnn = dataclasses.replace(network(), w_hidden=np.eye(3) / 9)
+    wide = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
+    setting = Setting(n=100, T=3, empirical_loss=0.1)
+    pruned = prune_to(rnn, S, np.arange(3), 0.0)
+    bound = determinantal_bound(rnn, S, 3, setting, wide, pruned=pruned)
+    (these,) = [c for c in bound.conditions if c.name == "the nodes at hand"]
+    assert these.holds, these
