@@ -19,7 +19,9 @@ from bounds.approximation.a_priori import event_value
 from bounds.approximation.dissipation import Reading, _numbers
 from bounds.approximation.local import slope_between
 from bounds.approximation.recursion import log_state_norms
+from bounds.approximation.residuals import residuals
 from bounds.approximation.saturation import majorant
+from bounds.approximation.scaled import scaled_norms
 from bounds.assembly import loss_class
 from bounds.complexity import log_radii
 from bounds.constrained import ConstrainedClass, margin_bound
@@ -248,3 +250,11 @@ def test_nodes_that_lose_nothing_are_shown_to_be_as_promised():
     bound = determinantal_bound(rnn, S, 3, setting, wide, pruned=pruned)
     (these,) = [c for c in bound.conditions if c.name == "the nodes at hand"]
     assert these.holds, these
+
+
+def test_without_kept_nodes_no_norm_is_larger_than_0():
+    rnn, x = network(), np.random.default_rng(1).normal(size=(5, 4, 2))
+    _, S = moments(rnn.states(x))
+    pruned = pair(rnn, np.zeros(0, dtype=int), np.zeros((3, 0)), S)
+    parts = residuals(pruned)
+    assert scaled_norms(parts, np.zeros(0), np.zeros(0)) == (-math.inf, -math.inf, -math.inf)

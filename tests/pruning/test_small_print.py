@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.stacks import stack_of
 
-from pruning import RNN, Observability, StateCovariance
+from pruning import RNN, Observability, StateCovariance, covariance
 from pruning.balanced import alternating_weight
 from pruning.baselines.table import METHODS
 from pruning.gauss_newton import _conjugate, gauss_newton
@@ -154,3 +154,21 @@ def test_later_rounds_of_the_alternation_find_other_weights():
     seen = Observability(rnn, T=6, weights="last").update(x)
     first, last = (alternating_weight(seen, S, 4, rounds=rounds) for rounds in (1, 6))
     assert np.abs(first - last).max() > 1e-3 * np.abs(first).max()
+
+
+def test_many_sequences_are_summed_in_pieces_that_each_count_once(monkeypatch):
+    monkeypatch.setattr(covariance, "_ROWS", 8)  # of them, four sequences of two steps a piece
+    h = np.random.default_rng(0).normal(size=(11, 2, 3))
+    found = StateCovariance(3, 2).update(h)
+    assert found.n == 11
+    flat = h.reshape(-1, 3)
+    np.testing.assert_allclose(found.matrix, flat.T @ flat / 22, rtol=1e-13)
+
+
+def test_the_step_at_which_states_leave_the_range_of_floats_is_named():
+    rnn = RNN([[1e200]], [[1.0]], [0.0], [[1.0]], [0.0], "identity")
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="range of float64, left it at t = 3"),
+    ):
+        Observability(rnn, T=5).update(np.ones((2, 5, 1)))
