@@ -2,8 +2,10 @@
 
 import dataclasses
 import math
+from fractions import Fraction
 from types import SimpleNamespace
 
+import mpmath
 import numpy as np
 import pytest
 from helpers.network_pairs import moments, pair
@@ -22,6 +24,7 @@ from bounds.approximation.recursion import log_state_norms
 from bounds.approximation.residuals import residuals
 from bounds.approximation.saturation import majorant
 from bounds.approximation.scaled import scaled_norms
+from bounds.approximation.sector import _form
 from bounds.assembly import loss_class
 from bounds.complexity import log_radii
 from bounds.constrained import ConstrainedClass, margin_bound
@@ -258,3 +261,43 @@ def test_without_kept_nodes_no_norm_is_larger_than_0():
     pruned = pair(rnn, np.zeros(0, dtype=int), np.zeros((3, 0)), S)
     parts = residuals(pruned)
     assert scaled_norms(parts, np.zeros(0), np.zeros(0)) == (-math.inf, -math.inf, -math.inf)
+
+
+@pytest.mark.parametrize("lam", [1e-6, 0.1, 0.3])
+def test_the_degrees_of_freedom_that_a_theorem_counts_are_not_below_the_exact_ones(lam):
+    wide = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
+    setting = Setting(n=100, T=3, empirical_loss=0.1)
+    mu = [1.0, 0.5, 0.1]
+    bound = determinantal_bound(network(), np.diag(mu), 3, setting, wide, lam=lam)
+    exact = sum(Fraction(v) / (Fraction(v) + Fraction(lam)) for v in mu)
+    terms = [part for term in bound.terms for part in (term, *term.parts)]
+    counted = {term.inputs["N(lam)"] for term in terms if "N(lam)" in term.inputs}
+    assert counted
+    for N in counted:
+        assert Fraction(N) >= exact
+        assert float(exact) + 1e-11 + 20 * EPS / lam >= N
+
+
+def test_the_diameter_of_a_class_is_shown_where_it_is_not_0():
+    wide = Radii(0.9, 1, 1, 0.1, 0.1, 1.0, fixed=True, data_fixed=True)
+    setting = Setting(n=100, T=3, empirical_loss=0.1)
+    bound = determinantal_bound(network(), np.eye(3), 3, setting, wide)
+    shown = [t.inputs["log D"] for t in bound.terms if "log D" in t.inputs]
+    assert shown
+    assert all(isinstance(value, float) and math.isfinite(value) for value in shown)
+
+
+def test_a_form_is_above_the_exact_one_by_its_allowance():
+    rng = np.random.default_rng(0)
+    k = 12
+    F = rng.normal(size=(k, k))
+    M, scale = F.T @ F / k, np.full(k, 20.0)
+    P = _form(M, scale)
+    with mpmath.workdps(40):
+        L = mpmath.diag(scale.tolist())
+        exact = L * (2 * L - mpmath.matrix(M.tolist())) ** -1 * L
+        gap = np.array((mpmath.matrix(P.tolist()) - exact).tolist(), dtype=float)
+    room = np.linalg.eigvalsh((gap + gap.T) / 2)
+    size = EPS * np.linalg.norm(P)
+    assert 4 * k * size <= room[0]
+    assert room[-1] <= 400 * k * size
