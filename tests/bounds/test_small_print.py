@@ -25,12 +25,13 @@ from bounds.approximation.residuals import residuals
 from bounds.approximation.saturation import majorant
 from bounds.approximation.scaled import scaled_norms
 from bounds.approximation.sector import _form
-from bounds.assembly import loss_class
+from bounds.assembly import COMPLEXITY, loss_class
 from bounds.complexity import log_radii
 from bounds.constrained import ConstrainedClass, margin_bound
 from bounds.lipschitz import parameter_lipschitz
 from bounds.node_counts import THEOREMS, node_count
 from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
+from bounds.others.chen2020 import SOURCE as CHEN2020
 from bounds.others.joukovsky2021 import log_confidence, log_rademacher
 from bounds.others.pac_bayes_kl import gaussian_divergence
 from bounds.problem import Problem, radii_condition
@@ -301,3 +302,10 @@ def test_a_form_is_above_the_exact_one_by_its_allowance():
     size = EPS * np.linalg.norm(P)
     assert 4 * k * size <= room[0]
     assert room[-1] <= 400 * k * size
+
+
+def test_only_the_complexity_of_chen2020_is_theirs():
+    rng = np.random.default_rng(0)
+    given = Problem(network(), rng.normal(size=(9, 3, 2)), rng.integers(0, 2, size=9))
+    for term in others.chen2020(given).terms:
+        assert (term.source == CHEN2020) == (term.name == COMPLEXITY)

@@ -10,6 +10,7 @@ from helpers.stacks import stack_of
 from pruning import RNN, Observability, StateCovariance, covariance, prune_to
 from pruning.balanced import alternating_weight
 from pruning.baselines.table import METHODS
+from pruning.checkpoints.tensors import cleaned
 from pruning.gauss_newton import _conjugate, gauss_newton
 from pruning.refit.closed_loop import refit_closed_loop
 from pruning.selection.exhaustive import exhaustive_nodes
@@ -203,3 +204,11 @@ def test_one_iteration_and_one_step_are_a_closed_loop():
     small = prune_to(rnn, x, np.arange(3)).pruned
     found = refit_closed_loop(rnn, small, x, steps=1, iterations=1)
     assert found.m == 3
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (1,), (3, 3)])
+def test_a_length_that_does_not_fit_its_direction_is_refused(shape):
+    name = "rnn.parametrizations.weight_hh_l0.original"
+    state = {name + "0": np.ones(shape), name + "1": np.ones((3, 2))}
+    with pytest.raises(ValueError, match="parametrised in a way that the file alone"):
+        cleaned(state)
