@@ -77,9 +77,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from .arithmetic.arithmetics import Order
-from .arithmetic.checked import is_short, remedy
-from .instances import Product
+from validation.arithmetic.arithmetics import Order
+from validation.arithmetic.checked import is_short, remedy
+from validation.instances import Product
 
 KINDS = {
     "inequality": "left <= right, entry by entry",

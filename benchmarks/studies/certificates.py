@@ -26,11 +26,13 @@ def main() -> None:
     }
     images = {name: facts for name, facts in held.items() if "errors" in facts}
     texts = {name: facts for name, facts in held.items() if "loss" in facts}
+    path = HOME / "split.json"
+    splits = json.loads(path.read_text("utf-8")) if path.exists() else {}
     lines = [
         "| certificate | k | T x d | n | bits | training error | **certified** | occam.kl "
-        "| test error | test-set bound |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-        *(row(name, facts) for name, facts in images.items()),
+        "| test error | test-set bound | split bound |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+        *(row(name, facts, splits) for name, facts in images.items()),
     ]
     if texts:
         lines += [
@@ -54,7 +56,7 @@ def main() -> None:
     print("\n".join(lines))
 
 
-def row(name: str, facts: dict[str, Any]) -> str:
+def row(name: str, facts: dict[str, Any], splits: dict[str, Any]) -> str:
     net, n, errors = facts["network"], facts["n"], facts["errors"]
     test = (net["test_errors"], net["test_n"]) if "test_n" in net else None
     found = {b.id: b for b in routes(n, errors, facts["bits"], float(facts["delta"]), test=test)}
@@ -69,6 +71,7 @@ def row(name: str, facts: dict[str, Any]) -> str:
         percent(math.exp(found["occam.kl"].log_total)),
         "" if test is None else percent(test[0] / test[1]),
         "" if test is None else percent(math.exp(found["others.test_set_binomial"].log_total)),
+        percent(splits[name]["bound"]) if name in splits else "",
     ]
     return "| " + " | ".join(map(str, cells)) + " |"
 

@@ -234,3 +234,12 @@ def test_bad_input_is_named(call, message):
 
 def test_an_endless_code_says_nothing():
     assert conditional_loss([0.0, 0.5], math.inf) == 1.0
+
+
+def test_losses_that_are_on_the_fine_grid_stay_where_they_are(rng):
+    # The checker of certificates hands over all multiples of 2^-18 with their counts.
+    z, counts = np.arange(FINE + 1) / FINE, np.zeros(FINE + 1, int)
+    counts[rng.integers(0, FINE, 50)] += 1
+    used = counts > 0
+    short = conditional_loss(z[used], 5.0, counts=counts[used])
+    assert conditional_loss(z, 5.0, counts=counts) == short

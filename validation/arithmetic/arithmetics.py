@@ -25,8 +25,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from .comparison import Comparison, compare_floats
-from .errors import Unsupported
+from validation.arithmetic.comparison import Comparison, compare_floats
+from validation.arithmetic.errors import Unsupported
 
 Order = Literal["scalar", "elementwise", "loewner", "identity"]
 
@@ -137,7 +137,7 @@ class Arithmetic:
             if isinstance(left, Fraction) or isinstance(right, Fraction):
                 left, right = _float_array(left), _float_array(right)
             return compare_floats(left, right, order)
-        from .exact_comparison import compare_exact
+        from validation.arithmetic.exact_comparison import compare_exact
 
         return compare_exact(self._array, left, right, order)
 
@@ -148,7 +148,7 @@ class Arithmetic:
             return array[()], array[()]
         from flint import arb
 
-        from . import ball
+        from validation.arithmetic import ball
 
         value = self._array.lift(value)
         numbers = [arb(x) for x in value.flat()]
@@ -165,7 +165,7 @@ class Arithmetic:
             array = np.asarray(value, dtype=np.float64)
             exact = [Fraction(float(x)) if np.isfinite(x) else None for x in array.ravel()]
             return _objects(exact, array.shape), _objects(exact, array.shape)
-        from . import ball, rational
+        from validation.arithmetic import ball, rational
 
         value = self._array.lift(value)
         entries = list(value.flat())
@@ -195,21 +195,21 @@ def balls(precision: int = 128) -> Arithmetic:
 def _namespace(name: str, draws: bool = False) -> Any:
     """Return the namespace of an arithmetic; FLINT is imported when it is first needed."""
     if name == "balls":
-        from .ball_namespace import BallNamespace
+        from validation.arithmetic.ball_namespace import BallNamespace
 
         return BallNamespace(draws)
     if name == "rationals":
-        from .rational_namespace import RationalNamespace
+        from validation.arithmetic.rational_namespace import RationalNamespace
 
         return RationalNamespace(draws)
-    from .float_namespace import FloatNamespace
+    from validation.arithmetic.float_namespace import FloatNamespace
 
     return FloatNamespace()
 
 
 @contextmanager
 def _ball_precision(bits: int) -> Iterator[None]:
-    from .ball import working_precision
+    from validation.arithmetic.ball import working_precision
 
     with working_precision(bits):
         yield

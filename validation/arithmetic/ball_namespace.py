@@ -7,12 +7,19 @@ from typing import Any
 
 from flint import arb
 
-from . import ball, eigenvalues, eigenvectors, singular_values, spectral_radius, stacks
-from .ball import Balls
-from .checked import check_matrix, check_square
-from .errors import Undecided
-from .exact_linalg import ExactLinalg
-from .namespace import Axis, ExactNamespace
+from validation.arithmetic import (
+    ball,
+    eigenvalues,
+    eigenvectors,
+    singular_values,
+    spectral_radius,
+    stacks,
+)
+from validation.arithmetic.ball import Balls
+from validation.arithmetic.checked import check_matrix, check_square
+from validation.arithmetic.errors import Undecided
+from validation.arithmetic.exact_linalg import ExactLinalg
+from validation.arithmetic.namespace import Axis, ExactNamespace
 
 
 class BallLinalg(ExactLinalg):

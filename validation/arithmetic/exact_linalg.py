@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from . import stacks
-from .checked import (
+from validation.arithmetic import stacks
+from validation.arithmetic.checked import (
     Checked,
     check_matrix,
     check_matrix_order,
     check_square,
     check_vector_order,
 )
-from .errors import Unsupported
-from .namespace import Axis
+from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.namespace import Axis
 
 
 class ExactLinalg(Checked):

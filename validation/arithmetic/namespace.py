@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import stacks
-from .checked import (
+from validation.arithmetic import stacks
+from validation.arithmetic.checked import (
     FLOAT64,
     INT64,
     Checked,
@@ -27,10 +27,10 @@ from .checked import (
     shape_of,
     whole,
 )
-from .errors import Unsupported
-from .objects import ObjectArray
-from .stacks import boxed, scalar_or_array
-from .truth import is_truth
+from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.objects import ObjectArray
+from validation.arithmetic.stacks import boxed, scalar_or_array
+from validation.arithmetic.truth import is_truth
 
 Axis = int | tuple[int, ...] | None
 

@@ -16,11 +16,11 @@ from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from .checked import check_short
-from .errors import OutsideVocabulary, Undecided, Unsupported
-from .stacks import boxed, check_product, matmul, scalar_or_array, stack
-from .truth import Truth
-from .vocabulary import substitute
+from validation.arithmetic.checked import check_short
+from validation.arithmetic.errors import OutsideVocabulary, Undecided, Unsupported
+from validation.arithmetic.stacks import boxed, check_product, matmul, scalar_or_array, stack
+from validation.arithmetic.truth import Truth
+from validation.arithmetic.vocabulary import substitute
 
 
 class ObjectArray:

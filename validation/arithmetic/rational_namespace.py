@@ -6,12 +6,12 @@ from typing import Any
 
 from flint import fmpq
 
-from . import rational, stacks
-from .checked import check_matrix
-from .errors import Undefined
-from .exact_linalg import ExactLinalg, refuse
-from .namespace import ExactNamespace
-from .rational import Rationals
+from validation.arithmetic import rational, stacks
+from validation.arithmetic.checked import check_matrix
+from validation.arithmetic.errors import Undefined
+from validation.arithmetic.exact_linalg import ExactLinalg, refuse
+from validation.arithmetic.namespace import ExactNamespace
+from validation.arithmetic.rational import Rationals
 
 
 class RationalLinalg(ExactLinalg):

@@ -16,10 +16,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from . import stacks
-from .checked import check_square
-from .errors import Unsupported
-from .exact_linalg import ExactLinalg
+from validation.arithmetic import stacks
+from validation.arithmetic.checked import check_square
+from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.exact_linalg import ExactLinalg
 
 ROWS = 4  # the largest matrix whose determinant is expanded
 

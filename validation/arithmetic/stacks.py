@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from .objects import ObjectArray
+    from validation.arithmetic.objects import ObjectArray
 
 
 def stack(cls: type[ObjectArray], parts: Sequence[Any], axis: int = 0) -> Any:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import importlib
 
-from ..claims import Claim
-from ..collecting import claims_of, unique
+from validation.claims import Claim
+from validation.collecting import claims_of, unique
 
 MODULES = (
     "reconstruction",

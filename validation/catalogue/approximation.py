@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..instances import Network, draw
-from . import proofs
-from .reconstruction import residual_covariance
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.reconstruction import residual_covariance
+from validation.catalogue.stating import Section
+from validation.instances import Network, draw
 
 section = Section("3", {"paper": "F22, section 3 of the theory (reconstructed)"})
 SIZES = {"m": (1, 4), "k": (1, "m"), "T": (1, 4)}

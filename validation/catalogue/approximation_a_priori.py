@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..instances import draw
-from .approximation import geometric, global_, norm, run, spectral
-from .degrees_of_freedom import degrees_of_freedom
-from .leverage import leverage_distribution, merged, multiplicities
-from .reconstruction import reconstruction
-from .stating import Section
+from validation.catalogue.approximation import geometric, global_, norm, run, spectral
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom
+from validation.catalogue.leverage import leverage_distribution, merged, multiplicities
+from validation.catalogue.reconstruction import reconstruction
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("3", {"paper": "F22, section 3 of the theory (reconstructed)"})
 

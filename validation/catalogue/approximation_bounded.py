@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..instances import draw
-from .approximation import SIZES, mean_square, norm, run, split
-from .approximation_slopes import sector_step
-from .stating import Section
+from validation.catalogue.approximation import SIZES, mean_square, norm, run, split
+from validation.catalogue.approximation_slopes import sector_step
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("3")
 

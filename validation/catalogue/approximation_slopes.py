@@ -6,9 +6,9 @@ leave possible.
 
 from __future__ import annotations
 
-from ..instances import draw
-from .approximation import SIZES, mean_square, recursion, run, spectral, split
-from .stating import Section
+from validation.catalogue.approximation import SIZES, mean_square, recursion, run, spectral, split
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("3")
 

@@ -11,11 +11,11 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from ..instances import Network, draw
-from .approximation import mean_square, norm, powers, run, spectral, toeplitz
-from .degrees_of_freedom import smoothed
-from .determinantal import mean, residual
-from .stating import Section
+from validation.catalogue.approximation import mean_square, norm, powers, run, spectral, toeplitz
+from validation.catalogue.degrees_of_freedom import smoothed
+from validation.catalogue.determinantal import mean, residual
+from validation.catalogue.stating import Section
+from validation.instances import Network, draw
 
 section = Section("11")
 SIZES = {"m": (1, 4), "k": (1, "m"), "T": (1, 4)}

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from itertools import combinations_with_replacement
 
-from ..instances import draw
-from .approximation import spectral
-from .lipschitz import (
+from validation.catalogue.approximation import spectral
+from validation.catalogue.lipschitz import (
     outputs,
     parameter_constants,
     radii,
@@ -18,7 +17,8 @@ from .lipschitz import (
     state_bounds,
     vector_norm,
 )
-from .stating import Section
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("5")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..instances import draw
-from . import proofs
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("2")
 SETTING = draw(S=draw.covariances(), lam=draw.positive())

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..instances import draw
-from . import proofs
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("2")
 section_7 = Section("7")

@@ -7,10 +7,10 @@ rule), which stay finite; the other claims draw a nonsingular S and solve.
 
 from __future__ import annotations
 
-from ..instances import draw, subsets
-from .degrees_of_freedom import degrees_of_freedom, smoothed
-from .reconstruction import minor
-from .stating import Section
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom, smoothed
+from validation.catalogue.reconstruction import minor
+from validation.catalogue.stating import Section
+from validation.instances import draw, subsets
 
 section = Section("2b", {"sharper": "DKM20 and KT12, section 2b of the theory"})
 SETTING = draw(S=draw.covariances(nonsingular=True), lam=draw.positive(), sizes={"m": (1, 4)})

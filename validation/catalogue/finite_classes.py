@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..instances.factors import Factor, Raw, Sizes
-from ..instances.sources import Source
+from validation.instances.factors import Factor, Raw, Sizes
+from validation.instances.sources import Source
 
 TOTAL = 1024
 GRID = 64

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..instances import draw
-from .degrees_of_freedom import degrees_of_freedom, smoothed
-from .reconstruction import reconstruction, ridge_schur_complement
-from .stating import Section
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom, smoothed
+from validation.catalogue.reconstruction import reconstruction, ridge_schur_complement
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("2a", {"paper": "F22 and S20 (reconstructed), section 2a of the theory"})
 SETTING = draw(

@@ -14,13 +14,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..instances import draw
-from ..instances.factors import ArrayFactor, Raw, Sizes
-from ..instances.matrices import rotation, spectrum
-from ..instances.sources import Source
-from . import proofs
-from .reconstruction import reconstruction, ridge_schur_complement
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.reconstruction import reconstruction, ridge_schur_complement
+from validation.catalogue.stating import Section
+from validation.instances import draw
+from validation.instances.factors import ArrayFactor, Raw, Sizes
+from validation.instances.matrices import rotation, spectrum
+from validation.instances.sources import Source
 
 section = Section("2a", {"paper": "S20, section 2a of the theory (reconstructed)"})
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..instances import Network, draw
-from . import proofs
-from .approximation import spectral
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.approximation import spectral
+from validation.catalogue.stating import Section
+from validation.instances import Network, draw
 
 section = Section("4")
 SETTING = draw(net=draw.networks(), x=draw.sequences(), sizes={"m": (1, 3)})

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..instances import draw
-from .occam_probabilities import LENGTHS
-from .stating import Section
+from validation.catalogue.occam_probabilities import LENGTHS
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("8", {"sharper": "section 8 of the theory"})
 DELTAS = draw.choices(0.5, 0.75, 0.25, 0.9375, 0.0625)

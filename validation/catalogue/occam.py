@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from ..instances import draw
-from .martingales import DELTAS
-from .occam_probabilities import binomial_tail
-from .stating import Section
+from validation.catalogue.martingales import DELTAS
+from validation.catalogue.occam_probabilities import binomial_tail
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("8", {"sharper": "L05, section 8 of the theory"})
 DOMAIN = draw(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from itertools import product
 
-from ..instances import Network, draw
-from .lipschitz import horner
-from .stating import Section
+from validation.catalogue.lipschitz import horner
+from validation.catalogue.stating import Section
+from validation.instances import Network, draw
 
 section = Section("9")
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..instances import draw
-from .finite_classes import Classes
-from .occam_probabilities import LENGTHS, binomial_tail
-from .stating import Section
-from .uniform_probabilities import DELTAS, confidence, log_of
+from validation.catalogue.finite_classes import Classes
+from validation.catalogue.occam_probabilities import LENGTHS, binomial_tail
+from validation.catalogue.stating import Section
+from validation.catalogue.uniform_probabilities import DELTAS, confidence, log_of
+from validation.instances import draw
 
 section = Section("9")
 ONE = draw(

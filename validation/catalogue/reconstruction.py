@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..instances import draw
-from .stating import Section
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("1", {"paper": "F22, section 1 of the theory (reconstructed)"})
 # Nonsingular, so that the textbook formula with tau = 0 has its inverse.

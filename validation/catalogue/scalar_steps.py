@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..claims import Claim
-from ..instances import draw
-from .stating import Section
+from validation.catalogue.stating import Section
+from validation.claims import Claim
+from validation.instances import draw
 
 section = Section("13")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..claims import Body, Claim, claim
+from validation.claims import Body, Claim, claim
 
 
 @dataclass(frozen=True)

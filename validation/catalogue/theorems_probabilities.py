@@ -10,13 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from ..instances import draw
-from .approximation import compress, spectral
-from .finite_classes import TOTAL, Weights
-from .lipschitz import Radii, margin, outputs, parameter_constants, ramp, state_bounds, vector_norm
-from .reconstruction import reconstruction
-from .stating import Section
-from .uniform_probabilities import DELTAS
+from validation.catalogue.approximation import compress, spectral
+from validation.catalogue.finite_classes import TOTAL, Weights
+from validation.catalogue.lipschitz import (
+    Radii,
+    margin,
+    outputs,
+    parameter_constants,
+    ramp,
+    state_bounds,
+    vector_norm,
+)
+from validation.catalogue.reconstruction import reconstruction
+from validation.catalogue.stating import Section
+from validation.catalogue.uniform_probabilities import DELTAS
+from validation.instances import draw
 
 section = Section("7")
 

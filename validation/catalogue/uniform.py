@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from ..instances import draw
-from .stating import Section
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("6")
 CLASS = draw(F=draw.matrices("M", "n"), sizes={"M": (1, 4), "n": (1, 5)})

@@ -10,9 +10,9 @@ from itertools import combinations
 
 import numpy as np
 
-from ..instances import draw
-from .finite_classes import GRID, TOTAL, Classes
-from .stating import Section
+from validation.catalogue.finite_classes import GRID, TOTAL, Classes
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("6")
 DELTAS = draw.choices(0.5, 0.5, 0.75, 0.25, 0.0625)

@@ -12,7 +12,7 @@ from pruning.rnn import RNN
 from validation.certifying.network import Form, IntegerNetwork, Integers
 from validation.certifying.prices import price_table
 
-CAPS = (14, 30)
+CAPS = (14, 30, 40)
 """Exponents of H that are tried for a ReLU: those whose code is shorter than their neighbours'."""
 
 
@@ -42,7 +42,7 @@ def integer_network(
     largest_state : float
         The largest state of a ReLU network on the data; a state beyond H saturates.
     guard : int
-        More bits of a state.
+        More bits of a state; there are more, too, where a bias would be none of its units.
 
     Raises
     ------
@@ -51,6 +51,10 @@ def integer_network(
     """
     integers = sorted_integers(rnn, steps)
     unit = input_exponent - steps["w_input"] + guard
+    if integers["b_output"].any():
+        # The read-out's bias must be an integer, too.
+        lacking = max(0, steps["w_output"] - steps["b_output"] - unit)
+        unit, guard = unit + lacking, guard + lacking
     two_sided = rnn.activation.name == "tanh"
     if two_sided:
         cap = unit
@@ -63,6 +67,8 @@ def integer_network(
         "w_input": guard,
         "b_output": steps["b_output"] + unit - steps["w_output"],
     }
+    # The exponent of zeros says nothing, and 0 has the shortest code.
+    exponents = {b: e if integers[b].any() else 0 for b, e in exponents.items()}
     return IntegerNetwork(form, two_sided, cap, exponents, integers)
 
 

@@ -142,6 +142,8 @@ class IntegerNetwork:
         """Raise a ValueError where some sum could reach 2^53 for inputs of at most `x_max`."""
         s, e, H = self.shift(), self.exponents, 1 << self.cap
         text = "w_output" in e
+        if e["b_output"] < 0 and not text:
+            raise ValueError(f"the exponent of b_output must be at least 0, got {e['b_output']}")
         rows = {b: _row_sums(self.integers[b]) for b in BLOCKS}
         for i in range(self.k):
             size = (

@@ -51,6 +51,8 @@ def own_network(rnn: RNN, of: Task, form: Form, exponent: int) -> RNN:
     ValueError
         If it does not fit the data.
     """
+    if not rnn.m:
+        raise ValueError("model must have a node, got none")
     T, d = form.shape(*of.images.shape[1:])
     if rnn.w_input.shape[1] != d:
         raise ValueError(

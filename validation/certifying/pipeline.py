@@ -126,6 +126,7 @@ def produce(
         A time of `time.time`: what is trained by then is encoded as it stands.
     say : callable
     """
+    integer("k", recipe.k, 1, recipe.m if start is None else start.m)
     exponent = input_exponent(recipe, task)
     x = recipe.form.sequences(task.images).astype(np.float32) * np.float32(2.0**-exponent)
     large = start

@@ -46,17 +46,17 @@ class TextRecipe:
     line: int = 12
     smoothing: int = 10
     window: int = 64
-    lines: int = 100
+    lines: int = 256
     precision: int = 12
     training: Training = field(
         default_factory=lambda: Training(
-            epochs=20,
+            epochs=16,
             learning_rate=4e-3,
             rate=15.0,
             steps={
-                "w_hidden": -3,
-                "w_input": -2,
-                "w_output": -2,
+                "w_hidden": -4,
+                "w_input": -3,
+                "w_output": -3,
                 "b_hidden": -4,
                 "b_output": -3,
             },

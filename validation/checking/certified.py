@@ -16,11 +16,27 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, RATIONALS, Arithmetic, Comparison, Relation, Unsupported, balls
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage, Evidence, Verdict
-from .evaluation import NUMERICAL, accepts, fault, hypothesis, is_empty, name_of, sides
+from validation.arithmetic import (
+    FLOAT64,
+    RATIONALS,
+    Arithmetic,
+    Comparison,
+    Relation,
+    Unsupported,
+    balls,
+)
+from validation.checking.evaluation import (
+    NUMERICAL,
+    accepts,
+    fault,
+    hypothesis,
+    is_empty,
+    name_of,
+    sides,
+)
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion, Coverage, Evidence, Verdict
 
 PRECISIONS = (128, 256, 512)
 # Sides that overlap at every precision count as equal to 2^-p where p has kept up with the bits.

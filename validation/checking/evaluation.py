@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, RATIONALS, Reading, Undecided, Unsupported, balls
-from ..claims import Body, Claim, ClaimError
-from ..instances import Instance
-from .limits import raised_by_code
+from validation.arithmetic import FLOAT64, RATIONALS, Reading, Undecided, Unsupported, balls
+from validation.checking.limits import raised_by_code
+from validation.claims import Body, Claim, ClaimError
+from validation.instances import Instance
 
 # What arithmetic itself may raise on an unlucky instance; anything else is the body's fault.
 NUMERICAL = (ArithmeticError, np.linalg.LinAlgError, Undecided)

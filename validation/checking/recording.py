@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64
+from validation.arithmetic import FLOAT64
 
 
 class Recording:

@@ -33,9 +33,16 @@ def results_named(name: str, out: Path, models: Path = Path("models")) -> Result
     """
     path = Path(name)
     table = path if path.suffix == ".csv" else out / f"{experiment_name(name)}.csv"
-    if path.suffix != ".csv":
+    if path.suffix == ".csv":
+        if not path.is_file():
+            raise ValueError(f"there is no table {path}")
+    else:
         stored = path if path.suffix == ".sqlite" else out / f"{experiment_name(name)}.sqlite"
-        if path.suffix == ".sqlite" or stored.is_file() or not table.is_file():
+        if path.suffix != ".sqlite" and not stored.is_file() and not table.is_file():
+            raise ValueError(
+                f"there is neither a file {stored} nor a table {table}: run the experiment first"
+            )
+        if path.suffix == ".sqlite" or stored.is_file():
             with Store(stored, read_only=True) as store:
                 return Results.read(store)
     return _from_table(name, table, models)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Reading
-from . import checks
-from .factors import Factor, Raw, Sizes, length
-from .integers import guarded
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Factor, Raw, Sizes, length
+from validation.instances.integers import guarded
+from validation.instances.sources import Source
 
 
 class Integer(Factor):

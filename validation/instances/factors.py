@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arithmetic import Reading
-from . import checks
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.sources import Source
 
 Bound = float | Fraction  # or an int; a float means the decimals that it is written as
 Array = NDArray[np.float64]

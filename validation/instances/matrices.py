@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Reading
-from . import checks
-from .factors import Array, ArrayFactor, Factor, Parameters, Raw, Sizes, length
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Array, ArrayFactor, Factor, Parameters, Raw, Sizes, length
+from validation.instances.sources import Source
 
 
 def spectrum(source: Source, m: int) -> Array:

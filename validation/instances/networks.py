@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Reading
-from . import checks
-from .factors import Array, Factor, Parameters, Raw, Sizes, length
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Array, Factor, Parameters, Raw, Sizes, length
+from validation.instances.sources import Source
 
 ACTIVATIONS = ("identity", "relu", "tanh", "leaky_relu")
 WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")

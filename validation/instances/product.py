@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Reading
-from . import checks
-from .factors import Array, Factor, Parameters, Raw
-from .sources import HypothesisSource, NumpySource, Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Array, Factor, Parameters, Raw
+from validation.instances.sources import HypothesisSource, NumpySource, Source
 
 # low..high; an end may be the name of another size, which is then drawn first.
 SIZES: dict[str, tuple[int | str, int | str]] = {

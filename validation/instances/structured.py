@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Reading
-from . import checks
-from .factors import Array, Factor, Parameters, Raw, Sizes, length
-from .integers import guarded
-from .matrices import Covariance, spectrum
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Array, Factor, Parameters, Raw, Sizes, length
+from validation.instances.integers import guarded
+from validation.instances.matrices import Covariance, spectrum
+from validation.instances.sources import Source
 
 AWAY = 2.0**-20  # how far what must not vanish is kept from 0
 

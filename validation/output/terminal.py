@@ -42,7 +42,7 @@ def records(table: Table) -> list[str]:
     for row in zip(*cells):
         first, *rest = map(str, row)
         lines.append("")
-        lines.append(" ".join(filter(None, (heads[0] if first[:1].isdigit() else "", first))))
+        lines.append(f"{heads[0]} = {first}" if first[:1].isdigit() else first)
         lines += [f"  {head:<{width}}  {cell}" for head, cell in zip(heads[1:], rest) if cell]
     return [*lines, *([str(table.caption)] if table.caption else []), ""]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import Claim, ClaimError
-from ..instances.discrete import Choice, Integer, MultiSet, NodeSet, Size
-from ..instances.factors import ArrayFactor, Factor, Positive, Real
-from ..instances.matrices import Covariance, Distribution, Orthogonal, Spectrum
-from ..instances.networks import WEIGHTS, Networks
+from validation.claims import Claim, ClaimError
+from validation.instances.discrete import Choice, Integer, MultiSet, NodeSet, Size
+from validation.instances.factors import ArrayFactor, Factor, Positive, Real
+from validation.instances.matrices import Covariance, Distribution, Orthogonal, Spectrum
+from validation.instances.networks import WEIGHTS, Networks
 
 DEFAULT_ENTRIES = 4.0
 """Entries of F in S = F F^T lie in [-4, 4] unless a box says otherwise."""

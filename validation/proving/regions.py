@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..instances.factors import ArrayFactor, Real
-from ..instances.matrices import Distribution, Spectrum
-from ..instances.networks import Networks
-from .pieces import Axis, Number, Piece, pieces_of
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.instances.factors import ArrayFactor, Real
+from validation.instances.matrices import Distribution, Spectrum
+from validation.instances.networks import Networks
+from validation.proving.pieces import Axis, Number, Piece, pieces_of
 
 EDGE = 2.0**-30
 """How near to 0 a positive coordinate of the unit cube goes: beyond lies an open edge."""

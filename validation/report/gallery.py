@@ -107,12 +107,15 @@ def _planned(study: Study) -> dict[str, tuple[str, tuple[Fill, ...], tuple[float
         if reference.chain.read
         else ("averaged over time")
     )
-    over = "trainings" if study.model is None else "draws of the random nodes"
+    many, seeds = study.settings.seeds > 1, study.settings.seeds
+    over = "training" if study.model is None else "draw of the random nodes"
+    over = over.replace("training", "trainings").replace("draw ", "draws ") if many else over
+    spread = "; mean over {}, the band is one standard deviation each way" if many else ", of {}"
     for place, activation in enumerate(study.activations):
         plan(
             f"accuracy_{activation}" if place else "accuracy",
-            f"Accuracy of the {activation} network over the nodes kept, without fine-tuning; mean "
-            f"over {study.settings.seeds} {over}, the band is one standard deviation each way.",
+            f"Accuracy of the {activation} network over the nodes kept, without fine-tuning"
+            f"{spread.format(f'{seeds} {over}')}.",
             partial(_accuracy, study, activation),
         )
     plan(

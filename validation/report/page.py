@@ -103,7 +103,8 @@ def networks(study: Study) -> str:
     if study.model is not None:
         return (
             f"The network is {study.model}; nothing was trained. What is drawn at random are the "
-            f"nodes of the random methods, {study.settings.seeds} times."
+            "nodes of the random methods, "
+            + ("once." if study.settings.seeds == 1 else f"{study.settings.seeds} times.")
         )
     chosen, seeds = study.settings, study.settings.seeds
     numbered = "seed 0" if seeds == 1 else f"seeds 0 to {seeds - 1}"

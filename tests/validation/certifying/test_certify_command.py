@@ -83,6 +83,9 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
         (("digits", "--delta", "nan"), "delta must be a decimal"),
         (("digits", "--delta", "0.0000000000001"), "delta must be a decimal"),
         (("digits", "--k", "0"), "k must be"),
+        (("digits", "--k", "33"), "k must be an integer from 1 to 32, got 33"),
+        (("--model", "none.npz", "--data", "data.npz"), "none.npz must be a file"),
+        (("--model", "empty.npz", "--data", "data.npz"), "model must have a node"),
         (("digits", "--method", "magic"), "method must be"),
         (("digits", "--rate", "-1"), "rate must be"),
         (("digits", "--power", "2"), "power must be in [0, 1], got 2"),
@@ -114,6 +117,8 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
 def test_a_mistake_gets_one_sentence(words, message, files, capsys, monkeypatch):
     monkeypatch.chdir(files)
     rng = np.random.default_rng(1)
+    nothing = RNN(np.zeros((0, 0)), np.zeros((0, 2)), [], np.zeros((2, 0)), [0, 1], "relu")
+    save_network("empty.npz", nothing)
     save_network("tanh.npz", RNN(np.eye(2), np.eye(2), [0, 0], np.eye(2), [0, 0], "tanh"))
     x = rng.normal(size=(5, 4, 2))
     np.savez("steps.npz", x=x, y=np.zeros((5, 4), np.int64))
@@ -127,6 +132,19 @@ def test_a_mistake_gets_one_sentence(words, message, files, capsys, monkeypatch)
     assert message in err
     assert err.count("\n") == 1
     assert not (files / "cert").exists()
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_inputs_of_any_size_are_certified_and_checked(scale, files, capsys):
+    held = np.load(files / "data.npz")
+    np.savez(files / "scaled.npz", x=held["x"] * scale, y=held["y"])
+    words = ("--model", files / "net.npz", "--data", files / "scaled.npz", "--out", files / "c")
+    code, _, err = run(capsys, *words)
+    assert code == 0, err
+    assert float(json.loads((files / "c" / "certificate.json").read_text())["bound"]) < 0.3
+    with pytest.raises(SystemExit) as stop:
+        main(["check", str(files / "c"), "--data-dir", str(files)])
+    assert stop.value.code == 0, capsys.readouterr().out
 
 
 def test_without_a_name_the_recipes_are_listed(capsys):

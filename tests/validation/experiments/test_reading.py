@@ -58,8 +58,14 @@ def test_figures_go_to_a_folder_of_their_own(clone, capsys):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nothing", "there is no file results/nothing.sqlite: run the experiment first"),
-        ("nothing.csv", "and there is no nothing.toml"),
+        (
+            "nothing",
+            "there is neither a file results/nothing.sqlite nor a table results/nothing.csv: "
+            "run the experiment first",
+        ),
+        ("nothing.csv", "there is no table nothing.csv"),
+        ("results/gates.csv", "there is no table results/gates.csv"),
+        ("README.md", "there is neither a file results/README.md.sqlite nor a table"),
     ],
 )
 def test_what_is_not_there_is_one_sentence(clone, capsys, name, message):
