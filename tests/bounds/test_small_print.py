@@ -2,8 +2,10 @@
 
 import dataclasses
 import math
+from fractions import Fraction
 from types import SimpleNamespace
 
+import mpmath
 import numpy as np
 import pytest
 from helpers.network_pairs import moments, pair
@@ -18,13 +20,18 @@ from bounds.approximation import (
 from bounds.approximation.a_priori import event_value
 from bounds.approximation.dissipation import Reading, _numbers
 from bounds.approximation.local import slope_between
+from bounds.approximation.recursion import log_state_norms
+from bounds.approximation.residuals import residuals
 from bounds.approximation.saturation import majorant
-from bounds.assembly import loss_class
+from bounds.approximation.scaled import scaled_norms
+from bounds.approximation.sector import _form
+from bounds.assembly import COMPLEXITY, loss_class
 from bounds.complexity import log_radii
 from bounds.constrained import ConstrainedClass, margin_bound
 from bounds.lipschitz import parameter_lipschitz
 from bounds.node_counts import THEOREMS, node_count
-from bounds.node_theorems import degrees_of_freedom_bound
+from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
+from bounds.others.chen2020 import SOURCE as CHEN2020
 from bounds.others.joukovsky2021 import log_confidence, log_rademacher
 from bounds.others.pac_bayes_kl import gaussian_divergence
 from bounds.problem import Problem, radii_condition
@@ -32,7 +39,7 @@ from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, sum_up
 from bounds.terms import FIXED_RADII, VALID, Bound, Term
 from bounds.tradeoffs import tradeoff
-from pruning import RNN
+from pruning import RNN, prune_to
 from pruning.activations import activation
 
 
@@ -228,3 +235,77 @@ def test_each_theorem_of_a_tradeoff_counts_nodes_in_its_own_way():
         found = tradeoff(rnn, S, setting, wide, lams, theorem=theorem)
         due = [max(1, node_count(S, lam, name).nodes) for lam in lams]
         assert found.nodes.tolist() == due
+
+
+@pytest.mark.parametrize("m", [2, 40])
+def test_what_cancels_in_a_state_norm_is_as_large_as_its_rounding_may_be(m):
+    h, G = np.ones((1, 1, m)), np.ones((1, m))
+    h[..., ::2] = -1
+    found = math.exp(log_state_norms(h, G)[0, 0])
+    assert 2 * m * m * EPS <= found <= 100 * m * m * EPS
+
+
+def test_nodes_that_lose_nothing_are_shown_to_be_as_promised():
+    S = np.diag([1.0, 0.5, 0.1])
+    rnn = dataclasses.replace(network(), w_hidden=np.eye(3) / 9)
+    wide = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
+    setting = Setting(n=100, T=3, empirical_loss=0.1)
+    pruned = prune_to(rnn, S, np.arange(3), 0.0)
+    bound = determinantal_bound(rnn, S, 3, setting, wide, pruned=pruned)
+    (these,) = [c for c in bound.conditions if c.name == "the nodes at hand"]
+    assert these.holds, these
+
+
+def test_without_kept_nodes_no_norm_is_larger_than_0():
+    rnn, x = network(), np.random.default_rng(1).normal(size=(5, 4, 2))
+    _, S = moments(rnn.states(x))
+    pruned = pair(rnn, np.zeros(0, dtype=int), np.zeros((3, 0)), S)
+    parts = residuals(pruned)
+    assert scaled_norms(parts, np.zeros(0), np.zeros(0)) == (-math.inf, -math.inf, -math.inf)
+
+
+@pytest.mark.parametrize("lam", [1e-6, 0.1, 0.3])
+def test_the_degrees_of_freedom_that_a_theorem_counts_are_not_below_the_exact_ones(lam):
+    wide = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
+    setting = Setting(n=100, T=3, empirical_loss=0.1)
+    mu = [1.0, 0.5, 0.1]
+    bound = determinantal_bound(network(), np.diag(mu), 3, setting, wide, lam=lam)
+    exact = sum(Fraction(v) / (Fraction(v) + Fraction(lam)) for v in mu)
+    terms = [part for term in bound.terms for part in (term, *term.parts)]
+    counted = {term.inputs["N(lam)"] for term in terms if "N(lam)" in term.inputs}
+    assert counted
+    for N in counted:
+        assert Fraction(N) >= exact
+        assert float(exact) + 1e-11 + 20 * EPS / lam >= N
+
+
+def test_the_diameter_of_a_class_is_shown_where_it_is_not_0():
+    wide = Radii(0.9, 1, 1, 0.1, 0.1, 1.0, fixed=True, data_fixed=True)
+    setting = Setting(n=100, T=3, empirical_loss=0.1)
+    bound = determinantal_bound(network(), np.eye(3), 3, setting, wide)
+    shown = [t.inputs["log D"] for t in bound.terms if "log D" in t.inputs]
+    assert shown
+    assert all(isinstance(value, float) and math.isfinite(value) for value in shown)
+
+
+def test_a_form_is_above_the_exact_one_by_its_allowance():
+    rng = np.random.default_rng(0)
+    k = 12
+    F = rng.normal(size=(k, k))
+    M, scale = F.T @ F / k, np.full(k, 20.0)
+    P = _form(M, scale)
+    with mpmath.workdps(40):
+        L = mpmath.diag(scale.tolist())
+        exact = L * (2 * L - mpmath.matrix(M.tolist())) ** -1 * L
+        gap = np.array((mpmath.matrix(P.tolist()) - exact).tolist(), dtype=float)
+    room = np.linalg.eigvalsh((gap + gap.T) / 2)
+    size = EPS * np.linalg.norm(P)
+    assert 4 * k * size <= room[0]
+    assert room[-1] <= 400 * k * size
+
+
+def test_only_the_complexity_of_chen2020_is_theirs():
+    rng = np.random.default_rng(0)
+    given = Problem(network(), rng.normal(size=(9, 3, 2)), rng.integers(0, 2, size=9))
+    for term in others.chen2020(given).terms:
+        assert (term.source == CHEN2020) == (term.name == COMPLEXITY)

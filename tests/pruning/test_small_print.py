@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 from helpers.stacks import stack_of
 
-from pruning import RNN, Observability, StateCovariance
+from pruning import RNN, Observability, StateCovariance, covariance, prune_to
 from pruning.balanced import alternating_weight
 from pruning.baselines.table import METHODS
+from pruning.checkpoints.tensors import cleaned
 from pruning.gauss_newton import _conjugate, gauss_newton
+from pruning.refit.closed_loop import refit_closed_loop
+from pruning.selection.exhaustive import exhaustive_nodes
+from pruning.selection.greedy import greedy_order
 from pruning.stack_balanced import probe
 from pruning.stack_pruning import _shared
 from pruning.stack_refit import refit_stack_read_out
@@ -154,3 +158,57 @@ def test_later_rounds_of_the_alternation_find_other_weights():
     seen = Observability(rnn, T=6, weights="last").update(x)
     first, last = (alternating_weight(seen, S, 4, rounds=rounds) for rounds in (1, 6))
     assert np.abs(first - last).max() > 1e-3 * np.abs(first).max()
+
+
+def test_many_sequences_are_summed_in_pieces_that_each_count_once(monkeypatch):
+    monkeypatch.setattr(covariance, "_ROWS", 8)  # of them, four sequences of two steps a piece
+    h = np.random.default_rng(0).normal(size=(11, 2, 3))
+    found = StateCovariance(3, 2).update(h)
+    assert found.n == 11
+    flat = h.reshape(-1, 3)
+    np.testing.assert_allclose(found.matrix, flat.T @ flat / 22, rtol=1e-13)
+
+
+def test_the_step_at_which_states_leave_the_range_of_floats_is_named():
+    rnn = RNN([[1e200]], [[1.0]], [0.0], [[1.0]], [0.0], "identity")
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="range of float64, left it at t = 3"),
+    ):
+        Observability(rnn, T=5).update(np.ones((2, 5, 1)))
+
+
+@pytest.mark.parametrize("exponent", [-90, 0, 90])
+def test_greedy_knows_no_units_that_it_does_not_change_itself(exponent):
+    rng = np.random.default_rng(0)
+    F = rng.normal(size=(12, 12)) * np.arange(1, 13) ** -1.0
+    S, unit = F @ F.T, 2.0**exponent
+    for weight in (None, np.diag(np.arange(1.0, 13))):
+        due = greedy_order(S, 9, weight)
+        np.testing.assert_array_equal(greedy_order(S * unit, 9, weight), due)
+
+
+def test_an_exhaustive_search_takes_its_regulariser_or_none():
+    S = np.array([[2.0, 1.9, 0.0], [1.9, 2.0, 0.0], [0.0, 0.0, 1.0]])
+    assert exhaustive_nodes(S, 1).tolist() == [0]
+    assert exhaustive_nodes(S, 1, tau=np.array([50.0, 50.0, 0.0])).tolist() == [2]
+
+
+def test_one_iteration_and_one_step_are_a_closed_loop():
+    rng = np.random.default_rng(0)
+    rnn = RNN(
+        rng.normal(size=(4, 4)) / 2, rng.normal(size=(4, 2)), np.zeros(4),
+        rng.normal(size=(2, 4)), np.zeros(2), "tanh",
+    )  # fmt: skip
+    x = rng.normal(size=(60, 5, 2))
+    small = prune_to(rnn, x, np.arange(3)).pruned
+    found = refit_closed_loop(rnn, small, x, steps=1, iterations=1)
+    assert found.m == 3
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (1,), (3, 3)])
+def test_a_length_that_does_not_fit_its_direction_is_refused(shape):
+    name = "rnn.parametrizations.weight_hh_l0.original"
+    state = {name + "0": np.ones(shape), name + "1": np.ones((3, 2))}
+    with pytest.raises(ValueError, match="parametrised in a way that the file alone"):
+        cleaned(state)

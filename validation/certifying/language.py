@@ -147,13 +147,18 @@ def _changes(network: IntegerNetwork, block: str) -> list[dict[str, Any]]:
         changes += [{"apart": True}]
         for D in {int(v) for v in np.unique(diagonal)} | {int(np.median(diagonal))}:
             changes += [{"diagonal": D}, {"diagonal": D, "apart": True}]
+        changes += [{"diagonal": 0, **change} for change in _tables(values)]
         return changes
-    changes += [{"again": True}, {"again": True, "biased": True}]
+    return [*changes, {"again": True}, {"again": True, "biased": True}, *_tables(values)]
+
+
+def _tables(values: Any) -> list[dict[str, Any]]:
+    """The table of the magnitudes that occur, where there is one and it skips some."""
     sizes = np.unique(np.abs(values))
     sizes = sizes[sizes > 0]
-    if 0 < len(sizes) <= 64 and int(sizes[-1]) > len(sizes):
-        changes.append({"table": tuple(int(v) for v in sizes)})
-    return changes
+    if not 0 < len(sizes) <= 64 or int(sizes[-1]) == len(sizes):
+        return []
+    return [{"table": tuple(int(v) for v in sizes)}]
 
 
 def _walk(
