@@ -84,7 +84,17 @@ RECIPES = {
             "MNIST by row, the middle 20 x 20 pixels in sums of 2 x 2: T = 10, d = 10",
             "mnist",
             _CENTRE,
-            training=Training(epochs=220, smooth=1.0),
+            training=Training(
+                epochs=220,
+                smooth=2.0,
+                steps={
+                    "w_hidden": -4,
+                    "w_input": -3,
+                    "w_output": -3,
+                    "b_hidden": -4,
+                    "b_output": -3,
+                },
+            ),
         ),
         Recipe(
             "digits",
