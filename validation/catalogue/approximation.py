@@ -211,7 +211,7 @@ def global_(xp, net, x, J, A, *, c=1):
 
 @section.paper(
     "approximation.global_from_covariance",
-    r"\|Z r\|_{n,T}^2 = \operatorname{Tr}[Z R Z^T], \quad"
+    r"\|Z r\|_{n,T}^2 = \operatorname{Tr}[Z R Z^T], \quad "
     r"R = S - A S_{J:} - S_{:J} A^T + A S_J A^T",
     SETTING,
     kind="identity",

@@ -22,7 +22,7 @@ def carried(both):
 
 @section.sharper(
     "approximation.saturation",
-    r"\|W_o' e\|_{n,w} \le \Bigl(\sum_i d_i c_i^2\Bigr)^{1/2}, \quad"
+    r"\|W_o' e\|_{n,w} \le \Bigl(\sum_i d_i c_i^2\Bigr)^{1/2}, \quad "
     r"c_i = 1 + \|h_{J_i}\|_{n,w}, \; \operatorname{diag}(d) \succeq W_o'^T W_o', \; |s| \le 1",
     draw(
         net=draw.networks(activations=("tanh",)),

@@ -129,6 +129,7 @@ def plain_words(content: dict[str, Any]) -> str:
     """Return what a certificate says, for somebody who has never seen one."""
     if "loss" in content:
         return _about_text(content)
+    where = " --data-dir FOLDER-OF-THE-FILE" if content["task"] == "npz" else ""
     n, errors, network = content["n"], content["errors"], content["network"]
     above = float(content["bound"])
     meaning = f"it errs on at most {100 * above:.4f} % of new sequences of the same kind."
@@ -149,7 +150,7 @@ What is assumed:
 
 To check it, with the data set at hand and nothing of what made it:
 
-    rnnbounds check FOLDER
+    rnnbounds check FOLDER{where}
 
 docs/certificates.md says what every bit means, so that a checker can be written anew.
 """

@@ -238,7 +238,8 @@ def _pruned(recipe: Recipe, large: RNN, x: Any) -> RNN:
         return large
     choice("method", recipe.method, METHODS)
     some = x.astype(np.float64)
-    found = prune_by(recipe.method, large, some, recipe.k, rng=recipe.training.seed)
+    options = {"x": some} if "inputs" in METHODS[recipe.method].takes else {}
+    found = prune_by(recipe.method, large, some, recipe.k, recipe.training.seed, **options)
     return getattr(found, "pruned", large)
 
 

@@ -10,6 +10,7 @@ from pruning.rnn import RNN
 from pruning.storage import save_network
 from validation.certifying.language import decode, unpacked
 from validation.certifying.pipeline import bound
+from validation.certifying.recipes import FIRST_STAGES
 from validation.certifying.tasks import npz_task
 from validation.commands import main
 
@@ -132,6 +133,14 @@ def test_a_mistake_gets_one_sentence(words, message, files, capsys, monkeypatch)
     assert message in err
     assert err.count("\n") == 1
     assert not (files / "cert").exists()
+
+
+@pytest.mark.parametrize("method", FIRST_STAGES)
+def test_every_first_stage_prunes(method, files, capsys):
+    words = ("--model", files / "net.npz", "--data", files / "data.npz", "--out", files / "c")
+    code, _, err = run(capsys, *words, "--k", "1", "--method", method)
+    assert code == 0, err
+    assert json.loads((files / "c" / "certificate.json").read_text())["network"]["k"] == 1
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e12])

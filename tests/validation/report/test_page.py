@@ -175,3 +175,12 @@ def test_the_page_names_its_networks(page):
     study, _, text = page
     assert ("own.npz" in text) == (study.model is not None)
     assert ("seeds 0 to 1" in text) == (study.model is None)
+
+
+def test_a_keyboard_reaches_what_scrolls_and_every_figure_is_an_image_with_a_name(page):
+    _, drawings, text = page
+    for block in re.findall(r'<dl class="formulas">.*?</dl>', text, re.DOTALL):
+        assert block.count("<dd") == block.count('<dd tabindex="0">')
+    for name in drawings:
+        assert f'<div role="img" aria-labelledby="caption-{name}">' in text
+        assert f'<figcaption id="caption-{name}">' in text
