@@ -84,8 +84,10 @@ RECIPES = {
             "MNIST by row, the middle 20 x 20 pixels in sums of 2 x 2: T = 10, d = 10",
             "mnist",
             _CENTRE,
+            method="balanced",
             training=Training(
-                epochs=220,
+                epochs=450,
+                rate=7.0,
                 smooth=2.0,
                 steps={
                     "w_hidden": -4,
