@@ -526,7 +526,9 @@ SUMS = re.compile(r"linalg|@|matmul|vecdot|sum|mean|prod|\*\*30")
 
 def _lost(word: str, value: Any, exact: Any) -> str:
     """Why float64 has lost a number of this value; empty where it has not."""
-    if not isinstance(exact, Balls) or isinstance(value, Exception) or is_truth(value):
+    if not isinstance(exact, Balls) or value is None or isinstance(value, Exception):
+        return ""
+    if is_truth(value):
         return ""
     numbers = np.ravel(value)
     if len(numbers) != exact.size or not np.isfinite(numbers).all():
