@@ -52,7 +52,7 @@ docs-links: $(VENV)/core
 
 # Needs node, and a Chromium: axe's rules on every kind of page, wide and narrow, light and dark.
 docs-access:
-	cd docs/access && npm ci --silent && node check.mjs ../../build/site/html
+	cd docs/access && npm install --silent --no-package-lock && node check.mjs ../../build/site/html
 
 lint: $(VENV)/lint
 	$(BIN)/ruff check .

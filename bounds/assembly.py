@@ -213,7 +213,8 @@ def assemble(
     # A total of B less rounding says as little as B.
     if log_sum_up(term.log_value for term in terms) >= members.loss.range.log() - 1e-9:
         notes += ("The total is not below B, the largest possible loss: the bound is vacuous.",)
-    statement = r"\Psi(f') \le " + " + ".join(term.formula for term in terms)
+    shown = [term.formula for term in terms if term is not second or approximation is not None]
+    statement = r"\Psi(f') \le " + " + ".join(shown)
     return Bound(id, statement, terms, label, tuple(conditions), notes)
 
 

@@ -229,7 +229,7 @@ def _betting(z: Array, times: NDArray[np.int64]) -> Callable[[float], float]:
     theta, n = np.array(GRID), float(times.sum())
     if len(z) > FINE:
         # Larger losses make the evidence smaller, for every m.
-        places = np.minimum(np.ceil(z * FINE * (1 + EPS)), FINE).astype(np.int64)
+        places = np.ceil(z * FINE).astype(np.int64)  # the product is exact
         times = np.bincount(places, weights=times, minlength=FINE + 1).astype(np.int64)
         z = np.arange(FINE + 1) / FINE
     z, times = z[times > 0], times[times > 0]

@@ -14,7 +14,7 @@ from bounds.radii import Radii
 from bounds.rounding import log_up, raised
 from bounds.sample import empirical_loss, largest_input, last_margins, mean_loss, ramp
 from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term
-from pruning.checks import Array, choice, positive, probability, time_weights
+from pruning.checks import Array, choice, nonnegative, positive, probability, time_weights
 from pruning.rnn import RNN
 
 
@@ -176,7 +176,7 @@ class Problem:
         largest = largest_input(self.x)
         if self.input_bound is None:
             return largest
-        return _at_least("input_bound", float(self.input_bound), largest)
+        return _at_least("input_bound", nonnegative("input_bound", self.input_bound), largest)
 
     @cached_property
     def measured(self) -> Radii:

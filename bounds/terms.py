@@ -233,6 +233,16 @@ class Bound:
     notes: tuple[str, ...] = ()
 
     @property
+    def name(self) -> str:
+        """The id, and in brackets what bounds the approximation error inside, where something does.
+
+        ``theorem.fixed_nodes[weighted]`` holds `approximation.weighted`: one name, one number.
+        """
+        inside = next((term.source for term in self.terms if term.name == "approximation"), "")
+        kind, _, which = inside.partition(" ")[0].partition(".")
+        return f"{self.id}[{which}]" if kind == "approximation" and which else self.id
+
+    @property
     def log_total(self) -> float:
         """Natural logarithm of the sum of the terms, rounded up."""
         return log_sum_up(term.log_value for term in self.terms)
@@ -262,6 +272,7 @@ class Bound:
         """Strictly valid JSON: no NaN, no Infinity."""
         return {
             "id": self.id,
+            "name": self.name,
             "statement": self.statement,
             "total": self.total,
             "log10_total": self.log10_total,
@@ -292,7 +303,7 @@ class Bound:
         rows.append(("total", show(self.log_total), self.label))
         widths = [max(len(row[i]) for row in rows) for i in range(2)]
         lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c}" for a, b, c in rows]
-        return "\n".join([self.id, *lines])
+        return "\n".join([self.name, *lines])
 
 
 def show(log_value: float, digits: int = 4) -> str:

@@ -5,7 +5,7 @@ Theory, section 0: S = (1/nT) sum_i sum_t h_t^i (h_t^i)^T, time-mean and not cen
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -236,7 +236,11 @@ class StateCovariance:
         self._sum = total
 
 
-def seen(rnn: RNN, covariance_or_x: Any) -> StateCovariance | Array:
+Moments: TypeAlias = StateCovariance | ArrayLike
+"""Second moments that are there, or data: see `seen`."""
+
+
+def seen(rnn: RNN, covariance_or_x: Moments) -> StateCovariance | Array:
     """Return a StateCovariance or S as they are; of data, the covariance of their streamed states.
 
     A two-dimensional array of floats is read as S; integers (n, T) are tokens and floats
@@ -250,7 +254,7 @@ def seen(rnn: RNN, covariance_or_x: Any) -> StateCovariance | Array:
     return covariance("S", array).copy()
 
 
-def covariance_of(rnn: RNN, covariance_or_x: Any) -> tuple[Array, int]:
+def covariance_of(rnn: RNN, covariance_or_x: Moments) -> tuple[Array, int]:
     """Return S, shape (m, m), and e: S is in units of 4^e, e = 0 but for extreme states.
 
     The argument is that of `seen`.

@@ -17,6 +17,7 @@ from pruning.cells.gru import GRU
 from pruning.checks import Array, Nodes, choice, fraction, integer, real_array
 from pruning.reconstruction import reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
+from pruning.selection.reading import reading_weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,10 @@ class EncoderDecoder:
     b_output: Array
     begin: int
     end: int
+
+    def __repr__(self) -> str:
+        """Sizes on one line; the weights are attributes."""
+        return f"EncoderDecoder({self.encoder!r}, {self.decoder!r}, d_y={len(self.b_output)})"
 
     def __post_init__(self) -> None:
         for name, table, cell in (
@@ -210,7 +215,7 @@ def prune_encoder_decoder(
         weights = list(felt(net, data, generator))
     else:
         blocks = ([net.bridge, net.encoder.w_hidden], [net.w_output, net.decoder.w_hidden])
-        weights = [_paper(rows, theta) for rows in blocks]
+        weights = [reading_weight(rows, theta) for rows in blocks]
     found: list[tuple[Nodes, Array]] = []
     for cell, S, M in zip((net.encoder, net.decoder), (seen.encoder, seen.decoder), weights):
         size = integer("k", k, 1, cell.m)
@@ -232,13 +237,6 @@ def prune_encoder_decoder(
         net.begin,
         net.end,
     )
-
-
-def _paper(blocks: list[Array], theta: float) -> Array:
-    Z = np.vstack([block / (np.linalg.norm(block) or 1.0) for block in blocks])
-    m = Z.shape[1]
-    result: Array = theta * np.eye(m) / m + (1 - theta) * (Z.T @ Z) / (np.vdot(Z, Z) or 1.0)
-    return result
 
 
 def felt(net: EncoderDecoder, data: list[Batch], rng: np.random.Generator) -> tuple[Array, Array]:

@@ -88,6 +88,11 @@ class RNN:
             )
         object.__setattr__(self, "activation", activation(self.activation))
 
+    def __repr__(self) -> str:
+        """Sizes and activation on one line; the weights are attributes."""
+        sizes = f"m={self.m}, d_x={self.d_x}, d_y={self.d_y}"
+        return f"RNN({sizes}, activation={self.activation.name!r})"
+
     @classmethod
     def from_torch(
         cls, state_dict: Mapping[str, Any], activation: str | Activation = "tanh"

@@ -16,13 +16,14 @@ from numpy.typing import ArrayLike
 from pruning.backpropagation import TARGETS
 from pruning.balanced import balanced_weight
 from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, real_array, ridge
-from pruning.covariance import StateCovariance, covariance_of
+from pruning.covariance import Moments, StateCovariance, covariance_of
 from pruning.observability import Observability
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.refit.closed_loop import RefitStep, refit_closed_loop
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
 from pruning.selection.dispatch import WEIGHTED, select
+from pruning.selection.reading import reading_weight
 from pruning.selection.selection import Selection
 
 OBJECTIVES = ("spectral", "balanced")
@@ -94,6 +95,14 @@ class PrunedRNN:
     objective: str = "spectral"
     refit: str | None = None
 
+    def __repr__(self) -> str:
+        """Sizes and method on one line; the arrays are attributes."""
+        refit = "" if self.refit is None else f", refit={self.refit!r}"
+        return (
+            f"PrunedRNN(k={self.pruned.m} of m={self.original.m}, method={self.method!r}, "
+            f"objective={self.objective!r}{refit})"
+        )
+
     @property
     def parameters(self) -> dict[str, int]:
         """The count of parameters of the pruned network, by the names of the weights."""
@@ -103,17 +112,13 @@ class PrunedRNN:
 def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:
     """Return the fixed weight M of the selection's objective Tr[M C], shape (m, m).
 
-    Source: F22 (reconstructed), theory section 1. M = theta I + (1 - theta) Z^T Z with
-    Z = [W_o; W_h], all rows of W_h: with the kept rows only, M would move with J and the objective
-    could grow when a node is added (`selection.monotone`).
+    M = theta I + (1 - theta) Z^T Z with Z = [W_o; W_h].
 
     Parameters
     ----------
     rnn : RNN
-    theta : float
-        In [0, 1].
-    normalise : bool
-        Scale each block of Z by its Frobenius norm, and bring both parts to trace 1. Otherwise raw.
+    theta, normalise
+        See `pruning.selection.reading.reading_weight`.
 
     Examples
     --------
@@ -123,21 +128,12 @@ def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:
     array([[0.75, 0.  ],
            [0.  , 0.25]])
     """
-    theta = fraction("theta", theta)
-    blocks = [rnn.w_output, rnn.w_hidden]
-    if normalise:
-        blocks = [block / (np.linalg.norm(block) or 1.0) for block in blocks]
-    Z = np.vstack(blocks)
-    identity, output = np.eye(rnn.m), Z.T @ Z
-    if normalise and rnn.m:
-        identity /= rnn.m
-        output /= np.trace(output) or 1.0
-    return theta * identity + (1 - theta) * output
+    return reading_weight([rnn.w_output, rnn.w_hidden], theta, normalise)
 
 
 def spectral_prune(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     theta: float = 0.5,
     tau: ArrayLike | None = None,
@@ -314,7 +310,7 @@ def refitted(
 
 def prune_to(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     nodes: ArrayLike,
     tau: ArrayLike | None = None,
     reconstruct: bool = True,

@@ -58,6 +58,12 @@ class Stack:
     b_output: Array
     embedding: Array | None = None
 
+    def __repr__(self) -> str:
+        """Layers and sizes on one line; the weights are attributes."""
+        layers = ", ".join("+".join(map(repr, layer)) for layer in self.layers)
+        tokens = "" if self.embedding is None else f", tokens={len(self.embedding)}"
+        return f"Stack({layers}, d_y={len(self.b_output)}{tokens})"
+
     def __post_init__(self) -> None:
         layers = tuple(tuple(layer) for layer in self.layers)
         if not layers:

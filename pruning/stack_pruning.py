@@ -21,6 +21,7 @@ from pruning.checks import Array, Nodes, choice, fraction, integer
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.selection.dispatch import select_nodes
 from pruning.selection.greedy import greedy_order
+from pruning.selection.reading import reading_weight
 from pruning.stack import Stack
 from pruning.stack_moments import StackMoments, stack_moments
 
@@ -208,15 +209,12 @@ def selection_weight(stack: Stack, layer: int, side: int, theta: float) -> Array
     """Return M of the objective Tr[M C] for one cell, (m, m) of trace 1.
 
     Z holds what reads the cell's state: the rows of all its gates, and what reads the layer from
-    outside. Each block is scaled by its Frobenius norm, as in `pruning.spectral.selection_weight`.
+    outside; see `reading_weight`.
     """
     cell = stack.layers[layer][side]
     offset = sum(other.m for other in stack.layers[layer][:side])
-    blocks = [stack.readers(layer)[:, offset : offset + cell.m], cell.reads_state]
-    Z = np.vstack([block / (np.linalg.norm(block) or 1.0) for block in blocks])
-    read = Z.T @ Z
-    result: Array = theta * np.eye(cell.m) / cell.m + (1 - theta) * read / (np.trace(read) or 1.0)
-    return result
+    readers = stack.readers(layer)[:, offset : offset + cell.m]
+    return reading_weight([readers, cell.reads_state], theta)
 
 
 def _paper(stack: Stack, theta: float) -> list[list[Array]]:

@@ -7,7 +7,7 @@ import pkgutil
 
 import lazy_loader
 
-from . import moved
+from validation import moved
 
 moved.install()
 # A folder of this name without __init__ on a user's path loses against this package; what it holds

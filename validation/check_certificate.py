@@ -18,6 +18,7 @@ import sys
 import zipfile
 from collections import defaultdict
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small products: threads only wait
 try:
     import flint
     import numpy as np
@@ -205,8 +206,7 @@ def decode(said, code, shape, x0):
             require(number < len(table), "a number is not in its table")
             minus = number and c.decide(used["sign"] if biased else None)
             net[block][i][j] = (-1 if minus else 1) * table[number] + (D if i == j else 0)
-    good = max(map(abs, e.values())) <= 64 and (text or e["b_output"] >= 0)
-    require(good, "an exponent is out of its range")
+    require(max(map(abs, e.values())) <= 64 and (text or e["b_output"] >= 0), "a wrong exponent")
     # Section 5: everything in steps of 2^-s, below 2^53, or invalid.
     s = max(0, -e["w_hidden"], -e["w_input"], -e["b_hidden"])
     scales = {name: 2 ** (e[name] + s) for name in ("w_hidden", "w_input", "b_hidden")}
@@ -220,14 +220,14 @@ def decode(said, code, shape, x0):
     scores = np.maximum(scores, biases) if text else scores + biases
     require(max(states.max(), scores.max()) < 2**53, "a state or a score may overflow")
     net |= {name: W.astype(np.float64) for name, W in exact.items()}
-    return net | {"d": d, "q": q, "k": k, "H": H, "least": -H * clip, "s": s, "e": e}
+    step = np.vstack((net["w_hidden"].T, net["w_input"].T, net["b_hidden"] + 2**s // 2)) / 2.0**s
+    return net | {"step": step, "d": d, "q": q, "k": k, "H": H, "least": -H * clip, "s": s, "e": e}
 
 
-def step(net, h, driven):
-    """The state after one step; `driven` is W_x X. All are exact integers."""
-    A = h @ net["w_hidden"].T + driven + net["b_hidden"]
-    A = np.floor((A + 2.0 ** (net["s"] - 1)) / 2.0 ** net["s"]) if net["s"] else A
-    return np.clip(A, net["least"], net["H"])
+def step(net, z, X):
+    """One step of z = (h, X, 1) in place; what is rounded is exact, whatever the order of sums."""
+    z[:, net["k"] : -1], z[:, -1] = X, 1
+    np.clip(np.floor(z @ net["step"]), net["least"], net["H"], out=z[:, : net["k"]])
 
 
 def find(task, name, digest, folders):
@@ -303,10 +303,10 @@ def count_errors(net, x, y):
                 X = np.floor(np.ldexp(X.astype(np.float64), net["a"]) + 0.5).clip(-(2**15), 2**15)
         count, rows, columns = X.shape
         X = X.reshape(count, rows // v, v, columns // w, w).sum(axis=(2, 4), dtype=np.float64)
-        X, h = X.reshape(count, -1, net["d"]), np.zeros((count, net["k"]))
+        X, z = X.reshape(count, -1, net["d"]), np.zeros((count, len(net["step"])))
         for t in range(X.shape[1]):
-            h = step(net, h, X[:, t] @ net["w_input"].T)
-        scores = h @ net["w_output"].T + net["b_output"]
+            step(net, z, X[:, t])
+        scores = z[:, : net["k"]] @ net["w_output"].T + net["b_output"]
         errors += int(np.count_nonzero(np.argmax(scores, axis=1) != y[i : i + many]))
     return errors
 
@@ -316,20 +316,20 @@ def measure_losses(net, x):
     place, floor, length, total = np.full(256, -1), 2.0 ** -net["a"], 2 ** net["line"], 0.0
     place[net["alphabet"]], counts = np.arange(net["d"]), np.zeros(GRAIN + 1, np.int64)
     for part in (x[i : i + (length << 14)] for i in range(0, len(x), length << 14)):
-        h = np.zeros((-(-len(part) // length), net["k"]))
+        z = np.zeros((-(-len(part) // length), len(net["step"])))
         for t in range(min(length, len(part))):
             symbols = place[part[t::length]]
-            known, h = symbols >= 0, h[: len(symbols)]
-            y = np.ldexp(h @ net["w_output"].T, net["e"]["w_output"])
+            known, z = symbols >= 0, z[: len(symbols)]
+            y = np.ldexp(z[:, : net["k"]] @ net["w_output"].T, net["e"]["w_output"])
             y += np.ldexp(net["b_output"], net["e"]["b_output"])
             require(np.abs(y).max() <= 2**10, "a score is larger than 2^10")
             p = np.exp(y - y.max(axis=1, keepdims=True))
             p = p[np.arange(len(p)), symbols] / p.sum(axis=1) * known
             losses = 2.0**-30 - np.log2((1 - floor) * p + floor / 256)
             total += float(losses.sum())
-            z = np.ceil(np.clip(losses / (8 + net["a"]), 0, 1) * GRAIN).astype(np.int64)
-            counts += np.bincount(z, minlength=GRAIN + 1)
-            h = step(net, h, net["w_input"].T[symbols] * known[:, None])
+            grains = np.ceil(np.clip(losses / (8 + net["a"]), 0, 1) * GRAIN).astype(np.int64)
+            counts += np.bincount(grains, minlength=GRAIN + 1)
+            step(net, z, np.eye(net["d"])[symbols] * known[:, None])
     return total / len(x), counts
 
 
@@ -392,7 +392,7 @@ def main(arguments, folders=()):
         code, reason = stop.args
     except Exception as error:  # nothing that fails is ever valid
         code, reason = 2, f"{type(error).__name__}: {' '.join(ascii(str(error)).split())[:200]}"
-    print(("VALID:", "INVALID:", "CANNOT CHECK:")[code], reason)
+    print(("VALID:", "INVALID:", "CANNOT CHECK:")[code], reason.encode("unicode_escape").decode())
     return code
 
 

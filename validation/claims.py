@@ -77,8 +77,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from .arithmetic.checked import is_short, remedy
-from .instances import Product
+from validation.arithmetic.arithmetics import Order
+from validation.arithmetic.checked import is_short, remedy
+from validation.instances import Product
 
 KINDS = {
     "inequality": "left <= right, entry by entry",
@@ -174,9 +175,11 @@ class Claim:
         return self.kind in ("inequality", "loewner", "identity")
 
     @property
-    def order(self) -> Any:
+    def order(self) -> Order:
         """What arithmetics compare by: ``elementwise``, ``loewner`` or ``identity``."""
-        return self.kind if self.kind in ("loewner", "identity") else "elementwise"
+        if self.kind == "loewner":
+            return "loewner"
+        return "identity" if self.kind == "identity" else "elementwise"
 
     @property
     def published(self) -> dict[str, Any]:

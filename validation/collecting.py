@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import ModuleType
 
-from .claims import Claim, ClaimError
+from validation.claims import Claim, ClaimError
 
 
 def claims_of(module: ModuleType, *, own: bool = True) -> list[Claim]:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from .claims import Claim, ClaimError
-from .collecting import claims_of, unique
+from validation.claims import Claim, ClaimError
+from validation.collecting import claims_of, unique
 
 
 def load_file(path: str | Path) -> list[Claim]:
@@ -92,7 +92,7 @@ def load_claim(id: str, path: str | Path | None = None) -> Claim:
     '2'
     """
     if path is None:
-        from .catalogue import claims
+        from validation.catalogue import claims
 
         known = claims()
     else:
@@ -131,7 +131,7 @@ def gather(arguments: Sequence[str]) -> list[Claim]:
     ClaimError
         If something is not found, or two claims have one id.
     """
-    from . import catalogue
+    from validation import catalogue
 
     if not arguments:
         return catalogue.claims()

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, NoReturn
 
-from .instances import Instance
-from .output.schema import SCHEMA
+from validation.instances import Instance
+from validation.output.schema import SCHEMA
 
 
 class Conclusion(Enum):

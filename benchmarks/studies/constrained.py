@@ -160,10 +160,11 @@ def plain_total(members: ConstrainedClass, mu: Any, gamma: float) -> float:
     return ramp + min(gaps)
 
 
-def frontier(ax: Axes, rows: Mapping[str, Mapping[str, Any]]) -> Axes:
+def frontier(rows: Mapping[str, Mapping[str, Any]], *, ax: Axes | None = None) -> Axes:
     """Draw total and test error over k: one point a network, marked by its k."""
-    from validation.output.figures import BLUE, INK, ORANGE, PALE
+    from validation.output.figures import BLUE, INK, ORANGE, PALE, apart, axes, legend
 
+    ax = axes(ax)
     points = sorted((r["recipe"]["k"], r) for name, r in rows.items() if name in FRONTIER)
     errors = [100 * r["test_error"] for _, r in points]
     for name, key, colour, marker in (
@@ -172,16 +173,22 @@ def frontier(ax: Axes, rows: Mapping[str, Mapping[str, Any]]) -> Axes:
     ):
         values = [r[key] for _, r in points]
         ax.plot(errors, values, color=colour, marker=marker, linestyle="none", label=name)
-    for (k, r), error in zip(points, errors):
-        ax.annotate(
-            f"k = {k}", (error, r["total"]), (0, 6), textcoords="offset points", color=INK, size=8
-        )
     ends = [min(errors), max(errors)]
+    top = 1.25 * max(r["total"] for _, r in points)
+    named = sorted((error, k, r["total"]) for (k, r), error in zip(points, errors))
+    width = max(ends[1] - ends[0], 1e-9)
+    for (error, k, total), place in zip(
+        named, apart([error - ends[0] for error, *_ in named], width / 9, width)
+    ):
+        ax.annotate(
+            f"k = {k}", (error, total), (ends[0] + place, 0.93 * top), color=INK, size=8,
+            ha="center", arrowprops={"arrowstyle": "-", "color": PALE, "lw": 0.6, "shrinkB": 4},
+        )  # fmt: skip
     ax.plot(ends, [e / 100 for e in ends], color=PALE, linestyle=":", label="the test error itself")
     ax.set_xlabel("test error (%)")
     ax.set_ylabel("valid total")
-    ax.set_ylim(0, 1.25 * max(r["total"] for _, r in points))
-    ax.legend(loc="upper left")
+    ax.set_ylim(0, top)
+    legend(ax)
     return ax
 
 
@@ -254,7 +261,7 @@ def write(out: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
 
     write_atomically(out / "constrained.json", (json.dumps(rows, indent=1) + "\n").encode())
     write_atomically(out / "constrained.md", text(rows).encode())
-    figure = draw(lambda ax: frontier(ax, rows))
+    figure = draw(lambda ax: frontier(rows, ax=ax))
     write_atomically(out / "constrained_frontier.svg", figure.svg.encode())
     write_atomically(out / "constrained_frontier.png", figure.png)
 

@@ -21,10 +21,12 @@ a parent that has imported NumPy, SciPy and pytest, but nothing of the project.
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
@@ -33,7 +35,9 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
+REASONS = Path(__file__).with_name("mutants_alive.json")
 FOLDERS = ("bounds", "pruning")
+FIRST = 12
 FOREIGN = re.compile(r"Bit|Shift|_Is$|_IsNot$|Decorator|VariableInserter|VariableReplacer")
 
 
@@ -102,28 +106,48 @@ def _nodes(node, annotation):
 class Tests:
     """Which tests execute a line, and how long each takes."""
 
-    def __init__(self, coverage_file: Path, log: Path) -> None:
+    def __init__(self, coverage_file: Path, log: Path, measured_at: str | None) -> None:
         from coverage import CoverageData
 
         self.data = CoverageData(str(coverage_file))
         self.data.read()
+        self.measured_at = measured_at
         self.seconds: Counter[str] = Counter()
         for match in re.finditer(
             r"^([\d.]+)s (?:call|setup) +(\S+?)(?:\[|$|\s)", log.read_text(), re.M
         ):
             self.seconds[match[2]] += float(match[1])
-        self.files = {name.split("/tests/")[-1] for name in self.seconds}
+        seen = {self._node(name) for name in self.data.measured_contexts()}
+        # Coverage sees those of Hypothesis under one name.
+        self.drawn = [node for node in self.seconds if node not in seen]
 
-    def of(self, module: str, line: int) -> tuple[list[str], bool]:
-        """Node ids, the quick ones first, and whether they execute this very line."""
-        path = next(name for name in self.data.measured_files() if name.endswith("/" + module))
-        lines = self.data.contexts_by_lineno(path)
-        named = [name for name in lines.get(line, ()) if name]
-        exact = bool(named)
-        if not named:  # run at import: any test of the module
-            named = sorted({name for names in lines.values() for name in names if name})
-        found = [node for name in named for node in [self._node(name)] if node]
-        return sorted(set(found), key=lambda node: (self.seconds[node], node)), exact
+    def of(self, module: str, line: int) -> list[str]:
+        """Node ids, those of the module's own file first, then the quick ones."""
+        measured = (name for name in self.data.measured_files() if name.endswith("/" + module))
+        path = next(measured, None)
+        lines = {} if path is None else self.data.contexts_by_lineno(path)
+        named = [name for name in lines.get(self._then(module, line), ()) if name]
+        everywhere = {name for names in lines.values() for name in names if name}
+        # What runs at import, and what is new since, is known to any test of the module.
+        found = {self._node(name) for name in named or everywhere} - {None}
+        if not named or any(name.startswith("hypothesis.") for name in named):
+            files = {node.split("::")[0] for node in map(self._node, everywhere) if node}
+            found |= {node for node in self.drawn if node.split("::")[0] in files}
+        stem = Path(module).stem.strip("_")
+        return sorted(found, key=lambda n: (stem not in n.split("::")[0], self.seconds[n], n))
+
+    def _then(self, module: str, line: int) -> int:
+        """The line's number when coverage was measured."""
+        if self.measured_at is None:
+            return line
+        command = ["git", "show", f"{self.measured_at}:{module}"]
+        before = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        now = (ROOT / module).read_text().splitlines()
+        matcher = difflib.SequenceMatcher(None, before.stdout.splitlines(), now, autojunk=False)
+        for block in reversed(matcher.get_matching_blocks()):
+            if block.size and block.b <= line - 1:
+                return block.a + min(line - 1 - block.b, block.size - 1) + 1
+        return line
 
     def _node(self, context: str) -> str | None:
         module, _, test = context.rpartition(".")
@@ -133,25 +157,33 @@ class Tests:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    tests = Tests(arguments.coverage, arguments.log)
-    drawn = sample(arguments.count, arguments.seed)
+    tests = Tests(arguments.coverage, arguments.log, arguments.measured_at)
+    kept = arguments.outcomes.with_suffix(".sample")
+    if not kept.exists():
+        kept.write_text(json.dumps(sample(arguments.count, arguments.seed)))
+    drawn = json.loads(kept.read_text())
     lines = arguments.outcomes.read_text().splitlines() if arguments.outcomes.exists() else []
     known = {_key(json.loads(line)) for line in lines}
     _warm_up()
     for mutant in drawn:
         if _key(mutant) in known:
             continue
-        nodes, exact = tests.of(mutant["module"], mutant["line"])
+        nodes = tests.of(mutant["module"], mutant["line"])
         budget, chosen = arguments.budget, []
         for node in nodes:
             budget -= tests.seconds[node]
             if budget < 0 and chosen:
                 break
             chosen.append(node)
-        known_seconds = sum(tests.seconds[node] for node in chosen)
-        outcome = _test(mutant, chosen, 60 + 10 * known_seconds) if chosen else ("no test", 0.0)
-        line = {**mutant, "outcome": outcome[0], "seconds": outcome[1], "tests": len(chosen)}
-        line |= {"left_out": len(nodes) - len(chosen), "exact": exact}
+        outcome, seconds, killer = "no test", 0.0, ""
+        # Most die of the first tests; the others are not collected for them.
+        for part in (chosen[:FIRST], chosen[FIRST:]):
+            if part and outcome in ("no test", "survived"):
+                limit = 20 + 2 * sum(tests.seconds[node] for node in part)
+                outcome, took, killer = _test(mutant, part, limit)
+                seconds += took
+        line = {**mutant, "outcome": outcome, "seconds": round(seconds, 1), "killer": killer}
+        line |= {"tests": len(chosen), "left_out": len(nodes) - len(chosen)}
         with arguments.outcomes.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -159,17 +191,68 @@ def run(arguments: argparse.Namespace) -> None:
 def again(arguments: argparse.Namespace) -> None:
     """Run the survivors against the tests named; the last line of a mutant counts."""
     _warm_up()
+    if not _passes(arguments.tests, 3600):
+        raise RuntimeError("one of these tests fails without a mutation")
     for mutant in _outcomes(arguments.outcomes):
         if mutant["outcome"] in ("survived", "no test") and arguments.only in mutant["module"]:
             if mutant["before"] not in (ROOT / mutant["module"]).read_text():
                 print(f"gone: {mutant['module']}: {mutant['before']}")
                 continue
-            outcome, seconds = _test(mutant, arguments.tests, arguments.timeout)
+            outcome, seconds, killer = _test(mutant, arguments.tests, arguments.timeout)
             print(outcome, mutant["module"], mutant["before"], "->", mutant["after"], flush=True)
-            if outcome == "killed":
-                line = {**mutant, "outcome": outcome, "seconds": seconds, "again": True}
+            if outcome.startswith("killed"):
+                line = {**mutant, "outcome": outcome, "seconds": seconds, "killer": killer}
                 with arguments.outcomes.open("a") as file:
                     file.write(json.dumps(line) + "\n")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Run every test that has killed a mutant on the tree as it is: all must pass."""
+    _warm_up()
+    killers = sorted(
+        {m["killer"].split("\n")[0].split("[")[0] for m in _outcomes(arguments.outcomes)}
+        - {"", "import"}
+    )
+    passed = _passes(killers, 3600)
+    print(f"{len(killers)} tests {'pass' if passed else 'DO NOT ALL PASS'} without a mutation")
+
+
+HEAD = """\
+# Mutants of pruning/ and bounds/
+
+`benchmarks/studies/mutants.py` wrote this, with Cosmic Ray: a sample of single changes of the code,
+drawn uniformly over the places that can be changed, against the tests of `tests/bounds` and
+`tests/pruning` that execute the changed line. A mutant is killed by a test that fails, or that runs
+over twice its time and 20 seconds.
+"""
+
+
+def table(arguments: argparse.Namespace) -> None:
+    """Print counts, and every survivor with the reason why it is harmless."""
+    found = _outcomes(arguments.outcomes)
+    reasons = json.loads(REASONS.read_text()) if REASONS.exists() else {}
+    killed = [m for m in found if m["outcome"].startswith("killed")]
+    alive = [m for m in found if m not in killed]
+    harmless = [m for m in alive if _name(m) in reasons]
+    print(HEAD)
+    print(f"- mutants: {len(found)} (`--seed {arguments.seed}`)")
+    print(f"- killed: {len(killed)}, {100 * len(killed) / len(found):.1f} %")
+    print(f"- alive and harmless, for the reason below: {len(harmless)}")
+    print(f"- alive without a reason: {len(alive) - len(harmless)}")
+    rest = len(found) - len(harmless)
+    print(f"- **killed of those that are not harmless: {100 * len(killed) / rest:.1f} %**\n")
+    print("| folder | mutants | killed |\n|---|---:|---:|")
+    for folder in sorted({str(Path(m["module"]).parent) for m in found}):
+        here = [m for m in found if str(Path(m["module"]).parent) == folder]
+        print(f"| {folder} | {len(here)} | {sum(m in killed for m in here)} |")
+    print("\n| alive | before | after | why it is harmless |\n|---|---|---|---|")
+    for m in sorted(alive, key=_name):
+        before, after = (m[key].replace("|", "\\|") for key in ("before", "after"))
+        print(f"| {m['module']} | `{before}` | `{after}` | {reasons.get(_name(m), '**none**')} |")
+
+
+def _name(mutant: dict) -> str:
+    return f"{mutant['module']}: {mutant['before']} -> {mutant['after']}"
 
 
 def _key(mutant: dict) -> tuple:
@@ -181,22 +264,30 @@ def _outcomes(path: Path) -> list[dict]:
 
 
 def _warm_up() -> None:
+    import flint  # noqa: F401
     import hypothesis  # noqa: F401
     import mpmath  # noqa: F401
     import pytest  # noqa: F401
-    import scipy.linalg
-    import scipy.optimize
-    import scipy.special  # noqa: F401
+    import sympy  # noqa: F401
 
     sys.dont_write_bytecode = True
 
 
-def _test(mutant: dict, nodes: list[str], timeout: float) -> tuple[str, float]:
+def _passes(nodes: list[str], timeout: float) -> bool:
+    """Whether the tests pass on the tree as it is."""
+    child = os.fork()
+    if child == 0:
+        _child(nodes)
+    status = _wait(child, time.monotonic() + timeout)
+    return status is not None and os.waitstatus_to_exitcode(status) == 0
+
+
+def _test(mutant: dict, nodes: list[str], timeout: float) -> tuple[str, float, str]:
     import cosmic_ray.plugins as plugins
     from cosmic_ray.mutating import mutate_code
 
     path = ROOT / mutant["module"]
-    source = path.read_text()
+    source, stamps = path.read_text(), path.stat()
     operator = plugins.get_operator("core/" + mutant["operator"])()
     mutated = mutate_code(source, operator, mutant["occurrence"])
     if mutated is None or mutant["after"] not in mutated:
@@ -206,27 +297,46 @@ def _test(mutant: dict, nodes: list[str], timeout: float) -> tuple[str, float]:
             if mutated is None or mutant["after"] in {v.strip() for v in mutated.splitlines()}:
                 break
     if mutated is None:
-        return "gone", 0.0
+        return "gone", 0.0, ""
     start = time.monotonic()
+    reading, writing = os.pipe()
     try:
         path.write_text(mutated)
         child = os.fork()
         if child == 0:
-            _child(nodes)
+            _child(nodes, writing)
+        os.close(writing)
         status = _wait(child, start + timeout)
+        killer = os.read(reading, 10_000).decode() if status is not None else ""
     finally:
         path.write_text(source)
+        # Compiled files stay good for what is not mutated.
+        os.utime(path, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
+        os.close(reading)
     seconds = round(time.monotonic() - start, 1)
     if status is None:
-        return "killed (time)", seconds
+        return "killed (time)", seconds, nodes[0]
     code = os.waitstatus_to_exitcode(status)
-    # 1: a test failed; 2: the module cannot be imported. 4 and 5 are mistakes of this script.
-    if code in (4, 5):
-        return "no test", seconds
-    return ("survived" if code == 0 else "killed"), seconds
+    # 1: a test failed; 2 and 4: a module or conftest.py cannot be imported. The same tests have
+    # passed without the mutation, so that these are its work.
+    if code not in (0, 1, 2, 4):
+        raise RuntimeError(f"pytest ended with {code} on {mutant}")
+    return ("survived", seconds, "") if code == 0 else ("killed", seconds, killer or "import")
 
 
-def _child(nodes: list[str]) -> None:
+class _Report:
+    """A pytest plugin that writes the first test that fails to a pipe."""
+
+    def __init__(self, writing: int | None) -> None:
+        self.writing = writing
+
+    def pytest_runtest_logreport(self, report) -> None:
+        if report.failed and self.writing is not None:
+            os.write(self.writing, f"{report.nodeid}\n{report.longreprtext[-600:]}".encode())
+            self.writing = None
+
+
+def _child(nodes: list[str], writing: int | None = None) -> None:
     import pytest
 
     code = 70
@@ -237,7 +347,10 @@ def _child(nodes: list[str]) -> None:
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
-        code = int(pytest.main(["-x", "-q", "--tb=no", "-p", "no:cacheprovider", *nodes]))
+        # The parent has imported modules whose assertions pytest would have rewritten.
+        quietly = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", *quietly]
+        code = int(pytest.main([*options, *nodes], plugins=[_Report(writing)]))
     finally:
         os._exit(code)
 
@@ -262,6 +375,7 @@ def main() -> None:
     one.add_argument("--count", type=int, default=420)
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--budget", type=float, default=40.0, help="seconds of tests a mutant")
+    one.add_argument("--measured-at", help="the commit that coverage was measured at")
     one.set_defaults(do=run)
     two = commands.add_parser("again")
     two.add_argument("outcomes", type=Path)
@@ -269,6 +383,13 @@ def main() -> None:
     two.add_argument("--only", default="", help="part of the module's path")
     two.add_argument("--timeout", type=float, default=600)
     two.set_defaults(do=again)
+    for name, command in (("check", check), ("table", table)):
+        three = commands.add_parser(name)
+        three.add_argument("outcomes", type=Path)
+        three.add_argument("--seed", type=int, default=0)
+        three.set_defaults(do=command)
+    # So that a mutant is taken back when this is told to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     arguments = parser.parse_args()
     arguments.do(arguments)
 

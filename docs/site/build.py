@@ -64,7 +64,26 @@ def main() -> None:
     jobs = ["-j", str(min(4, os.cpu_count() or 1))]
     doctrees = str(source.parent / "doctrees")
     arguments = ["-q", "-c", str(HERE), "-d", doctrees, *jobs, *strict]
-    sys.exit(sphinx([*arguments, str(source), str(options.out)]))
+    failed = sphinx([*arguments, str(source), str(options.out)])
+    for page in options.out.rglob("*.html"):
+        text = page.read_text("utf-8")
+        fixed = accessible(text)
+        if fixed != text:
+            page.write_text(fixed, "utf-8")
+    sys.exit(failed)
+
+
+def accessible(page: str) -> str:
+    """A page whose scrolling parts the keyboard reaches, and whose headings say their level."""
+    page = page.replace(
+        'class="caption" role="heading">', 'class="caption" role="heading" aria-level="2">'
+    )
+    page = page.replace("<pre>", '<pre tabindex="0">')
+    return re.sub(
+        r'<div class="(table-wrapper [^"]*)">',
+        r'<div class="\1" tabindex="0" role="region" aria-label="table">',
+        page,
+    )
 
 
 def stage(source: Path) -> None:
@@ -86,7 +105,7 @@ def stage(source: Path) -> None:
     reference.write(source / "api")
     for folder, head in FOLDERS.items():
         _list(source / folder, head)
-    _list_certificates(source)
+    _list_the_rest(source)
 
 
 def _rewritten(path: Path, source: Path) -> str:
@@ -102,7 +121,7 @@ def _rewritten(path: Path, source: Path) -> str:
         if here == ROOT / "THEORY.md":
             page = f"{anchor[1:]}.md" if anchor else "index.md"
             return os.path.relpath(ROOT / "catalogue" / page, base)
-        if here == ROOT / "README.md":
+        if here in (ROOT / "README.md", ROOT / "docs" / "index.md"):
             return os.path.relpath(ROOT / "index.md", base) + anchor
         if here.relative_to(ROOT).parts[0] in WRITTEN or here in INDEXES:
             return os.path.relpath(here, base) + anchor
@@ -121,7 +140,8 @@ def _rewritten(path: Path, source: Path) -> str:
     text = re.sub(r'^<a id="([\w.-]+)"></a>$', r"(\1)=", text, flags=re.MULTILINE)
     text = LINK.sub(link, text)
     if not re.search(r"^# ", text, flags=re.MULTILINE):  # tables that a command wrote
-        text = f"# {path.stem}\n\n{text}"
+        name = path.parent.name if path.stem == "README" else path.stem
+        text = f"# {name}\n\n{text}"
     return re.sub(r"^```mermaid\n(.*?)^```\n", _arrows, text, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -144,13 +164,14 @@ def _list(folder: Path, head: str) -> None:
     (folder / "index.md").write_text(text, "utf-8")
 
 
-def _list_certificates(source: Path) -> None:
-    """Add the certificates to the first page's tree once there are some."""
+def _list_the_rest(source: Path) -> None:
+    """Add to the first page's tree what it does not name: certificates, and pages that are new."""
     index = source / "index.md"
-    found = sorted((source / "certificates").glob("**/README.md"))
-    entries = [str(path.relative_to(source).with_suffix("")) for path in found]
-    lines = "".join(f"{'Certificates <' + e + '>' if e.count('/') == 1 else e}\n" for e in entries)
-    index.write_text(index.read_text("utf-8").replace("CERTIFICATES\n", lines), "utf-8")
+    text = index.read_text("utf-8")
+    pages = [*(source / "docs").glob("*.md"), *(source / "certificates").glob("**/README.md")]
+    entries = sorted(str(path.relative_to(source).with_suffix("")) for path in pages)
+    lines = [entry for entry in entries if not re.search(rf"^{entry}$", text, re.MULTILINE)]
+    index.write_text(text.replace("THE_REST\n", "".join(f"{line}\n" for line in lines)), "utf-8")
 
 
 if __name__ == "__main__":

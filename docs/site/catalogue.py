@@ -151,10 +151,12 @@ def _tight(found: dict[str, Any] | None, claim: Claim) -> str:
     if found["value"] is None:
         return "no value was found to hold"
     best = "largest" if found["upwards"] else "smallest"
-    says = f"{found['value']:.6g} is the {best} value at which no violation was found"
-    if found["fails_at"] is not None:
+    value, fails = found["value"], found["fails_at"]
+    digits = next((d for d in (6, 9, 12, 17) if f"{value:.{d}g}" != f"{fails or 0:.{d}g}"), 17)
+    says = f"{value:.{digits}g} is the {best} value at which no violation was found"
+    if fails is not None:
         how = "certified to fail" if found["certified"] else "fails"
-        says += f"; {how} at {found['fails_at']:.6g}"
+        says += f"; {how} at {fails:.{digits}g}"
     return says
 
 

@@ -6,14 +6,13 @@ Theory, section 11. None of these reads a label: `x` are sequences.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import qr
 
 from pruning.checks import integer
-from pruning.covariance import covariance_of, seen
+from pruning.covariance import Moments, covariance_of, seen
 from pruning.reconstruction import weight_matrix
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, observed_weight, prune_to, refitted, spectral_prune
@@ -21,7 +20,7 @@ from pruning.spectral import PrunedRNN, observed_weight, prune_to, refitted, spe
 
 def balanced(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     tau: ArrayLike | None = None,
@@ -56,7 +55,7 @@ def balanced(
 
 def balanced_pivoted_qr(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     tau: ArrayLike | None = None,
@@ -95,7 +94,7 @@ def with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[..., Prun
 
     def pruned(
         rnn: RNN,
-        covariance_or_x: Any,
+        covariance_or_x: Moments,
         k: int,
         rng: np.random.Generator | int | None = None,
         tau: ArrayLike | None = None,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from pruning.baselines.result import PrunedWeights, masked
 from pruning.checks import integer
+from pruning.covariance import Moments
 from pruning.rnn import RNN
 
 
 def columns(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
 ) -> PrunedWeights:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from pruning.baselines.result import PrunedWeights
 from pruning.checks import integer
+from pruning.covariance import Moments
 from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from pruning.training import train
@@ -17,7 +18,7 @@ from pruning.training import train
 
 def from_scratch(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     *,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from pruning.baselines.result import PrunedWeights
 from pruning.checks import Array, integer
+from pruning.covariance import Moments
 from pruning.rnn import RNN
 
 
 def low_rank(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
 ) -> PrunedWeights:

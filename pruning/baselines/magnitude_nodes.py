@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.checks import Array, integer
+from pruning.covariance import Moments
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
 
 
 def magnitude_nodes(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     reconstruct: bool = False,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import qr
 
 from pruning.checks import integer
-from pruning.covariance import covariance_of, seen
+from pruning.covariance import Moments, covariance_of, seen
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
 
 
 def pivoted_qr(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     tau: ArrayLike | None = None,

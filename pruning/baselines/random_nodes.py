@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.checks import integer
+from pruning.covariance import Moments
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
 
 
 def random_nodes(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     reconstruct: bool = True,

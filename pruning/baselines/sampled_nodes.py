@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.checks import Array, Nodes, integer
-from pruning.covariance import covariance_of, seen
+from pruning.covariance import Moments, covariance_of, seen
 from pruning.rnn import RNN
 from pruning.selection.determinantal import fill_up, sample_determinantal, sample_volume
 from pruning.selection.leverage import lam_for_degrees_of_freedom, leverage_scores, spectrum
@@ -17,7 +15,7 @@ from pruning.spectral import PrunedRNN, prune_to
 
 def leverage_nodes(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     tau: ArrayLike | None = None,
@@ -44,7 +42,7 @@ def leverage_nodes(
 
 def determinantal_nodes(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     tau: ArrayLike | None = None,
@@ -78,7 +76,7 @@ def determinantal_nodes(
 
 def volume_nodes(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     tau: ArrayLike | None = None,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from pruning.baselines.result import PrunedWeights, masked
 from pruning.checks import Array, choice, integer
+from pruning.covariance import Moments
 from pruning.rnn import RNN
 
 BLOCKS = ("all", "w_hidden")
@@ -16,7 +16,7 @@ BLOCKS = ("all", "w_hidden")
 
 def random_weights(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     blocks: str = "all",
@@ -40,7 +40,7 @@ def random_weights(
 
 def magnitude_weights(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     blocks: str = "all",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pruning.covariance import Moments
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
 
 
 def spectral(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     theta: float = 0.5,

@@ -22,6 +22,7 @@ from pruning.baselines.single_weights import magnitude_weights, random_weights
 from pruning.baselines.spectral import spectral
 from pruning.baselines.taylor_nodes import taylor_nodes
 from pruning.checks import choice
+from pruning.covariance import Moments
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN
 
@@ -115,7 +116,7 @@ METHODS: dict[str, Method] = {
 def prune_by(
     name: str,
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     **options: Any,

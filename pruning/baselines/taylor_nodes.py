@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from pruning.backpropagation import check_data
 from pruning.baselines.magnitude_nodes import largest
 from pruning.checks import Array, integer
+from pruning.covariance import Moments
 from pruning.losses import value_and_gradient
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
@@ -23,7 +24,7 @@ _NUMBERS_AT_ONCE = 1 << 22
 
 def taylor_nodes(
     rnn: RNN,
-    covariance_or_x: Any,
+    covariance_or_x: Moments,
     k: int,
     rng: np.random.Generator | int | None = None,
     reconstruct: bool = False,

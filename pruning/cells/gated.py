@@ -22,6 +22,10 @@ class Gates:
     kind: ClassVar[str]
     gates: ClassVar[tuple[str, ...]]
 
+    def __repr__(self) -> str:
+        """Sizes on one line; the weights are attributes."""
+        return f"{type(self).__name__}(m={self.m}, d_x={self.d_x})"
+
     @property
     def m(self) -> int:
         """Number of hidden nodes."""

@@ -11,7 +11,7 @@ from pruning.cells.gru_steps import GRURun
 from pruning.checks import Array, Nodes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GRU(Gates):
     """r, z = sigma(.), n = tanh(W_in x + b_in + r * (W_hn h + b_hn)), h+ = (1 - z) * n + z * h.
 

@@ -11,7 +11,7 @@ from pruning.cells.lstm_steps import LSTMRun
 from pruning.checks import Array, Nodes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LSTM(Gates):
     """i, f, o = sigma(.), g = tanh(.), c+ = f * c + i * g, h+ = o * tanh(c+).
 

@@ -25,7 +25,7 @@ class PlainRun:
         return np.concatenate([self.start[None], self.h[:-1]])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plain(Gates):
     """h+ = s(W_i x + b_i + W_h h + b_h).
 

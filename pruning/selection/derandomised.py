@@ -99,7 +99,7 @@ def certified_nodes(S: ArrayLike, lam: float, weight: ArrayLike | None = None) -
     >>> import numpy as np
     >>> from rnnbounds import certified_nodes
     >>> found = certified_nodes(np.diag([4.0, 1.0, 0.25]), lam=0.5)
-    >>> found.nodes, found.loss <= found.expected
+    >>> found.nodes, found.value <= 2
     (array([0, 1]), True)
     """
     lam = positive("lam", lam)

@@ -18,6 +18,8 @@ after is subtracted from that (`_Residual._refresh`). A node whose residual vari
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.linalg.blas import dgemm, dsyrk, dtrmm
 from scipy.linalg.lapack import dpotrf
@@ -114,7 +116,7 @@ class _Residual:
         while True:
             below = self.d + self.tau
             gain = self.g / below
-            j = int(np.argmax(gain))
+            j = int(gain.argmax())
             spent = self.d[j] <= self.floor[j] or self.g[j] <= self.noise[j]
             if self.t > self.base and (spent or not gain[j] > 0):
                 # What is carried is only rounding here; formed anew, it may be more.
@@ -130,11 +132,12 @@ class _Residual:
                 return j
 
     def add(self, j: int) -> None:
-        t, s = self.t, float(np.sqrt(self.d[j] + self.tau[j]))
+        t, s = self.t, math.sqrt(self.d[j] + self.tau[j])
         v, y = self.V[t], self.Y[t]
         np.subtract(self.C[j], self.V[:t, j] @ self.V[:t], out=v)
         new = slice(self.base, t)
-        np.subtract(self._column(j), self.V[new, j] @ self.Y[new], out=y)
+        self._column(j, y)
+        y -= self.V[new, j] @ self.Y[new]
         y -= self.Y[new, j] @ self.V[new]
         v /= s
         y /= s
@@ -145,22 +148,23 @@ class _Residual:
         self.t += 1
         self._close(j)
 
-    def _column(self, j: int) -> Array:
+    def _column(self, j: int, out: Array) -> None:
         """Column j of H_b."""
         if self.H is None:
-            return self.F.T @ self.F[:, j]
-        return np.concatenate([self.H[j, :j], self.H[j:, j]])
+            np.matmul(self.F.T, self.F[:, j], out=out)
+        else:
+            out[:j], out[j:] = self.H[j, :j], self.H[j:, j]
 
     def _doubtful(self, gain: Array, below: Array, best: float) -> bool:
         """Whether rounding since H was last formed could decide who is best."""
         steps = self.t - self.base
         unit = (4 + steps) * _EPS
-        if steps == 0 or not (self.start > (_TRUST / unit * best) * below).any():
+        # One look at a time, as most steps need only the first.
+        wide = self.start > (_TRUST / unit * best) * below
+        if steps == 0 or not np.count_nonzero(wide):
             return False
-        error = unit * self.start / below
-        return bool(
-            ((error > _TRUST * best) & (gain + error >= best) & (self.d > self.floor)).any()
-        )
+        wide &= gain + unit * self.start / below >= best
+        return bool(np.count_nonzero(wide) and (wide & (self.d > self.floor)).any())
 
     def _refresh(self) -> None:
         """Bring F up to date: L^T (C_b - V^T V) is L^T C_b less (V L)^T V."""

@@ -139,6 +139,31 @@ def test_the_slack_chain_never_falls_and_ends_at_the_published_bound(drawn):
     assert chain[0].total == pytest.approx(error, rel=1e-9, abs=1e-300)
 
 
+@given(drawn=float_pairs(), name=st.sampled_from(["mean", "last", "first", "rising"]))
+def test_the_slack_chain_never_falls_in_any_norm_and_has_the_bounds_of_that_norm(drawn, name):
+    pruned, x, per_step = drawn
+    T = x.shape[1]
+    w = weightings(T)[name]
+    chain = slack_chain(pruned, x, weights=w)
+    logs = np.array([bound.log_total for bound in chain])
+    rounding = rounding_of_error(pruned, x, w)
+    for before, after in pairwise(logs):
+        assert np.exp(before) <= np.exp(after) * (1 + 1e-9) + rounding + 1e-12 * np.exp(logs[-1])
+    by_id = {bound.id: bound for bound in chain}
+    error = approximation_error(pruned, x, w)
+    assert by_id["measured"].total == pytest.approx(error, rel=1e-9, abs=1e-300)
+    along = recursion_bound(pruned, x, w).total
+    assert abs(by_id["approximation.recursion"].total - along) <= 1e-9 * along + rounding
+    # S is resolved to sqrt(m eps) of what it multiplies, the chain's norms to eps.
+    mean = weighted_from_mean_bound(pruned, T, w, np.tensordot(w, per_step, axes=1))
+    from_chain = by_id["approximation.weighted_from_mean"].total
+    assert from_chain <= mean.total * (1 + 1e-9) + 100 * T * rounding
+    if name == "mean":
+        plain = {bound.id: bound.log_total for bound in slack_chain(pruned, x)}
+        for id in ("split", "operator", "lipschitz", "one_step", "approximation.weighted"):
+            assert by_id[id].log_total == pytest.approx(plain[id], rel=1e-9, abs=1e-9)
+
+
 @given(drawn=float_pairs())
 def test_the_norms_along_trajectories_lie_between_error_and_recursion(drawn):
     pruned, x, _ = drawn

@@ -1,5 +1,7 @@
 """The diagonal and sector forms attacked from inside, and what the bounds refuse."""
 
+import dataclasses
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -258,3 +260,55 @@ def test_bad_arguments_are_refused_in_one_sentence(arguments, message):
     pruned, _, _ = example()
     with pytest.raises(ValueError, match=message):
         approximation_bound(pruned, **{"T": 6, **arguments})
+
+
+def test_every_step_of_the_slack_chain_is_its_formula():
+    pruned, x, _ = example(scale=0.8, activation="leaky_relu:0.5")
+    pruned = dataclasses.replace(pruned, tau=np.linspace(0.1, 3, len(pruned.nodes)))
+    T = x.shape[1]
+    chain = {bound.id: bound for bound in slack_chain(pruned, x)}
+    full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
+    h, h_small = full.states(x), small.states(x)
+    e = h_small - h[:, :, nodes]
+    G, Go = full.w_hidden[nodes].copy(), full.w_output.copy()
+    G[:, nodes] -= small.w_hidden
+    Go[:, nodes] -= small.w_output
+
+    def size(values):
+        return np.sqrt(np.square(values).sum(axis=-1))
+
+    def mean(norms):
+        return np.sqrt(np.square(norms).sum() / (len(x) * T))
+
+    drive = size(h @ G.T)
+    kappa, outer = (np.linalg.norm(W, 2) for W in (small.w_hidden, small.w_output))
+    read = mean(size(h @ Go.T))
+    v, u = np.zeros((len(x), T)), np.zeros(T)
+    for t in range(1, T):
+        v[:, t] = kappa * v[:, t - 1] + drive[:, t - 1]
+        u[t] = kappa * u[t - 1] + np.sqrt(np.square(drive[:, t - 1]).mean())
+    inner = np.zeros((len(x), T))
+    inner[:, 1:] = size(e[:, :-1] @ small.w_hidden.T) + drive[:, :-1]
+    one = np.zeros((len(x), T))
+    one[:, 1:] = kappa * size(e[:, :-1]) + drive[:, :-1]
+    lag = np.arange(T - 1)[:, None] - np.arange(T - 1)  # the first step has no e
+    toeplitz = np.where(lag >= 0, kappa ** np.maximum(lag, 0), 0.0)
+    formulas = {
+        "split": mean(size(e @ small.w_output.T)),
+        "operator": outer * mean(size(e)),
+        "lipschitz": outer * mean(inner),
+        "one_step": outer * mean(one),
+        "approximation.recursion": outer * mean(v),
+        "approximation.weighted": outer * np.sqrt(np.square(u).mean()),
+        "approximation.toeplitz": outer * np.linalg.norm(toeplitz, 2) * mean(drive),
+        "approximation.global": outer * (kappa ** np.arange(T - 1)).sum() * mean(drive),
+    }
+    charge = (np.square(small.w_hidden).sum(axis=0) * pruned.tau).sum()
+    young = (kappa ** np.arange(T - 1)).sum()
+    formulas["losses"] = outer * young * np.sqrt(mean(drive) ** 2 + charge)
+    for id, value in formulas.items():
+        if id not in ("split", "losses"):
+            assert math.exp(chain[id]["read-out"].log_value) == pytest.approx(read, rel=1e-9)
+        propagated = math.exp(chain[id]["propagated"].log_value)
+        assert propagated == pytest.approx(value, rel=1e-9), id
+        assert propagated >= value * (1 - 1e-12), id

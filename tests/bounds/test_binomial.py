@@ -13,6 +13,7 @@ from scipy.stats import beta, binom
 
 from bounds.binomial import SUMMED, clopper_pearson, log_binomial_tail, upper_risk
 from bounds.relative_entropy import inverse_kl
+from bounds.rounding import EPS
 
 
 def exact_tail(k: int, n: int, p: Fraction) -> Fraction:
@@ -175,3 +176,29 @@ def test_with_errors_everywhere_the_lower_end_is_below_the_root(n, delta):
     exact = (flint.arb(delta) / 2) ** (flint.arb(1) / n)
     assert flint.arb(low) <= exact
     assert flint.arb(low) >= exact * (1 - 1e-13)
+
+
+@given(counts(60), st.floats(1e-6, 0.2))
+def test_near_1_the_logarithm_of_a_tail_is_known_to_its_own_size(kn, p):
+    k, n = kn
+    if k == n:
+        return
+    value, error = log_binomial_tail(k, n, p)
+    missing = sum(
+        math.comb(n, i) * Fraction(p) ** i * (1 - Fraction(p)) ** (n - i)
+        for i in range(k + 1, n + 1)
+    )
+    if missing > Fraction(1, 2):
+        return
+    with flint.ctx.workprec(2000):
+        true = (1 - flint.arb(missing.numerator) / missing.denominator).log()
+        room = flint.arb(value) + flint.arb(error) - true
+        assert room >= 0
+        assert room <= -1e-9 * true
+    assert error >= 2 * EPS * abs(value)  # whatever log1p did here
+
+
+@pytest.mark.parametrize("n", [20, 200, 5000])
+def test_the_stated_error_pays_for_every_logarithm_that_entered(n):
+    value, error = log_binomial_tail(0, n, 1 - 2.0**-53)  # n log(2^-53), each off by a rounding
+    assert error >= 16 * EPS * abs(value)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounds.approximation.certify_lmi import gram_up, quotient
+from bounds.rounding import EPS
 
 
 def exact(A):
@@ -101,3 +102,16 @@ def test_the_gram_matrix_is_above_the_exact_one(seed, k, p, factor):
     U = exact(V) * exact(C)
     scale = flint.fmpq(*Fraction(factor).as_integer_ratio())
     assert is_semidefinite(exact(gram_up(V, C, factor)) - scale * (U.transpose() * U))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 4))
+def test_the_gram_matrix_pays_for_every_rounding_that_it_might_have_met(seed, k, p):
+    # What floats did here is mostly less; what is paid is the bound, whatever they did.
+    rng = np.random.default_rng(seed)
+    V, C = rng.normal(size=(k, k)), rng.normal(size=(k, p))
+    U = V @ C
+    paid = np.diag(gram_up(V, C)) - np.diag(U.T @ U)
+    size = np.abs(U)
+    due = 2 * (size.T @ (k * EPS * (np.abs(V) @ np.abs(C)))) + k * EPS * (size.T @ size)
+    assert (paid >= due.sum(axis=1)).all()
+    assert (paid <= 100 * (due.sum(axis=1) + EPS * (size.T @ size).sum(axis=1))).all()

@@ -29,7 +29,7 @@ from bounds.approximation import (
 from bounds.approximation.dissipation import certified, in_units, proved
 from bounds.approximation.dissipation_program import solve
 from bounds.approximation.residuals import covariance_of, residuals
-from pruning import RNN, spectral_prune
+from pruning import RNN, prune_to, spectral_prune
 from pruning.storage import load_network
 from validation.data.digits import digits
 
@@ -266,3 +266,10 @@ def test_the_certified_sharpness_on_the_digits(name, mean, step):
     error = approximation_error(pruned, x)
     assert dissipation_bound(pruned, T).total <= mean * error
     assert dissipation_bound(pruned, T, per_step=steps).total <= step * error
+
+
+def test_where_nothing_moves_nothing_is_searched(monkeypatch):
+    monkeypatch.setitem(sys.modules, "clarabel", None)
+    rnn = RNN([[0.5, 1.0], [0, 0]], [[1.0], [1.0]], [0, 0], [[1.0, 1.0]], [0.0], "relu")
+    pruned = prune_to(rnn, -np.ones((3, 4, 1)), np.array([0]), reconstruct=False)
+    assert dissipation_bound(pruned, 4).total == 0

@@ -91,6 +91,16 @@ def test_an_input_bound_that_the_sample_exceeds_is_refused_everywhere(share):
             call()
 
 
+@pytest.mark.parametrize("bound", [np.nan, np.inf, -1.0])
+def test_an_input_bound_that_is_no_length_is_refused_by_its_name(bound):
+    for call in (
+        lambda: compare(PRUNED, X, Y, input_bound=bound),
+        lambda: generalization_bound(PRUNED, X, Y, input_bound=bound),
+    ):
+        with pytest.raises(ValueError, match=r"^input_bound must be "):
+            call()
+
+
 def test_radii_for_smaller_inputs_than_those_of_the_sample_are_refused():
     radii = replace(Radii.of(PRUNED.pruned, 0.1), fixed=True, data_fixed=True)
     for call in (

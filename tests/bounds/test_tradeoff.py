@@ -83,7 +83,8 @@ def test_grids_are_positive_and_increasing():
         grid = lam_grid(mu)
         assert (grid > 0).all()
         assert (np.diff(grid) > 0).all()
-    with pytest.raises(ValueError, match="lams must be positive and increasing"):
-        tradeoff_order(MU, 10, [1.0, 0.5])
+    for lams in ([1.0, 0.5], [0.5, 0.5], [0.0, 0.5], [-1.0, 0.5], []):
+        with pytest.raises(ValueError, match="lams must be positive and increasing"):
+            tradeoff_order(MU, 10, lams)
     with pytest.raises(ValueError, match="count must be one of"):
         tradeoff_order(MU, 10, count="all")

@@ -63,7 +63,8 @@ def test_the_json_is_a_list_of_bounds_with_their_terms(tmp_path, capsys):
     assert {row["k"] for row in rows} == {2}
     printed = capsys.readouterr().out
     for row in rows:
-        assert row["id"] in printed
+        assert row["name"] in printed
+    assert "theorem.fixed_nodes[weighted_from_mean]" in printed
     assert "95 % interval" in printed
     assert "0-1 loss without looking" in printed
 
@@ -90,16 +91,17 @@ def test_figures_and_curves_go_to_a_folder(tmp_path):
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
         "comparison.json",
-        "comparison.svg",
-        "comparison.png",
-        "nodes.svg",
-        "nodes.png",
         "curves.json",
+        *(
+            f"{name}.{form}"
+            for name in ("comparison", "comparison_not_valid", "nodes")
+            for form in ("svg", "png", "pdf")
+        ),
     }
     curves = strict(tmp_path / "out" / "curves.json")
     assert [sweep["axis"] for sweep in curves["sweeps"]] == ["k", "n", "T"]
     n = curves["sweeps"][1]
-    assert (n["x"][0], n["x"][-1]) == (10**2, 10**12)
+    assert (n["x"][0], n["x"][-1]) == (10**2, 10**8)
     assert curves["smaller_than_1_from_n"]["theorem.stratified.net_kl"] > 40
     needed = curves["nodes_for_4_lam_N"]["nodes"]
     pairs = zip(needed["greedy"], needed["volume.dof"])

@@ -66,9 +66,17 @@ def test_a_quick_report_is_complete_and_the_same_again(rnnbounds, tmp_path):
     assert fixed["total"] == pytest.approx(sum(term["value"] for term in fixed["terms"]))
     assert values["settings"]["data"]["permutation_seed"] == 0
     page = (tmp_path / "first" / "index.html").read_text()
-    assert not re.search(r'(src|href)="?(https?:|//)|url\(["\']?http|@import|<script', page)
-    figures = {path.suffix for path in (tmp_path / "first" / "figures").iterdir()}
-    assert figures == {".svg", ".png"}
+    assert not re.search(r'src="?(https?:|//)|<link|url\(["\']?http|@import|<script', page)
+    figures = tmp_path / "first" / "figures"
+    names = {path.stem for path in figures.iterdir()} - {"captions"}
+    assert {path.name for path in figures.iterdir()} == {"captions.md"} | {
+        f"{name}.{form}" for name in names for form in ("svg", "png", "pdf")
+    }
+    said = set(re.findall(r"^## (.*)$", (figures / "captions.md").read_text(), re.MULTILINE))
+    assert said == names - {"overview"}
+    # The table of accuracies is too wide for 100 columns: its rows are records.
+    assert "spectral, with reconstruction" in first.stdout
+    assert "…" not in first.stdout
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 

@@ -17,7 +17,7 @@ lemmas = Lemmas("9", __name__)
 @lemmas.claim(
     "joukovsky2021_two_norm",
     r"\mathbb{E}_\sigma \sup_{\|v\|_2 \le 1, \|u_j\|_1 \le 1} \tfrac1n"
-    r"\textstyle\sum_i \sigma_i \sum_{j \le m} v_j \langle u_j, x_i \rangle \le"
+    r"\textstyle\sum_i \sigma_i \sum_{j \le m} v_j \langle u_j, x_i \rangle \le "
     r"B_x \sqrt{2(4 \log 2 + \log d + \log m)/n}",
     draw(X=draw.matrices("n", "d"), copies=draw.integers(1, 64), sizes={"n": (1, 4), "d": (1, 3)}),
     why="m equal nodes: the 2-norm lets the sum grow like sqrt(m), the right side like sqrt(log m)."

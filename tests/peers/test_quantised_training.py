@@ -14,11 +14,14 @@ from decimal import Decimal
 from pruning.initialisation import initial_rnn
 from validation.certifying.conversion import integer_network
 from validation.certifying.language import encode
-from validation.certifying.network import Form
+from validation.certifying.network import Form, TextForm
 from validation.certifying.pipeline import produce
-from validation.certifying.quantised_training import Training, _Model, price_table, train_quantised
+from validation.certifying.prices import price_table
+from validation.certifying.quantised_training import Model, Training, train_quantised
 from validation.certifying.recipes import recipe
 from validation.certifying.tasks import task
+from validation.certifying.text import certified_text
+from validation.certifying.text_training import TextRecipe, text_network, train_text
 from validation.training.torch_models import import_torch
 
 pytestmark = pytest.mark.peers
@@ -37,7 +40,7 @@ def test_the_trained_network_is_the_integer_one(activation):
     options = Training(epochs=12, batch_size=100, steps=STEPS, rate=0.0)
     rnn, finished = train_quantised(start(activation), x, digits.labels, options)
     assert finished
-    model = _Model(torch, rnn, options)
+    model = Model(torch, rnn, options)
     y = model.outputs(model.rounded(), torch.as_tensor(x.transpose(1, 0, 2), dtype=torch.float32))
     network = integer_network(rnn, STEPS, Form(), 4, largest_state=100.0, guard=12)
     found = network.readouts(digits.images)
@@ -63,6 +66,11 @@ def test_a_training_that_stops_goes_on_to_the_same_weights(tmp_path):
     assert halves == 4
     for name, weights in whole.weights.items():
         assert np.array_equal(weights, resumed.weights[name])
+    path.with_suffix(".txt").write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        train_quantised(start(), x, digits.labels, options, checkpoint=path.with_suffix(".txt"))
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        train_quantised(start(k=7), x, digits.labels, options, checkpoint=path)
     with pytest.raises(ValueError, match="other settings"):
         train_quantised(start(), x, digits.labels, replace(options, rate=1.0), checkpoint=path)
 
@@ -98,3 +106,23 @@ def test_a_higher_rate_gives_a_shorter_code():
         assert 0 < found.errors < digits.n
         assert math.isfinite(found.bound)
     assert lengths[1] < 0.8 * lengths[0]
+
+
+def test_a_language_model_is_trained_to_what_its_integers_achieve(tmp_path):
+    text = np.frombuffer(b"the cat sat on the mat. " * 800, np.uint8)
+    alphabet, tokens = np.unique(text, return_inverse=True)
+    options = Training(epochs=6, learning_rate=1e-2, rate=1.0, steps=TextRecipe().training.steps)
+    chosen = TextRecipe(k=12, lines=8, window=24, training=options)
+    said: list[str] = []
+    rnn, finished = train_text(chosen, tokens, len(alphabet), tmp_path, math.inf, said.append)
+    assert finished
+    form = TextForm(chosen.line, tuple(alphabet.tolist()), chosen.smoothing)
+    found = certified_text(text_network(rnn, chosen, form), text, Decimal("0.05"), {})
+    trained = float(said[-1].split(":")[1].split()[0])
+    assert float(found.loss) < min(trained + 0.3, 0.7 * math.log2(len(alphabet)))
+    assert found.loss < found.bound
+    # The same call again trains nothing more.
+    before = len(said)
+    again, _ = train_text(chosen, tokens, len(alphabet), tmp_path, math.inf, said.append)
+    assert len(said) == before
+    assert np.array_equal(again.w_hidden, rnn.w_hidden)

@@ -140,3 +140,9 @@ def test_targets_that_do_not_fit_are_one_clear_sentence(name, f, y, message):
 def test_the_margin_must_be_positive(gamma):
     with pytest.raises(ValueError, match="gamma must be"):
         loss_values("margin_ramp", [[0.0, 1.0]], [0], gamma=gamma)
+
+
+@pytest.mark.parametrize("predictions", [0.0, np.zeros(0), np.zeros((3, 0))])
+def test_margins_need_an_output(predictions):
+    with pytest.raises(ValueError, match=r"predictions must have shape .* with d_y >= 1"):
+        margins(predictions, 0)

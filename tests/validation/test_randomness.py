@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import itertools
 from fractions import Fraction
 from pathlib import Path
@@ -132,3 +133,40 @@ def test_an_order_of_the_instance_is_not_the_order_of_the_draw(seed):
         return xp.asarray(float(match)), xp.asarray(0.5)
 
     assert statistical(same, seconds=30, seed=seed, draws=200).conclusion is not Conclusion.REFUTED
+
+
+def same_nodes():
+    """The nodes of an instance are not those that a draw takes: chances are 1 in 10^35."""
+
+    @claim(
+        "test.nodes", "P(the nodes drawn are J) is small",
+        draw(J=draw.node_sets(), sizes={"m": (120, 120), "k": (60, 60)}),
+        kind="probabilistic", failure=Fraction(1, 10**12),
+    )  # fmt: skip
+    def nodes(xp, rng, J):
+        again = np.sort(rng.permutation(120)[:60])
+        return xp.asarray(float(np.array_equal(again, J))), xp.asarray(0.5)
+
+    return nodes
+
+
+@pytest.mark.parametrize("seed", [0, 3, 2**32, 2**96 + 1])
+def test_no_draw_takes_the_nodes_that_the_instance_took(seed):
+    """Fault 3 in another guise: sets and permutations in place of large integers."""
+    verdict = statistical(same_nodes(), seconds=30, seed=seed, draws=200)
+
+    assert verdict.conclusion is not Conclusion.REFUTED
+
+
+def test_nodes_are_taken_twice_where_the_streams_are_one(monkeypatch):
+    """The test above can fail: here every stream is that of the seed alone."""
+
+    def repeated(seed, purpose, *numbers):
+        return np.random.default_rng(seed)
+
+    for module in ("validation.checking.statistical", "validation.checking.streams"):
+        monkeypatch.setattr(importlib.import_module(module), "spawn", repeated)
+
+    verdict = statistical(same_nodes(), seconds=30, seed=0, draws=200)
+
+    assert verdict.conclusion is Conclusion.REFUTED

@@ -1,6 +1,7 @@
 from .arithmetics import FLOAT64 as FLOAT64
 from .arithmetics import RATIONALS as RATIONALS
 from .arithmetics import Arithmetic as Arithmetic
+from .arithmetics import Reading as Reading
 from .arithmetics import balls as balls
 from .comparison import Comparison as Comparison
 from .comparison import Relation as Relation
@@ -20,6 +21,7 @@ __all__ = [
     "Comparison",
     "OutsideVocabulary",
     "Raised",
+    "Reading",
     "Relation",
     "Undecided",
     "Undefined",

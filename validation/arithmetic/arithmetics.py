@@ -21,14 +21,41 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from .comparison import Comparison, compare_floats
-from .errors import Unsupported
+from validation.arithmetic.comparison import Comparison, compare_floats
+from validation.arithmetic.errors import Unsupported
 
 Order = Literal["scalar", "elementwise", "loewner", "identity"]
+
+
+class Reading(Protocol):
+    """What gives a body its meaning: an `Arithmetic`, intervals, dual numbers, a recording."""
+
+    @property
+    def name(self) -> str:
+        """Such as "float64"."""
+        ...
+
+    @property
+    def xp(self) -> Any:
+        """The namespace that a body receives."""
+        ...
+
+    @property
+    def xp_of_draws(self) -> Any:
+        """The namespace of a body that draws."""
+        ...
+
+    def active(self) -> AbstractContextManager[Any]:
+        """Return a context in which bodies are to be called."""
+        ...
+
+    def lift(self, value: Any) -> Any:
+        """Convert an instance's value, exactly or to an enclosure."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -110,7 +137,7 @@ class Arithmetic:
             if isinstance(left, Fraction) or isinstance(right, Fraction):
                 left, right = _float_array(left), _float_array(right)
             return compare_floats(left, right, order)
-        from .exact_comparison import compare_exact
+        from validation.arithmetic.exact_comparison import compare_exact
 
         return compare_exact(self._array, left, right, order)
 
@@ -121,7 +148,7 @@ class Arithmetic:
             return array[()], array[()]
         from flint import arb
 
-        from . import ball
+        from validation.arithmetic import ball
 
         value = self._array.lift(value)
         numbers = [arb(x) for x in value.flat()]
@@ -138,7 +165,7 @@ class Arithmetic:
             array = np.asarray(value, dtype=np.float64)
             exact = [Fraction(float(x)) if np.isfinite(x) else None for x in array.ravel()]
             return _objects(exact, array.shape), _objects(exact, array.shape)
-        from . import ball, rational
+        from validation.arithmetic import ball, rational
 
         value = self._array.lift(value)
         entries = list(value.flat())
@@ -168,21 +195,21 @@ def balls(precision: int = 128) -> Arithmetic:
 def _namespace(name: str, draws: bool = False) -> Any:
     """Return the namespace of an arithmetic; FLINT is imported when it is first needed."""
     if name == "balls":
-        from .ball_namespace import BallNamespace
+        from validation.arithmetic.ball_namespace import BallNamespace
 
         return BallNamespace(draws)
     if name == "rationals":
-        from .rational_namespace import RationalNamespace
+        from validation.arithmetic.rational_namespace import RationalNamespace
 
         return RationalNamespace(draws)
-    from .float_namespace import FloatNamespace
+    from validation.arithmetic.float_namespace import FloatNamespace
 
     return FloatNamespace()
 
 
 @contextmanager
 def _ball_precision(bits: int) -> Iterator[None]:
-    from .ball import working_precision
+    from validation.arithmetic.ball import working_precision
 
     with working_precision(bits):
         yield

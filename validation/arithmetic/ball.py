@@ -19,8 +19,8 @@ import flint
 import numpy as np
 from flint import arb, arb_mat, fmpq
 
-from .errors import Undecided, Unsupported
-from .objects import ObjectArray
+from validation.arithmetic.errors import Undecided, Unsupported
+from validation.arithmetic.objects import ObjectArray
 
 
 class Balls(ObjectArray):

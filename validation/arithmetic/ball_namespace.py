@@ -7,12 +7,19 @@ from typing import Any
 
 from flint import arb
 
-from . import ball, eigenvalues, eigenvectors, objects, singular_values, spectral_radius
-from .ball import Balls
-from .checked import check_matrix, check_square
-from .errors import Undecided
-from .exact_linalg import ExactLinalg
-from .namespace import Axis, ExactNamespace
+from validation.arithmetic import (
+    ball,
+    eigenvalues,
+    eigenvectors,
+    singular_values,
+    spectral_radius,
+    stacks,
+)
+from validation.arithmetic.ball import Balls
+from validation.arithmetic.checked import check_matrix, check_square
+from validation.arithmetic.errors import Undecided
+from validation.arithmetic.exact_linalg import ExactLinalg
+from validation.arithmetic.namespace import Axis, ExactNamespace
 
 
 class BallLinalg(ExactLinalg):
@@ -39,41 +46,41 @@ class BallLinalg(ExactLinalg):
     def eigvalsh(self, x: Any, /) -> Any:
         """Return the eigenvalues of symmetric matrices in ascending order, certified."""
         check_square("eigvalsh", x)
-        return objects.over_stacks(singular_values.eigenvalues_with_zeros, x)
+        return stacks.over_stacks(singular_values.eigenvalues_with_zeros, x)
 
     def cholesky(self, x: Any, /) -> Any:
         """Return the lower triangular factor of certainly positive definite matrices."""
         check_square("cholesky", x)
-        return objects.over_stacks(eigenvalues.cholesky, x)
+        return stacks.over_stacks(eigenvalues.cholesky, x)
 
     def eigh(self, x: Any, /) -> Any:
         """Return eigenvalues and oriented unit eigenvectors, where the eigenvalues are apart."""
         check_square("eigh", x)
         values = self.eigvalsh(x)
-        return values, objects.over_stacks(eigenvectors.eigenvectors, x)
+        return values, stacks.over_stacks(eigenvectors.eigenvectors, x)
 
     def svdvals(self, x: Any, /) -> Any:
         """Return the singular values in descending order, certified."""
         check_matrix("svdvals", x)
-        return objects.over_stacks(singular_values.singular_values, x)
+        return stacks.over_stacks(singular_values.singular_values, x)
 
     def matrix_rank(self, x: Any, /) -> Any:
         """Return ranks, where they are certain."""
         check_matrix("matrix_rank", x)
-        return objects.over_stacks(lambda a: arb(singular_values.rank(a)), x)
+        return stacks.over_stacks(lambda a: arb(singular_values.rank(a)), x)
 
     def pinv(self, x: Any, /) -> Any:
         """Return Moore-Penrose inverses, where the rank is certain."""
         check_matrix("pinv", x)
-        return objects.over_stacks(singular_values.pseudo_inverse, x)
+        return stacks.over_stacks(singular_values.pseudo_inverse, x)
 
     def spectral_radius(self, x: Any, /) -> Any:
         """Return the largest absolute value of an eigenvalue of square matrices, certified."""
         check_square("spectral_radius", x)
-        return objects.over_stacks(spectral_radius.spectral_radius, x)
+        return stacks.over_stacks(spectral_radius.spectral_radius, x)
 
     def _spectral_norm(self, x: Any) -> Any:
-        return objects.over_stacks(eigenvalues.spectral_norm, x)
+        return stacks.over_stacks(eigenvalues.spectral_norm, x)
 
 
 class BallNamespace(ExactNamespace):

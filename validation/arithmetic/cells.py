@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from . import enclosures
-from .enclosures import Enclosure
-from .errors import Unsupported
-from .namespace import ExactNamespace
-from .objects import ObjectArray
-from .small_matrices import EntryMatrix, SmallLinalg, refused
+from validation.arithmetic import enclosures
+from validation.arithmetic.enclosures import Enclosure
+from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.namespace import ExactNamespace
+from validation.arithmetic.objects import ObjectArray
+from validation.arithmetic.small_matrices import EntryMatrix, SmallLinalg, refused
 
 
 class Fork(ArithmeticError):

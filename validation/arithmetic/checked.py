@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import OutsideVocabulary, Unsupported
-from .vocabulary import substitute
+from validation.arithmetic.errors import OutsideVocabulary, Unsupported
+from validation.arithmetic.vocabulary import substitute
 
 FLOAT64 = "float64"
 INT64 = "int64"

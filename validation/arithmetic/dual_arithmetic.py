@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .arithmetics import FLOAT64
-from .dual_namespace import DualNamespace
-from .duals import Dual
+from validation.arithmetic.arithmetics import FLOAT64
+from validation.arithmetic.dual_namespace import DualNamespace
+from validation.arithmetic.duals import Dual
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .checked import Checked, check_matrix_order, check_vector_order
-from .duals import Dual, value_of
-from .errors import Undefined, Unsupported
+from validation.arithmetic.checked import Checked, check_matrix_order, check_vector_order
+from validation.arithmetic.duals import Dual, value_of
+from validation.arithmetic.errors import Undefined, Unsupported
 
 
 class DualLinalg(Checked):

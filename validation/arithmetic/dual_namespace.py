@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .checked import Checked
-from .dual_linalg import DualLinalg
-from .duals import Dual, spread, value_of
-from .errors import Unsupported
+from validation.arithmetic.checked import Checked
+from validation.arithmetic.dual_linalg import DualLinalg
+from validation.arithmetic.duals import Dual, spread, value_of
+from validation.arithmetic.errors import Unsupported
 
 # The derivative, from the argument x and the value y.
 _SLOPES: dict[str, Callable[[Any, Any, Any], Any]] = {

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import Unsupported
+from validation.arithmetic.errors import Unsupported
 
 
 class Dual:

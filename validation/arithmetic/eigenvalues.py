@@ -14,9 +14,15 @@ from typing import Any
 
 from flint import arb, arb_mat
 
-from .ball import square, square_root
-from .errors import Undecided, Undefined
-from .refinement import diagonalise, exponent, frobenius, power_of_two, sorted_places
+from validation.arithmetic.ball import square, square_root
+from validation.arithmetic.errors import Undecided, Undefined
+from validation.arithmetic.refinement import (
+    diagonalise,
+    exponent,
+    frobenius,
+    power_of_two,
+    sorted_places,
+)
 
 
 def eigenvalues(matrix: Any) -> list[Any]:

@@ -11,11 +11,17 @@ from typing import Any
 
 from flint import arb, arb_mat
 
-from .ball import square
-from .checked import ORIENTATION
-from .eigenvalues import eigenvalues, symmetric_part
-from .errors import Undecided
-from .refinement import diagonalise, exponent, frobenius, power_of_two, sorted_places
+from validation.arithmetic.ball import square
+from validation.arithmetic.checked import ORIENTATION
+from validation.arithmetic.eigenvalues import eigenvalues, symmetric_part
+from validation.arithmetic.errors import Undecided
+from validation.arithmetic.refinement import (
+    diagonalise,
+    exponent,
+    frobenius,
+    power_of_two,
+    sorted_places,
+)
 
 
 def eigenvectors(matrix: Any) -> Any:

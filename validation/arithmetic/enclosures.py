@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from . import intervals as iv
-from .errors import Unsupported
+from validation.arithmetic import intervals as iv
+from validation.arithmetic.errors import Unsupported
 
 _SMALLEST_SCALED = 1e-290
 

@@ -31,6 +31,11 @@ class EntryArithmetic:
         """The namespace that a body receives."""
         return _namespace(self.name)
 
+    @property
+    def xp_of_draws(self) -> Any:
+        """The same; what is proved on a region does not draw."""
+        return self.xp
+
     @contextmanager
     def active(self) -> Iterator[None]:
         """Work with this reading's precision, and without NumPy's warnings."""
@@ -38,7 +43,7 @@ class EntryArithmetic:
             with np.errstate(all="ignore"):
                 yield
             return
-        from .ball import working_precision
+        from validation.arithmetic.ball import working_precision
 
         with working_precision(self.precision):
             yield
@@ -70,13 +75,13 @@ EXPRESSIONS = EntryArithmetic("expressions")
 @functools.cache
 def _namespace(name: str) -> Any:
     if name == "intervals":
-        from .cells import CellNamespace
+        from validation.arithmetic.cells import CellNamespace
 
         return CellNamespace()
     if name == "jets":
-        from .jets import JetNamespace
+        from validation.arithmetic.jets import JetNamespace
 
         return JetNamespace()
-    from .expressions import ExpressionNamespace
+    from validation.arithmetic.expressions import ExpressionNamespace
 
     return ExpressionNamespace()

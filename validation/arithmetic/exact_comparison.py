@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from . import eigenvalues, rational
-from .ball import Balls, first_reason, lower, upper
-from .comparison import Comparison, Relation, check_sides
-from .errors import Undecided, Undefined
-from .objects import ObjectArray
-from .rational import Rationals
-from .refinement import frobenius
+from validation.arithmetic import eigenvalues, rational
+from validation.arithmetic.ball import Balls, first_reason, lower, upper
+from validation.arithmetic.comparison import Comparison, Relation, check_sides
+from validation.arithmetic.errors import Undecided, Undefined
+from validation.arithmetic.objects import ObjectArray
+from validation.arithmetic.rational import Rationals
+from validation.arithmetic.refinement import frobenius
 
 
 def compare_exact(cls: type[ObjectArray], left: Any, right: Any, order: str) -> Comparison:

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from . import objects
-from .checked import (
+from validation.arithmetic import stacks
+from validation.arithmetic.checked import (
     Checked,
     check_matrix,
     check_matrix_order,
     check_square,
     check_vector_order,
 )
-from .errors import Unsupported
-from .namespace import Axis
+from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.namespace import Axis
 
 
 class ExactLinalg(Checked):
@@ -71,7 +71,7 @@ class ExactLinalg(Checked):
             return self.solve(x1, x2[:, None])[..., 0]
         if x1.shape[-1] != x2.shape[-2]:
             raise ValueError(f"solve was called with shapes {x1.shape} and {x2.shape}")
-        return objects.over_stacks(self._solve, x1, x2)
+        return stacks.over_stacks(self._solve, x1, x2)
 
     def _solve(self, a: Any, b: Any) -> Any:
         raise NotImplementedError
@@ -84,7 +84,7 @@ class ExactLinalg(Checked):
     def det(self, x: Any, /) -> Any:
         """Return determinants."""
         check_square("det", x)
-        return objects.over_stacks(lambda a: a.det(), x)
+        return stacks.over_stacks(lambda a: a.det(), x)
 
     def matrix_power(self, x: Any, n: int, /) -> Any:
         """Multiply a square matrix with itself; a negative power solves."""

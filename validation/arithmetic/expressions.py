@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .cells import EntryArray, EntryNamespace, add_functions
-from .errors import Unsupported
+from validation.arithmetic.cells import EntryArray, EntryNamespace, add_functions
+from validation.arithmetic.errors import Unsupported
 
 Value = Fraction | str | int
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .checked import (
+from validation.arithmetic.checked import (
     FLOAT64,
     INT64,
     ORIENTATION,
@@ -27,8 +27,8 @@ from .checked import (
     shape_of,
     whole,
 )
-from .errors import Undefined, Unsupported
-from .truth import is_truth
+from validation.arithmetic.errors import Undefined, Unsupported
+from validation.arithmetic.truth import is_truth
 
 _FLOAT = np.dtype(np.float64)
 _add: Any = np.add.reduce

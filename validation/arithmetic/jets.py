@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_series, fmpq
 
-from . import ball
-from .cells import EntryArray, EntryNamespace, add_functions, current_answers
-from .errors import Unsupported
+from validation.arithmetic import ball
+from validation.arithmetic.cells import EntryArray, EntryNamespace, add_functions, current_answers
+from validation.arithmetic.errors import Unsupported
 
 Span = tuple[Any, Any]
 

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from . import objects
-from .checked import (
+from validation.arithmetic import stacks
+from validation.arithmetic.checked import (
     FLOAT64,
     INT64,
     Checked,
@@ -27,9 +27,10 @@ from .checked import (
     shape_of,
     whole,
 )
-from .errors import Unsupported
-from .objects import ObjectArray, boxed, scalar_or_array
-from .truth import is_truth
+from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.objects import ObjectArray
+from validation.arithmetic.stacks import boxed, scalar_or_array
+from validation.arithmetic.truth import is_truth
 
 Axis = int | tuple[int, ...] | None
 
@@ -69,7 +70,7 @@ class ExactNamespace(Checked):
             parts = [self._made(x) for x in obj]
             if not parts:
                 return cls.of_entries(np.empty(0, dtype=object))
-            return objects.stack(cls, parts)
+            return stacks.stack(cls, parts)
         if isinstance(obj, np.ndarray):
             if not self._draws:
                 check_short(obj, cls.kind)
@@ -331,7 +332,7 @@ class ExactNamespace(Checked):
 
     def stack(self, arrays: Sequence[Any], /, *, axis: int = 0) -> Any:
         """Join arrays along a new axis."""
-        return objects.stack(self.array, [self._array(x) for x in arrays], axis)
+        return stacks.stack(self.array, [self._array(x) for x in arrays], axis)
 
     def concat(self, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
         """Join arrays along an axis they have."""

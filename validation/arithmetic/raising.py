@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .arithmetics import Arithmetic, balls
-from .comparison import Comparison, Relation
-from .errors import Undecided
+from validation.arithmetic.arithmetics import Arithmetic, balls
+from validation.arithmetic.comparison import Comparison, Relation
+from validation.arithmetic.errors import Undecided
 
 
 class Raised(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from .errors import Undefined, Unsupported
-from .objects import ObjectArray
+from validation.arithmetic.errors import Undefined, Unsupported
+from validation.arithmetic.objects import ObjectArray
 
 # So many bits may a power have; 2 ** 10^12 would never be finished.
 LONGEST = 1 << 20

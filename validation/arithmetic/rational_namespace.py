@@ -6,12 +6,12 @@ from typing import Any
 
 from flint import fmpq
 
-from . import objects, rational
-from .checked import check_matrix
-from .errors import Undefined
-from .exact_linalg import ExactLinalg, refuse
-from .namespace import ExactNamespace
-from .rational import Rationals
+from validation.arithmetic import rational, stacks
+from validation.arithmetic.checked import check_matrix
+from validation.arithmetic.errors import Undefined
+from validation.arithmetic.exact_linalg import ExactLinalg, refuse
+from validation.arithmetic.namespace import ExactNamespace
+from validation.arithmetic.rational import Rationals
 
 
 class RationalLinalg(ExactLinalg):
@@ -26,12 +26,12 @@ class RationalLinalg(ExactLinalg):
     def matrix_rank(self, x: Any, /) -> Any:
         """Return ranks."""
         check_matrix("matrix_rank", x)
-        return objects.over_stacks(lambda a: fmpq(a.rank()), x)
+        return stacks.over_stacks(lambda a: fmpq(a.rank()), x)
 
     def pinv(self, x: Any, /) -> Any:
         """Return Moore-Penrose inverses."""
         check_matrix("pinv", x)
-        return objects.over_stacks(rational.pseudo_inverse, x)
+        return stacks.over_stacks(rational.pseudo_inverse, x)
 
     slogdet = staticmethod(refuse("xp.linalg.slogdet"))
     eigvalsh = staticmethod(refuse("xp.linalg.eigvalsh"))

@@ -18,7 +18,7 @@ import flint
 import numpy as np
 from flint import arb, arb_mat, fmpz
 
-from .errors import Undecided
+from validation.arithmetic.errors import Undecided
 
 # Steps double the number of correct bits from about 45: more than enough for 2^20 bits, with a
 # few to spare for clusters within clusters.

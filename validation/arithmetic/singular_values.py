@@ -12,10 +12,10 @@ from typing import Any
 
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz
 
-from .ball import square, square_root
-from .eigenvalues import eigenvalues
-from .errors import Undecided
-from .rational import pseudo_inverse as exact_pseudo_inverse
+from validation.arithmetic.ball import square, square_root
+from validation.arithmetic.eigenvalues import eigenvalues
+from validation.arithmetic.errors import Undecided
+from validation.arithmetic.rational import pseudo_inverse as exact_pseudo_inverse
 
 # Exact ranks are computed with integers of so many bits at most.
 EXACT_BITS = 1 << 14

@@ -16,10 +16,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from . import objects
-from .checked import check_square
-from .errors import Unsupported
-from .exact_linalg import ExactLinalg
+from validation.arithmetic import stacks
+from validation.arithmetic.checked import check_square
+from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.exact_linalg import ExactLinalg
 
 ROWS = 4  # the largest matrix whose determinant is expanded
 
@@ -213,7 +213,7 @@ class SmallLinalg(ExactLinalg):
     def eigvalsh(self, x: Any, /) -> Any:
         """Return the eigenvalues of symmetric matrices of one or two rows, ascending."""
         check_square("eigvalsh", x)
-        return objects.over_stacks(self._eigenvalues, x)
+        return stacks.over_stacks(self._eigenvalues, x)
 
     def _eigenvalues(self, a: EntryMatrix) -> list[Any]:
         n = a.nrows()
@@ -230,7 +230,7 @@ class SmallLinalg(ExactLinalg):
 
     def svdvals(self, x: Any, /) -> Any:
         """Return the singular values in descending order, where a side is 1 or 2."""
-        return objects.over_stacks(self._singular_values, x)
+        return stacks.over_stacks(self._singular_values, x)
 
     def _singular_values(self, a: EntryMatrix) -> list[Any]:
         if min(a.nrows(), a.ncols()) == 1:
@@ -246,7 +246,7 @@ class SmallLinalg(ExactLinalg):
     def cholesky(self, x: Any, /) -> Any:
         """Return the lower triangular factor of positive definite matrices."""
         check_square("cholesky", x)
-        return objects.over_stacks(self._cholesky, x)
+        return stacks.over_stacks(self._cholesky, x)
 
     def _cholesky(self, a: EntryMatrix) -> EntryMatrix:
         n = a.nrows()
@@ -262,7 +262,7 @@ class SmallLinalg(ExactLinalg):
         return EntryMatrix(n, n, [x for row in factor for x in row])
 
     def _spectral_norm(self, x: Any) -> Any:
-        return objects.over_stacks(self._largest_singular, x)
+        return stacks.over_stacks(self._largest_singular, x)
 
     def _largest_singular(self, a: EntryMatrix) -> Any:
         rows, columns = a.nrows(), a.ncols()

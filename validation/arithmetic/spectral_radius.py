@@ -18,10 +18,10 @@ from typing import Any
 import flint
 from flint import acb_mat, arb, fmpz, fmpz_mat
 
-from .ball import from_zero_to
-from .eigenvalues import eigenvalues
-from .refinement import frobenius
-from .singular_values import dyadic_entries
+from validation.arithmetic.ball import from_zero_to
+from validation.arithmetic.eigenvalues import eigenvalues
+from validation.arithmetic.refinement import frobenius
+from validation.arithmetic.singular_values import dyadic_entries
 
 # The entries of the exact characteristic polynomial may have so many bits.
 EXACT_BITS = 1 << 13

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .errors import Unsupported
+from validation.arithmetic.errors import Unsupported
 
 _LOGIC = {
     "logical_and", "logical_or", "logical_not", "logical_xor",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import importlib
 
-from ..claims import Claim
-from ..collecting import claims_of, unique
+from validation.claims import Claim
+from validation.collecting import claims_of, unique
 
 MODULES = (
     "reconstruction",
@@ -30,6 +30,8 @@ MODULES = (
     "theorems",
     "theorems_probabilities",
     "occam_probabilities",
+    "occam",
+    "martingales",
     "others",
     "others_probabilities",
     "balanced",

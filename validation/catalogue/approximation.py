@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..instances import Network, draw
-from . import proofs
-from .reconstruction import residual_covariance
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.reconstruction import residual_covariance
+from validation.catalogue.stating import Section
+from validation.instances import Network, draw
 
 section = Section("3", {"paper": "F22, section 3 of the theory (reconstructed)"})
 SIZES = {"m": (1, 4), "k": (1, "m"), "T": (1, 4)}
@@ -57,7 +57,7 @@ class Pair:
         return len(self.error)
 
 
-def compress(xp: Any, net: Network, J: Any, A: Any) -> Network:
+def compress(xp, net, J, A):
     """W_h' = W_h[J,:] A, W_i' = W_i[J,:], b_h' = b_h[J], W_o' = W_o A, b_o' = b_o."""
     return Network(
         w_hidden=xp.take(net.w_hidden, J, axis=0) @ A,
@@ -69,7 +69,7 @@ def compress(xp: Any, net: Network, J: Any, A: Any) -> Network:
     )
 
 
-def run(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Pair:
+def run(xp, net, x, J, A):
     """Run both networks."""
     small, w_rows = compress(xp, net, J, A), xp.take(net.w_hidden, J, axis=0)
     large_states, small_states = net.states(xp, x), small.states(xp, x)
@@ -88,12 +88,12 @@ def run(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Pair:
     )
 
 
-def mean_square(xp: Any, values: Any) -> Any:
+def mean_square(xp, values):
     """(1/n) sum_i ||.||^2 of an (n, .) array."""
     return xp.sum(values**2) / values.shape[0]
 
 
-def norm(xp: Any, values: list[Any], w: Any = None) -> Any:
+def norm(xp, values, w=None):
     """||.||_{n,w}; w = 1/T where it is not given."""
     T = len(values)
     total = xp.asarray(0.0)
@@ -102,7 +102,7 @@ def norm(xp: Any, values: list[Any], w: Any = None) -> Any:
     return xp.sqrt(total / T if w is None else total)
 
 
-def geometric(xp: Any, a: Any, T: int) -> Any:
+def geometric(xp, a, T):
     """Gam_T(a) = sum_{j=0}^{T-2} a^j, 0 at T = 1."""
     total = xp.asarray(0.0)
     for j in range(T - 1):
@@ -110,18 +110,18 @@ def geometric(xp: Any, a: Any, T: int) -> Any:
     return total
 
 
-def spectral(xp: Any, W: Any) -> Any:
+def spectral(xp, W):
     """||W||_2."""
     return xp.linalg.matrix_norm(W, ord=2)
 
 
-def by_growth(xp: Any, both: Pair, growth: Any) -> tuple[Any, Any]:
+def by_growth(xp, both, growth):
     """||f^ - f'||_{n,T}, and ||W_o r||_{n,T} + ||W_o'||_2 growth ||W_h[J,:] r||_{n,T}."""
     carried = spectral(xp, both.small.w_output) * growth * norm(xp, both.recurrent)
     return norm(xp, both.output_error), norm(xp, both.readout) + carried
 
 
-def toeplitz(xp: Any, coefficients: list[Any]) -> Any:
+def toeplitz(xp, coefficients):
     """Lower triangular, coefficients[s - t] at (s, t)."""
     size = len(coefficients)
     zero = 0 * coefficients[0]
@@ -132,7 +132,7 @@ def toeplitz(xp: Any, coefficients: list[Any]) -> Any:
     return xp.stack(rows)
 
 
-def powers(a: Any, count: int) -> list[Any]:
+def powers(a, count):
     """a^0..a^(count - 1)."""
     return [a**j for j in range(count)]
 
@@ -211,7 +211,7 @@ def global_(xp, net, x, J, A, *, c=1):
 
 @section.paper(
     "approximation.global_from_covariance",
-    r"\|Z r\|_{n,T}^2 = \operatorname{Tr}[Z R Z^T], \quad"
+    r"\|Z r\|_{n,T}^2 = \operatorname{Tr}[Z R Z^T], \quad "
     r"R = S - A S_{J:} - S_{:J} A^T + A S_J A^T",
     SETTING,
     kind="identity",
@@ -264,7 +264,7 @@ def toeplitz_at_one(xp, T):
     return spectral(xp, toeplitz(xp, ones)), 1 / (2 * xp.sin(xp.pi / (4 * T - 2)))
 
 
-def power_coefficients(xp: Any, W: Any, count: int) -> list[Any]:
+def power_coefficients(xp, W, count):
     """min(kappa^j, || |W|^j ||_2), j = 0..count - 1."""
     kappa, entrywise = spectral(xp, W), xp.abs(W)
     power, result = xp.eye(W.shape[0]), []

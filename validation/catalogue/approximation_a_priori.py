@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ..instances import Network, draw
-from .approximation import geometric, global_, norm, run, spectral
-from .degrees_of_freedom import degrees_of_freedom
-from .leverage import leverage_distribution, merged, multiplicities
-from .reconstruction import reconstruction
-from .stating import Section
+from validation.catalogue.approximation import geometric, global_, norm, run, spectral
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom
+from validation.catalogue.leverage import leverage_distribution, merged, multiplicities
+from validation.catalogue.reconstruction import reconstruction
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("3", {"paper": "F22, section 3 of the theory (reconstructed)"})
 
 
-def states_matrix(xp: Any, net: Network, x: Any) -> Any:
+def states_matrix(xp, net, x):
     """All h_t^i as rows, (n T, m)."""
     return xp.concat(net.states(xp, x), axis=0)
 
 
-def leverage_reconstruction(xp: Any, S: Any, J: Any, lam: Any) -> tuple[Any, Any]:
+def leverage_reconstruction(xp, S, J, lam):
     """The distinct nodes of the multiset J and A with the merged tau_j = lam k q_j/c_j."""
     nodes, tau = merged(xp, S, J, lam)
     return nodes, reconstruction(xp, S, nodes, tau)
 
 
-def sampling_event(xp: Any, net: Network, x: Any, J: Any, lam: Any) -> Any:
+def sampling_event(xp, net, x, J, lam):
     """2a's event for the S of the sample, on the side of the sample: an eigenvalue >= 0."""
     H = states_matrix(xp, net, x)
     rows, count = H.shape[0], J.shape[0]
@@ -40,7 +38,7 @@ def sampling_event(xp: Any, net: Network, x: Any, J: Any, lam: Any) -> Any:
     return xp.zeros(1), xp.linalg.eigvalsh(gap)[:1]
 
 
-def drawn_nodes_live(net: Network, x: Any, J: Any) -> bool:
+def drawn_nodes_live(net, x, J):
     """A node that is dead on the sample has leverage 0 and is never drawn."""
     with np.errstate(all="ignore"):
         H = np.concatenate([np.asarray(h) for h in net.states(np, np.asarray(x))])
@@ -58,7 +56,7 @@ A_PRIORI = draw(
 EVENT = {r"\lambda_{\max}((S+\lambda)^{-1/2}(S-G)(S+\lambda)^{-1/2}) \le 3/4": sampling_event}
 
 
-def _pruned_to(xp: Any, net: Network, x: Any, J: Any, lam: Any) -> tuple[Any, Any]:
+def _pruned_to(xp, net, x, J, lam):
     """S, and the run of both networks where the small one keeps the drawn nodes J."""
     H = states_matrix(xp, net, x)
     S = H.T @ H / H.shape[0]

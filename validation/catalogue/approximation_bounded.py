@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..instances import Network, draw
-from .approximation import SIZES, Pair, mean_square, norm, run, split
-from .approximation_slopes import sector_step
-from .stating import Section
+from validation.catalogue.approximation import SIZES, mean_square, norm, run, split
+from validation.catalogue.approximation_slopes import sector_step
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("3")
 
 
-def row_sums(xp: Any, M: Any) -> Any:
+def row_sums(xp, M):
     """D with diag(d) >= M for a symmetric M: its absolute row sums."""
     return xp.sum(xp.abs(M), axis=1)
 
 
-def carried(both: Pair) -> list[Any]:
+def carried(both):
     """W_o' e_t of every step."""
     return [e @ both.small.w_output.T for e in both.error]
 
 
 @section.sharper(
     "approximation.saturation",
-    r"\|W_o' e\|_{n,w} \le \Bigl(\sum_i d_i c_i^2\Bigr)^{1/2}, \quad"
+    r"\|W_o' e\|_{n,w} \le \Bigl(\sum_i d_i c_i^2\Bigr)^{1/2}, \quad "
     r"c_i = 1 + \|h_{J_i}\|_{n,w}, \; \operatorname{diag}(d) \succeq W_o'^T W_o', \; |s| \le 1",
     draw(
         net=draw.networks(activations=("tanh",)),
@@ -38,7 +36,7 @@ def carried(both: Pair) -> list[Any]:
     proof="e_i = h'_i - h_{J_i} and |h'_i| <= 1, so ||e_i|| <= 1 + ||h_{J_i}|| by Minkowski; "
     "|W_o' e|^2 <= sum_i d_i e_i^2. Here d_i = sum_j |W_o'^T W_o'|_ij.",
 )
-def saturation(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, *, c: Any = 1) -> Any:
+def saturation(xp, net, x, J, A, w, *, c=1):
     both = run(xp, net, x, J, A)
     d = row_sums(xp, both.small.w_output.T @ both.small.w_output)
     kept = [xp.take(h, J, axis=1) for h in net.states(xp, x)]
@@ -47,7 +45,7 @@ def saturation(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, *, c: Any 
     return norm(xp, carried(both), w), c * xp.sqrt(xp.sum(d * reach**2))
 
 
-def dissipated(xp: Any, both: Pair, w: Any, d: Any, shares: int, first: bool = True) -> Any:
+def dissipated(xp, both, w, d, shares, first=True):
     """The sum over t of Tr[X_t Q_t] + Tr[Z_t Y_t], for Lambda_t = diag(sum |M|)/2 + diag(d).
 
     G_t = 2 Lambda_t - M_t, M_t = w_t W_o'^T W_o' + P_t, is shared in equal parts by what pays for
@@ -94,9 +92,7 @@ def dissipated(xp: Any, both: Pair, w: Any, d: Any, shares: int, first: bool = T
     "and sum over t = 1..T: the storage e^T P e telescopes from e_0 = 0. Here the parts are equal, "
     "Lambda_t = diag(sum |w W_o'^T W_o' + P|)/2 + diag(d), and N = 0; any other is as valid.",
 )
-def dissipation(
-    xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, d: Any, *, c: Any = 1
-) -> Any:
+def dissipation(xp, net, x, J, A, w, d, *, c=1):
     both = run(xp, net, x, J, A)
     left = norm(xp, both.output_error, w) ** 2
     return left, c * dissipated(xp, both, w, d, 3)

@@ -6,16 +6,14 @@ leave possible.
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..instances import Network, draw
-from .approximation import SIZES, mean_square, recursion, run, spectral, split
-from .stating import Section
+from validation.catalogue.approximation import SIZES, mean_square, recursion, run, spectral, split
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("3")
 
 
-def sector_form(xp: Any, M: Any, d: Any) -> Any:
+def sector_form(xp, M, d):
     """P = Lambda (2 Lambda - M)^{-1} Lambda with Lambda = diag(sum_j |M_ij|)/2 + diag(d).
 
     2 Lambda - M is positive definite since M is at most the diagonal of its absolute row sums.
@@ -76,7 +74,7 @@ def sector(xp, net, x, J, A, d, *, c=1):
     return xp.sqrt(mean_square(xp, left)), c * total
 
 
-def largest_slopes(xp: Any, activation: str, a: Any, b: Any) -> Any:
+def largest_slopes(xp, activation, a, b):
     """The largest slope of s between a and b, elementwise."""
     if activation == "tanh":
         nearest = xp.maximum(xp.maximum(xp.minimum(a, b), -xp.maximum(a, b)), 0 * a)
@@ -95,7 +93,7 @@ def largest_slopes(xp: Any, activation: str, a: Any, b: Any) -> Any:
     return xp.stack(rows)
 
 
-def local_recursion(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, slopes: Any) -> Any:
+def local_recursion(xp, net, x, J, A, c, slopes):
     """Norms of e_t, and the recursion with rows scaled by slopes(xp, activation, a, b)."""
     both = run(xp, net, x, J, A)
     small, n, k = both.small, x.shape[0], A.shape[1]

@@ -11,11 +11,11 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from ..instances import Network, draw
-from .approximation import mean_square, norm, powers, run, spectral, toeplitz
-from .degrees_of_freedom import smoothed
-from .determinantal import mean, residual
-from .stating import Section
+from validation.catalogue.approximation import mean_square, norm, powers, run, spectral, toeplitz
+from validation.catalogue.degrees_of_freedom import smoothed
+from validation.catalogue.determinantal import mean, residual
+from validation.catalogue.stating import Section
+from validation.instances import Network, draw
 
 section = Section("11")
 SIZES = {"m": (1, 4), "k": (1, "m"), "T": (1, 4)}
@@ -59,9 +59,7 @@ class AnyPair:
     output_error: list[Any]
 
 
-def run_any(
-    xp: Any, net: Network, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any
-) -> AnyPair:
+def run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o):
     """e_t, d_t, q_t and f'_t - f_t of `approximation.general`."""
     small = Network(V_h, V_i, v_h, V_o, v_o, net.activation)
     rows = [xp.take(net.w_hidden, J, axis=0), xp.take(net.w_input, J, axis=0)]
@@ -90,9 +88,7 @@ def run_any(
     kind="identity",
     proof="Add and subtract W_o' h_{t,J}.",
 )
-def general_split(
-    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any
-) -> Any:
+def general_split(xp, net, x, J, V_h, V_i, v_h, V_o, v_o):
     both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     right = [e @ both.small.w_output.T + q for e, q in zip(both.error, both.offset)]
     return xp.stack(both.output_error), xp.stack(right)
@@ -108,18 +104,18 @@ def general_split(
     code="pruning.cells",
 )
 def general_recursion(
-    xp: Any,
-    net: Any,
-    x: Any,
-    J: Any,
-    V_h: Any,
-    V_i: Any,
-    v_h: Any,
-    V_o: Any,
-    v_o: Any,
+    xp,
+    net,
+    x,
+    J,
+    V_h,
+    V_i,
+    v_h,
+    V_o,
+    v_o,
     *,
-    c: Any = 1,
-) -> Any:
+    c=1,
+):
     both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     left, right, before = [], [], 0 * both.error[0]
     for e, d in zip(both.error, both.drive):
@@ -140,18 +136,18 @@ def general_recursion(
     proof="Unroll the recursion from e_0 = 0: the lags are j = 0..T-1, since d_1 need not vanish.",
 )
 def general(
-    xp: Any,
-    net: Any,
-    x: Any,
-    J: Any,
-    V_h: Any,
-    V_i: Any,
-    v_h: Any,
-    V_o: Any,
-    v_o: Any,
+    xp,
+    net,
+    x,
+    J,
+    V_h,
+    V_i,
+    v_h,
+    V_o,
+    v_o,
     *,
-    c: Any = 1,
-) -> Any:
+    c=1,
+):
     both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     kappa, T = spectral(xp, both.small.w_hidden), len(both.drive)
     growth = spectral(xp, toeplitz(xp, powers(kappa, T)))
@@ -169,19 +165,19 @@ def general(
     proof="Minkowski in L2 of the sample, step by step; any time weights, the last step included.",
 )
 def general_weighted(
-    xp: Any,
-    net: Any,
-    x: Any,
-    J: Any,
-    V_h: Any,
-    V_i: Any,
-    v_h: Any,
-    V_o: Any,
-    v_o: Any,
-    w: Any,
+    xp,
+    net,
+    x,
+    J,
+    V_h,
+    V_i,
+    v_h,
+    V_o,
+    v_o,
+    w,
     *,
-    c: Any = 1,
-) -> Any:
+    c=1,
+):
     both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     kappa, u, total = spectral(xp, both.small.w_hidden), xp.asarray(0.0), xp.asarray(0.0)
     for t, d in enumerate(both.drive):
@@ -209,9 +205,9 @@ COMPARED = draw(
     proof="Subtract and add s(W_h' c_{t-1} + W_i' x_t + b_h'); c may be any sequence at all.",
 )
 def comparator(
-    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any,
-    B: Any, offset: Any, *, c: Any = 1,
-) -> Any:  # fmt: skip
+    xp, net, x, J, V_h, V_i, v_h, V_o, v_o,
+    B, offset, *, c = 1,
+):  # fmt: skip
     small = Network(V_h, V_i, v_h, V_o, v_o, net.activation)
     left, right = [], []
     before, along = 0 * x[:, 0, :1] @ V_h[:1, :], 0 * x[:, 0, :1] @ V_h[:1, :]
@@ -236,7 +232,7 @@ class Lifted:
     defect: list[Any]
 
 
-def lifted(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Lifted:
+def lifted(xp, net, x, J, A):
     """p_t = s(W_h h~_{t-1} + W_i x_t + b_h) - h~_t."""
     small = run(xp, net, x, J, A).small
     small_states = small.states(xp, x)
@@ -249,7 +245,7 @@ def lifted(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Lifted:
     return Lifted(net.states(xp, x), small_states, lift, defect)
 
 
-def back(net: Network, T: int) -> list[Any]:
+def back(net, T):
     """W_o W_h^{T-t}, t = 1..T: df_T/dh_t of a linear network."""
     products = [net.w_output]
     for _ in range(T - 1):
@@ -266,7 +262,7 @@ def back(net: Network, T: int) -> list[Any]:
     code="bounds.approximation.defect",
     proof="Subtract and add s(W_h h~_{t-1} + W_i x_t + b_h), h~ = A h'.",
 )
-def defect(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
+def defect(xp, net, x, J, A, *, c=1):
     along = lifted(xp, net, x, J, A)
     left, right, before = [], [], 0 * along.lift[0]
     for h, now, p in zip(along.states, along.lift, along.defect):
@@ -284,13 +280,13 @@ def defect(xp: Any, net: Network, x: Any, J: Any, A: Any, *, c: Any = 1) -> Any:
     kind="identity",
     proof="On J one step of the large network from A h'_{t-1} is one step of the small one.",
 )
-def defect_kept(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+def defect_kept(xp, net, x, J, A):
     along = lifted(xp, net, x, J, identity_on(xp, J, A))
     kept = [xp.take(p, J, axis=1) for p in along.defect]
     return xp.stack(kept), xp.stack([0 * p for p in kept])
 
 
-def identity_on(xp: Any, J: Any, A: Any) -> Any:
+def identity_on(xp, J, A):
     """A with A[J,:] := I: what J reads of its own errors is put back from the unit rows."""
     unit = xp.take(xp.eye(A.shape[0]), J, axis=0)
     return A + unit.T @ (xp.eye(A.shape[1]) - xp.take(A, J, axis=0))
@@ -304,7 +300,7 @@ def identity_on(xp: Any, J: Any, A: Any) -> Any:
     steps=(defect,),
     proof="D_t = I: unroll.",
 )
-def linear_defect(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any) -> Any:
+def linear_defect(xp, net, x, J, A, c):
     along = lifted(xp, net, x, J, A)
     total = [p @ G.T for G, p in zip(back(net, x.shape[1]), along.defect)]
     return along.states[-1] @ net.w_output.T - along.lift[-1] @ net.w_output.T, sum(
@@ -312,7 +308,7 @@ def linear_defect(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any) -> Any:
     )
 
 
-def felt(xp: Any, products: list[Any], vectors: list[Any]) -> list[Any]:
+def felt(xp, products, vectors):
     """Tr[O_t P_t]: (1/n) sum_i ||G_t p_t||^2, P_t the second moment of the vectors."""
     result = []
     for G, p in zip(products, vectors):
@@ -321,7 +317,7 @@ def felt(xp: Any, products: list[Any], vectors: list[Any]) -> list[Any]:
     return result
 
 
-def weighted_sum(values: list[Any], c: Any) -> Any:
+def weighted_sum(values, c):
     """(sum_t c_t) sum_t value_t / c_t."""
     total = values[0] / c[0]
     for t in range(1, len(values)):
@@ -339,7 +335,7 @@ def weighted_sum(values: list[Any], c: Any) -> Any:
     code="bounds.approximation.defect",
     proof="Minkowski over the steps, then Cauchy-Schwarz with any c_t > 0.",
 )
-def linear(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, *, factor: Any = 1) -> Any:
+def linear(xp, net, x, J, A, c, *, factor=1):
     along = lifted(xp, net, x, J, A)
     gap = (along.states[-1] - along.lift[-1]) @ net.w_output.T
     values = felt(xp, back(net, x.shape[1]), along.defect)
@@ -354,7 +350,7 @@ def linear(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, *, factor: Any
     code="pruning.Observability",
     proof="df_T/dh_t = W_o W_h^{T-t} for every sequence: Minkowski, then Cauchy-Schwarz.",
 )
-def weight(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, *, factor: Any = 1) -> Any:
+def weight(xp, net, x, J, A, c, *, factor=1):
     r = run(xp, net, x, J, A).residual
     products = back(net, x.shape[1])
     parts = [one @ G.T for G, one in zip(products, r)]
@@ -371,7 +367,7 @@ def weight(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, *, factor: Any
     code="pruning.balanced_weight",
     proof="R_t <= T R for every t, and O_t >= 0.",
 )
-def objective(xp: Any, net: Network, x: Any, J: Any, A: Any, c: Any, *, factor: Any = 1) -> Any:
+def objective(xp, net, x, J, A, c, *, factor=1):
     r = run(xp, net, x, J, A).residual
     products, T = back(net, x.shape[1]), x.shape[1]
     rows = xp.concat(r, axis=0)
@@ -389,9 +385,7 @@ PROBES = draw(
 )
 
 
-def probe_means(
-    xp: Any, w_hidden: Any, w_output: Any, slopes: Any, w: Any, values: tuple[Any, ...]
-) -> tuple[list[Any], list[Any]]:
+def probe_means(xp, w_hidden, w_output, slopes, w, values):
     """E g_t g_t^T over all v with these equally likely entries, and sum_{s>=t} w_s G^T G, by t.
 
     The weights are squares here, w_s^2: sqrt(w_s) enters the gradient.
@@ -423,7 +417,7 @@ def probe_means(
     code="pruning.Observability",
     proof="E v_s v_r^T is I for s = r and 0 otherwise; the mean here is over all 2^{qT} patterns.",
 )
-def probes(xp: Any, w_hidden: Any, w_output: Any, slopes: Any, w: Any) -> Any:
+def probes(xp, w_hidden, w_output, slopes, w):
     means, exact = probe_means(xp, w_hidden, w_output, slopes, w, (-1.0, 1.0))
     return xp.stack(means), xp.stack(exact)
 
@@ -443,6 +437,6 @@ def probes(xp: Any, w_hidden: Any, w_output: Any, slopes: Any, w: Any) -> Any:
     proof="`dpp.residual` gives E C, and the trace with M is linear: the process need not know M.",
     code="pruning.certified_nodes",
 )
-def determinantal(xp: Any, S: Any, M: Any, lam: Any) -> Any:
+def determinantal(xp, S, M, lam):
     left = mean(xp, S, lam, lambda J: xp.linalg.trace(M @ residual(xp, S, J)))
     return left, lam * xp.linalg.trace(M @ smoothed(xp, S, lam))

@@ -7,11 +7,9 @@ enumeration, and the step from distances of parameters to distances of predictio
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
-from typing import Any
 
-from ..instances import draw
-from .approximation import spectral
-from .lipschitz import (
+from validation.catalogue.approximation import spectral
+from validation.catalogue.lipschitz import (
     outputs,
     parameter_constants,
     radii,
@@ -19,7 +17,8 @@ from .lipschitz import (
     state_bounds,
     vector_norm,
 )
-from .stating import Section
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("5")
 
@@ -39,7 +38,7 @@ def ball(xp, eps, p):
     return xp.stack([(1 / eps) ** p, count]), xp.stack([count, (1 + 2 / eps) ** p])
 
 
-def log_product(xp: Any, p: Any, c: Any, a: Any) -> Any:
+def log_product(xp, p, c, a):
     """sum_theta p_theta log(1 + c_theta/a_theta)."""
     return xp.sum(p * xp.log1p(c / a))
 
@@ -91,7 +90,7 @@ def maurey(xp, V, p, k, *, c=1):
     return xp.min(xp.stack(squares)), c * (b_squared - xp.sum(x**2)) / k
 
 
-def enlarged_count(xp: Any, p: int, eps: Any, eta: Any) -> tuple[Any, Any]:
+def enlarged_count(xp, p, eps, eta):
     """Log of M = (1 + 2/(eta eps))^p, and q = (r/(1 + r))^p with r = (1 - eta) eps."""
     r = (1 - eta) * eps
     return p * xp.log1p(2 / (eta * eps)), (r / (1 + r)) ** p

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..instances import draw
-from . import proofs
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("2")
 SETTING = draw(S=draw.covariances(), lam=draw.positive())
 
 
-def smoothed(xp: Any, S: Any, lam: Any) -> Any:
+def smoothed(xp, S, lam):
     """K = (S + lam I)^{-1} S, symmetric, with eigenvalues mu_j/(mu_j + lam)."""
     return xp.linalg.solve(S + lam * xp.eye(S.shape[0]), S)
 
 
-def degrees_of_freedom(xp: Any, S: Any, lam: Any) -> Any:
+def degrees_of_freedom(xp, S, lam):
     """N(lam) = Tr S (S + lam I)^{-1}."""
     return xp.linalg.trace(smoothed(xp, S, lam))
 
@@ -120,12 +118,12 @@ def leverage_sum(xp, mu, Q, lam):
     return xp.sum(scores), xp.sum(mu / (mu + lam))
 
 
-def above(xp: Any, mu: Any, lam: Any) -> list[bool]:
+def above(xp, mu, lam):
     """Which eigenvalues exceed lam; certain or Undecided."""
     return [bool(mu[j] > lam) for j in range(mu.shape[0])]
 
 
-def summed(xp: Any, values: list[Any]) -> Any:
+def summed(xp, values):
     """The sum of a list of scalars, which may be empty."""
     total = xp.asarray(0.0)
     for value in values:

@@ -7,37 +7,36 @@ hold for every number of nodes.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
-from ..instances import draw
-from . import proofs
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("2")
 section_7 = Section("7")
 
 
-def decay(xp: Any, m: int) -> Any:
+def decay(xp, m):
     """1, 2, ..., m as numbers."""
     return xp.asarray([float(j) for j in range(1, m + 1)])
 
 
-def power(xp: Any, base: Any, exponent: Any) -> Any:
+def power(xp, base, exponent):
     """base^exponent for base > 0."""
     return xp.exp(exponent * xp.log(base))
 
 
-def effective(xp: Any, mu: Any, lam: Any) -> Any:
+def effective(xp, mu, lam):
     """N(lam) of a spectrum."""
     return xp.sum(mu / (mu + lam))
 
 
-def polynomial(xp: Any, share: Any, c: Any, a: Any) -> Any:
+def polynomial(xp, share, c, a):
     """mu_j = share_j c j^{-a} <= c j^{-a}."""
     return share * c * power(xp, decay(xp, share.shape[0]), -a)
 
 
-def exponential(xp: Any, share: Any, c: Any, a: Any) -> Any:
+def exponential(xp, share, c, a):
     """mu_j = share_j c e^{-a j} <= c e^{-a j}."""
     return share * c * xp.exp(-a * decay(xp, share.shape[0]))
 
@@ -129,7 +128,7 @@ def order_exponential(xp, x, c, a, *, exponent=1):
     return effective(xp, mu, x), power(xp, xp.log(1 / x), exponent)
 
 
-def root_integral(xp: Any, log_number: Any, upper: Any, pieces: int = 32) -> Any:
+def root_integral(xp, log_number, upper, pieces=32):
     """An upper bound on the integral of sqrt(log N(eps)) over (0, upper].
 
     With eps = upper s^2 it is that of 2 upper s sqrt(log N(upper s^2)) over (0, 1]. For every
@@ -179,7 +178,7 @@ def degrees_of_freedom_order(xp, x, d, q, c, B, *, exponent=Fraction(5, 4)):
     scale = c * xp.sqrt(x)
     p = x**2 + (d + 1 + q) * x + q
 
-    def log_number(eps: Any) -> Any:
+    def log_number(eps):
         return p * xp.log1p(scale / eps)
 
     return root_integral(xp, log_number, B), power(xp, x, exponent)

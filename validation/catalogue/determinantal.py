@@ -7,19 +7,17 @@ rule), which stay finite; the other claims draw a nonsingular S and solve.
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..instances import draw, subsets
-from .degrees_of_freedom import degrees_of_freedom, smoothed
-from .reconstruction import minor
-from .stating import Section
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom, smoothed
+from validation.catalogue.reconstruction import minor
+from validation.catalogue.stating import Section
+from validation.instances import draw, subsets
 
 section = Section("2b", {"sharper": "DKM20 and KT12, section 2b of the theory"})
 SETTING = draw(S=draw.covariances(nonsingular=True), lam=draw.positive(), sizes={"m": (1, 4)})
 SINGULAR = draw(S=draw.covariances(), lam=draw.positive(), sizes={"m": (1, 4)})
 
 
-def principal_minor(xp: Any, S: Any, J: list[int]) -> Any:
+def principal_minor(xp, S, J):
     """The minor det S_J, 1 for the empty set."""
     if not J:
         return xp.asarray(1.0)
@@ -27,23 +25,23 @@ def principal_minor(xp: Any, S: Any, J: list[int]) -> Any:
     return xp.linalg.det(minor(xp, S, nodes, nodes))
 
 
-def probability(xp: Any, S: Any, lam: Any, J: list[int]) -> Any:
+def probability(xp, S, lam, J):
     """P(J) = det(S_J/lam)/det(I + S/lam)."""
     return principal_minor(xp, S / lam, J) / xp.linalg.det(xp.eye(S.shape[0]) + S / lam)
 
 
-def reconstruction(xp: Any, S: Any, J: list[int]) -> Any:
+def reconstruction(xp, S, J):
     """A = S_{:J} S_J^{-1}, (m, |J|), for S_J nonsingular and J not empty."""
     nodes = xp.asarray(J)
     return xp.linalg.solve(minor(xp, S, nodes, nodes), xp.take(S, nodes, axis=0)).T
 
 
-def residual(xp: Any, S: Any, J: list[int]) -> Any:
+def residual(xp, S, J):
     """S - S_{:J} S_J^{-1} S_{J:}, for S_J nonsingular."""
     return S - reconstruction(xp, S, J) @ xp.take(S, xp.asarray(J), axis=0) if J else S
 
 
-def mean(xp: Any, S: Any, lam: Any, value: Any) -> Any:
+def mean(xp, S, lam, value):
     """E value(J)."""
     total = xp.asarray(0.0)
     for J in subsets(S.shape[0]):
@@ -135,7 +133,7 @@ def expected_output_loss(xp, S, lam, Z):
     invariance={"S": 1, "lam": 1},
 )
 def inverse(xp, S, lam):
-    def trace_of_inverse(J: list[int]) -> Any:
+    def trace_of_inverse(J):
         if not J:
             return 0
         nodes = xp.asarray(J)
@@ -165,14 +163,14 @@ def inverse_singular(xp, F, lam, *, c=1):
     return left, c * (m - degrees_of_freedom(xp, S, lam)) / lam
 
 
-def norm_bound(xp: Any, S: Any, lam: Any) -> Any:
+def norm_bound(xp, S, lam):
     """N (m - N) + sum_j kap_j^2, kap_j = mu_j/(mu_j + lam)."""
     K = smoothed(xp, S, lam)
     N = xp.linalg.trace(K)
     return N * (S.shape[0] - N) + xp.linalg.trace(K @ K)
 
 
-def squared_norm(xp: Any, S: Any, J: list[int]) -> Any:
+def squared_norm(xp, S, J):
     """||A||_F^2, A = S_{:J} S_J^{-1}; 0 for the empty set."""
     return xp.sum(reconstruction(xp, S, J) ** 2) if J else xp.asarray(0.0)
 
@@ -203,7 +201,7 @@ def norm_simple(xp, S, lam, *, c=1):
     return norm_bound(xp, S, lam), c * S.shape[0] * degrees_of_freedom(xp, S, lam)
 
 
-def smallest(xp: Any, values: list[Any]) -> Any:
+def smallest(xp, values):
     """The least of a list of scalars."""
     return xp.min(xp.stack(values))
 

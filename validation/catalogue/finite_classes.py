@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..instances.factors import Factor, Raw, Sizes
-from ..instances.sources import Source
+from validation.instances.factors import Factor, Raw, Sizes
+from validation.instances.sources import Source
 
 TOTAL = 1024
 GRID = 64
@@ -52,7 +52,7 @@ class FiniteClass:
         drawn = np.searchsorted(ends, rng.integers(TOTAL, size=n), side="right")
         return np.bincount(drawn, minlength=len(ends))
 
-    def gaps(self, xp: Any, counts: NDArray[np.int64]) -> tuple[Any, Any]:
+    def gaps(self, xp, counts):
         """Psi and Psi^ of every function, (M,) each."""
         n = int(counts.sum())
         return self.values @ self.p, self.values @ xp.asarray(counts.astype(np.float64)) / n
@@ -84,7 +84,7 @@ class Weights(Factor):
         weights[0] += TOTAL - weights.sum()
         return weights
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic, raw):
         return raw
 
 
@@ -114,7 +114,7 @@ class Classes(Factor):
                 values = np.rint((values[:1] * 0.875 + values / 8) * GRID) / GRID
         return {"values": values, "weights": Weights(self.points).make(source, sizes)}
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic, raw):
         weights, table = raw["weights"], raw["values"]
         return FiniteClass(
             values=arithmetic.lift(table),

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..instances import draw
-from .stating import Section
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("12")
 SIZES = {"m": (1, 3), "k": (1, "m")}

@@ -7,15 +7,12 @@ probability is in `leverage_probabilities`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from ..instances import draw
-from .degrees_of_freedom import degrees_of_freedom, smoothed
-from .reconstruction import reconstruction, ridge_schur_complement
-from .stating import Section
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom, smoothed
+from validation.catalogue.reconstruction import reconstruction, ridge_schur_complement
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("2a", {"paper": "F22 and S20 (reconstructed), section 2a of the theory"})
 SETTING = draw(
@@ -33,26 +30,26 @@ SETTING_WITH_Z = draw(
 )
 
 
-def drawn_nodes_live(F: Any, J: Any) -> bool:
+def drawn_nodes_live(F, J):
     """A node with leverage 0 is never drawn."""
     F, J = np.asarray(F), np.asarray(J)
     return bool((np.abs(F[J]).max(axis=1) > 1e-6 * max(1e-300, np.abs(F).max())).all())
 
 
-def multiplicities(J: Any, m: int) -> Mapping[int, int]:
+def multiplicities(J, m):
     """How often each distinct node of the multiset was drawn, by node."""
     drawn = [J[i] for i in range(J.shape[0])]
     counts = {j: sum(int(bool(i == j)) for i in drawn) for j in range(m)}
     return {j: count for j, count in counts.items() if count}
 
 
-def leverage_distribution(xp: Any, S: Any, lam: Any) -> Any:
+def leverage_distribution(xp, S, lam):
     """q_j = l_j(lam)/N(lam)."""
     scores = xp.linalg.diagonal(smoothed(xp, S, lam))
     return scores / xp.sum(scores)
 
 
-def sampled_gram(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def sampled_gram(xp, F, J, lam):
     """G = (1/k) sum over draws of q_j^{-1} F^T e_j e_j^T F, (r, r)."""
     q = leverage_distribution(xp, F @ F.T, lam)
     G = xp.zeros((F.shape[1], F.shape[1]))
@@ -61,7 +58,7 @@ def sampled_gram(xp: Any, F: Any, J: Any, lam: Any) -> Any:
     return G
 
 
-def merged(xp: Any, S: Any, J: Any, lam: Any) -> tuple[Any, Any]:
+def merged(xp, S, J, lam):
     """The distinct nodes of the multiset J and tau_j = lam k q_j/c_j."""
     q = leverage_distribution(xp, S, lam)
     counts = multiplicities(J, S.shape[0])
@@ -69,7 +66,7 @@ def merged(xp: Any, S: Any, J: Any, lam: Any) -> tuple[Any, Any]:
     return xp.asarray(list(counts)), tau
 
 
-def event(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def event(xp, F, J, lam):
     """lambda_max((S + lam)^{-1/2}(S - G)(S + lam)^{-1/2}) <= 3/4, as an eigenvalue >= 0."""
     gram = F.T @ F
     shifted = gram + lam * xp.eye(gram.shape[0])
@@ -80,7 +77,7 @@ def event(xp: Any, F: Any, J: Any, lam: Any) -> Any:
 EVENT = {r"\lambda_{\max}((S+\lambda)^{-1/2}(S-G)(S+\lambda)^{-1/2}) \le 3/4": event}
 
 
-def ridge_loss(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def ridge_loss(xp, F, J, lam):
     """C with the merged multiplicities."""
     S = F @ F.T
     nodes, tau = merged(xp, S, J, lam)

@@ -11,17 +11,16 @@ S = F F^T with F in (m, r), and F stands where the theory writes S^{1/2}.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
-from ..instances import draw
-from ..instances.factors import ArrayFactor, Raw, Sizes
-from ..instances.matrices import rotation, spectrum
-from ..instances.sources import Source
-from . import proofs
-from .reconstruction import reconstruction, ridge_schur_complement
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.reconstruction import reconstruction, ridge_schur_complement
+from validation.catalogue.stating import Section
+from validation.instances import draw
+from validation.instances.factors import ArrayFactor, Raw, Sizes
+from validation.instances.matrices import rotation, spectrum
+from validation.instances.sources import Source
 
 section = Section("2a", {"paper": "S20, section 2a of the theory (reconstructed)"})
 
@@ -52,19 +51,19 @@ class LiveFactor(ArrayFactor):
             F = source.reals((m, m))
         return self._alive(F)
 
-    def with_parameters(self, raw: Raw, values: Any) -> Raw:
+    def with_parameters(self, raw, values):
         return self._alive(super().with_parameters(raw, values))
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
         return self._alive(super().drop(raw, size, index))
 
-    def _alive(self, F: Any) -> Raw:
+    def _alive(self, F):
         smallest = np.sqrt((F**2).sum(axis=1)) < 1e-6
         F = F.copy()
         F[smallest, np.flatnonzero(smallest)] = 1.0
         return F
 
-    def simpler(self, raw: Raw) -> Any:
+    def simpler(self, raw):
         diagonal = np.diag(np.sqrt((raw**2).sum(axis=1)))
         if raw.shape[0] == raw.shape[1] and not np.array_equal(raw, diagonal):
             yield diagonal
@@ -96,7 +95,7 @@ class Sampler:
         N(lam).
     """
 
-    def __init__(self, xp: Any, F: Any, lam: Any) -> None:
+    def __init__(self, xp, F, lam):
         self.xp, self.F, self.lam = xp, F, lam
         self.m = F.shape[0]
         gram = F.T @ F
@@ -106,11 +105,11 @@ class Sampler:
         self.N = xp.sum(self.scores)
         self.q = self.scores / self.N
 
-    def kap(self) -> Any:
+    def kap(self):
         """mu_j/(mu_j + lam), ascending."""
         return self.xp.linalg.eigvalsh(self.whitened.T @ self.whitened)
 
-    def multiplicities(self, rng: np.random.Generator, k: int) -> Any:
+    def multiplicities(self, rng, k):
         """How often each node is among k draws, as numbers (m,)."""
         xp = self.xp
         u = xp.asarray(rng.random((k, 1)))
@@ -121,13 +120,13 @@ class Sampler:
         count = xp.full((1,), 1.0 * k)
         return xp.concat([below, count]) - xp.concat([0 * count, below])
 
-    def gap(self, multiplicities: Any, k: int) -> Any:
+    def gap(self, multiplicities, k):
         """lambda_max((S + lam)^{-1/2}(S - G)(S + lam)^{-1/2}), as far as it is positive."""
         weights = 1 - multiplicities / (k * self.q)
         return self.xp.linalg.eigvalsh(self.whitened.T @ (self.whitened.T * weights).T)[-1]
 
 
-def count(xp: Any, need: Any) -> int:
+def count(xp, need):
     """max(1, ceil(need)) of a number, as an int."""
     k = 1
     while bool(xp.asarray(1.0 * k) < need):
@@ -142,7 +141,7 @@ def count(xp: Any, need: Any) -> int:
     return k
 
 
-def event(xp: Any, rng: np.random.Generator, sampler: Sampler, k: int) -> Any:
+def event(xp, rng, sampler, k):
     """Both sides of the event, for one draw of k nodes."""
     return sampler.gap(sampler.multiplicities(rng, k), k), xp.asarray(0.75)
 
@@ -251,7 +250,7 @@ def event_probability_chernoff(xp, rng, F, lam, delta, *, c=Fraction(62, 25)):
     return event(xp, rng, sampler, count(xp, need))
 
 
-def existence_draw(xp: Any, rng: Any, F: Any, lam: Any, c: Any, inner: Any) -> Any:
+def existence_draw(xp, rng, F, lam, c, inner):
     """The sampler, k of `leverage.existence`, and one draw."""
     sampler = Sampler(xp, F, lam)
     k = count(xp, c * sampler.N * xp.log(inner * sampler.N))
@@ -301,7 +300,7 @@ def existence_sum_tight(xp, rng, F, lam, *, c=Fraction(5, 4)):
     return xp.sum(J / sampler.q), c * sampler.m * k
 
 
-def existence_sides(xp: Any, sampler: Sampler, k: int, J: Any, c: Any, norm: Any) -> Any:
+def existence_sides(xp, sampler, k, J, c, norm):
     """The event, the sum, and what follows for C and A: four entries a side."""
     lam, S = sampler.lam, sampler.F @ sampler.F.T
     places = xp.asarray([j for j in range(sampler.m) if bool(J[j] > 0)])

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..instances import Network, draw
-from . import proofs
-from .approximation import spectral
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.approximation import spectral
+from validation.catalogue.stating import Section
+from validation.instances import Network, draw
 
 section = Section("4")
 SETTING = draw(net=draw.networks(), x=draw.sequences(), sizes={"m": (1, 3)})
@@ -37,15 +37,15 @@ class Radii:
     data: Any
 
 
-def vector_norm(xp: Any, v: Any) -> Any:
+def vector_norm(xp, v):
     """||v||_2."""
     return xp.linalg.vector_norm(v)
 
 
-def radii(xp: Any, nets: list[Network], x: Any) -> Radii:
+def radii(xp, nets, x):
     """The smallest radii of a class that contains them."""
 
-    def largest(values: list[Any]) -> Any:
+    def largest(values):
         return xp.max(xp.stack(values))
 
     n, T, d = x.shape
@@ -59,7 +59,7 @@ def radii(xp: Any, nets: list[Network], x: Any) -> Radii:
     )
 
 
-def horner(xp: Any, a: Any, t: int) -> Any:
+def horner(xp, a, t):
     """sum_{j<t} a^j, without a singularity at 1."""
     total = xp.asarray(0.0)
     for _ in range(t):
@@ -67,13 +67,13 @@ def horner(xp: Any, a: Any, t: int) -> Any:
     return total
 
 
-def state_bounds(xp: Any, R: Radii, T: int) -> list[Any]:
+def state_bounds(xp, R, T):
     """H_0..H_T."""
     drive = R.input * R.data + R.bias_hidden
     return [drive * horner(xp, R.hidden, t) for t in range(T + 1)]
 
 
-def outputs(xp: Any, net: Network, x: Any) -> list[Any]:
+def outputs(xp, net, x):
     """f_1..f_T, each (n, q)."""
     return [h @ net.w_output.T + net.b_output for h in net.states(xp, x)]
 
@@ -138,7 +138,7 @@ def output(xp, net, x, *, c=1):
     return xp.stack(left), c * xp.stack([R.output * h + R.bias_output for h in H[1:]])
 
 
-def parameter_constants(xp: Any, R: Radii, H: list[Any], t: int) -> dict[str, Any]:
+def parameter_constants(xp, R, H, t):
     """L_{theta,t}, by block."""
     geometric = R.output * horner(xp, R.hidden, t)
     recurrent = xp.asarray(0.0)
@@ -257,19 +257,19 @@ PREDICTIONS = draw(
 )
 
 
-def log_sum_exp(xp: Any, f: Any) -> Any:
+def log_sum_exp(xp, f):
     """The logarithm of sum_j exp f_j."""
     peak = xp.max(f)
     return peak + xp.log(xp.sum(xp.exp(f - peak)))
 
 
-def margin(xp: Any, f: Any, y: int) -> Any:
+def margin(xp, f, y):
     """f_y - max_{j != y} f_j."""
     others = [f[j] for j in range(f.shape[0]) if j != y]
     return f[y] - xp.max(xp.stack(others))
 
 
-def ramp(xp: Any, value: Any, gamma: Any) -> Any:
+def ramp(xp, value, gamma):
     """Margin ramp: 1 below 0, 0 above gamma, linear between."""
     return xp.minimum(xp.maximum(1 - value / gamma, 0 * value), 0 * value + 1)
 

@@ -6,12 +6,11 @@ Classifiers err on some of a few points with stated probabilities; one call of a
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from ..instances import draw
-from .finite_classes import Classes
-from .stating import Section
-from .uniform_probabilities import DELTAS, log_of, positive_kl
+from validation.catalogue.finite_classes import Classes
+from validation.catalogue.stating import Section
+from validation.catalogue.uniform_probabilities import DELTAS, log_of, positive_kl
+from validation.instances import draw
 
 section = Section("8", {"sharper": "L05, section 8 of the theory"})
 # Code lengths in bits for 1 to 4 classifiers; each list is complete (Kraft's sum is 1).
@@ -24,7 +23,7 @@ SETTING = draw(
 )
 
 
-def binomial_tail(xp: Any, n: int, p: Any, k: int) -> Any:
+def binomial_tail(xp, n, p, k):
     """P(Bin(n, p) <= k)."""
     if k >= n:
         return 0 * p + 1

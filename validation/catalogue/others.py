@@ -6,21 +6,20 @@ What holds with a probability is in `others_probabilities`.
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
-from ..instances import Network, draw
-from .lipschitz import horner
-from .stating import Section
+from validation.catalogue.lipschitz import horner
+from validation.catalogue.stating import Section
+from validation.instances import Network, draw
 
 section = Section("9")
 
 
-def row_norm(xp: Any, matrix: Any) -> Any:
+def row_norm(xp, matrix):
     """The largest l1-norm of a row."""
     return xp.max(xp.sum(xp.abs(matrix), axis=1))
 
 
-def outputs(xp: Any, net: Network, x: Any) -> Any:
+def outputs(xp, net, x):
     """f_T, (n, q)."""
     return net.states(xp, x)[-1] @ net.w_output.T + net.b_output
 
@@ -118,7 +117,7 @@ def chen_ball(xp, W, *, c=1):
     return xp.sum(W**2), c * min(p, q) * xp.max(xp.linalg.eigvalsh(gram))
 
 
-def gaussian_divergence(xp: Any, distance2: Any, p: Any, sigma2: Any, s2: Any) -> Any:
+def gaussian_divergence(xp, distance2, p, sigma2, s2):
     """KL(N(w, sigma^2 I_p) || N(w_0, s^2 I_p)), distance2 = ||w - w_0||^2."""
     ratio = sigma2 / s2
     return (p * (ratio - 1 - xp.log(ratio)) + distance2 / s2) / 2

@@ -5,15 +5,13 @@ One call of a body is one sample; predictors are functions on a few points, see 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ..instances import draw
-from .finite_classes import Classes, FiniteClass
-from .occam_probabilities import LENGTHS, binomial_tail
-from .stating import Section
-from .uniform_probabilities import DELTAS, confidence, log_of
+from validation.catalogue.finite_classes import Classes
+from validation.catalogue.occam_probabilities import LENGTHS, binomial_tail
+from validation.catalogue.stating import Section
+from validation.catalogue.uniform_probabilities import DELTAS, confidence, log_of
+from validation.instances import draw
 
 section = Section("9")
 ONE = draw(
@@ -130,7 +128,7 @@ def pac_bayes_kl(xp, rng, G, n, delta, *, root=2, price=1):
     return xp.stack(left), xp.stack(right)
 
 
-def _kl(xp: Any, q: Any, p: Any, Q: Any, G: FiniteClass, counts: Any) -> Any:
+def _kl(xp, q, p, Q, G, counts):
     """kl(q || p), where 0 and 1 are decided in floats, which are exact for these sums."""
     used = Q > 0
     seen = G.table[used][:, counts > 0]

@@ -11,20 +11,18 @@ limit; a sum that telescopes; a comparison of two numbers, evaluated to 50 digit
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class ProofError(AssertionError):
     """A step of a proof does not hold."""
 
 
-def require(step: Any, what: str) -> None:
+def require(step, what):
     """Go on only where a step holds."""
     if step is not True:
         raise ProofError(f"not proved: {what}")
 
 
-def vanishes(expression: Any) -> bool:
+def vanishes(expression):
     """Whether an expression simplifies to 0."""
     import sympy
 
@@ -32,7 +30,7 @@ def vanishes(expression: Any) -> bool:
     return bool(sympy.simplify(expanded) == 0)
 
 
-def nonnegative(expression: Any) -> bool:
+def nonnegative(expression):
     """Whether a rational function is >= 0 for all nonnegative symbols, by its coefficients."""
     import sympy
 
@@ -52,7 +50,7 @@ def nonnegative(expression: Any) -> bool:
     return signs[0] == signs[1] or bool(numerator == 0)
 
 
-def below(left: Any, right: Any) -> bool:
+def below(left, right):
     """Whether left < right for two numbers, with room for 50 digits."""
     import sympy
 
@@ -60,28 +58,28 @@ def below(left: Any, right: Any) -> bool:
     return bool(gap > sympy.Rational(1, 10**40))
 
 
-def _symbols(names: str, **assumptions: Any) -> Any:
+def _symbols(names, **assumptions):
     import sympy
 
     return sympy.symbols(names, **assumptions)
 
 
-def _time() -> tuple[Any, Any]:
+def _time():
     """The ratio a > 0, and the number of steps t = 1, 2, ..."""
     return _symbols("a", positive=True), _symbols("t", integer=True, positive=True)
 
 
-def geometric_form(a: Any, t: Any) -> Any:
+def geometric_form(a, t):
     """(a^t - 1)/(a - 1) = sum_{j<t} a^j."""
     return (a**t - 1) / (a - 1)
 
 
-def memory_form(a: Any, t: Any) -> Any:
+def memory_form(a, t):
     """[t a^{t-1} - (a^t - 1)/(a - 1)]/(a - 1) = sum_{s<=t} a^{t-s} sum_{j<s-1} a^j."""
     return (t * a ** (t - 1) - (a**t - 1) / (a - 1)) / (a - 1)
 
 
-def geometric(form: Any = geometric_form, at_one: Any = lambda t: t) -> str:
+def geometric(form=geometric_form, at_one=lambda t: t):
     """The closed form of the geometric sum for symbolic t, and its removable point."""
     import sympy
 
@@ -96,7 +94,7 @@ def geometric(form: Any = geometric_form, at_one: Any = lambda t: t) -> str:
     )
 
 
-def gam(form: Any = lambda a, T: (a ** (T - 1) - 1) / (a - 1)) -> str:
+def gam(form=lambda a, T: (a ** (T - 1) - 1) / (a - 1)):
     """Gam_T(a) = sum_{j=0}^{T-2} a^j = (a^{T-1} - 1)/(a - 1)."""
     import sympy
 
@@ -110,7 +108,7 @@ def gam(form: Any = lambda a, T: (a ** (T - 1) - 1) / (a - 1)) -> str:
     )
 
 
-def memory(form: Any = memory_form, at_one: Any = lambda t: t * (t - 1) / 2) -> str:
+def memory(form=memory_form, at_one=lambda t: t * (t - 1) / 2):
     """The closed form of L_h for symbolic t, and its removable point."""
     import sympy
 
@@ -126,7 +124,7 @@ def memory(form: Any = memory_form, at_one: Any = lambda t: t * (t - 1) / 2) -> 
     )
 
 
-def _limit_at_one(form: Any, a: Any, t: Any, value: Any) -> bool:
+def _limit_at_one(form, a, t, value):
     """Whether form(1 + h, t) = value(t) + O(h), by the binomial series of (1 + h)^t.
 
     The series is cut after h^4; the forms divide by h^2 at most.
@@ -136,7 +134,7 @@ def _limit_at_one(form: Any, a: Any, t: Any, value: Any) -> bool:
     h = sympy.Symbol("h")
     expression = sympy.expand(sympy.together(form(a, t)) * (a - 1) ** 2)
 
-    def series(base: Any, exponent: Any) -> Any:
+    def series(base, exponent):
         terms = [sympy.ff(exponent, j).expand(func=True) / sympy.factorial(j) for j in range(5)]
         return sum(term * h**j for j, term in enumerate(terms))
 
@@ -154,12 +152,12 @@ def _limit_at_one(form: Any, a: Any, t: Any, value: Any) -> bool:
     return bool(sympy.simplify(low[2] - value(t)) == 0)
 
 
-def _kap() -> tuple[Any, Any, Any]:
+def _kap():
     mu, lam = _symbols("mu lam", positive=True)
     return mu, lam, mu / (mu + lam)
 
 
-def decreasing(term: Any = lambda mu, lam: mu / (mu + lam)) -> str:
+def decreasing(term=lambda mu, lam: mu / (mu + lam)):
     """N is decreasing: every term has a derivative <= 0."""
     import sympy
 
@@ -168,7 +166,7 @@ def decreasing(term: Any = lambda mu, lam: mu / (mu + lam)) -> str:
     return "SymPy: d/dlam mu/(mu + lam) = -mu/(mu + lam)^2 <= 0 for all mu, lam > 0"
 
 
-def convex(term: Any = lambda mu, lam: mu / (mu + lam)) -> str:
+def convex(term=lambda mu, lam: mu / (mu + lam)):
     """N is convex: every term has a second derivative >= 0."""
     import sympy
 
@@ -177,7 +175,7 @@ def convex(term: Any = lambda mu, lam: mu / (mu + lam)) -> str:
     return "SymPy: d^2/dlam^2 mu/(mu + lam) = 2 mu/(mu + lam)^3 >= 0 for all mu, lam > 0"
 
 
-def product_increasing(term: Any = lambda mu, lam: lam * mu / (mu + lam)) -> str:
+def product_increasing(term=lambda mu, lam: lam * mu / (mu + lam)):
     """Lam N is increasing and tends to Tr S."""
     import sympy
 
@@ -191,7 +189,7 @@ def product_increasing(term: Any = lambda mu, lam: lam * mu / (mu + lam)) -> str
     )
 
 
-def range_trace(term: Any = lambda mu, lam: mu / (mu + lam)) -> str:
+def range_trace(term=lambda mu, lam: mu / (mu + lam)):
     """N <= Tr S/lam, and each term is in [0, 1]."""
     mu, lam, _ = _kap()
     require(nonnegative(mu / lam - term(mu, lam)), "mu/(mu + lam) <= mu/lam")
@@ -211,7 +209,7 @@ def spectrum_split(c: int = 2) -> str:
     return "SymPy: term by term, with mu = lam + s and lam = mu + s, s >= 0"
 
 
-def stratified_weights(scale: Any = None) -> str:
+def stratified_weights(scale=None):
     """Sum over the integers of (2/3)/((|j| + 1)(|j| + 2)) = 1, by telescoping."""
     import sympy
 
@@ -228,7 +226,7 @@ def stratified_weights(scale: Any = None) -> str:
     return "SymPy: the weights telescope; over |j| <= J they sum to 1 - 4/(3 (J + 2)), in all to 1"
 
 
-def chernoff_constant(constant: Any = None) -> str:
+def chernoff_constant(constant=None):
     """2.48 >= 1/(3/4 - (1/4) ln 4), and the exponent is smallest at kap = 1."""
     import sympy
 
@@ -251,7 +249,7 @@ def chernoff_constant(constant: Any = None) -> str:
     )
 
 
-def node_ratio(constant: Any = None) -> str:
+def node_ratio(constant=None):
     """5 N log(80 N)/(3 N) increases in N and exceeds 7.3 at N = 1."""
     import sympy
 
@@ -285,7 +283,7 @@ def integral_step(factor: int = 2) -> str:
     )
 
 
-def integral_exponent(exponent: Any = None) -> str:
+def integral_exponent(exponent=None):
     """With p of order k^2 and c of order sqrt k the step gives sqrt(p) sqrt(c) = k^{5/4}."""
     import sympy
 

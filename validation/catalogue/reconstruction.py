@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..instances import draw
-from .stating import Section
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("1", {"paper": "F22, section 1 of the theory (reconstructed)"})
 # Nonsingular, so that the textbook formula with tau = 0 has its inverse.
@@ -17,27 +15,27 @@ SETTING = draw(
 )
 
 
-def minor(xp: Any, S: Any, rows: Any, columns: Any) -> Any:
+def minor(xp, S, rows, columns):
     """S[rows, columns]."""
     return xp.take(xp.take(S, rows, axis=0), columns, axis=1)
 
 
-def diagonal(xp: Any, values: Any) -> Any:
+def diagonal(xp, values):
     """The diagonal matrix with these entries."""
     return xp.eye(values.shape[0]) * values
 
 
-def reconstruction(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def reconstruction(xp, S, J, tau):
     """A = S_{:J}(S_J + I_tau)^{-1}, (m, k), for S_J + I_tau nonsingular."""
     return xp.linalg.solve(minor(xp, S, J, J) + diagonal(xp, tau), xp.take(S, J, axis=0)).T
 
 
-def ridge_schur_complement(xp: Any, S: Any, J: Any, tau: Any) -> Any:
+def ridge_schur_complement(xp, S, J, tau):
     """C = S - S_{:J}(S_J + I_tau)^{-1} S_{J:}, for S_J + I_tau nonsingular."""
     return S - reconstruction(xp, S, J, tau) @ xp.take(S, J, axis=0)
 
 
-def regularised_error(xp: Any, S: Any, J: Any, tau: Any, Z: Any, B: Any) -> Any:
+def regularised_error(xp, S, J, tau, Z, B):
     """||Z phi - B phi_J||^2_{n,T} + ||B||^2_tau, expanded in S."""
     S_J, S_allJ = minor(xp, S, J, J), xp.take(S, J, axis=1)
     cross = xp.linalg.trace(Z @ S_allJ @ B.T)
@@ -45,7 +43,7 @@ def regularised_error(xp: Any, S: Any, J: Any, tau: Any, Z: Any, B: Any) -> Any:
     return xp.linalg.trace(Z @ S @ Z.T) - 2 * cross + quadratic
 
 
-def residual_covariance(xp: Any, S: Any, J: Any, A: Any) -> Any:
+def residual_covariance(xp, S, J, A):
     """R = S - A S_{J:} - S_{:J} A^T + A S_J A^T, for any A."""
     cross = A @ xp.take(S, J, axis=0)
     return S - cross - cross.T + A @ minor(xp, S, J, J) @ A.T
@@ -191,7 +189,7 @@ def marginal_gain(xp, S, J, tau):
 def monotone(xp, S, J, tau, Z, theta):
     M = theta * xp.eye(S.shape[0]) + (1 - theta) * Z.T @ Z
 
-    def objective(nodes: Any) -> Any:
+    def objective(nodes):
         return xp.linalg.trace(
             M @ ridge_schur_complement(xp, S, nodes, xp.take(tau, nodes, axis=0))
         )

@@ -9,20 +9,17 @@ of the catalogue lean on which step, and `REST` what covers the instances outsid
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
-from ..claims import Claim
-from ..instances import draw
-from .stating import Decorator, Section
+from validation.catalogue.stating import Section
+from validation.claims import Claim
+from validation.instances import draw
 
 section = Section("13")
 
 FAR = 2.0**20
 
 
-def scalar(
-    id: str, statement: str, of: str, *, proof: str = "", box: Any = None, **factors: Any
-) -> Decorator:
+def scalar(id, statement, of, *, proof="", box=None, **factors):
     """A claim about numbers in a box."""
     return section.classic(
         f"step.{id}",
@@ -34,7 +31,7 @@ def scalar(
     )
 
 
-def kl(xp: Any, q: Any, p: Any) -> Any:
+def kl(xp, q, p):
     """kl(q||p) of two numbers in (0, 1)."""
     return q * (xp.log(q) - xp.log(p)) + (1 - q) * (xp.log1p(-q) - xp.log1p(-p))
 
@@ -49,12 +46,12 @@ def kl(xp: Any, q: Any, p: Any) -> Any:
     B=draw.reals(0, 1 - 2.0**-20),
     proof="The derivative of the difference, 1/(1 - B) - 1, is at least 0, and it is 0 at B = 0.",
 )
-def log_of_one_minus(xp: Any, B: Any, *, c: Any = 1) -> Any:
+def log_of_one_minus(xp, B, *, c=1):
     return xp.log1p(-B), -c * B
 
 
 @scalar("log_of_one_plus", r"\log(1 + u) \le u", "7", u=draw.reals(0, FAR))
-def log_of_one_plus(xp: Any, u: Any, *, c: Any = 1) -> Any:
+def log_of_one_plus(xp, u, *, c=1):
     return xp.log1p(u), c * u
 
 
@@ -65,7 +62,7 @@ def log_of_one_plus(xp: Any, u: Any, *, c: Any = 1) -> Any:
     x=draw.positive(),
     box={"x": (2.0**-10, 2.0**10)},
 )
-def log_below_tangent(xp: Any, x: Any) -> Any:
+def log_below_tangent(xp, x):
     return xp.log(x), x - 1
 
 
@@ -77,12 +74,12 @@ def log_below_tangent(xp: Any, x: Any) -> Any:
     Y=draw.reals(0, 1),
     proof="Convexity: the chord lies above.",
 )
-def laplace_secant(xp: Any, x: Any, Y: Any) -> Any:
+def laplace_secant(xp, x, Y):
     return xp.exp(-x * Y), (1 - Y) + Y * xp.exp(-x)
 
 
 @scalar("log_four", r"3/4 \le \log 4 \cdot x, \; x \ge 1", "2a", x=draw.reals(1, 2))
-def log_four(xp: Any, x: Any) -> Any:
+def log_four(xp, x):
     return xp.asarray(Fraction(3, 4)), x * xp.log(xp.asarray(4))
 
 
@@ -93,25 +90,25 @@ def log_four(xp: Any, x: Any) -> Any:
     kap=draw.reals(0, 1),
     proof="The right side decreases in kap and is 3/4 - (1/4) log 4 = 0.4034... at kap = 1.",
 )
-def chernoff_exponent(xp: Any, kap: Any, *, c: Any = Fraction(62, 25)) -> Any:
+def chernoff_exponent(xp, kap, *, c=Fraction(62, 25)):
     x = xp.log(xp.asarray(4))
     return 1 / xp.asarray(c), x * (1 - kap) + (1 - xp.exp(-x)) * kap - x / 4
 
 
 @scalar("bernstein_function", r"\frac{u^2}{2 (1 + u/3)} \le (1 + u) \log(1 + u) - u", "2a",
         u=draw.reals(0, 16))  # fmt: skip
-def bernstein_function(xp: Any, u: Any, *, c: Any = 3) -> Any:
+def bernstein_function(xp, u, *, c=3):
     return u**2 / (2 * (1 + u / c)), (1 + u) * xp.log1p(u) - u
 
 
 @scalar("hoeffding_lemma", r"1 - p + p e^{s} \le e^{p s + s^2/8}", "6",
         p=draw.reals(0, 1), s=draw.reals(-4, 4))  # fmt: skip
-def hoeffding_lemma(xp: Any, p: Any, s: Any, *, c: Any = 8) -> Any:
+def hoeffding_lemma(xp, p, s, *, c=8):
     return 1 - p + p * xp.exp(s), xp.exp(p * s + s**2 / c)
 
 
 @scalar("massart_cosh", r"\cosh x \le e^{x^2/2}", "6", x=draw.reals(-4, 4))
-def massart_cosh(xp: Any, x: Any, *, c: Any = 2) -> Any:
+def massart_cosh(xp, x, *, c=2):
     return (xp.exp(x) + xp.exp(-x)) / 2, xp.exp(x**2 / c)
 
 
@@ -120,7 +117,7 @@ def massart_cosh(xp: Any, x: Any, *, c: Any = 2) -> Any:
 
 @scalar("pinsker", r"2 (p - q)^2 \le \mathrm{kl}(p \| q)", "6",
         p=draw.reals(0.01, 0.99), q=draw.reals(0.01, 0.99))  # fmt: skip
-def pinsker(xp: Any, p: Any, q: Any, *, c: Any = 2) -> Any:
+def pinsker(xp, p, q, *, c=2):
     return c * (p - q) ** 2, kl(xp, p, q)
 
 
@@ -132,13 +129,13 @@ def pinsker(xp: Any, p: Any, q: Any, *, c: Any = 2) -> Any:
     proof="Of the difference kl(p||q) - 2 (p - q)^2, the second derivative in p; at p = q both "
     "the difference and its first derivative are 0.",
 )
-def pinsker_curvature(xp: Any, p: Any, *, c: Any = 4) -> Any:
+def pinsker_curvature(xp, p, *, c=4):
     return xp.asarray(c), 1 / p + 1 / (1 - p)
 
 
 @scalar("kl_below_chi_square", r"\mathrm{kl}(p \| q) \le (p - q)^2/(q (1 - q))", "6",
         p=draw.reals(0.01, 0.99), q=draw.reals(0.01, 0.99))  # fmt: skip
-def kl_below_chi_square(xp: Any, p: Any, q: Any) -> Any:
+def kl_below_chi_square(xp, p, q):
     return kl(xp, p, q), (p - q) ** 2 / (q * (1 - q))
 
 
@@ -150,14 +147,14 @@ def kl_below_chi_square(xp: Any, p: Any, q: Any) -> Any:
     d=draw.reals(0, 0.375),
     proof="The derivative of kl(q||p) in p: so kl's inverse is the upper end of an interval.",
 )
-def kl_increases(xp: Any, q: Any, d: Any) -> Any:
+def kl_increases(xp, q, d):
     p = q + d
     return 0 * d, d / (p * (1 - p))
 
 
 @scalar("kl_inverse", r"2 t^2 \le \mathrm{kl}(q \| q + t)", "6",
         q=draw.reals(0.01, 0.5), t=draw.reals(0, 0.375))  # fmt: skip
-def kl_inverse(xp: Any, q: Any, t: Any, *, c: Any = 2) -> Any:
+def kl_inverse(xp, q, t, *, c=2):
     return c * t**2, kl(xp, q, q + t)
 
 
@@ -165,13 +162,13 @@ def kl_inverse(xp: Any, q: Any, t: Any, *, c: Any = 2) -> Any:
 
 
 @scalar("dof_range", r"\frac{u}{1 + u} \le u, \; u = \mu/\lambda", "2", u=draw.reals(0, FAR))
-def dof_range(xp: Any, u: Any) -> Any:
+def dof_range(xp, u):
     return 1 - 1 / (1 + u), u
 
 
 @scalar("dof_at_most_one", r"0 \le \frac{u}{1 + u} \le 1, \; u = \mu/\lambda", "2",
         u=draw.reals(0, FAR))  # fmt: skip
-def dof_at_most_one(xp: Any, u: Any) -> Any:
+def dof_at_most_one(xp, u):
     kap = 1 - 1 / (1 + u)
     return xp.stack([0 * u, kap]), xp.stack([kap, 0 * u + 1])
 
@@ -179,7 +176,7 @@ def dof_at_most_one(xp: Any, u: Any) -> Any:
 @scalar("dof_decreasing", r"-\frac{u}{(1 + u)^2} \le 0, \; u = \mu/\lambda", "2",
         u=draw.reals(0, FAR),
         proof="lam times the derivative of mu/(mu + lam) in lam.")  # fmt: skip
-def dof_decreasing(xp: Any, u: Any) -> Any:
+def dof_decreasing(xp, u):
     return -u / (1 + u) ** 2, 0 * u
 
 
@@ -187,42 +184,42 @@ def dof_decreasing(xp: Any, u: Any) -> Any:
         s=draw.reals(0, FAR),
         proof="2/(1 + s) <= 1 + 1/(1 + 2 s), cleared of denominators; mu + lam is the unit.",
 )  # fmt: skip
-def dof_convex(xp: Any, s: Any) -> Any:
+def dof_convex(xp, s):
     return 2 * (1 + 2 * s), (1 + s) * (2 + 2 * s)
 
 
 @scalar("dof_product_increasing", r"0 \le \frac{u^2}{(1 + u)^2}, \; u = \mu/\lambda", "2",
         u=draw.reals(0, FAR))  # fmt: skip
-def dof_product_increasing(xp: Any, u: Any) -> Any:
+def dof_product_increasing(xp, u):
     return 0 * u, (u / (1 + u)) ** 2
 
 
 @scalar("split_above", r"1 \le \frac{2}{1 + t}, \; t = \lambda/\mu \le 1", "2",
         t=draw.reals(0, 1))  # fmt: skip
-def split_above(xp: Any, t: Any, *, c: Any = 2) -> Any:
+def split_above(xp, t, *, c=2):
     return 0 * t + 1, c / (1 + t)
 
 
 @scalar("split_below", r"t \le \frac{2 t}{1 + t}, \; t = \mu/\lambda \le 1", "2",
         t=draw.reals(0, 1))  # fmt: skip
-def split_below(xp: Any, t: Any, *, c: Any = 2) -> Any:
+def split_below(xp, t, *, c=2):
     return t, c * t / (1 + t)
 
 
 @scalar("kappa_squared", r"\kappa^2 \le \kappa", "2b", kap=draw.reals(0, 1))
-def kappa_squared(xp: Any, kap: Any) -> Any:
+def kappa_squared(xp, kap):
     return kap**2, kap
 
 
 @scalar("leverage_quarter", r"\frac{1}{1 - t} \le 4, \; t \le 3/4", "2a",
         t=draw.reals(0, 0.75),
         proof="G + lam >= (1 - t)(S + lam) where S - G <= t (S + lam).")  # fmt: skip
-def leverage_quarter(xp: Any, t: Any, *, c: Any = 4) -> Any:
+def leverage_quarter(xp, t, *, c=4):
     return 1 / (1 - t), 0 * t + c
 
 
 @scalar("node_ratio", r"7.3 \le \tfrac53 \log(80 N), \; N \ge 1", "7", N=draw.reals(1, 2.0**10))
-def node_ratio(xp: Any, N: Any, *, c: Any = Fraction(73, 10)) -> Any:
+def node_ratio(xp, N, *, c=Fraction(73, 10)):
     return xp.asarray(c), 5 * xp.log(80 * N) / 3
 
 
@@ -230,46 +227,46 @@ def node_ratio(xp: Any, N: Any, *, c: Any = Fraction(73, 10)) -> Any:
 
 
 @scalar("tanh_slope", r"0 \le 1 - \tanh^2 x \le 1", "3", x=draw.reals(-FAR, FAR))
-def tanh_slope(xp: Any, x: Any, *, c: Any = 1) -> Any:
+def tanh_slope(xp, x, *, c=1):
     slope = 1 - xp.tanh(x) ** 2
     return xp.stack([0 * x, slope]), xp.stack([slope, 0 * x + c])
 
 
 @scalar("tanh_below_identity", r"\tanh x \le x, \; x \ge 0", "3", x=draw.reals(0, FAR))
-def tanh_below_identity(xp: Any, x: Any) -> Any:
+def tanh_below_identity(xp, x):
     return xp.tanh(x), x
 
 
 @scalar("tanh_secant", r"0 \le \tanh(a + d) - \tanh a \le d, \; d \ge 0", "3",
         a=draw.reals(-4, 4), d=draw.reals(0, 4))  # fmt: skip
-def tanh_secant(xp: Any, a: Any, d: Any, *, c: Any = 1) -> Any:
+def tanh_secant(xp, a, d, *, c=1):
     rise = xp.tanh(a + d) - xp.tanh(a)
     return xp.stack([0 * d, rise]), xp.stack([rise, c * d])
 
 
 @scalar("logistic_slope", r"\sigma (1 - \sigma) \le 1/4, \; \sigma \in [0, 1]", "12",
         sigma=draw.reals(0, 1))  # fmt: skip
-def logistic_slope(xp: Any, sigma: Any, *, c: Any = 4) -> Any:
+def logistic_slope(xp, sigma, *, c=4):
     return sigma * (1 - sigma), 0 * sigma + 1 / xp.asarray(c)
 
 
 @scalar("logistic_range", r"0 \le 1/(1 + e^{-x}) \le 1", "12", x=draw.reals(-64, 64))
-def logistic_range(xp: Any, x: Any) -> Any:
+def logistic_range(xp, x):
     sigma = 1 / (1 + xp.exp(-x))
     return xp.stack([0 * x, sigma]), xp.stack([sigma, 0 * x + 1])
 
 
 @scalar("relu_secant", r"0 \le (a + d)_+ - a_+ \le d, \; d \ge 0", "3",
         a=draw.reals(-4, 4), d=draw.reals(0, 4))  # fmt: skip
-def relu_secant(xp: Any, a: Any, d: Any, *, c: Any = 1) -> Any:
+def relu_secant(xp, a, d, *, c=1):
     rise = xp.maximum(a + d, 0) - xp.maximum(a, 0)
     return xp.stack([0 * d, rise]), xp.stack([rise, c * d])
 
 
 @scalar("ramp_secant", r"0 \le r(z) - r(z + d) \le d, \; r(z) = \min(1, (1 - z)_+)", "4",
         z=draw.reals(-4, 4), d=draw.reals(0, 4))  # fmt: skip
-def ramp_secant(xp: Any, z: Any, d: Any, *, c: Any = 1) -> Any:
-    def ramp(x: Any) -> Any:
+def ramp_secant(xp, z, d, *, c=1):
+    def ramp(x):
         return xp.minimum(xp.maximum(1 - x, 0), 1)
 
     fall = ramp(z) - ramp(z + d)
@@ -285,20 +282,20 @@ def ramp_secant(xp: Any, z: Any, d: Any, *, c: Any = 1) -> Any:
     proof="The gradient of the cross-entropy is softmax - e_y; of three classes the other two "
     "share u = 1 - p_y as v and 1 - v.",
 )
-def cross_entropy_gradient(xp: Any, u: Any, v: Any, *, c: Any = 2) -> Any:
+def cross_entropy_gradient(xp, u, v, *, c=2):
     return u**2 * (1 + v**2 + (1 - v) ** 2), 0 * u + c
 
 
 @scalar("cross_entropy_range", r"\log\frac{1 + e^{-z}}{2} \le (-z)_+", "4",
         z=draw.reals(-16, 16))  # fmt: skip
-def cross_entropy_range(xp: Any, z: Any, *, c: Any = 2) -> Any:
+def cross_entropy_range(xp, z, *, c=2):
     return xp.log((1 + xp.exp(-z)) / c), xp.maximum(-z, 0)
 
 
 # -- sums in time, covers -----------------------------------------------------------------------
 
 
-def geometric(xp: Any, a: Any, T: int) -> Any:
+def geometric(xp, a, T):
     """1 + a + ... + a^{T-1}, by Horner's rule."""
     total = 0 * a
     for _ in range(T):
@@ -308,36 +305,36 @@ def geometric(xp: Any, a: Any, T: int) -> Any:
 
 @scalar("geometric_sum", r"\textstyle\sum_{j<T} a^j \le T \max(1, a)^{T-1}", "4",
         a=draw.reals(0, 2), T=draw.integers(1, 5))  # fmt: skip
-def geometric_sum(xp: Any, a: Any, T: int) -> Any:
+def geometric_sum(xp, a, T):
     return geometric(xp, a, T), T * xp.maximum(a, 1) ** (T - 1)
 
 
 @scalar("geometric_above_one", r"T \le \textstyle\sum_{j<T} a^j, \; a \ge 1", "4",
         a=draw.reals(1, 2), T=draw.integers(1, 5))  # fmt: skip
-def geometric_above_one(xp: Any, a: Any, T: int) -> Any:
+def geometric_above_one(xp, a, T):
     return 0 * a + T, geometric(xp, a, T)
 
 
 @scalar("toeplitz_at_one", r"1 \le 2 (T - 1) \sin\frac{\pi}{4 T - 2}, \; T \ge 3", "3",
         T=draw.integers(3, 64))  # fmt: skip
-def toeplitz_at_one(xp: Any, T: int) -> Any:
+def toeplitz_at_one(xp, T):
     return xp.asarray(1), 2 * (T - 1) * xp.sin(xp.pi / (4 * T - 2))
 
 
 @scalar("covering_ball", r"\log(1/\varepsilon) \le \log(1 + 2/\varepsilon)", "5",
         eps=draw.positive(above=2.0**-20, below=1))  # fmt: skip
-def covering_ball(xp: Any, eps: Any) -> Any:
+def covering_ball(xp, eps):
     return -xp.log(eps), xp.log(1 + 2 / eps)
 
 
 @scalar("covering_equal_split", r"2 \log(1 + 2 x) \le \log(1 + x/a) + \log(1 + x/(1 - a))", "5",
         x=draw.reals(0.125, 8), a=draw.reals(0.125, 0.875))  # fmt: skip
-def covering_equal_split(xp: Any, x: Any, a: Any) -> Any:
+def covering_equal_split(xp, x, a):
     return 2 * xp.log1p(2 * x), xp.log1p(x / a) + xp.log1p(x / (1 - a))
 
 
 @scalar("covering_chain", r"\log(1 + 2 x) \le \log(1 + x) + \log 2", "5", x=draw.reals(0, FAR))
-def covering_chain(xp: Any, x: Any) -> Any:
+def covering_chain(xp, x):
     return xp.log1p(2 * x), xp.log1p(x) + xp.log(xp.asarray(2))
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from ..claims import Body, Claim, claim
-from ..instances import Product
+from validation.claims import Body, Claim, claim
 
 
 @dataclass(frozen=True)
@@ -25,21 +23,19 @@ class Section:
     number: str
     sources: Mapping[str, str] = field(default_factory=dict)
 
-    def paper(self, id: str, statement: str, instances: Product, **options: Any) -> Decorator:
+    def paper(self, id, statement, instances, **options):
         """A result that the project exists to check; `options` are those of `claim`."""
         return self._claim("paper", id, statement, instances, options)
 
-    def classic(self, id: str, statement: str, instances: Product, **options: Any) -> Decorator:
+    def classic(self, id, statement, instances, **options):
         """A tool that the results rest on; `options` are those of `claim`."""
         return self._claim("classic", id, statement, instances, options)
 
-    def sharper(self, id: str, statement: str, instances: Product, **options: Any) -> Decorator:
+    def sharper(self, id, statement, instances, **options):
         """An improvement that is proved here; `options` are those of `claim`."""
         return self._claim("sharper", id, statement, instances, options)
 
-    def _claim(
-        self, label: str, id: str, statement: str, instances: Product, options: dict[str, Any]
-    ) -> Decorator:
+    def _claim(self, label, id, statement, instances, options):
         source = self.sources.get(label, f"section {self.number} of the theory")
         shared = {"source": source, "section": self.number, "label": label}
         return claim(id, statement, instances, **{**shared, **options})

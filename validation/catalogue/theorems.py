@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..instances import draw
-from . import proofs
-from .approximation import norm, run
-from .lipschitz import margin, outputs, ramp
-from .stating import Section
+from validation.catalogue import proofs
+from validation.catalogue.approximation import norm, run
+from validation.catalogue.lipschitz import margin, outputs, ramp
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("7")
 

@@ -10,20 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from ..instances import draw
-from .approximation import compress, spectral
-from .finite_classes import TOTAL, Weights
-from .lipschitz import Radii, margin, outputs, parameter_constants, ramp, state_bounds, vector_norm
-from .reconstruction import reconstruction
-from .stating import Section
-from .uniform_probabilities import DELTAS
+from validation.catalogue.approximation import compress, spectral
+from validation.catalogue.finite_classes import TOTAL, Weights
+from validation.catalogue.lipschitz import (
+    Radii,
+    margin,
+    outputs,
+    parameter_constants,
+    ramp,
+    state_bounds,
+    vector_norm,
+)
+from validation.catalogue.reconstruction import reconstruction
+from validation.catalogue.stating import Section
+from validation.catalogue.uniform_probabilities import DELTAS
+from validation.instances import draw
 
 section = Section("7")
 
 
-def log_covering(
-    xp: Any, R: Radii, lipschitz: Any, T: int, shape: tuple[int, int, int]
-) -> list[tuple[int, Any]]:
+def log_covering(xp, R, lipschitz, T, shape):
     """(p_theta, 2 R_theta L_theta/a_theta) by block, with the published equal split a = 1/5.
 
     L_theta = rho_psi (1/T) sum_t L_{theta,t}, for the loss class in sup norm.
@@ -44,7 +50,7 @@ def log_covering(
     return [(p, 10 * radius * total[name]) for name, (p, radius) in entries.items()]
 
 
-def dudley(xp: Any, blocks: list[tuple[int, Any]], n: float, levels: int = 32) -> Any:
+def dudley(xp, blocks, n, levels=32):
     """Dudley's bound with D = 1/2, by left sums over 1/4 > 1/8 > ... > a, never too small."""
     integral, eps = xp.asarray(0.0), xp.asarray(0.25)
     for _ in range(levels):
@@ -56,7 +62,7 @@ def dudley(xp: Any, blocks: list[tuple[int, Any]], n: float, levels: int = 32) -
     return 4 * eps + 12 * integral / xp.sqrt(xp.asarray(n))
 
 
-def risk(xp: Any, f: list[Any], labels: Any, gamma: Any, weights: Any) -> Any:
+def risk(xp, f, labels, gamma, weights):
     """Sum over the atoms of weight times (1/T) sum_t psi."""
     total = xp.asarray(0.0)
     for step in f:
@@ -128,6 +134,6 @@ def fixed_nodes(
     return risk(xp, g, labels, gamma, p), right
 
 
-def vector_norms(xp: Any, rows: Any) -> Any:
+def vector_norms(xp, rows):
     """The norm of every row."""
     return xp.linalg.vector_norm(rows, axis=1)

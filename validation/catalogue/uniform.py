@@ -7,16 +7,15 @@ exactly. What holds with a probability is in `uniform_probabilities`.
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
-from ..instances import draw
-from .stating import Section
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("6")
 CLASS = draw(F=draw.matrices("M", "n"), sizes={"M": (1, 4), "n": (1, 5)})
 
 
-def rademacher(xp: Any, F: Any) -> Any:
+def rademacher(xp, F):
     """E_sigma max_f (1/n) sum_i sigma_i f(x_i), over all 2^n signs; no absolute value."""
     n, total = F.shape[1], xp.asarray(0.0)
     for signs in product((-1.0, 1.0), repeat=n):
@@ -24,7 +23,7 @@ def rademacher(xp: Any, F: Any) -> Any:
     return total / 2**n
 
 
-def largest_norm(xp: Any, F: Any) -> Any:
+def largest_norm(xp, F):
     """D = max ||f||_{L2(P_n)}."""
     return xp.sqrt(xp.max(xp.sum(F**2, axis=1)) / F.shape[1])
 
@@ -91,13 +90,13 @@ def symmetrisation(xp, F, p, n, *, c=2):
     return left, c * right
 
 
-def squared_distances(xp: Any, F: Any) -> list[list[Any]]:
+def squared_distances(xp, F):
     """||f - g||^2 in L2(P_n)."""
     M, n = F.shape
     return [[xp.sum((F[i, :] - F[j, :]) ** 2) / n for j in range(M)] for i in range(M)]
 
 
-def greedy_cover(distances: list[list[Any]], radius: Any) -> int:
+def greedy_cover(distances, radius):
     """The size of an internal cover at `radius` (squared); at least the covering number."""
     uncovered, centres = list(range(len(distances))), 0
     while uncovered:

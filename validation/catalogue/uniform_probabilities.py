@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
-from ..instances import draw
-from .finite_classes import GRID, TOTAL, Classes, FiniteClass
-from .stating import Section
+from validation.catalogue.finite_classes import GRID, TOTAL, Classes
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("6")
 DELTAS = draw.choices(0.5, 0.5, 0.75, 0.25, 0.0625)
@@ -25,17 +24,17 @@ SETTING = draw(
 )
 
 
-def confidence(xp: Any, delta: Any) -> Any:
+def confidence(xp, delta):
     """log(1/delta)."""
     return -xp.log(xp.asarray(delta))
 
 
-def log_of(xp: Any, number: float) -> Any:
+def log_of(xp, number):
     """Logarithm of a count."""
     return xp.log(xp.asarray(1.0 * number))
 
 
-def rademacher_of_counts(xp: Any, G: FiniteClass, counts: Any) -> Any:
+def rademacher_of_counts(xp, G, counts):
     """Empirical Rademacher complexity of a sample in which each point occurs so often.
 
     The signs of equal points only matter through their sum, which is binomial; the products of
@@ -98,7 +97,7 @@ def net(xp, rng, G, n, delta, *, c=2, union=1, b=2):
     return xp.max(true - seen), xp.min(xp.stack(gaps))
 
 
-def positive_kl(xp: Any, q: Any, p: Any, q_is_zero: bool) -> Any:
+def positive_kl(xp, q, p, q_is_zero):
     """kl(q || p) where q < p < 1 is certain, 0 where q >= p is."""
     if bool(p <= q):
         return 0 * q
@@ -144,7 +143,7 @@ def net_kl(xp, rng, G, n, delta, level, *, union=1, inner=1, shift=1):  # fmt: s
     return largest, right / n
 
 
-def at_most(xp: Any, values: Any, level: Any) -> Any:
+def at_most(xp, values, level):
     """1[values <= level], elementwise."""
     return xp.stack([xp.asarray(1.0 if bool(v <= level) else 0.0) for v in values])
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from ..instances import draw
-from .degrees_of_freedom import degrees_of_freedom
-from .determinantal import principal_minor, residual, smallest
-from .stating import Section
+from validation.catalogue.degrees_of_freedom import degrees_of_freedom
+from validation.catalogue.determinantal import principal_minor, residual, smallest
+from validation.catalogue.stating import Section
+from validation.instances import draw
 
 section = Section("2c", {"sharper": "GS12, section 2c of the theory"})
 

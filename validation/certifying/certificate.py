@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from validation.certifying.language import LANGUAGE, packed
+from validation.certifying.language import LANGUAGE, TEXT, packed
 from validation.certifying.pipeline import Certified
 from validation.certifying.tasks import PREPROCESSING
+from validation.certifying.text import CertifiedText
 from validation.output.writing import replaced_folder
 
 FILES = ("code.bin", "certificate.json", "README.txt")
@@ -26,6 +27,13 @@ ASSUMPTIONS = (
     "authors know, as everybody does, what was published about this data set.",
     "The bound is about new sequences of the same distribution, and about the decoded network of "
     "integers.",
+)
+TEXT_ASSUMPTIONS = (
+    "Nothing about the text: no independence, no distribution, no alphabet.",
+    "Description language 1 was fixed before any of the networks that it codes was trained; its "
+    "authors know, as everybody does, what was published about this text.",
+    "The bound is about what the network had to expect at each byte of this very text, given the "
+    "bytes before it, on average over the text; not about another text.",
 )
 
 
@@ -58,7 +66,7 @@ def facts(found: Certified, name: str, how: dict[str, Any]) -> dict[str, Any]:
         What else a reader may want to know of how the network was made; no checker reads it.
     """
     data = packed(found.code)
-    T, d = found.network.form.shape(*found.task.images.shape[1:])
+    T, d = found.network.images_form().shape(*found.task.images.shape[1:])
     return {
         "format": FORMAT,
         "language": LANGUAGE,
@@ -78,7 +86,30 @@ def facts(found: Certified, name: str, how: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_certificate(out: Path, found: Certified, name: str, how: dict[str, Any]) -> None:
+def text_facts(found: CertifiedText, name: str, how: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of ``certificate.json`` for a language model."""
+    return {
+        "format": FORMAT,
+        "language": LANGUAGE,
+        "preprocessing": PREPROCESSING,
+        "name": name,
+        "task": TEXT,
+        "data_sha256": dict(found.data_sha256),
+        "code_sha256": hashlib.sha256(packed(found.code)).hexdigest(),
+        "n": found.n,
+        "loss": f"{found.loss:.6f}",
+        "bits": len(found.code),
+        "delta": f"{found.delta:f}",
+        "bound": f"{found.bound:.6f}",
+        "assumptions": list(TEXT_ASSUMPTIONS),
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+        "network": {"k": found.network.k, "d": found.network.q, "q": found.network.q, **how},
+    }
+
+
+def write_certificate(
+    out: Path, found: Certified | CertifiedText, name: str, how: dict[str, Any]
+) -> None:
     """Write the folder of a certificate, or replace an older one.
 
     Raises
@@ -86,7 +117,8 @@ def write_certificate(out: Path, found: Certified, name: str, how: dict[str, Any
     ValueError
         If `out` holds anything else, or cannot be written.
     """
-    content = facts(found, name, how)
+    make: Any = text_facts if isinstance(found, CertifiedText) else facts
+    content = make(found, name, how)
     with replaced_folder(out, FILES, KIND) as folder:
         (folder / "code.bin").write_bytes(packed(found.code))
         (folder / "certificate.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
@@ -95,6 +127,9 @@ def write_certificate(out: Path, found: Certified, name: str, how: dict[str, Any
 
 def plain_words(content: dict[str, Any]) -> str:
     """Return what a certificate says, for somebody who has never seen one."""
+    if "loss" in content:
+        return _about_text(content)
+    where = " --data-dir FOLDER-OF-THE-FILE" if content["task"] == "npz" else ""
     n, errors, network = content["n"], content["errors"], content["network"]
     above = float(content["bound"])
     meaning = f"it errs on at most {100 * above:.4f} % of new sequences of the same kind."
@@ -114,6 +149,30 @@ What is assumed:
 {chr(10).join("- " + line for line in content["assumptions"])}
 
 To check it, with the data set at hand and nothing of what made it:
+
+    rnnbounds check FOLDER{where}
+
+docs/certificates.md says what every bit means, so that a checker can be written anew.
+"""
+
+
+def _about_text(content: dict[str, Any]) -> str:
+    k = content["network"]["k"]
+    return f"""A certificate for a language model, {content["name"]}
+
+code.bin holds, in {content["bits"]} bits, a whole network: {k} nodes that read a text byte by byte
+and predict each byte from those before it. On the {content["n"]} bytes of the text it was trained
+on it takes {content["loss"]} bits a byte.
+
+What is certified: at each byte, the loss that was to be expected given what came before is on
+average at most {content["bound"]} bits; 8 would be no knowledge at all. A text misleads about
+some network that can be written in so few bits with a probability of at most delta =
+{content["delta"]}, whatever was tried to find this one, and however its bytes depend on each other.
+
+What is assumed:
+{chr(10).join("- " + line for line in content["assumptions"])}
+
+To check it, with the text at hand and nothing of what made it:
 
     rnnbounds check FOLDER
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from pruning.rnn import RNN
-from validation.certifying.network import Form, IntegerNetwork
-from validation.certifying.quantised_training import price_table
+from validation.certifying.network import Form, IntegerNetwork, Integers
+from validation.certifying.prices import price_table
 
-CAPS = (14, 30)
+CAPS = (14, 30, 40)
 """Exponents of H that are tried for a ReLU: those whose code is shorter than their neighbours'."""
 
 
@@ -42,7 +42,38 @@ def integer_network(
     largest_state : float
         The largest state of a ReLU network on the data; a state beyond H saturates.
     guard : int
-        More bits of a state.
+        More bits of a state; there are more, too, where a bias would be none of its units.
+
+    Raises
+    ------
+    ValueError
+        If a weight is no multiple of its step.
+    """
+    integers = sorted_integers(rnn, steps)
+    unit = input_exponent - steps["w_input"] + guard
+    if integers["b_output"].any():
+        # The read-out's bias must be an integer, too.
+        lacking = max(0, steps["w_output"] - steps["b_output"] - unit)
+        unit, guard = unit + lacking, guard + lacking
+    two_sided = rnn.activation.name == "tanh"
+    if two_sided:
+        cap = unit
+    else:
+        top = math.ldexp(largest_state, unit)
+        cap = next((c for c in CAPS if top <= 2.0**c), CAPS[-1])
+    exponents = {
+        "b_hidden": steps["b_hidden"] + unit,
+        "w_hidden": steps["w_hidden"],
+        "w_input": guard,
+        "b_output": steps["b_output"] + unit - steps["w_output"],
+    }
+    # The exponent of zeros says nothing, and 0 has the shortest code.
+    exponents = {b: e if integers[b].any() else 0 for b, e in exponents.items()}
+    return IntegerNetwork(form, two_sided, cap, exponents, integers)
+
+
+def sorted_integers(rnn: RNN, steps: Mapping[str, int]) -> dict[str, Integers]:
+    """Return the weights in units of their steps, the nodes by their biases, the read-out centred.
 
     Raises
     ------
@@ -61,20 +92,7 @@ def integer_network(
     integers["w_input"] = integers["w_input"][order]
     integers["w_output"] = centred(integers["w_output"][:, order])
     integers["b_output"] = centred(integers["b_output"][:, None])[:, 0]
-    unit = input_exponent - steps["w_input"] + guard
-    two_sided = rnn.activation.name == "tanh"
-    if two_sided:
-        cap = unit
-    else:
-        top = math.ldexp(largest_state, unit)
-        cap = next((c for c in CAPS if top <= 2.0**c), CAPS[-1])
-    exponents = {
-        "b_hidden": steps["b_hidden"] + unit,
-        "w_hidden": steps["w_hidden"],
-        "w_input": guard,
-        "b_output": steps["b_output"] + unit - steps["w_output"],
-    }
-    return IntegerNetwork(form, two_sided, cap, exponents, integers)
+    return integers
 
 
 def centred(w_output: Any) -> Any:

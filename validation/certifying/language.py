@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from bounds.others.arithmetic_coder import Decoder, Encoder, Model
-from validation.certifying.network import Form, IntegerNetwork
+from validation.certifying.network import Form, IntegerNetwork, TextForm
 
 LANGUAGE = 1
+TEXT = "ptb-bytes"
 WEIGHTS = ("w_hidden", "w_input", "w_output", "b_output")
 """The blocks whose numbers have signs."""
 LARGEST = 1 << 31
@@ -88,7 +89,9 @@ def write(network: IntegerNetwork, task: str, spellings: dict[str, Spelling]) ->
     return coder.finish()
 
 
-def decode(code: Sequence[int], task: str, image: tuple[int, int], q: int = 10) -> IntegerNetwork:
+def decode(
+    code: Sequence[int], task: str, image: tuple[int, int] | None = None, q: int = 10
+) -> IntegerNetwork:
     """Return the network of a code.
 
     Parameters
@@ -96,7 +99,7 @@ def decode(code: Sequence[int], task: str, image: tuple[int, int], q: int = 10) 
     code : sequence of 0 and 1
     task : str
     image : tuple of 2 int
-        Rows and columns of the task's images.
+        Rows and columns of the task's images; texts have none.
     q : int
         Classes; for ``npz`` they are coded.
 
@@ -144,13 +147,18 @@ def _changes(network: IntegerNetwork, block: str) -> list[dict[str, Any]]:
         changes += [{"apart": True}]
         for D in {int(v) for v in np.unique(diagonal)} | {int(np.median(diagonal))}:
             changes += [{"diagonal": D}, {"diagonal": D, "apart": True}]
+        changes += [{"diagonal": 0, **change} for change in _tables(values)]
         return changes
-    changes += [{"again": True}, {"again": True, "biased": True}]
+    return [*changes, {"again": True}, {"again": True, "biased": True}, *_tables(values)]
+
+
+def _tables(values: Any) -> list[dict[str, Any]]:
+    """The table of the magnitudes that occur, where there is one and it skips some."""
     sizes = np.unique(np.abs(values))
     sizes = sizes[sizes > 0]
-    if 0 < len(sizes) <= 64 and int(sizes[-1]) > len(sizes):
-        changes.append({"table": tuple(int(v) for v in sizes)})
-    return changes
+    if not 0 < len(sizes) <= 64 or int(sizes[-1]) == len(sizes):
+        return []
+    return [{"table": tuple(int(v) for v in sizes)}]
 
 
 def _walk(
@@ -162,9 +170,15 @@ def _walk(
     q: int = 10,
 ) -> IntegerNetwork:
     """Write `net`, or read where it is None."""
-    form = _form(coder, task, None if net is None else net.form)
+    form: Form | TextForm
+    if task == TEXT:
+        form = _text_form(coder, None if net is None else net.form)
+    else:
+        form = _form(coder, task, None if net is None else net.images_form())
     k = _natural(coder, 0 if net is None else net.k - 1) + 1
-    if net is not None:
+    if isinstance(form, TextForm):
+        d = q = len(form.alphabet)
+    elif net is not None:
         d, q = net.integers["w_input"].shape[1], net.q
     else:
         assert image is not None
@@ -182,14 +196,14 @@ def _walk(
     integers = {"b_hidden": _ascending(coder, None if net is None else net.integers["b_hidden"], k)}
     models = _Models()
     for block, shape in shapes.items():
-        if block != "w_output":
+        if block != "w_output" or task == TEXT:
             exponents[block] = _exponent(coder, net, block)
         spelling = spellings.get(block, Spelling())
         again = block != "w_hidden" and bool(coder.bit(int(spelling.again)))
         models = models if again else _Models()
         values = None if net is None else net.integers[block]
         integers[block] = _block(coder, models, spelling, block, shape, values)
-    if exponents["b_output"] < 0:
+    if exponents["b_output"] < 0 and task != TEXT:
         raise ValueError(f"the exponent of b_output must be at least 0, got {exponents}")
     return IntegerNetwork(form, two_sided, cap, exponents, integers)
 
@@ -207,6 +221,23 @@ def _form(coder: Encoder | Decoder, task: str, form: Form | None) -> Form:
     if coder.bit(int(shown.d is not None)):
         d = _natural(coder, (shown.d or 1) - 1) + 1
     return Form(crop, pool, d, exponent)
+
+
+def _text_form(coder: Encoder | Decoder, form: Form | TextForm | None) -> TextForm:
+    if form is None:
+        form = TextForm(0, (), 1)
+    assert isinstance(form, TextForm)
+    line = _natural(coder, form.line)
+    if line > 24:
+        raise ValueError(f"line must be at most 24, got {line}")
+    model, known = Model(), set(form.alphabet)
+    alphabet = tuple(byte for byte in range(256) if coder.bit(int(byte in known), model))
+    if not alphabet:
+        raise ValueError("alphabet must have a byte")
+    smoothing = _natural(coder, form.smoothing - 1) + 1
+    if smoothing > 40:
+        raise ValueError(f"smoothing must be at most 40, got {smoothing}")
+    return TextForm(line, alphabet, smoothing)
 
 
 def _block(

@@ -73,25 +73,45 @@ class Form:
         return sums.reshape(n, T, d)
 
 
+@dataclass(frozen=True)
+class TextForm:
+    """How a text is read, byte by byte.
+
+    Attributes
+    ----------
+    line : int
+        The text is cut into lines of 2^line bytes, which all start from h = 0.
+    alphabet : tuple of int
+        Bytes that the network knows, ascending.
+    smoothing : int
+        2^-smoothing is the weight of the uniform distribution over all bytes.
+    """
+
+    line: int
+    alphabet: tuple[int, ...]
+    smoothing: int
+
+
 @dataclass(frozen=True, eq=False)
 class IntegerNetwork:
     """A network whose states and weights are integers.
 
     Attributes
     ----------
-    form : Form
+    form : Form or TextForm
     two_sided : bool
         Whether states are clipped to [-H, H], and not to [0, H].
     cap : int
         H = 2^cap.
     exponents : mapping of block to int
         Of ``b_hidden``, ``w_hidden``, ``w_input`` and ``b_output``: weights are integers times
-        2^exponent, in units of the state.
+        2^exponent, in units of the state. For texts of ``w_output``, too, and then the read-out
+        is in nats.
     integers : mapping of block to int64 array
         Shaped as in `pruning.RNN`; ``b_hidden`` ascends.
     """
 
-    form: Form
+    form: Form | TextForm
     two_sided: bool
     cap: int
     exponents: Mapping[str, int]
@@ -121,6 +141,9 @@ class IntegerNetwork:
     def check_range(self, x_max: int) -> None:
         """Raise a ValueError where some sum could reach 2^53 for inputs of at most `x_max`."""
         s, e, H = self.shift(), self.exponents, 1 << self.cap
+        text = "w_output" in e
+        if e["b_output"] < 0 and not text:
+            raise ValueError(f"the exponent of b_output must be at least 0, got {e['b_output']}")
         rows = {b: _row_sums(self.integers[b]) for b in BLOCKS}
         for i in range(self.k):
             size = (
@@ -134,7 +157,11 @@ class IntegerNetwork:
                     f"the sums of node {i} may reach 2^{math.log2(size):.1f}, over 2^53"
                 )
         for c in range(self.q):
-            size = H * rows["w_output"][c] + (rows["b_output"][c] << e["b_output"])
+            size = H * rows["w_output"][c]
+            if text:
+                size = max(size, rows["b_output"][c])
+            else:
+                size += rows["b_output"][c] << e["b_output"]
             if size >= EXACT:
                 raise ValueError(
                     f"the sums of class {c} may reach 2^{math.log2(size):.1f}, over 2^53"
@@ -148,31 +175,73 @@ class IntegerNetwork:
         x : (n, T, d) integer array
             Within what `check_range` was asked for: then no sum here is ever rounded.
         """
-        s, e, H = self.shift(), self.exponents, float(1 << self.cap)
-        of = {b: self.integers[b].astype(np.float64) for b in BLOCKS}
-        w_hidden = np.ldexp(of["w_hidden"].T, e["w_hidden"] + s)
-        w_input = np.ldexp(of["w_input"].T, e["w_input"] + s)
-        # Half of the last place is added once, so that floor rounds to the nearest.
-        bias = np.ldexp(of["b_hidden"], e["b_hidden"] + s) + (np.ldexp(1.0, s - 1) if s else 0.0)
+        step = self.stepper()
+        w_input = step.w_input
         h = np.zeros((len(x), self.k))
         for t in range(x.shape[1]):
-            a = x[:, t].astype(np.float64) @ w_input
-            a += h @ w_hidden
-            a += bias
-            if s:
-                a *= 2.0**-s
-                np.floor(a, out=a)
-            h = np.clip(a, -H if self.two_sided else 0.0, H, out=a)
-        return h @ of["w_output"].T + np.ldexp(of["b_output"], e["b_output"])
+            h = step(x[:, t].astype(np.float64) @ w_input, h)
+        w_output = self.integers["w_output"].astype(np.float64)
+        b_output = self.integers["b_output"].astype(np.float64)
+        return h @ w_output.T + np.ldexp(b_output, self.exponents["b_output"])
+
+    def stepper(self) -> Stepper:
+        """Return what takes one step, its weights in float64."""
+        s, e = self.shift(), self.exponents
+        of = {b: self.integers[b].astype(np.float64) for b in BLOCKS}
+        # Half of the last place is added once, so that floor rounds to the nearest.
+        bias = np.ldexp(of["b_hidden"], e["b_hidden"] + s) + (np.ldexp(1.0, s - 1) if s else 0.0)
+        H = float(1 << self.cap)
+        return Stepper(
+            np.ldexp(of["w_hidden"].T, e["w_hidden"] + s),
+            np.ldexp(of["w_input"].T, e["w_input"] + s),
+            bias,
+            s,
+            (-H if self.two_sided else 0.0, H),
+        )
+
+    def images_form(self) -> Form:
+        """Return the form of a network that reads images."""
+        if not isinstance(self.form, Form):
+            raise ValueError("a network of a text reads no images")
+        return self.form
 
     def errors(self, images: Any, labels: Any, batch: int = 2000) -> int:
         """Count the images whose class, the smallest with the largest y, is not their label."""
-        wrong = 0
+        wrong, form = 0, self.images_form()
         for begin in range(0, len(images), batch):
             part = slice(begin, begin + batch)
-            y = self.readouts(self.form.sequences(images[part]))
+            y = self.readouts(form.sequences(images[part]))
             wrong += int((y.argmax(axis=1) != labels[part]).sum())
         return wrong
+
+
+@dataclass(frozen=True, eq=False)
+class Stepper:
+    """One step of the recursion on exact integers in float64.
+
+    Attributes
+    ----------
+    w_hidden, w_input : (k, k) and (d, k) arrays
+        Transposed, and in units of the sum.
+    bias : (k,) array
+    shift : int
+    limits : tuple of 2 float
+    """
+
+    w_hidden: Any
+    w_input: Any
+    bias: Any
+    shift: int
+    limits: tuple[float, float]
+
+    def __call__(self, drive: Any, h: Any) -> Any:
+        """Return the next states (n, k); `drive` is W_x X and is overwritten."""
+        drive += h @ self.w_hidden
+        drive += self.bias
+        if self.shift:
+            drive *= 2.0**-self.shift
+            np.floor(drive, out=drive)
+        return np.clip(drive, *self.limits, out=drive)
 
 
 def _row_sums(weights: Integers) -> list[int]:

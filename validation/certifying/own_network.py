@@ -13,7 +13,8 @@ from pruning.rnn import RNN
 from validation.certifying.conversion import integer_network
 from validation.certifying.network import Form
 from validation.certifying.pipeline import in_units
-from validation.certifying.quantised_training import BLOCKS, price_table
+from validation.certifying.prices import price_table
+from validation.certifying.quantised_training import BLOCKS
 from validation.certifying.tasks import TASKS, Task, npz_task, task
 
 _SEARCHED_ON = 5000
@@ -50,6 +51,8 @@ def own_network(rnn: RNN, of: Task, form: Form, exponent: int) -> RNN:
     ValueError
         If it does not fit the data.
     """
+    if not rnn.m:
+        raise ValueError("model must have a node, got none")
     T, d = form.shape(*of.images.shape[1:])
     if rnn.w_input.shape[1] != d:
         raise ValueError(

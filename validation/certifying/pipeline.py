@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from pruning.storage import load_network
 from validation.certifying.conversion import integer_network, largest_state
 from validation.certifying.language import decode, encode
 from validation.certifying.network import BLOCKS, IntegerNetwork
-from validation.certifying.quantised_training import train_quantised
+from validation.certifying.quantised_training import checkpoint_path, train_quantised
 from validation.certifying.recipes import Recipe
 from validation.certifying.tasks import Task
 
@@ -79,7 +78,7 @@ def certified(network: IntegerNetwork, task: Task, delta: Decimal) -> Certified:
     ValueError
         If the language cannot express the network.
     """
-    v, w = network.form.pool
+    v, w = network.images_form().pool
     network.check_range(task.x_max * v * w)
     code = encode(network, task.name)
     decoded = decode(code, task.name, task.images.shape[1:])
@@ -127,6 +126,7 @@ def produce(
         A time of `time.time`: what is trained by then is encoded as it stands.
     say : callable
     """
+    integer("k", recipe.k, 1, recipe.m if start is None else start.m)
     exponent = input_exponent(recipe, task)
     x = recipe.form.sequences(task.images).astype(np.float32) * np.float32(2.0**-exponent)
     large = start
@@ -141,7 +141,11 @@ def produce(
             task.labels,
             recipe.training,
             teacher=_probabilities(large, x) if recipe.training.teacher else None,
-            checkpoint=_checkpoint(work, recipe.name, recipe.settings()),
+            checkpoint=checkpoint_path(
+                work,
+                recipe.name,
+                {**recipe.settings(), "data": dict(task.data_sha256), "start": _digest(large)},
+            ),
             say=lambda p: say(
                 f"epoch {p.epoch}: loss {p.loss:.4f}, error {p.error:.2%}, about {p.bits:.0f} bits"
             ),
@@ -215,12 +219,13 @@ def _large(
     )
     own = ("task", "form", "m", "large", "scale", "activation")
     settings = {key: value for key, value in recipe.settings().items() if key in own}
+    settings["data"] = dict(task.data_sha256)
     large, _ = train_quantised(
         start,
         x,
         task.labels,
         recipe.large,
-        checkpoint=_checkpoint(work, f"{recipe.task}-large", settings),
+        checkpoint=checkpoint_path(work, f"{recipe.task}-large", settings),
         say=lambda p: say(f"large network, epoch {p.epoch}: loss {p.loss:.4f}"),
         until=until,
     )
@@ -233,8 +238,14 @@ def _pruned(recipe: Recipe, large: RNN, x: Any) -> RNN:
         return large
     choice("method", recipe.method, METHODS)
     some = x.astype(np.float64)
-    found = prune_by(recipe.method, large, some, recipe.k, rng=recipe.training.seed)
+    options = {"x": some} if "inputs" in METHODS[recipe.method].takes else {}
+    found = prune_by(recipe.method, large, some, recipe.k, recipe.training.seed, **options)
     return getattr(found, "pruned", large)
+
+
+def _digest(rnn: RNN) -> str:
+    joined = b"".join(weights.tobytes() for weights in rnn.weights.values())
+    return hashlib.sha256(joined).hexdigest()
 
 
 def _probabilities(rnn: RNN, x: Any, temperature: float = 2.0) -> Any:
@@ -245,10 +256,3 @@ def _probabilities(rnn: RNN, x: Any, temperature: float = 2.0) -> Any:
         e = np.exp(y - y.max(axis=1, keepdims=True))
         parts.append(e / e.sum(axis=1, keepdims=True))
     return np.concatenate(parts)
-
-
-def _checkpoint(work: Path | None, name: str, settings: dict[str, Any]) -> Path | None:
-    if work is None:
-        return None
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-    return work / f"{name}-{digest[:16]}.pt"

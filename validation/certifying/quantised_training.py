@@ -8,7 +8,10 @@ between neighbours, so that it has a gradient.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import pickle
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from pruning.rnn import RNN
+from validation.certifying.prices import LEVELS, price_table, smoothed_prices
 from validation.training.torch_models import import_torch, recurrence
 
 BLOCKS = ("w_hidden", "w_input", "w_output", "b_hidden", "b_output")
-_LEVELS = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,12 @@ class Training:
         A bit of the code costs rate ln(2)/n in units of the mean loss; 0 trains freely.
     ramp : float
         Share of the epochs over which the rate grows from 0.
+    smooth : float
+        Width, in steps, of the Gaussian that the histogram of the integers is smoothed with before
+        prices are read off it. Without it integers gather wherever many happened to be at first,
+        and 0, which needs no sign, may stay rare.
+    sharpen : float
+        Share of the epochs after which prices are those of the coder itself.
     power : float
         The loss (1 - p^power)/power of the right class's probability p: 0 is cross-entropy, 1 is
         1 - p, which is nearer to the count of errors.
@@ -68,6 +77,8 @@ class Training:
     )
     rate: float = 5.0
     ramp: float = 0.4
+    smooth: float = 0.0
+    sharpen: float = 0.6
     power: float = 0.0
     turn: float = 0.5
     teacher: float = 0.0
@@ -122,10 +133,10 @@ def train_quantised(
         A time of `time.time` after which the training stops, at a checkpoint.
     """
     torch = import_torch()
-    model = _Model(torch, start, options)
+    model = Model(torch, start, options)
     begun = 0
     if checkpoint is not None and checkpoint.exists():
-        begun = model.restore(torch.load(checkpoint, weights_only=True), options)
+        begun = model.restore(checkpoint, options)
     inputs = torch.as_tensor(np.ascontiguousarray(np.asarray(x).transpose(1, 0, 2), np.float32))
     labels = torch.as_tensor(np.asarray(y, np.int64))
     n = len(labels)
@@ -139,6 +150,7 @@ def train_quantised(
     for epoch in range(begun, options.epochs):
         order = torch.as_tensor(np.random.default_rng([options.seed, epoch]).permutation(n))
         power = options.power if epoch >= options.turn * options.epochs else 0.0
+        model.smooth = options.smooth if epoch < options.sharpen * options.epochs else 0.0
         rate = options.rate * min(1.0, epoch / max(1e-9, options.ramp * options.epochs))
         total = wrong = 0.0
         for place in range(per_epoch):
@@ -161,14 +173,14 @@ def train_quantised(
         clock = now
         last = epoch + 1 == options.epochs
         if checkpoint is not None and (last or now - saved > 60 or now > until):
-            _save(torch, checkpoint, model.state(epoch + 1, options))
+            save(torch, checkpoint, model.state(epoch + 1, options))
             saved = now
         if now > until and not last:
             return model.rnn(), False
     return model.rnn(), True
 
 
-class _Model:
+class Model:
     """The weights in one vector, Adam's averages, and the prices of integers."""
 
     def __init__(self, torch: Any, start: RNN, options: Training) -> None:
@@ -190,8 +202,8 @@ class _Model:
         self.sizes = sizes
         self.first = torch.zeros_like(self.theta)
         self.second = torch.zeros_like(self.theta)
-        self.count = 0
-        self.prices = torch.zeros(len(BLOCKS) * (_LEVELS + 1))
+        self.count, self.smooth = 0, 0.0
+        self.prices = torch.zeros(len(BLOCKS) * (LEVELS + 1))
         self.function = recurrence(torch, "clipped" if self.two_sided else "relu")
 
     def rounded(self) -> Any:
@@ -230,18 +242,24 @@ class _Model:
         else:
             loss = torch.nn.functional.nll_loss(logs, y)
         loss.backward()
-        gradient = flat.grad
-        norm = float(gradient.norm())
-        if not math.isfinite(norm):
+        if not self.update(flat.grad, learning_rate, rate, refresh):
             return math.nan, float(len(y))
-        if norm > self.options.clip_norm:
-            gradient *= self.options.clip_norm / norm
+        return float(loss.detach()), float((outputs.detach().argmax(1) != y).sum())
+
+    def update(self, gradient: Any, learning_rate: float, rate: float, refresh: bool) -> bool:
+        """Take a step of Adam; a gradient that is not finite is passed over, and False returned."""
         if rate and self.options.quantised:
             if refresh:
                 self.reprice()
+            # Before the norm is clipped, so that a bit costs what it should beside the loss.
             gradient += rate * self.slopes()
+        norm = float(gradient.norm())
+        if not math.isfinite(norm):
+            return False
+        if norm > self.options.clip_norm:
+            gradient *= self.options.clip_norm / norm
         self.adam(gradient, learning_rate)
-        return float(loss.detach()), float((outputs.detach().argmax(1) != y).sum())
+        return True
 
     def adam(self, gradient: Any, learning_rate: float) -> None:
         self.count += 1
@@ -253,8 +271,8 @@ class _Model:
     def slopes(self) -> Any:
         """The derivative of the bits by each weight."""
         units = self.theta / self.step_sizes
-        level = units.abs().floor_().clamp_(max=_LEVELS - 1).long()
-        at = self.block * (_LEVELS + 1) + level
+        level = units.abs().floor_().clamp_(max=LEVELS - 1).long()
+        at = self.block * (LEVELS + 1) + level
         return (self.prices[at + 1] - self.prices[at]) * units.sign() / self.step_sizes
 
     def reprice(self) -> None:
@@ -264,16 +282,23 @@ class _Model:
         for i, block in enumerate(BLOCKS):
             values = integers[ends[i] - self.sizes[i] : ends[i]]
             # Ascending biases are coded by their differences: no price a bias of its own.
-            tables.append(np.zeros(_LEVELS + 1) if block == "b_hidden" else price_table(values))
+            if block == "b_hidden":
+                tables.append(np.zeros(LEVELS + 1))
+            elif self.smooth:
+                tables.append(smoothed_prices(values, self.smooth))
+            else:
+                tables.append(price_table(values))
         self.prices = self.torch.as_tensor(np.concatenate(tables).astype(np.float32))
 
     def bits(self) -> float:
         """About how long the code of the weights is."""
         if not self.options.quantised:
             return math.nan
+        smooth, self.smooth = self.smooth, 0.0
         self.reprice()
-        level = self.torch.round(self.theta / self.step_sizes).abs().clamp_(max=_LEVELS).long()
-        return float(self.prices[self.block * (_LEVELS + 1) + level].sum())
+        self.smooth = smooth
+        level = self.torch.round(self.theta / self.step_sizes).abs().clamp_(max=LEVELS).long()
+        return float(self.prices[self.block * (LEVELS + 1) + level].sum())
 
     def rnn(self) -> RNN:
         arrays = {b: w.numpy().astype(np.float64) for b, w in self.parts(self.rounded()).items()}
@@ -290,48 +315,42 @@ class _Model:
             "prices": self.prices,
         }
 
-    def restore(self, held: dict[str, Any], options: Training) -> int:
-        if held["settings"] != options.settings():
-            raise ValueError("the checkpoint belongs to a training with other settings")
-        for name in ("theta", "first", "second", "prices"):
-            setattr(self, name, held[name])
-        self.count = held["count"]
-        return int(held["epoch"])
+    def restore(self, path: Path, options: Training) -> int:
+        """Go on from a checkpoint, and return how many epochs it has behind it."""
+        try:
+            held = self.torch.load(path, weights_only=True)
+            settings, epoch = held["settings"], int(held["epoch"])
+            found = {name: held[name] for name in ("theta", "first", "second", "prices", "count")}
+            whole = found["theta"].shape == self.theta.shape
+        except (RuntimeError, EOFError, OSError, KeyError, TypeError, pickle.UnpicklingError):
+            whole = False
+        if not whole:
+            raise ValueError(f"{path} is not a checkpoint of this training: remove it") from None
+        if settings != options.settings():
+            raise ValueError(f"{path} belongs to a training with other settings: remove it")
+        for name, value in found.items():
+            setattr(self, name, value)
+        return epoch
 
 
-def price_table(values: Any, levels: int = _LEVELS) -> Any:
-    """Return the bits that each size 0..levels costs, the models having seen these sizes.
+def checkpoint_path(work: Path | None, name: str, settings: Mapping[str, Any]) -> Path | None:
+    """Return where the checkpoint of a training is, which has a hash of its settings in its name.
 
     Parameters
     ----------
-    values : integer array
-        Sizes |v|; the sign is one more bit for all but 0.
+    work : path, or None
+        Its folder; None for a training without checkpoints.
+    name : str
+    settings : mapping
+        All that decides what the training gives.
     """
-    lengths = np.frexp(values.astype(np.float64))[1]
-    longest = int(levels).bit_length()
-    price = np.zeros(levels + 1)
-    sizes = np.arange(levels + 1)
-    of = np.frexp(sizes.astype(np.float64))[1]
-    for length in range(longest + 1):
-        stop, go = int((lengths == length).sum()), int((lengths > length).sum())
-        price[of > length] += _bits_of(go, stop)
-        price[of == length] += _bits_of(stop, go)
-        if length >= 2:
-            here = values[lengths == length]
-            ones = int((here >> (length - 2) & 1).sum())
-            second = (sizes >> (length - 2) & 1).astype(bool)
-            price[(of == length) & second] += _bits_of(ones, len(here) - ones)
-            price[(of == length) & ~second] += _bits_of(len(here) - ones, ones)
-            price[of == length] += length - 2
-    price[1:] += 1
-    return price
+    if work is None:
+        return None
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return work / f"{name}-{digest[:16]}.pt"
 
 
-def _bits_of(these: int, others: int) -> float:
-    return -math.log2((these + 0.5) / (these + others + 1))
-
-
-def _save(torch: Any, path: Path, state: dict[str, Any]) -> None:
+def save(torch: Any, path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     torch.save(state, part)

@@ -79,13 +79,18 @@ def npz_task(path: str | Path, exponent: int) -> Task:
             f"{path} must hold numbers (n, T, d_x) with one label a sequence to be certified, "
             f"got x {data.x.shape} and y {data.y.shape}"
         )
+    with np.load(path, allow_pickle=False) as held:
+        names, flat = sorted(held.files), held["x"].flags.c_contiguous
+    if names != ["x", "y"] or not flat:
+        found = ", ".join(names) if flat else "an array in Fortran's order"
+        raise ValueError(
+            f"{path} must hold x and y alone, in C order, to be certified, it holds {found}: "
+            "the file is the sample"
+        )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    tests = (None, None)
-    if data.x_test is not None:
-        tests = (rounded(data.x_test, exponent), data.y_test)
     q = max(2, 1 + int(data.y.max()))
     x = rounded(data.x, exponent)
-    return Task("npz", x, data.y, *tests, FLOAT_CAP, q, {path.name: digest})
+    return Task("npz", x, data.y, None, None, FLOAT_CAP, q, {path.name: digest})
 
 
 def rounded(x: Any, exponent: int) -> Any:

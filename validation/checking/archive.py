@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..instances import Instance
+from validation.instances import Instance
 
 TIED = 1e-7  # log ratios as near to 0 as this count as trivial equality
 NICHES = 6  # descriptions kept in a cell

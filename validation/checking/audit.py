@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import RATIONALS, Unsupported, balls
-from ..claims import Body, Claim
-from ..instances import Instance
-from ..verdict import Conclusion
-from .certified import Certificate, Certificates, realised
-from .evaluation import NUMERICAL, accepts, pair, score
-from .recording import Recording
+from validation.arithmetic import RATIONALS, Unsupported, balls
+from validation.checking.certified import Certificate, Certificates, realised
+from validation.checking.evaluation import NUMERICAL, accepts, pair, score
+from validation.checking.recording import Recording
+from validation.claims import Body, Claim
+from validation.instances import Instance
+from validation.verdict import Conclusion
 
 EVERY = 4  # one draw in so many is audited, while there is time
 SHARE = 0.08  # of the time of a check that audits may take

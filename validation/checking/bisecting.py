@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..claims import Claim
-from ..instances import Instance
-from .evaluation import score
-from .tightened import Tightened
-from .tried import Effort, Stop, Tried
+from validation.checking.evaluation import score
+from validation.checking.tightened import Tightened
+from validation.checking.tried import Effort, Stop, Tried
+from validation.claims import Claim
+from validation.instances import Instance
 
 STEPS = 12  # of a bisection
 OUTWARDS = 6

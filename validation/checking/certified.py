@@ -16,11 +16,27 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, RATIONALS, Relation, Unsupported, balls
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage, Evidence, Verdict
-from .evaluation import NUMERICAL, accepts, fault, hypothesis, is_empty, name_of, sides
+from validation.arithmetic import (
+    FLOAT64,
+    RATIONALS,
+    Arithmetic,
+    Comparison,
+    Relation,
+    Unsupported,
+    balls,
+)
+from validation.checking.evaluation import (
+    NUMERICAL,
+    accepts,
+    fault,
+    hypothesis,
+    is_empty,
+    name_of,
+    sides,
+)
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion, Coverage, Evidence, Verdict
 
 PRECISIONS = (128, 256, 512)
 # Sides that overlap at every precision count as equal to 2^-p where p has kept up with the bits.
@@ -72,7 +88,7 @@ class Certificate:
     message: str = ""
     void: str = ""
     unsure: bool = False
-    by: Any = None
+    by: Arithmetic | None = None
 
     @property
     def inadmissible(self) -> bool:
@@ -104,9 +120,9 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
     failing = [name for name, state in states.items() if state is Conclusion.VIOLATED]
     if failing:  # whatever the body says, even that it cannot be evaluated
         return _void(states, f"the hypothesis {failing[0]} is not met")
-    ladder: list[Any] = [balls(bits) for bits in PRECISIONS]
+    ladder = [balls(bits) for bits in PRECISIONS]
     ladder.insert(0 if claim.kind == "identity" else 1, RATIONALS)
-    agreed: Any = None
+    agreed: Comparison | None = None
     undecided = ""
     unsupported: dict[str, ClaimError] = {}
     for arithmetic in ladder:
@@ -133,13 +149,13 @@ def certify(claim: Claim, instance: Instance) -> Certificate:
         return _decided(claim, arithmetic, compared, lower, states)
     if len(unsupported) == 2:
         raise unsupported["balls"]
-    if agreed is not None and agreed.agreement_bits >= AGREEING_BITS:
+    if agreed is not None and _bits(agreed) >= AGREEING_BITS:
         return _agreeing(claim, instance, agreed, states)
     return Certificate(Conclusion.UNDECIDED, "", hypotheses=states, message=undecided)
 
 
 def _agreeing(
-    claim: Claim, instance: Instance, agreed: Any, states: dict[str, Conclusion]
+    claim: Claim, instance: Instance, agreed: Comparison, states: dict[str, Conclusion]
 ) -> Certificate:
     """What is known where both sides agree to many bits.
 
@@ -159,10 +175,10 @@ def _agreeing(
             return Certificate(Conclusion.UNDECIDED, "", hypotheses=states, message=message)
         if agreed.relation is not Relation.OVERLAP:
             return _decided(claim, arithmetic, agreed, lower, states)
-        if agreed.agreement_bits < ZERO_BITS / 2:
+        if _bits(agreed) < ZERO_BITS / 2:
             why = _why(agreed, arithmetic)
             return Certificate(Conclusion.UNDECIDED, "", hypotheses=states, message=why)
-    bits = min(agreed.agreement_bits, 9999)
+    bits = min(_bits(agreed), 9999)
     where = "" if claim.kind == "identity" else " somewhere"
     zero = ", or both 0 to so many bits" if agreed.absolute else ""
     return _admitted(
@@ -177,6 +193,11 @@ def _agreeing(
     )
 
 
+def _bits(agreed: Comparison) -> float:
+    """To how many bits the sides agree; 0 where nothing is known."""
+    return 0.0 if agreed.agreement_bits is None else agreed.agreement_bits
+
+
 def realised(claim: Claim, instance: Instance) -> dict[str, Any]:
     """The instance's values in float64, as `given` sees them."""
     with FLOAT64.active():
@@ -188,7 +209,11 @@ def _void(states: dict[str, Conclusion], why: str) -> Certificate:
 
 
 def _decided(
-    claim: Claim, arithmetic: Any, compared: Any, lower: float, states: dict[str, Conclusion]
+    claim: Claim,
+    arithmetic: Arithmetic,
+    compared: Comparison,
+    lower: float,
+    states: dict[str, Conclusion],
 ) -> Certificate:
     name, relation, identity = name_of(arithmetic), compared.relation, claim.kind == "identity"
     if relation is Relation.ABOVE or (relation is Relation.BELOW and identity):
@@ -224,7 +249,9 @@ def _admitted(found: Certificate) -> Certificate:
     )
 
 
-def _least_ratio(claim: Claim, arithmetic: Any, left: Any, right: Any, compared: Any) -> float:
+def _least_ratio(
+    claim: Claim, arithmetic: Arithmetic, left: Any, right: Any, compared: Comparison
+) -> float:
     """Of a violation: a lower end of log(left/right), for identities of larger over smaller."""
     if compared.relation is not Relation.ABOVE:
         return math.nan
@@ -416,12 +443,12 @@ def _log(ratio: Any) -> float:
     return math.log(ratio) if ratio > 0 else -math.inf
 
 
-def _where(compared: Any) -> str:
-    index = getattr(compared, "index", None)
+def _where(compared: Comparison) -> str:
+    index = compared.index
     return f" at entry {tuple(int(i) for i in index)}" if index else ""
 
 
-def _why(compared: Any, arithmetic: Any) -> str:
+def _why(compared: Comparison, arithmetic: Arithmetic) -> str:
     if compared.relation is Relation.NOT_FINITE:
         why = f": {compared.reason}" if compared.reason else ""
         return f"a side is not finite in {name_of(arithmetic)}{why}"

@@ -19,11 +19,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..instances import Instance
-from .slopes import NoSlopeError, agrees, margin_slope, ratio_slope
-from .smoothing import WORST, smoothed
-from .space import Space
-from .trials import Trials, kind_of
+from validation.checking.slopes import NoSlopeError, agrees, margin_slope, ratio_slope
+from validation.checking.smoothing import WORST, smoothed
+from validation.checking.space import Space
+from validation.checking.trials import Trials, kind_of
+from validation.instances import Instance
 
 Array = NDArray[np.float64]
 Climb = Callable[[Trials, Space, float, np.random.Generator, int], None]

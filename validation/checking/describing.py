@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, RATIONALS, Unsupported, balls
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion
-from .certified import Certificate, certify
-from .evaluation import NUMERICAL, sides
+from validation.arithmetic import FLOAT64, RATIONALS, Unsupported, balls
+from validation.checking.certified import Certificate, certify
+from validation.checking.evaluation import NUMERICAL, sides
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion
 
 DIGITS = (6, 9, 12, 17, 25, 40)
 LONG = 20

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import Claim
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
-from .audit import SHARE, Audit
-from .certified import Certificates, certify
-from .describing import facts
-from .evaluation import line_of, score
-from .limits import OUT_OF_TIME, TimeLimit
-from .reproducer import reproducer
-from .sampled import Keeper, Sample, draw_sample, sampled
-from .searched import search
-from .shrinking import shrink
-from .symbolic import symbolic
+from validation.checking.audit import SHARE, Audit
+from validation.checking.certified import Certificates, certify
+from validation.checking.describing import facts
+from validation.checking.evaluation import line_of, score
+from validation.checking.limits import OUT_OF_TIME, TimeLimit
+from validation.checking.reproducer import reproducer
+from validation.checking.sampled import Keeper, Sample, draw_sample, sampled
+from validation.checking.searched import search
+from validation.checking.shrinking import shrink
+from validation.checking.symbolic import symbolic
+from validation.claims import Claim
+from validation.instances import Instance
+from validation.verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
 
 QUICK_DRAWS = 300
 FULL_DRAWS = 5000

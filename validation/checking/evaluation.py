@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, RATIONALS, Undecided, Unsupported, balls
-from ..claims import Body, Claim, ClaimError
-from ..instances import Instance
-from .limits import raised_by_code
+from validation.arithmetic import FLOAT64, RATIONALS, Reading, Undecided, Unsupported, balls
+from validation.checking.limits import raised_by_code
+from validation.claims import Body, Claim, ClaimError
+from validation.instances import Instance
 
 # What arithmetic itself may raise on an unlucky instance; anything else is the body's fault.
 NUMERICAL = (ArithmeticError, np.linalg.LinAlgError, Undecided)
@@ -42,7 +42,7 @@ class Score:
 
 
 def sides(
-    claim: Claim, instance: Instance, arithmetic: Any, rng: Any = None, x: Any = None
+    claim: Claim, instance: Instance, arithmetic: Reading, rng: Any = None, x: Any = None
 ) -> tuple[Any, Any]:
     """Left and right in an arithmetic that is active.
 
@@ -59,7 +59,7 @@ def sides(
     return pair(claim, claim.body, values, arithmetic, rng, x)
 
 
-def hypothesis(claim: Claim, name: str, instance: Instance, arithmetic: Any) -> tuple[Any, Any]:
+def hypothesis(claim: Claim, name: str, instance: Instance, arithmetic: Reading) -> tuple[Any, Any]:
     """Left and right of one hypothesis, in an arithmetic that is active; raises as `sides`."""
     if arithmetic is FLOAT64 and claim.searched_in != "float64":
         return middles(claim, claim.hypotheses[name], instance)
@@ -101,7 +101,7 @@ def _narrow(ends: list[tuple[Any, Any]]) -> bool:
         return not any(np.any(high - low > 2.0**-40 * scale) for low, high in ends)
 
 
-def _realise(claim: Claim, instance: Instance, arithmetic: Any) -> dict[str, Any]:
+def _realise(claim: Claim, instance: Instance, arithmetic: Reading) -> dict[str, Any]:
     return claim.instances.realise(instance, arithmetic)
 
 
@@ -109,7 +109,7 @@ def pair(
     claim: Claim,
     function: Body,
     values: dict[str, Any],
-    arithmetic: Any,
+    arithmetic: Reading,
     rng: Any = None,
     x: Any = None,
 ) -> tuple[Any, Any]:
@@ -141,13 +141,13 @@ def pair(
     return _counted(arithmetic, left), _counted(arithmetic, right)
 
 
-def _counted(arithmetic: Any, side: Any) -> Any:
+def _counted(arithmetic: Reading, side: Any) -> Any:
     """Make a number of the arithmetic of a count, such as a rank or the length of J."""
     whole = isinstance(side, np.ndarray | np.integer) and side.dtype.kind in "iu"
     return arithmetic.lift(side) if whole and arithmetic.name != "float64" else side
 
 
-def lift_constant(arithmetic: Any, value: Any) -> Any:
+def lift_constant(arithmetic: Reading, value: Any) -> Any:
     """A constant as a number of the arithmetic; float64 keeps Python's own."""
     if arithmetic.name == "float64":
         return value if isinstance(value, int) else float(value)
@@ -165,7 +165,7 @@ def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
     return found
 
 
-def fault(claim: Claim, function: Body, error: BaseException, arithmetic: Any) -> ClaimError:
+def fault(claim: Claim, function: Body, error: BaseException, arithmetic: Reading) -> ClaimError:
     """An error of the body, with the line of the claim's file on which it arose."""
     where = line_of(claim, error)
     leaving = isinstance(error, SystemExit | KeyboardInterrupt)
@@ -187,7 +187,7 @@ def line_of(claim: Claim, error: BaseException) -> str:
     return f"{path.rsplit('/', 1)[-1]}:{lines[-1]}" if lines else claim.location
 
 
-def name_of(arithmetic: Any) -> str:
+def name_of(arithmetic: Reading) -> str:
     """Name of an arithmetic, for messages."""
     return str(arithmetic)
 

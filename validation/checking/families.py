@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..claims import Claim
-from ..instances import Instance
-from ..instances.sources import NumpySource
+from validation.claims import Claim
+from validation.instances import Instance
+from validation.instances.sources import NumpySource
 
 Array = NDArray[np.float64]
 

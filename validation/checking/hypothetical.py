@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Unsupported
-from ..claims import Claim
-from ..instances import Instance
-from ..verdict import Conclusion
-from .certified import certify
-from .evaluation import NUMERICAL, score
+from validation.arithmetic import Unsupported
+from validation.checking.certified import certify
+from validation.checking.evaluation import NUMERICAL, score
+from validation.claims import Claim
+from validation.instances import Instance
+from validation.verdict import Conclusion
 
 
 def hypothetical(claim: Claim) -> Instance | None:

@@ -21,15 +21,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arithmetic import RATIONALS, Unsupported, balls
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage, Evidence, Verdict
-from .certified import check_hypotheses
-from .evaluation import NUMERICAL, fault, sides
-from .limits import OUT_OF_TIME, TimeLimit
-from .randomness import spawn
-from .sampled import check_acceptance, drawn
+from validation.arithmetic import RATIONALS, Unsupported, balls
+from validation.checking.certified import check_hypotheses
+from validation.checking.evaluation import NUMERICAL, fault, sides
+from validation.checking.limits import OUT_OF_TIME, TimeLimit
+from validation.checking.randomness import spawn
+from validation.checking.sampled import check_acceptance, drawn
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion, Coverage, Evidence, Verdict
 
 MOST = 24  # instances
 LEAST_RUNGS = 8

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64
+from validation.arithmetic import FLOAT64
 
 
 class Recording:
@@ -28,7 +28,7 @@ class Recording:
 
     def __init__(self) -> None:
         self.largest = 0.0
-        self.xp = _Namespace(FLOAT64.xp, self)
+        self.xp = self.xp_of_draws = _Namespace(FLOAT64.xp, self)
 
     def active(self) -> AbstractContextManager[Any]:
         """As FLOAT64's."""

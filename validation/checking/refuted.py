@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..instances.product import complexity
-from ..verdict import Conclusion
-from .shrinking import kept_margin, simpler
-from .statistical import statistical
+from validation.checking.shrinking import kept_margin, simpler
+from validation.checking.statistical import statistical
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.instances.product import complexity
+from validation.verdict import Conclusion
 
 DRAWS = 1500
 MANY = 20_000

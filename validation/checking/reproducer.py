@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..claims import Claim
-from ..instances import Instance
+from validation.claims import Claim
+from validation.instances import Instance
 
 
 def reproducer(claim: Claim, instance: Instance, seed: int = 0) -> str:

@@ -16,10 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..claims import Claim, ClaimError
-from ..verdict import Outcome
-from .evaluation import line_of
-from .limits import (
+from validation.checking.evaluation import line_of
+from validation.checking.limits import (
     GRACE,
     Terminated,
     TimeLimit,
@@ -28,7 +26,9 @@ from .limits import (
     raised_by_code,
     terminable,
 )
-from .verifying import FULL_SECONDS, QUICK_SECONDS, failed, verify
+from validation.checking.verifying import FULL_SECONDS, QUICK_SECONDS, failed, verify
+from validation.claims import Claim, ClaimError
+from validation.verdict import Outcome
 
 
 def verify_all(

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage, Evidence, Verdict
-from .audit import EVERY, VISIBLE, Audit
-from .certified import certify
-from .evaluation import Score, score
-from .looked import Looked
-from .randomness import spawn
+from validation.checking.audit import EVERY, VISIBLE, Audit
+from validation.checking.certified import certify
+from validation.checking.evaluation import Score, score
+from validation.checking.looked import Looked
+from validation.checking.randomness import spawn
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion, Coverage, Evidence, Verdict
 
 KEPT = 32
 KEPT_STRANGE = 3

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, Unsupported
-from ..claims import Claim
-from ..instances import Instance
-from .evaluation import NUMERICAL, accepts, hypothesis, missed, pair
-from .families import moved
-from .randomness import spawn
-from .strata import Strata
+from validation.arithmetic import FLOAT64, Unsupported
+from validation.checking.evaluation import NUMERICAL, accepts, hypothesis, missed, pair
+from validation.checking.families import moved
+from validation.checking.randomness import spawn
+from validation.checking.strata import Strata
+from validation.claims import Claim
+from validation.instances import Instance
 
 FIRST = 16  # draws on an instance that is new
 MOST = 4096  # draws on one instance

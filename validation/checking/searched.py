@@ -19,16 +19,16 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..claims import Claim
-from ..instances import Instance
-from .archive import TIED, Entry
-from .climbing import METHODS
-from .families import moved, snaps
-from .randomness import hypothesis_seed, spawn
-from .sampled import Sample
-from .space import Space
-from .targeted import targeted
-from .trials import LINGER, Progress, SpentError, Trials
+from validation.checking.archive import TIED, Entry
+from validation.checking.climbing import METHODS
+from validation.checking.families import moved, snaps
+from validation.checking.randomness import hypothesis_seed, spawn
+from validation.checking.sampled import Sample
+from validation.checking.space import Space
+from validation.checking.targeted import targeted
+from validation.checking.trials import LINGER, Progress, SpentError, Trials
+from validation.claims import Claim
+from validation.instances import Instance
 
 ROUNDS = (
     "draws", "moves", "gradient", "restart", "coordinates", "ties", "smaller", "draws",

@@ -18,18 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import Claim
-from ..instances import Instance
-from ..instances.product import complexity
-from ..verdict import Conclusion
-from .audit import VISIBLE
-from .certified import certify
-from .climbing import coordinates
-from .evaluation import score
-from .families import leaves, moved
-from .randomness import spawn
-from .space import Space
-from .trials import SpentError, Trials
+from validation.checking.audit import VISIBLE
+from validation.checking.certified import certify
+from validation.checking.climbing import coordinates
+from validation.checking.evaluation import score
+from validation.checking.families import leaves, moved
+from validation.checking.randomness import spawn
+from validation.checking.space import Space
+from validation.checking.trials import SpentError, Trials
+from validation.claims import Claim
+from validation.instances import Instance
+from validation.instances.product import complexity
+from validation.verdict import Conclusion
 
 PATIENCE = 300  # random moves in vain
 GROSS = math.log(2.0)  # a margin that no one takes for a rounding error

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arithmetic.dual_arithmetic import DUALS
-from ..arithmetic.duals import Dual
-from ..claims import Claim
-from ..instances import Instance
-from .evaluation import log_ratio, pair
-from .smoothing import smoothed
+from validation.arithmetic.dual_arithmetic import DUALS
+from validation.arithmetic.duals import Dual
+from validation.checking.evaluation import log_ratio, pair
+from validation.checking.smoothing import smoothed
+from validation.claims import Claim
+from validation.instances import Instance
 
 Array = Any  # NDArray[np.float64]; the checker cannot follow indices of any dimension
 STEP = 1e-6

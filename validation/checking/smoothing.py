@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, Unsupported
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from .evaluation import NUMERICAL, log_ratio, log_ratios, sides
+from validation.arithmetic import FLOAT64, Unsupported
+from validation.checking.evaluation import NUMERICAL, log_ratio, log_ratios, sides
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
 
 WORST = 1e9  # stands for -inf where a method needs numbers
 

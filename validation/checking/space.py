@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..claims import Claim
-from ..instances import Factor, Instance
+from validation.claims import Claim
+from validation.instances import Factor, Instance
 
 Array = NDArray[np.float64]
 KNEE = 1e-3  # where the logarithmic scale of real numbers becomes linear, of a factor's largest

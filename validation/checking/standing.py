@@ -10,13 +10,13 @@ import math
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..claims import Claim
-from ..instances import Instance
-from .certified import certify
-from .shrinking import simpler, size
-from .thresholds import BAD, WIDEST, Thresholds
-from .tightened import Tightened, Value
-from .tried import GOOD, Tried, at
+from validation.checking.certified import certify
+from validation.checking.shrinking import simpler, size
+from validation.checking.thresholds import BAD, WIDEST, Thresholds
+from validation.checking.tightened import Tightened, Value
+from validation.checking.tried import GOOD, Tried, at
+from validation.claims import Claim
+from validation.instances import Instance
 
 GAPS = tuple(2.0**-bits for bits in (48, 40, 32, 24, 16, 8, 4))
 READABLE = 200  # simpler instances that are looked at

@@ -29,20 +29,27 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, Relation, Unsupported
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage, Evidence, Verdict
-from .audit import SHARE
-from .certified import check_hypotheses
-from .evaluation import NUMERICAL, accepts
-from .evalues import ALPHA, log_e_value, misjudged_bound, rate_bound, refutes, rounded_up
-from .limits import OUT_OF_TIME, TimeLimit
-from .randomness import spawn
-from .sampled import check_acceptance, drawn
-from .screening import Screen
-from .streams import Stream, judged, permitted
-from .successes import Pilot, clear_success
+from validation.arithmetic import FLOAT64, Relation, Unsupported
+from validation.checking.audit import SHARE
+from validation.checking.certified import check_hypotheses
+from validation.checking.evaluation import NUMERICAL, accepts
+from validation.checking.evalues import (
+    ALPHA,
+    log_e_value,
+    misjudged_bound,
+    rate_bound,
+    refutes,
+    rounded_up,
+)
+from validation.checking.limits import OUT_OF_TIME, TimeLimit
+from validation.checking.randomness import spawn
+from validation.checking.sampled import check_acceptance, drawn
+from validation.checking.screening import Screen
+from validation.checking.streams import Stream, judged, permitted
+from validation.checking.successes import Pilot, clear_success
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion, Coverage, Evidence, Verdict
 
 BLOCK = 8  # draws between two looks at the evidence
 LEAST_AUDITED, MOST_AUDITED = 20, 1000

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import Claim, ClaimError
-from ..instances import Instance, Product
-from ..instances.sources import NumpySource
-from .looked import SEEN, Looked, Sizes
-from .sampled import drawn
+from validation.checking.looked import SEEN, Looked, Sizes
+from validation.checking.sampled import drawn
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance, Product
+from validation.instances.sources import NumpySource
 
 MOST = 3000  # cells that are listed one by one
 LARGE = 0.25  # the share of the cells that counts as large

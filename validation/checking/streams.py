@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import RATIONALS, Relation, Unsupported, balls
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from .evaluation import NUMERICAL, is_empty, sides
-from .randomness import spawn
+from validation.arithmetic import RATIONALS, Relation, Unsupported, balls
+from validation.checking.evaluation import NUMERICAL, is_empty, sides
+from validation.checking.randomness import spawn
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
 
 
 @dataclass

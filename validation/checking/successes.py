@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, Relation, Unsupported
-from ..claims import Claim
-from ..instances import Instance
-from .evaluation import NUMERICAL, accepts, is_empty, pair
-from .randomness import spawn
-from .sampled import drawn
-from .streams import judged_draw
+from validation.arithmetic import FLOAT64, Relation, Unsupported
+from validation.checking.evaluation import NUMERICAL, accepts, is_empty, pair
+from validation.checking.randomness import spawn
+from validation.checking.sampled import drawn
+from validation.checking.streams import judged_draw
+from validation.claims import Claim
+from validation.instances import Instance
 
 NEAR = 2.0**-20
 PILOT_INSTANCES, PILOT_DRAWS = 8, 4

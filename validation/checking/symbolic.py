@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..claims import Claim, ClaimError
-from ..verdict import Conclusion, Evidence, Verdict
-from .evaluation import line_of
+from validation.checking.evaluation import line_of
+from validation.claims import Claim, ClaimError
+from validation.verdict import Conclusion, Evidence, Verdict
 
 
 def symbolic(claim: Claim) -> Verdict:

@@ -6,8 +6,8 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 
-from ..instances import Instance
-from .trials import NEGATIVE, Trials
+from validation.checking.trials import NEGATIVE, Trials
+from validation.instances import Instance
 
 
 def targeted(

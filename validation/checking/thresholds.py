@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion
-from .certified import certify
-from .evaluation import score
-from .trials import NEGATIVE, Progress, Trial, Trials
-from .tried import GOOD, at
+from validation.checking.certified import certify
+from validation.checking.evaluation import score
+from validation.checking.trials import NEGATIVE, Progress, Trial, Trials
+from validation.checking.tried import GOOD, at
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion
 
 WIDEST = math.log(1e9)  # constants farther from the published one are not looked at
 BISECTIONS = 44  # of one instance: to 1e-12 of a factor

@@ -21,20 +21,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion
-from .bisecting import bisected
-from .certified import check_hypotheses
-from .evaluation import score
-from .randomness import spawn
-from .sampled import drawn
-from .searched import run
-from .standing import SHOWN, TRIES, concluded
-from .thresholds import Thresholds, find_law
-from .tightened import Tightened
-from .trials import Progress, SpentError
-from .tried import Effort, Tried
+from validation.checking.bisecting import bisected
+from validation.checking.certified import check_hypotheses
+from validation.checking.evaluation import score
+from validation.checking.randomness import spawn
+from validation.checking.sampled import drawn
+from validation.checking.searched import run
+from validation.checking.standing import SHOWN, TRIES, concluded
+from validation.checking.thresholds import Thresholds, find_law
+from validation.checking.tightened import Tightened
+from validation.checking.trials import Progress, SpentError
+from validation.checking.tried import Effort, Tried
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion
 
 DRAWS = 300
 SEARCHING = 0.7  # share of the budget; the rest tries the value

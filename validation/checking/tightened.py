@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from ..instances import Instance
-from ..verdict import Coverage
+from validation.instances import Instance
+from validation.verdict import Coverage
 
 LOOSE = 1e-3
 Value = int | float | Fraction

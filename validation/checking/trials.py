@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, Unsupported
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage
-from .archive import TIED, Archive, description
-from .audit import VISIBLE
-from .certified import certify
-from .evaluation import NUMERICAL, hypothesis, log_ratios, missed, score, sides
-from .sampled import KEPT_STRANGE, Sample
-from .strata import Strata
+from validation.arithmetic import FLOAT64, Unsupported
+from validation.checking.archive import TIED, Archive, description
+from validation.checking.audit import VISIBLE
+from validation.checking.certified import certify
+from validation.checking.evaluation import NUMERICAL, hypothesis, log_ratios, missed, score, sides
+from validation.checking.sampled import KEPT_STRANGE, Sample
+from validation.checking.strata import Strata
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion, Coverage
 
 NEGATIVE = -1e3  # a left side below 0 ranks here and below
 OUTSIDE = -3e3  # hypotheses not met: here and below

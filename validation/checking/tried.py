@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from ..claims import Claim
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage
-from .certified import certify
-from .evaluation import score
-from .searched import search
+from validation.checking.certified import certify
+from validation.checking.evaluation import score
+from validation.checking.searched import search
+from validation.claims import Claim
+from validation.instances import Instance
+from validation.verdict import Conclusion, Coverage
 
 GOOD = (Conclusion.HOLDS, Conclusion.TIGHT)
 KNOWN = 40  # instances that are certified before the search

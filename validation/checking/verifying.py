@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, RATIONALS, Arithmetic, Relation, Unsupported, balls
-from ..arithmetic.arithmetics import Order
-from ..claims import Body, Claim, ClaimError
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
-from .deterministic import both, check_deterministic, outcome_of
-from .evaluation import NUMERICAL, fault, hypothesis, score, sides
-from .limits import OUT_OF_TIME
-from .orders import orders
-from .randomness import spawn
-from .refuted import simplest
-from .reproducer import reproducer
-from .sampled import check_acceptance, drawn
-from .statistical import statistical
-from .symbolic import symbolic
+from validation.arithmetic import FLOAT64, RATIONALS, Arithmetic, Relation, Unsupported, balls
+from validation.arithmetic.arithmetics import Order
+from validation.checking.deterministic import both, check_deterministic, outcome_of
+from validation.checking.evaluation import NUMERICAL, fault, hypothesis, score, sides
+from validation.checking.limits import OUT_OF_TIME
+from validation.checking.orders import orders
+from validation.checking.randomness import spawn
+from validation.checking.refuted import simplest
+from validation.checking.reproducer import reproducer
+from validation.checking.sampled import check_acceptance, drawn
+from validation.checking.statistical import statistical
+from validation.checking.symbolic import symbolic
+from validation.claims import Body, Claim, ClaimError
+from validation.instances import Instance
+from validation.verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
 
 QUICK_SECONDS = 1.0
 FULL_SECONDS = 10.0

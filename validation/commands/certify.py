@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+TEXT_TITLE = "Penn Treebank byte by byte, n = 5.1 million, the identity clipped to [-1, 1]"
 _BLOCKS = "w_hidden, w_input, w_output, b_hidden or b_output"
 
 
@@ -26,6 +27,9 @@ def certify(
         int | None, typer.Option(help="Of training for a short code; 0 rounds and trains nothing.")
     ] = None,
     rate: Annotated[float | None, typer.Option(help="Weight of the code in the loss.")] = None,
+    smooth: Annotated[
+        float | None, typer.Option(help="Width in steps that prices are smoothed with at first.")
+    ] = None,
     power: Annotated[
         float | None, typer.Option(help="The late loss is (1 - p^power)/power; 0: -log p.")
     ] = None,
@@ -56,6 +60,7 @@ def certify(
 
     from pruning.checks import nonnegative
     from validation.certifying.certificate import FILES, KIND, delta_of, write_certificate
+    from validation.certifying.language import TEXT
     from validation.certifying.network import Form
     from validation.certifying.pipeline import produce
     from validation.certifying.recipes import RECIPES
@@ -65,6 +70,7 @@ def certify(
     if not name and model is None:
         for known in RECIPES.values():
             typer.echo(f"{known.name:14} {known.title}")
+        typer.echo(f"{TEXT:14} {TEXT_TITLE}")
         return
     if name and (model is not None or data is not None):
         raise ValueError(f"model and data take the place of a recipe, they do not go with {name}")
@@ -77,12 +83,19 @@ def certify(
         "epochs": epochs,
         "rate": rate,
         "power": power,
+        "smooth": smooth,
         "teacher": teacher,
         "learning_rate": learning_rate,
         "batch_size": batch_size,
         "seed": seed,
     }
     changes = {key: value for key, value in changes.items() if value is not None}
+    folder = cache_folder() / "certifying" if work is None else work
+    if name == TEXT:
+        if crop is not None or pool is not None:
+            raise ValueError(f"crop and pool are for images, they do not go with {TEXT}")
+        _text(out, _checked(changes), _steps(steps), folder, level, until)
+        return
     form = None
     if crop is not None or pool is not None:
         sides, block = _numbers("crop", crop or "0,0,0,0", 4), _numbers("pool", pool or "1,1", 2)
@@ -98,7 +111,7 @@ def certify(
         chosen,
         task,
         start=start,
-        work=cache_folder() / "certifying" if work is None else work,
+        work=folder,
         delta=level,
         until=until,
         say=typer.echo,
@@ -115,6 +128,31 @@ def certify(
     )
     if found.bound >= 1:
         typer.echo("This certifies nothing: the code is too long for so few sequences.")
+
+
+def _text(
+    out: Path, changes: dict[str, Any], steps: dict[str, int], work: Path, delta: Any, until: float
+) -> None:
+    """A language model of bytes."""
+    from dataclasses import replace
+
+    from validation.certifying.certificate import write_certificate
+    from validation.certifying.language import TEXT
+    from validation.certifying.text_training import TextRecipe, produce_text
+
+    for key in ("method", "power", "teacher", "batch_size", "seed"):
+        if key in changes:
+            raise ValueError(f"{key} does not go with {TEXT}, got {changes[key]}")
+    chosen = TextRecipe()
+    rest = {key: value for key, value in changes.items() if key != "k"}
+    training = replace(chosen.training, **rest, steps={**chosen.training.steps, **steps})
+    chosen = replace(chosen, k=changes.get("k", chosen.k), training=training)
+    found = produce_text(chosen, work=work, delta=delta, until=until, say=typer.echo)
+    write_certificate(out, found, TEXT, {"settings": chosen.settings()})
+    typer.echo(
+        f"{found.loss} bits a byte on {found.n} bytes, code of {len(found.code)} bits: expected "
+        f"loss at most {found.bound} bits a byte at delta = {delta}, in {out}"
+    )
 
 
 def _recipe(
@@ -183,8 +221,9 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
     for key, least in (("k", 1), ("epochs", 0), ("batch_size", 1), ("seed", 0)):
         if key in changes:
             integer(key, changes[key], least)
-    if "rate" in changes:
-        nonnegative("rate", changes["rate"])
+    for key in ("rate", "smooth"):
+        if key in changes:
+            nonnegative(key, changes[key])
     if "learning_rate" in changes:
         positive("learning_rate", changes["learning_rate"])
     for key in ("power", "teacher"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,11 +10,12 @@ import typer
 
 FILES = (
     "comparison.json",
-    "comparison.svg",
-    "comparison.png",
-    "nodes.svg",
-    "nodes.png",
     "curves.json",
+    *(
+        f"{name}.{form}"
+        for name in ("comparison", "comparison_not_valid", "nodes")
+        for form in ("svg", "png", "pdf")
+    ),
 )
 IMAGES = {
     "row-mnist": ("mnist", "rows", 0),
@@ -68,6 +70,7 @@ def compare(
     from rich.console import Console
 
     from pruning.checks import positive, probability
+    from validation.output.terminal import show_table, working
     from validation.output.writing import replaced_folder
     from validation.report.comparison import tables, to_json
     from validation.report.document import to_text
@@ -78,14 +81,22 @@ def compare(
         raise ValueError(f"{json} cannot be written: there is no folder {json.resolve().parent}")
     if json is not None and json.is_dir():
         raise ValueError(f"{json} must be a file, it is a folder")
-    dataset = _dataset(data, pixels, split)
-    if dataset.every_step:
-        raise ValueError(
-            f"{data} must have one label a sequence, it has one a step; the bounds read the last"
+    with working("compare") as say:
+        say("reading the data")
+        dataset = _dataset(data, pixels, split)
+        if dataset.every_step:
+            raise ValueError(
+                f"{data} must have one label a sequence, it has one a step; the bounds read the "
+                "last"
+            )
+        comparisons, first = _comparisons(
+            dataset, model, activation, nodes, gamma, delta, sharpest, say
         )
-    comparisons, first = _comparisons(dataset, model, activation, nodes, gamma, delta, sharpest)
+        found = {}
+        for k, comparison in comparisons.items():
+            say(f"bounds for {k} nodes")
+            found[k] = [*first, *comparison.bounds()]
     console = Console()
-    found = {k: [*first, *comparison.bounds()] for k, comparison in comparisons.items()}
     rows: list[dict[str, Any]] = []
     for k, bounds in found.items():
         rows += to_json(bounds, comparisons[k].problem, k)
@@ -94,10 +105,10 @@ def compare(
         json.write_text(to_text(rows), "utf-8")
     for k, bounds in found.items():
         for table in tables(bounds, comparisons[k].problem):
-            console.print(table)
+            show_table(console, table)
     if out is not None:
-        with replaced_folder(out, FILES) as folder:
-            _fill(folder, comparisons, dataset, gamma, delta)
+        with replaced_folder(out, FILES) as folder, working("compare") as say:
+            _fill(folder, comparisons, dataset, gamma, delta, say)
             (folder / "comparison.json").write_text(to_text(rows), "utf-8")
         console.print(f"The figures are in {out}", highlight=False)
 
@@ -110,6 +121,7 @@ def _comparisons(
     gamma: float,
     delta: float,
     sharpest: bool,
+    say: Callable[[str], None],
 ) -> tuple[dict[int, Any], list[Any]]:
     from bounds.comparison import comparison
     from pruning.spectral import spectral_prune
@@ -119,7 +131,9 @@ def _comparisons(
 
     fixed = None if model is None else _fixed_in_advance(model)
     if fixed is not None and model is not None:
+        say("a network whose class was fixed in advance")
         return _constrained(dataset, fixed, model, nodes)
+    say("training a network" if model is None else "reading the network")
     network = _network(dataset, model, activation)
     check_fit(network, dataset)
     given = _sizes(nodes)
@@ -129,6 +143,7 @@ def _comparisons(
     data = (dataset.x, dataset.y, dataset.x_test, dataset.y_test)
     found = {}
     for k in sizes:
+        say(f"pruning to {k} nodes")
         pruned = network if k == network.m else spectral_prune(network, dataset.x, k)
         found[k] = comparison(pruned, *data, **options)
     return found, []
@@ -204,11 +219,16 @@ def _dataset(data: str, pixels: bool, split: int) -> Any:
 
 
 def _fill(
-    folder: Path, comparisons: dict[int, Any], dataset: Any, gamma: float, delta: float
+    folder: Path,
+    comparisons: dict[int, Any],
+    dataset: Any,
+    gamma: float,
+    delta: float,
+    say: Callable[[str], None],
 ) -> None:
     from bounds.comparison import comparison, informative_from
     from pruning.spectral import spectral_prune
-    from validation.output.figures import draw
+    from validation.output.figures import FORMS, draw
     from validation.output.schema import SCHEMA
     from validation.report import comparison as shown
     from validation.report.document import to_text
@@ -220,6 +240,7 @@ def _fill(
     if main.was_pruned and len(comparisons) == 1:
         sizes = {}
         for k in default_nodes(whole.m):
+            say(f"the bounds at {k} nodes")
             sizes[k] = comparison(
                 spectral_prune(whole, dataset.x, k),
                 dataset.x,
@@ -231,19 +252,26 @@ def _fill(
         sweeps.append(shown.over_nodes(sizes))
     elif len(comparisons) > 1:
         sweeps.append(shown.over_nodes(comparisons))
-    sweeps += [shown.over_sample_size(main), shown.over_length(main)]
+    say("the bounds over n")
+    sweeps.append(shown.over_sample_size(main))
+    say("the bounds over T")
+    sweeps.append(shown.over_length(main))
     error = None
     if dataset.x_test is not None:
         wrong, tests, _ = shown.test_error(main.problem)
         error = wrong / tests
+    say("nodes for a loss")
     needed = shown.nodes_for_loss(main.pruned.covariance)
+    say("drawing")
     figures = {
-        "comparison": shown.drawing(sweeps, error),
-        "nodes": draw(lambda ax: shown.nodes_figure(ax, needed)),
+        "comparison": shown.drawing(sweeps, error, valid=True),
+        "comparison_not_valid": shown.drawing(sweeps, error, valid=False),
+        "nodes": draw(lambda ax: shown.nodes_figure(needed, ax=ax), size=(6.4, 4.2)),
     }
     for name, figure in figures.items():
-        (folder / f"{name}.svg").write_text(figure.svg, "utf-8")
-        (folder / f"{name}.png").write_bytes(figure.png)
+        for form in FORMS:
+            (folder / f"{name}.{form}").write_bytes(figure.data(form))
+    say("from which n on each bound says something")
     curves = {
         "schema": SCHEMA,
         "sweeps": [values.to_json() for values in sweeps],

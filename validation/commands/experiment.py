@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +58,7 @@ def experiment(
         return
     grid = read_grid(name) if name.endswith(".toml") else grid_named(name, models)
     grid = grid.with_seeds(seeds)
-    with Store(out / f"{grid.name}.sqlite") as store:
+    with _removed_if_it_fails(out / f"{grid.name}.sqlite") as path, Store(path) as store:
         if restart:
             store.clear()
         held = len(store.keys())
@@ -72,6 +72,26 @@ def experiment(
                 grid, store, fine_tune=finetune, workers=workers, dask=dask, progress=progress
             )
         typer.echo(f"{store.path}: {count} rows finished now, {len(store.keys())} in all")
+
+
+@contextmanager
+def _removed_if_it_fails(path: Path) -> Iterator[Path]:
+    """Leave no new store without a row, and no new folder for it, where the block raises."""
+    from validation.experiments.store import Store
+
+    new, new_folder = not path.exists(), not path.parent.exists()
+    try:
+        yield path
+    except Exception:
+        if new and path.is_file():
+            with Store(path) as store:
+                empty = not store.keys()
+            if empty:
+                path.unlink()
+        if new_folder:
+            with suppress(OSError):
+                path.parent.rmdir()
+        raise
 
 
 @contextmanager

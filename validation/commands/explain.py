@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ..claims import Claim
-from ..loading import gather
-from ..verdict import Outcome
+from validation.claims import Claim
+from validation.loading import gather
+from validation.verdict import Outcome
 
 
 def claim_ids(begun: str) -> list[str]:
@@ -30,7 +30,7 @@ def explain(
     if not claims:
         typer.echo("\n".join(listed(gather([]))))
         return
-    from ..checking.runner import verify_all
+    from validation.checking.runner import verify_all
 
     chosen = gather(claims)
     outcomes = verify_all(chosen, budget=budget, quick=True)
@@ -46,7 +46,7 @@ def listed(claims: list[Claim]) -> list[str]:
 
 def text_of(claim: Claim, outcome: Outcome) -> str:
     """The explanation as plain text."""
-    from .verify import show_ratio
+    from validation.commands.verify import show_ratio
 
     lines = [claim.id, "=" * len(claim.id), "", f"  {claim.statement}", ""]
     facts = {
@@ -67,7 +67,7 @@ def text_of(claim: Claim, outcome: Outcome) -> str:
         lines.append("  steps:")
         for step, found in zip(claim.steps, outcome.steps):
             lines.append(f"    - {step.id}: {found.conclusion.value}   {step.statement}")
-    from .frontier import lines as steps_of_the_proof
+    from validation.commands.frontier import lines as steps_of_the_proof
 
     scalar = steps_of_the_proof(claim)
     if scalar:

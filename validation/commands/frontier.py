@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ..claims import Claim, ClaimError
-from ..loading import gather
-from ..output.schema import SCHEMA
-from ..proving.frontier import Row, rows
+from validation.claims import Claim, ClaimError
+from validation.loading import gather
+from validation.output.schema import SCHEMA
+from validation.proving.frontier import Row, rows
 
 
 def frontier(

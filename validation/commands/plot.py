@@ -9,25 +9,30 @@ import typer
 
 
 def plot(
-    name: Annotated[str, typer.Argument(help="Which experiment, or its NAME.sqlite.")],
-    form: Annotated[str, typer.Option("--format", help="png or svg.")] = "png",
-    out: Annotated[Path, typer.Option(help="Where NAME.sqlite is, and figures go.")] = Path(
-        "results"
+    name: Annotated[str, typer.Argument(help="Which experiment, or its NAME.sqlite or NAME.csv.")],
+    form: Annotated[str, typer.Option("--format", help="png, svg or pdf.")] = "png",
+    out: Annotated[
+        Path, typer.Option(help="Where NAME.sqlite is, or else the committed NAME.csv.")
+    ] = Path("results"),
+    to: Annotated[Path, typer.Option(help="The folder that the figures go to.")] = Path("figures"),
+    models: Annotated[Path, typer.Option(help="The folder of the trained networks.")] = Path(
+        "models"
     ),
 ) -> None:
-    """Draw the figures of an experiment, finished or not, beside its rows."""
+    """Draw the figures of an experiment, finished or not."""
     from pruning.checks import choice
-    from validation.commands.table import store_path
     from validation.experiments.plots import figures_of
-    from validation.experiments.store import Store
-    from validation.experiments.summaries import Results
+    from validation.experiments.reading import experiment_name, results_named
+    from validation.output.terminal import working
     from validation.output.writing import write_atomically
 
-    choice("format", form, ("png", "svg"))
-    path = store_path(name, out)
-    with Store(path, read_only=True) as store:
-        results = Results.read(store)
-    for ending, drawing in figures_of(results).items():
-        figure = path.with_name(f"{path.stem}-{ending}.{form}")
-        write_atomically(figure, drawing.png if form == "png" else drawing.svg.encode())
+    choice("format", form, ("png", "svg", "pdf"))
+    with working("plot") as say:
+        say("reading the rows")
+        results = results_named(name, out, models)
+        say("drawing")
+        drawings = figures_of(results)
+    for ending, drawing in drawings.items():
+        figure = to / f"{Path(experiment_name(name)).name}-{ending}.{form}"
+        write_atomically(figure, drawing.data(form))
         typer.echo(f"wrote {figure}")

@@ -9,19 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
-from ..checking.runner import cores
-from ..claims import Claim, ClaimError
-from ..loading import gather
-from ..output.schema import SCHEMA
-from ..proving.gaps import Slack
-from ..proving.pools import pooled
-from ..proving.prove import BUDGET, SEARCH, Attempt, begin, refuted, searched, slack_of
-from ..proving.prove import prove as run
-from ..proving.records import Ending, Proof, keep
-from ..proving.regions import regions
-from ..proving.unfinished import Keeper, place, resume
-from . import VIOLATED
-from .verify import set_constants
+from validation.checking.runner import cores
+from validation.claims import Claim, ClaimError
+from validation.commands import VIOLATED
+from validation.commands.verify import set_constants
+from validation.loading import gather
+from validation.output.schema import SCHEMA
+from validation.proving.gaps import Slack
+from validation.proving.pools import pooled
+from validation.proving.prove import BUDGET, SEARCH, Attempt, begin, refuted, searched, slack_of
+from validation.proving.prove import prove as run
+from validation.proving.records import Ending, Proof, keep
+from validation.proving.regions import regions
+from validation.proving.unfinished import Keeper, place, resume
 
 
 def prove(
@@ -85,7 +85,7 @@ def prove(
                 typer.echo(f"not tried: {error}")
                 continue
             if coq is not None:
-                from ..proving.coq import machine_checked
+                from validation.proving.coq import machine_checked
 
                 where = regions(claim, sizes_for(claim, asked), ranges, scale)
                 proof, said = machine_checked(claim, proof, coq, where)
@@ -213,8 +213,8 @@ def text_of(claim: Claim, proof: Proof) -> list[str]:
     lines = [f"{proof.id}: {headline(proof)}"]
     lines.append(f"  on {proof.statement}")
     if proof.kind is Ending.VIOLATED and proof.instance is not None:
-        from ..checking.describing import facts
-        from ..instances import Instance
+        from validation.checking.describing import facts
+        from validation.instances import Instance
 
         lines += [f"  {fact}" for fact in facts(claim, Instance.from_json(proof.instance))]
     else:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -99,26 +102,45 @@ def _fill(
 ) -> None:
     from rich.console import Console
 
+    from validation.output.figures import FORMS
+    from validation.output.terminal import counting, working
     from validation.report.document import document, to_text
     from validation.report.findings import findings
-    from validation.report.gallery import gallery
+    from validation.report.gallery import captions, gallery, overview
     from validation.report.page import render
     from validation.report.study import run
-    from validation.report.terminal import print_study, shown_progress
+    from validation.report.terminal import print_study
 
-    console = Console()
-    with shown_progress(console) as progress:
+    with counting("report") as progress:
         study = run(settings, dataset, network, model_name, progress, workers)
     sentences = findings(study)
-    drawings = gallery(study)
-    (folder / "figures").mkdir()
-    for name, drawing in drawings.items():
-        (folder / "figures" / f"{name}.svg").write_text(drawing.svg, "utf-8")
-        (folder / "figures" / f"{name}.png").write_bytes(drawing.png)
+    with working("drawing") as say:
+        figures = gallery(study, say)
+        drawings = {name: figure.drawing for name, figure in figures.items()}
+        drawings["overview"] = overview(study)
+        (folder / "figures").mkdir()
+        for name, drawing in drawings.items():
+            say(f"writing {name}")
+            for form in FORMS:
+                (folder / "figures" / f"{name}.{form}").write_bytes(drawing.data(form))
+    (folder / "figures" / "captions.md").write_text(captions(figures), "utf-8")
     (folder / "report.json").write_text(to_text(document(study, sentences)), "utf-8")
-    (folder / "index.html").write_text(render(study, sentences, drawings), "utf-8")
+    page = render(study, sentences, figures, _docs(out))
+    (folder / "index.html").write_text(page, "utf-8")
+    console = Console()
     print_study(console, study, sentences)
     console.print(f"The page is {out / 'index.html'}", highlight=False)
+
+
+def _docs(out: Path) -> str | None:
+    """The folder ``docs`` of the source, seen from the page; None where it is not there."""
+    docs = Path(__file__).parents[2] / "docs"
+    if not (docs / "theory.md").is_file():
+        return None
+    # Another drive has no path from here.
+    with contextlib.suppress(ValueError):
+        return quote(os.path.relpath(docs, out.resolve()).replace(os.sep, "/"))
+    return None
 
 
 def _sizes(text: str | None) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""`rnnbounds table`: the tables of an experiment."""
+"""`rnnbounds table`: the tables of an experiment, or of several."""
 
 from __future__ import annotations
 
@@ -10,28 +10,22 @@ import typer
 
 def table(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME", help="Experiments, or their NAME.sqlite.")
+        list[str],
+        typer.Argument(metavar="NAME", help="Experiments, or their NAME.sqlite or NAME.csv."),
     ],
     form: Annotated[str, typer.Option("--format", help="md, latex, or csv of every row.")] = "md",
-    out: Annotated[Path, typer.Option(help="Where NAME.sqlite is.")] = Path("results"),
+    out: Annotated[
+        Path, typer.Option(help="Where NAME.sqlite is, or else the committed NAME.csv.")
+    ] = Path("results"),
+    models: Annotated[Path, typer.Option(help="The folder of the trained networks.")] = Path(
+        "models"
+    ),
 ) -> None:
     """Print the tables of an experiment, finished or not; of several, one table of all of them."""
     from validation.experiments.overview import overview
-    from validation.experiments.store import Store
-    from validation.experiments.summaries import Results
+    from validation.experiments.reading import results_named
     from validation.experiments.tables import written
 
-    found = []
-    for name in names:
-        with Store(store_path(name, out), read_only=True) as store:
-            found.append(Results.read(store))
+    found = [results_named(name, out, models) for name in names]
     text = written(found[0], form) if len(found) == 1 else overview(found, form)
     typer.echo(text, nl=False)
-
-
-def store_path(name: str, out: Path) -> Path:
-    """Return the file of an experiment's rows, by its name, its grid file or itself."""
-    path = Path(name)
-    if path.suffix == ".sqlite":
-        return path
-    return out / f"{path.stem if path.suffix == '.toml' else name}.sqlite"

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from ..catalogue.sections import SECTIONS
-from ..claims import Claim
-from ..loading import gather
-from .explain import describe_instances
+from validation.catalogue.sections import SECTIONS
+from validation.claims import Claim
+from validation.commands.explain import describe_instances
+from validation.loading import gather
 
 
 def theory(

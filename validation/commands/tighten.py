@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ..checking.describing import facts
-from ..checking.tighten import Tightened
-from ..checking.tighten import tighten as find
-from ..checking.tried import at
-from ..claims import Claim, ClaimError
-from ..loading import gather
-from ..output.schema import SCHEMA
-from . import VIOLATED
+from validation.checking.describing import facts
+from validation.checking.tighten import Tightened
+from validation.checking.tighten import tighten as find
+from validation.checking.tried import at
+from validation.claims import Claim, ClaimError
+from validation.commands import VIOLATED
+from validation.loading import gather
+from validation.output.schema import SCHEMA
 
 
 def tighten(

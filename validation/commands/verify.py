@@ -13,17 +13,17 @@ from typing import Annotated, Any
 
 import typer
 
-from ..checking.audit import VISIBLE
-from ..checking.describing import shortened, written
-from ..checking.randomness import check_seed
-from ..checking.runner import Terminated, cores, terminable, verify_all
-from ..checking.verifying import QUICK_SECONDS
-from ..claims import Claim, ClaimError
-from ..loading import gather
-from ..output.writing import write_atomically
-from ..proving.known import with_proofs
-from ..verdict import Conclusion, Outcome
-from . import BAD_INPUT, INTERRUPTED, VIOLATED
+from validation.checking.audit import VISIBLE
+from validation.checking.describing import shortened, written
+from validation.checking.randomness import check_seed
+from validation.checking.runner import Terminated, cores, terminable, verify_all
+from validation.checking.verifying import QUICK_SECONDS
+from validation.claims import Claim, ClaimError
+from validation.commands import BAD_INPUT, INTERRUPTED, VIOLATED
+from validation.loading import gather
+from validation.output.writing import write_atomically
+from validation.proving.known import with_proofs
+from validation.verdict import Conclusion, Outcome
 
 
 def verify(

@@ -7,8 +7,8 @@ import inspect
 
 import typer
 
-from ..claims import KINDS
-from ..instances import Draw, Network, expectation, subsets
+from validation.claims import KINDS
+from validation.instances import Draw, Network, expectation, subsets
 
 # The options of `claim` by name, as far as a name does not explain itself.
 PARTS = {
@@ -69,7 +69,7 @@ def offered() -> list[str]:
 
 def functions() -> list[str]:
     """A line and an example for each name of xp."""
-    from ..arithmetic import vocabulary as words
+    from validation.arithmetic import vocabulary as words
 
     lines = []
     for word in words():

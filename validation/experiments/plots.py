@@ -18,15 +18,17 @@ from validation.output.figures import (
     SKY,
     Drawing,
     Series,
+    axes,
     bounds_over_nodes,
     draw,
+    label_ends,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OURS = ("balanced", "balanced, read-out", "balanced, closed loop")
-"""Drawn as boldly as spectral pruning."""
+"""In colour beside spectral pruning."""
 
 _COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, "#b07d00", "#555560")
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
@@ -37,28 +39,37 @@ def figures_of(results: Results) -> dict[str, Drawing]:
     """Return every figure that the finished rows fill, by the end of its file's name."""
     drawings = {}
     if len(results.nodes) > 1:
-        drawings["over-nodes"] = draw(lambda ax: scores_over_nodes(ax, results), size=(7.5, 4.6))
+        drawings["over-nodes"] = draw(lambda ax: scores_over_nodes(results, ax=ax), size=(6.4, 4.2))
     else:
-        drawings["methods"] = draw(lambda ax: scores_by_method(ax, results), size=(5.6, 4.6))
+        drawings["methods"] = draw(lambda ax: scores_by_method(results, ax=ax), size=(5.6, 4.6))
     if "spectral" in results.sensitive:
-        drawings["sensitivity"] = draw(lambda ax: scores_over_theta(ax, results), size=(5.6, 3.9))
+        drawings["sensitivity"] = draw(
+            lambda ax: scores_over_theta(results, ax=ax), size=(5.6, 3.9)
+        )
     curves = bound_curves(results)
     if curves and len(curves[0].x) > 1:
         drawings["bounds"] = draw(
-            lambda ax: errors_and_bounds(ax, results), lambda ax: risks_and_bounds(ax, results)
+            lambda ax: errors_and_bounds(results, ax=ax),
+            lambda ax: risks_and_bounds(results, ax=ax),
         )
     if curves and results.lengths:
         drawings["bounds-over-steps"] = draw(
-            lambda ax: errors_and_bounds(ax, results, over_steps=True),
-            lambda ax: risks_and_bounds(ax, results, over_steps=True),
+            lambda ax: errors_and_bounds(results, over_steps=True, ax=ax),
+            lambda ax: risks_and_bounds(results, over_steps=True, ax=ax),
         )
     return drawings
 
 
-def scores_over_nodes(ax: Axes, results: Results) -> Axes:
-    """Draw the score of every method over k, with a band of one deviation for the reconstructed."""
+def scores_over_nodes(results: Results, *, ax: Axes | None = None) -> Axes:
+    """Draw the score of every method over k: at most five in colour and named, the rest grey.
+
+    In colour are spectral pruning, those that know the recursion, and the best of the others at the
+    k of the sensitivities; where there is room, the next best.
+    """
+    ax = axes(ax)
     factor = 100 if results.larger_is_better else 1
-    for i, method in enumerate(results.methods):
+    bold = _in_colour(results)
+    for method in sorted(results.methods, key=lambda name: name in bold):
         points = [
             (k, cell) for k in results.nodes if (cell := results.scores(method, k)) is not None
         ]
@@ -66,31 +77,47 @@ def scores_over_nodes(ax: Axes, results: Results) -> Axes:
             continue
         x = [k for k, _ in points]
         y = [factor * cell.mean for _, cell in points]
+        if method not in bold:
+            ax.plot(x, y, color=PALE, linewidth=0.8, alpha=0.55, label=f"_{method}", zorder=1)
+            continue
+        place = bold.index(method)
         error = [factor * cell.deviation for _, cell in points]
         ax.errorbar(
-            x,
-            y,
-            yerr=error,
-            color=_COLOURS[i % len(_COLOURS)],
-            marker=_MARKS[i % len(_MARKS)],
-            linestyle=_DASHES[i // len(_COLOURS) % len(_DASHES)],
-            linewidth=2.4 if method == "spectral" or method in OURS else 1.1,
-            elinewidth=0.8,
-            capsize=2,
-            zorder=3 if method == "spectral" else 2,
-            label=method,
+            x, y, yerr=error, fmt="none", ecolor=_COLOURS[place], elinewidth=0.8, capsize=2,
+            zorder=2,
+        )  # fmt: skip
+        ax.plot(
+            x, y, color=_COLOURS[place], marker=_MARKS[place], linewidth=2, zorder=3, label=method
         )
+    rest = len(results.methods) - len(bold)
+    _label(ax, results)
+    grey = f"; grey: {rest} other methods" if rest else ""
+    ax.set(xlabel=f"nodes kept, k (or as many parameters){grey}", xticks=results.nodes)
+    ax.set(xlim=(min(results.nodes), max(results.nodes)))
     whole = results.scores(WHOLE, None)
     if whole is not None:
-        ax.axhline(factor * whole.mean, color=PALE, linewidth=1, linestyle=(0, (4, 3)))
-    _label(ax, results)
-    ax.set(xlabel="nodes kept, k (or as many parameters)", xticks=results.nodes)
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), borderaxespad=0, handlelength=2.6)
+        ax.plot(
+            ax.get_xlim(), [factor * whole.mean] * 2, color=PALE, linewidth=1,
+            linestyle=(0, (4, 3)), label="whole network",
+        )  # fmt: skip
+    label_ends(ax)
     return ax
 
 
-def scores_by_method(ax: Axes, results: Results) -> Axes:
+def _in_colour(results: Results) -> list[str]:
+    first = [name for name in ("spectral", *OURS) if name in results.methods]
+    refitted = ("closed loop", "read-out", "balanced")
+    others = [
+        name
+        for name, _ in results.rivals(results.focus)
+        if name not in first and not any(word in name for word in refitted)
+    ]
+    return [*first, *others][:5]
+
+
+def scores_by_method(results: Results, *, ax: Axes | None = None) -> Axes:
     """Draw the score of every method at the one k that there is, the best above."""
+    ax = axes(ax)
     [k] = results.nodes
     factor = 100 if results.larger_is_better else 1
     cells = [(name, cell) for name in results.methods if (cell := results.scores(name, k))]
@@ -118,8 +145,9 @@ def scores_by_method(ax: Axes, results: Results) -> Axes:
     return ax
 
 
-def scores_over_theta(ax: Axes, results: Results) -> Axes:
+def scores_over_theta(results: Results, *, ax: Axes | None = None) -> Axes:
     """Draw the score of spectral pruning over theta at the focus, a line for each tau."""
+    ax = axes(ax)
     factor = 100 if results.larger_is_better else 1
     for i, tau in enumerate(sorted(results.facts["tau"])):
         cells: list[tuple[float, Cell]] = []
@@ -154,15 +182,17 @@ ERRORS = {
 RISKS = {"risk": "measured, on test data", "log10_theorem": "bound of section 7"}
 
 
-def errors_and_bounds(ax: Axes, results: Results, over_steps: bool = False) -> Axes:
+def errors_and_bounds(
+    results: Results, over_steps: bool = False, *, ax: Axes | None = None
+) -> Axes:
     """Draw the measured error and the bounds of section 3, over k or over the number of steps."""
-    bounds_over_nodes(ax, bound_curves(results, ERRORS, over_steps))
+    ax = bounds_over_nodes(bound_curves(results, ERRORS, over_steps), ax=ax)
     return _over(ax, results, over_steps)
 
 
-def risks_and_bounds(ax: Axes, results: Results, over_steps: bool = False) -> Axes:
+def risks_and_bounds(results: Results, over_steps: bool = False, *, ax: Axes | None = None) -> Axes:
     """Draw the measured risk and the bound of section 7, and where it says nothing: above 1."""
-    bounds_over_nodes(ax, bound_curves(results, RISKS, over_steps))
+    ax = bounds_over_nodes(bound_curves(results, RISKS, over_steps), ax=ax)
     ax.set(ylabel="risk (ramp loss)")
     ax.axhline(0, color=PALE, linewidth=1, linestyle=(0, (4, 3)))
     return _over(ax, results, over_steps)

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .discrete import Choice, Integer, MultiSet, NodeSet, Size
-from .enumeration import expectation, subsets
-from .factors import ArrayFactor, Bound, Factor, Positive, Probability, Real
-from .matrices import Covariance, Distribution, Orthogonal, Ridge, Sequences, Spectrum
-from .networks import ACTIVATIONS, Network, Networks
-from .product import Instance, Product
-from .structured import (
+from validation.instances.discrete import Choice, Integer, MultiSet, NodeSet, Size
+from validation.instances.enumeration import expectation, subsets
+from validation.instances.factors import ArrayFactor, Bound, Factor, Positive, Probability, Real
+from validation.instances.matrices import (
+    Covariance,
+    Distribution,
+    Orthogonal,
+    Ridge,
+    Sequences,
+    Spectrum,
+)
+from validation.instances.networks import ACTIVATIONS, Network, Networks
+from validation.instances.product import Instance, Product
+from validation.instances.structured import (
     Correlation,
     CovarianceStack,
     Nonsingular,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from ..arithmetic.checked import is_short
+from validation.arithmetic.checked import is_short
 
 End = int | str
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from . import checks
-from .factors import Factor, Raw, Sizes, length
-from .integers import guarded
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Factor, Raw, Sizes, length
+from validation.instances.integers import guarded
+from validation.instances.sources import Source
 
 
 class Integer(Factor):
@@ -32,7 +33,7 @@ class Integer(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return source.integer(self.low, self.high)
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return raw
 
     def simpler(self, raw: Raw) -> Iterator[Raw]:
@@ -50,7 +51,7 @@ class Size(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return length(sizes, self.sizes[0])
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return raw
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
@@ -71,7 +72,7 @@ class NodeSet(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return source.subset(length(sizes, self.m), length(sizes, self.k))
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return guarded(raw)
 
     def consequences(self, raw: Raw, size: str, index: int) -> list[tuple[str, int]]:
@@ -111,7 +112,7 @@ class Choice(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return source.choice(self.options)
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return raw
 
     def simpler(self, raw: Raw) -> Iterator[Raw]:

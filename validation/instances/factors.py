@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checks
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.sources import Source
 
 Bound = float | Fraction  # or an int; a float means the decimals that it is written as
 Array = NDArray[np.float64]
@@ -100,7 +101,7 @@ class Factor:
         """Draw a raw value."""
         raise NotImplementedError
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         """Form what the body receives."""
         return arithmetic.lift(raw)
 

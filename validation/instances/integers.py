@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import Unsupported
+from validation.arithmetic import Unsupported
 
 _LARGEST = 2**63 - 1
 _LIFT = "; bring integers into xp first: xp.asarray(J)"

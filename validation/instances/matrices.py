@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from . import checks
-from .factors import Array, ArrayFactor, Factor, Parameters, Raw, Sizes, length
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Array, ArrayFactor, Factor, Parameters, Raw, Sizes, length
+from validation.instances.sources import Source
 
 
 def spectrum(source: Source, m: int) -> Array:
@@ -103,7 +104,7 @@ class Covariance(Factor):
             np.fill_diagonal(F, np.abs(np.diag(F)) + 2.0**-20)
         return F
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         F = arithmetic.lift(raw)
         return F @ F.T
 
@@ -152,7 +153,7 @@ class Spectrum(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return spectrum(source, length(sizes, self.m))
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return arithmetic.lift(np.sort(raw)[::-1].copy())
 
     def parameters(self, raw: Raw) -> Parameters:
@@ -180,7 +181,7 @@ class Orthogonal(Factor):
         m = length(sizes, self.m)
         return source.reals((m, source.choice((0, 1, 2, m))))
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         xp = arithmetic.xp
         m = raw.shape[0]
         Q = xp.eye(m)
@@ -251,7 +252,7 @@ class Distribution(ArrayFactor):
             values = np.ones(m)
         return np.maximum(values, self.low).astype(np.float64)
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         raw = np.sort(raw)[::-1].copy() if self.decreasing else raw
         if not raw.any():
             raw = np.ones_like(raw)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from . import checks
-from .factors import Array, Factor, Parameters, Raw, Sizes, length
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Array, Factor, Parameters, Raw, Sizes, length
+from validation.instances.sources import Source
 
 ACTIVATIONS = ("identity", "relu", "tanh", "leaky_relu")
 WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
@@ -116,7 +117,7 @@ class Networks(Factor):
             "activation": source.choice(self.activations),
         }
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return Network(
             **{name: arithmetic.lift(raw[name]) for name in WEIGHTS}, activation=raw["activation"]
         )

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from . import checks
-from .factors import Array, Factor, Parameters, Raw
-from .sources import HypothesisSource, NumpySource, Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Array, Factor, Parameters, Raw
+from validation.instances.sources import HypothesisSource, NumpySource, Source
 
 # low..high; an end may be the name of another size, which is then drawn first.
 SIZES: dict[str, tuple[int | str, int | str]] = {
@@ -170,7 +171,7 @@ class Product:
 
         return instances()
 
-    def realise(self, instance: Instance, arithmetic: Any) -> dict[str, Any]:
+    def realise(self, instance: Instance, arithmetic: Reading) -> dict[str, Any]:
         """The arguments of a body, formed inside the arithmetic (which must be active)."""
         return {
             name: factor.realise(arithmetic, instance.raw[name])

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from . import checks
-from .factors import Array, Factor, Parameters, Raw, Sizes, length
-from .integers import guarded
-from .matrices import Covariance, spectrum
-from .sources import Source
+from validation.arithmetic import Reading
+from validation.instances import checks
+from validation.instances.factors import Array, Factor, Parameters, Raw, Sizes, length
+from validation.instances.integers import guarded
+from validation.instances.matrices import Covariance, spectrum
+from validation.instances.sources import Source
 
 AWAY = 2.0**-20  # how far what must not vanish is kept from 0
 
@@ -78,7 +79,7 @@ class Symmetric(Bounded):
             raw = np.fliplr(np.diag(source.reals((m,))))
         return np.tril(raw)
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return arithmetic.lift(np.tril(raw) + np.tril(raw, -1).T)
 
     def bounds(self, name: str, raw: Array) -> tuple[Array, Array]:
@@ -114,7 +115,7 @@ class Triangular(Bounded):
             raw = np.tril(source.reals((m, m)), -1)
         return _away(raw) if self.nonsingular else raw
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return arithmetic.lift(raw.T.copy() if self.upper else raw)
 
     def bounds(self, name: str, raw: Array) -> tuple[Array, Array]:
@@ -173,7 +174,7 @@ class Nonsingular(Bounded):
             upper *= source.magnitude(1e-3, 1e3)
         return {"lower": lower, "upper": _away(upper), "order": order}
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         m = len(raw["lower"])
         L, U = arithmetic.lift(raw["lower"] + np.eye(m)), arithmetic.lift(raw["upper"].T.copy())
         return arithmetic.xp.take(L @ U, raw["order"], axis=0)
@@ -233,7 +234,7 @@ class Permutation(Factor):
         order = np.arange(m)
         return order[::-1].copy() if family == "reversed" else np.roll(order, family == "cycle")
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return guarded(raw)
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
@@ -258,7 +259,7 @@ class Subset(Factor):
         m = length(sizes, self.m)
         return source.subset(m, source.integer(0, m))
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         return guarded(raw)
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
@@ -290,7 +291,7 @@ class OrderedPair(Factor):
             G = F * source.magnitude(1e-3, 1e3)
         return {"F": F, "G": G}
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         S = self.small.realise(arithmetic, raw["F"])
         return S, S + self.more.realise(arithmetic, raw["G"])
 
@@ -337,7 +338,7 @@ class CovarianceStack(Bounded):
         scales = source.reals((n,)) if family == "multiples" else np.ones(n)
         return _padded([F * scale for scale in scales], m)
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         F = arithmetic.lift(raw)
         return F @ arithmetic.xp.matrix_transpose(F)
 
@@ -393,7 +394,7 @@ class UnitRows(Bounded):
             w = np.repeat(source.reals((1, m)), n, axis=0)
         return w[0] if self.rows is None else w
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         rows = [_reflected(arithmetic, w) for w in np.atleast_2d(raw)]
         if self.rows is None:
             return rows[0]
@@ -411,7 +412,7 @@ class UnitRows(Bounded):
             yield np.zeros_like(raw)
 
 
-def _reflected(arithmetic: Any, w: Array) -> Any:
+def _reflected(arithmetic: Reading, w: Array) -> Any:
     xp, first = arithmetic.xp, np.zeros(len(w))
     first[0] = 1.0
     scale = np.abs(w).max()
@@ -432,7 +433,7 @@ class Correlation(UnitRows):
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
         return np.delete(raw, index, axis=0) if size == self.m else raw
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         W = super().realise(arithmetic, raw)
         return W @ W.T
 
@@ -458,7 +459,7 @@ class Stochastic(Bounded):
             row[source.integer(0, m - 1)] = 1.0
         return raw
 
-    def realise(self, arithmetic: Any, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
         weights = arithmetic.lift(np.where(raw.any(axis=1, keepdims=True), raw, 1.0))
         return weights / arithmetic.xp.sum(weights, axis=1, keepdims=True)
 

@@ -1,4 +1,4 @@
-"""Figures: one style, one Axes in and one out, SVG and PNG.
+"""Figures: one style sheet, one Axes in and one out; SVG, PNG and PDF.
 
 Every axis that holds a bound is log10 of it, so that a bound beyond the range of floats is drawn
 like any other.
@@ -10,9 +10,15 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BytesIO, StringIO
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import resources
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pruning.checks import choice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,32 +28,6 @@ INK, PALE = "#1b1b1d", "#8a8a92"
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072b2", "#d55e00", "#009e73", "#b8598f", "#3d9fd3"
 SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "^", "-."), (PINK, "D", ":"))
 
-STYLE = {
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
-    "axes.edgecolor": PALE,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8,
-    "legend.frameon": False,
-    "lines.linewidth": 1.7,
-    "lines.markersize": 4.5,
-    "grid.color": PALE,
-    "grid.alpha": 0.25,
-    "grid.linewidth": 0.6,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "svg.hashsalt": "rnnbounds",
-    "svg.fonttype": "path",
-    "figure.dpi": 100,
-}
 SIZE = (4.9, 3.7)
 
 
@@ -61,40 +41,202 @@ class Series:
     deviation: Sequence[float] | None = None
 
 
+Fill = Callable[["Axes"], Any]
+"""Draws on the Axes that it is given."""
+
+
 @dataclass(frozen=True)
 class Drawing:
-    """A finished figure."""
+    """A finished figure, written when one of its forms is asked for.
 
-    svg: str
-    png: bytes
+    Attributes
+    ----------
+    fill : tuple of callable
+        Each draws on an empty Axes of its own; they stand side by side.
+    size : (width, height)
+        Of one Axes, in inches.
+    """
+
+    fill: tuple[Fill, ...]
+    size: tuple[float, float]
+
+    @cached_property
+    def svg(self) -> str:
+        """As SVG, on nothing."""
+        return self._written("svg", transparent=True, metadata={"Date": None}).decode()
+
+    @cached_property
+    def png(self) -> bytes:
+        """As PNG, on white."""
+        return self._written("png", dpi=200, facecolor="white", metadata={"Software": None})
+
+    @cached_property
+    def pdf(self) -> bytes:
+        """As PDF, on nothing, its text as text."""
+        nothing = {"CreationDate": None, "Creator": None, "Producer": None}
+        return self._written("pdf", transparent=True, metadata=nothing)
+
+    def data(self, form: str) -> bytes:
+        """The bytes of a file of this form: svg, png or pdf."""
+        found: bytes | str = getattr(self, choice("form", form, FORMS))
+        return found.encode() if isinstance(found, str) else found
+
+    def _written(self, form: str, **options: Any) -> bytes:
+        with styled():
+            from matplotlib.figure import Figure
+
+            # Made without pyplot: no window system, no global state, no figure left open.
+            width = self.size[0] * len(self.fill)
+            figure = Figure(figsize=(width, self.size[1]), layout="constrained")
+            for body, ax in zip(self.fill, figure.subplots(1, len(self.fill), squeeze=False)[0]):
+                body(ax)
+            out = BytesIO()
+            figure.savefig(out, format=form, **options)
+        return out.getvalue()
 
 
-def draw(*fill: Callable[[Axes], Axes], size: tuple[float, float] = SIZE) -> Drawing:
+FORMS = ("svg", "png", "pdf")
+
+
+def draw(*fill: Fill, size: tuple[float, float] = SIZE) -> Drawing:
     """Return the figure that each of `fill` draws on an empty Axes, side by side.
 
-    `size` is that of one Axes in inches.
+    `size` is that of one Axes in inches. What cannot be drawn is found here, not on writing.
     """
-    with _styled() as new_figure:
-        figure = new_figure(figsize=(size[0] * len(fill), size[1]), layout="constrained")
-        for body, ax in zip(fill, figure.subplots(1, len(fill), squeeze=False)[0]):
-            body(ax)
-        svg, png = StringIO(), BytesIO()
-        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
-        figure.savefig(png, format="png", dpi=200, facecolor="white", metadata={"Software": None})
-    return Drawing(svg.getvalue(), png.getvalue())
+    drawing = Drawing(fill, size)
+    _ = drawing.svg
+    return drawing
 
 
-def bounds_over_nodes(ax: Axes, curves: Sequence[Series]) -> Axes:
-    """Draw measured error and bounds on it over the nodes kept; the y are decimal logarithms."""
+def axes(ax: Axes | None) -> Axes:
+    """Return `ax`, or an empty Axes on a new figure in the style where it is None."""
+    if ax is not None:
+        return ax
+    from matplotlib.figure import Figure
+
+    with styled():
+        return Figure(figsize=SIZE, layout="constrained").subplots()
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw with the style sheet, whatever style is in use around it."""
+    import matplotlib as mpl
+
+    sheet = resources.files("validation.output").joinpath("rnnbounds.mplstyle")
+    with resources.as_file(sheet) as path:
+        style = mpl.rc_params_from_file(path, use_default_template=False)
+    with mpl.rc_context(style):
+        yield
+
+
+def bounds_over_nodes(
+    curves: Sequence[Series], marked: float | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw measured error and bounds on it over the nodes kept; the y are decimal logarithms.
+
+    Curves that coincide are one line with both names. `marked` is the k that is spoken of.
+    """
+    ax = axes(ax)
+    curves = merged(curves)
     for curve, (colour, marker, dash) in zip(curves, shades(len(curves))):
         pairs = [(x, y) for x, y in zip(curve.x, curve.y) if y is not None]
         if pairs:
             x, y = zip(*pairs)
             ax.plot(x, y, color=colour, marker=marker, linestyle=dash, label=curve.name)
+    if marked is not None:
+        mark_size(ax, marked)
     ax.set(xlabel="nodes kept, k", ylabel="error of the output (logits)")
     powers_of_ten(ax.yaxis)
     legend(ax)
     return ax
+
+
+def merged(curves: Sequence[Series], within: float = 0.02) -> list[Series]:
+    """Put curves that are nowhere further apart than `within` decades into one, names and all."""
+    found: list[Series] = []
+    for curve in curves:
+        for place, other in enumerate(found):
+            if list(curve.x) == list(other.x) and all(
+                a == b or (a is not None and b is not None and abs(a - b) <= within)
+                for a, b in zip(curve.y, other.y)
+            ):
+                found[place] = replace(other, name=f"{other.name} =\n{curve.name}")
+                break
+        else:
+            found.append(curve)
+    return found
+
+
+def mark_size(ax: Axes, k: float) -> None:
+    """Mark the k that the page speaks of."""
+    ax.axvline(k, color=PALE, linewidth=1, linestyle=(0, (1, 2)), zorder=0)
+    ax.annotate(
+        f"k = {k:g}", (k, 0), xytext=(3, 4), xycoords=("data", "axes fraction"),
+        textcoords="offset points", fontsize=8,
+    )  # fmt: skip
+
+
+def label_ends(ax: Axes, gap: float = 9.5) -> None:
+    """Write the name of each line at its right end, in its colour, apart from one another.
+
+    Parameters
+    ----------
+    ax : Axes
+        Finished but for the names: the limits are kept.
+    gap : float
+        Points between two names.
+    """
+    ax.get_xlim(), ax.get_ylim()  # the limits are found when they are asked for
+    to_fraction = ax.transScale + ax.transLimits
+    ends = []
+    for line in ax.get_lines():
+        name = str(line.get_label())
+        placed = to_fraction.transform(line.get_xydata())
+        points = [(float(x), float(y)) for x, y in placed if np.isfinite([x, y]).all()]
+        if not name.startswith("_") and points:
+            x, y = max(points)
+            if not any(-1e-9 <= height <= 1 + 1e-9 for _, height in points):
+                name += ", off the scale"
+            ends.append((min(max(y, 0.0), 1.0), x, name, line.get_color()))
+    if not ends:
+        return
+    ends.sort()
+    height = float(ax.bbox.height) / ax.figure.dpi * 72  # in points, before the layout
+    places = apart([y * height for y, *_ in ends], gap, height)
+    for (y, x, name, colour), place in zip(ends, places):
+        ax.annotate(
+            name, (1, place / height), xycoords="axes fraction", xytext=(11, 0),
+            textcoords="offset points", va="center", fontsize=8, color=colour,
+            annotation_clip=False,
+        )  # fmt: skip
+        ax.plot(
+            [x, 1.0, 1.02], [y, y, place / height], color=colour, linewidth=0.6, alpha=0.7,
+            transform=ax.transAxes, clip_on=False, scalex=False, scaley=False, label="_leader",
+        )  # fmt: skip
+
+
+def apart(wanted: Sequence[float], gap: float, height: float) -> list[float]:
+    """Move rising places within 0..height as little as need be to have neighbours `gap` apart."""
+    gap = min(gap, height / max(len(wanted) - 1, 1))
+
+    def centre(total: float, count: float) -> float:
+        half = (count - 1) * gap / 2
+        return min(max(total / count, half), height - half)
+
+    groups: list[tuple[float, int]] = []  # sum of the wanted places, and how many: they move as one
+    for place in wanted:
+        groups.append((place, 1))
+        while len(groups) > 1:
+            (a, n), (b, k) = groups[-2:]
+            if centre(b, k) - centre(a, n) >= (n + k) * gap / 2 - 1e-9:
+                break
+            groups[-2:] = [(a + b, n + k)]
+    return [
+        centre(total, count) + (i - (count - 1) / 2) * gap
+        for total, count in groups
+        for i in range(count)
+    ]
 
 
 COLOURS = {
@@ -113,16 +255,6 @@ def inline(svg: str, prefix: str, colours: Mapping[str, str] | None = None) -> s
     # A width in points would not shrink with the column.
     head, mark, body = svg.partition(">")
     return re.sub(r' (width|height)="[^"]*"', "", head) + mark + body
-
-
-@contextmanager
-def _styled() -> Iterator[Any]:
-    # Figures are made without pyplot: no window system, no global state, no figure left open.
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
-        yield Figure
 
 
 def shades(count: int) -> list[tuple[str, str, str]]:

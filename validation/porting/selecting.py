@@ -10,6 +10,7 @@ import numpy as np
 from pruning.checks import Array, Nodes, integer
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.selection.dispatch import select_nodes
+from pruning.selection.reading import reading_weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,7 @@ def choose(
     m = len(S)
     k = integer(name, k, 1, m)
     blocks = [block for block in (readers, rows) if block is not None and block.size]
-    Z = np.vstack([block / (np.linalg.norm(block) or 1.0) for block in blocks])
-    M = settings.theta * np.eye(m) / m + (1 - settings.theta) * Z.T @ Z / (np.vdot(Z, Z) or 1.0)
+    M = reading_weight(blocks, settings.theta)
     if settings.method == "random":
         nodes = np.sort(rng.permutation(m)[:k])
     else:

@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from ..arithmetic.entry_arithmetics import EXPRESSIONS
-from ..arithmetic.errors import Unsupported
-from ..arithmetic.expressions import Expression, coq, coq_number, names, variable
-from ..checking.evaluation import fault, pair
-from ..claims import Claim, ClaimError
-from ..output.writing import write_atomically
-from .records import Proof
-from .regions import Region
+from validation.arithmetic.entry_arithmetics import EXPRESSIONS
+from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.expressions import Expression, coq, coq_number, names, variable
+from validation.checking.evaluation import fault, pair
+from validation.claims import Claim, ClaimError
+from validation.output.writing import write_atomically
+from validation.proving.records import Proof
+from validation.proving.regions import Region
 
 SLACKS = (Fraction(1, 10**6), Fraction(1, 10**3), Fraction(1, 10**2))
 SECONDS = 40

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import Claim
-from .gaps import Slack, evaluate, lower_bounds
-from .regions import Region, middle, widths
+from validation.claims import Claim
+from validation.proving.gaps import Slack, evaluate, lower_bounds
+from validation.proving.regions import Region, middle, widths
 
 BATCH = 4096
 FIRST_BATCH = 64

@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..claims import Claim
+from validation.claims import Claim
 
 _TRUSTED = ("arithmetic", "instances", "proving")
 _PACKAGES = ("numpy", "python-flint")

@@ -12,11 +12,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..catalogue.scalar_steps import REST, USED_BY
-from ..claims import Claim
-from .coq import states
-from .records import Ending, known
-from .regions import regions
+from validation.catalogue.scalar_steps import REST, USED_BY
+from validation.claims import Claim
+from validation.proving.coq import states
+from validation.proving.records import Ending, known
+from validation.proving.regions import regions
 
 CITED: dict[str, str] = {
     "uniform.dudley": "Lean 4, arXiv 2503.19605: `dudley_entropy_integral` (upper limit D/2), as "

@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import intervals as iv
-from ..arithmetic import jets
-from ..arithmetic.cells import Fork, deciding
-from ..arithmetic.enclosures import Enclosure, coordinate
-from ..arithmetic.entry_arithmetics import FINE_JETS, INTERVALS, JETS
-from ..arithmetic.errors import Unsupported
-from ..arithmetic.small_matrices import ROWS, determinant
-from ..checking.evaluation import pair
-from ..claims import Claim, ClaimError
-from .regions import Region, middle, widths
+from validation.arithmetic import intervals as iv
+from validation.arithmetic import jets
+from validation.arithmetic.cells import Fork, deciding
+from validation.arithmetic.enclosures import Enclosure, coordinate
+from validation.arithmetic.entry_arithmetics import FINE_JETS, INTERVALS, JETS
+from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.small_matrices import ROWS, determinant
+from validation.checking.evaluation import pair
+from validation.claims import Claim, ClaimError
+from validation.proving.regions import Region, middle, widths
 
 Slack = tuple[Fraction, Fraction]
 NO_SLACK: Slack = (Fraction(0), Fraction(0))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import RATIONALS, Unsupported, balls
-from ..checking.evaluation import NUMERICAL, sides
-from ..claims import Claim, ClaimError
-from ..instances import Instance
-from ..instances.matrices import Covariance
+from validation.arithmetic import RATIONALS, Unsupported, balls
+from validation.checking.evaluation import NUMERICAL, sides
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance
+from validation.instances.matrices import Covariance
 
 TRIALS = 12
 SCALE = 4.0  # its square root is exact

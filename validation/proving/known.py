@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..checking.certified import certify
-from ..claims import Claim
-from ..instances import Instance
-from ..verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
-from .records import Ending, Known, Proof, known
+from validation.checking.certified import certify
+from validation.claims import Claim
+from validation.instances import Instance
+from validation.proving.records import Ending, Known, Proof, known
+from validation.verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
 
 
 def with_proofs(claim: Claim, outcome: Outcome) -> Outcome:

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..claims import Claim
-from .covering import Cover, refine
-from .gaps import Slack
-from .prove import recheck
-from .regions import Region
+from validation.claims import Claim
+from validation.proving.covering import Cover, refine
+from validation.proving.gaps import Slack
+from validation.proving.prove import recheck
+from validation.proving.regions import Region
 
 
 class Pool:
@@ -84,8 +84,8 @@ def pooled(claims: list[Claim], workers: int, dask: str = "") -> Iterator[Pool |
     """
     import joblib
 
-    from ..checking.clusters import cluster
-    from ..checking.runner import by_value
+    from validation.checking.clusters import cluster
+    from validation.checking.runner import by_value
 
     by_value(claims)
     if dask:

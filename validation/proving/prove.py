@@ -18,21 +18,21 @@ from typing import Any
 
 import numpy as np
 
-from ..arithmetic import FLOAT64, Unsupported
-from ..arithmetic.entry_arithmetics import INTERVALS
-from ..checking.certified import certify
-from ..checking.evaluation import accepts, fault
-from ..checking.sampled import draw_sample
-from ..checking.searched import search
-from ..claims import Claim, ClaimError
-from ..instances import Instance, Product
-from ..verdict import Conclusion
-from .covering import Cover, failing, refine, share, try_points, whole
-from .fingerprints import fingerprint, versions
-from .gaps import NO_SLACK, Slack, proved_in_balls
-from .invariance import check_invariance
-from .records import Ending, Proof
-from .regions import Region, regions, widths
+from validation.arithmetic import FLOAT64, Unsupported
+from validation.arithmetic.entry_arithmetics import INTERVALS
+from validation.checking.certified import certify
+from validation.checking.evaluation import accepts, fault
+from validation.checking.sampled import draw_sample
+from validation.checking.searched import search
+from validation.claims import Claim, ClaimError
+from validation.instances import Instance, Product
+from validation.proving.covering import Cover, failing, refine, share, try_points, whole
+from validation.proving.fingerprints import fingerprint, versions
+from validation.proving.gaps import NO_SLACK, Slack, proved_in_balls
+from validation.proving.invariance import check_invariance
+from validation.proving.records import Ending, Proof
+from validation.proving.regions import Region, regions, widths
+from validation.verdict import Conclusion
 
 SLACKS: tuple[Slack, ...] = (
     (Fraction(1, 10**3), Fraction(1, 10**6)),

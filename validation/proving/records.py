@@ -11,9 +11,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from ..claims import Claim
-from ..output.writing import write_atomically
-from .fingerprints import fingerprint
+from validation.claims import Claim
+from validation.output.writing import write_atomically
+from validation.proving.fingerprints import fingerprint
 
 FORMAT = 1
 

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from ..output.writing import write_atomically
-from .covering import Cover
-from .fingerprints import fingerprint
-from .gaps import Slack
-from .prove import Attempt
-from .records import folder
+from validation.output.writing import write_atomically
+from validation.proving.covering import Cover
+from validation.proving.fingerprints import fingerprint
+from validation.proving.gaps import Slack
+from validation.proving.prove import Attempt
+from validation.proving.records import folder
 
 EVERY = 15.0  # seconds between two writings
 _NUMBERS = ("proved", "vacuous", "evaluated")

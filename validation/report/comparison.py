@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from bounds.binomial import clopper_pearson
 from bounds.comparison import Comparison, comparison
@@ -30,11 +31,14 @@ from validation.output.figures import (
     PINK,
     SKY,
     Drawing,
+    Series,
+    axes,
     draw,
-    legend,
+    label_ends,
     powers_of_ten,
 )
 from validation.output.schema import SCHEMA
+from validation.report.figures import nodes_needed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,35 +50,23 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 """Confidence of the interval around the test error."""
 
-# The lines of the figures: one or two of each kind. What is no certified number is dotted.
+# The lines of the figures: one or two of each kind, with what each is called.
 LINES = {
-    "theorem.degrees_of_freedom": (ORANGE, "o"),
-    "theorem.determinantal": (ORANGE, "s"),
-    "theorem.fixed_nodes": (ORANGE, "^"),
-    "theorem.fixed_nodes.dudley": (BLUE, "o"),
-    "theorem.fixed_nodes.net_chain": (BLUE, "s"),
-    "theorem.stratified.net_kl": (BLUE, "D"),
-    "others.parameter_count.net_kl": (SKY, "v"),
-    "others.chen2020": (GREEN, "o"),
-    "others.cheng2024": (GREEN, "D"),
-    "others.joukovsky2021": (GREEN, "s"),
-    "others.tu2020": (GREEN, "^"),
-    "occam.binomial": (PINK, "D"),
+    "theorem.degrees_of_freedom": (ORANGE, "o", "degrees of freedom, published"),
+    "theorem.determinantal": (PINK, "s", "determinantal"),
+    "theorem.fixed_nodes": (ORANGE, "^", "fixed nodes, published"),
+    "theorem.fixed_nodes.dudley": (BLUE, "o", "pruned alone, Dudley"),
+    "theorem.fixed_nodes.net_chain": (SKY, "s", "pruned alone, chained nets"),
+    "theorem.stratified.net_kl": (BLUE, "D", "pruned alone, net, radii paid"),
+    "others.parameter_count.net_kl": (INK, "v", "unpruned, net"),
+    "others.chen2020": (GREEN, "o", "form of Chen et al. 2020"),
+    "others.cheng2024": (GREEN, "D", "form of Cheng et al. 2024"),
+    "others.joukovsky2021": (GREEN, "s", "Joukovsky et al. 2021"),
+    "others.tu2020": (GREEN, "^", "Tu et al. 2020"),
+    "occam.binomial": (PINK, "D", "length of a code"),
 }
-NAMES = {
-    "theorem.fixed_nodes": "fixed nodes (published)",
-    "theorem.degrees_of_freedom": "degrees of freedom (published)",
-    "theorem.determinantal": "determinantal",
-    "theorem.fixed_nodes.dudley": "pruned alone, Dudley",
-    "theorem.fixed_nodes.net_chain": "pruned alone, chained nets",
-    "theorem.stratified.net_kl": "pruned alone, net, kl, radii paid",
-    "others.parameter_count.net_kl": "unpruned, net, kl",
-    "others.chen2020": "form of Chen et al. 2020",
-    "others.cheng2024": "form of Cheng et al. 2024",
-    "others.joukovsky2021": "Joukovsky et al. 2021",
-    "others.tu2020": "Tu et al. 2020",
-    "occam.binomial": "length of a code",
-}
+SAMPLES = range(2, 9)
+"""Decades of n that a figure shows."""
 CUT = 8.0  # decades above 1 that a figure shows
 
 
@@ -152,7 +144,7 @@ def side_by_side(settings: Settings, data: Dataset, pruned: PrunedRNN) -> SideBy
     )
     return SideBySide(
         found.bounds(),
-        over_sample_size(found, range(2, 13)),
+        over_sample_size(found, SAMPLES),
         nodes_for_loss(pruned.covariance),
         None if data.x_test is None else test_error(found.problem),
     )
@@ -164,8 +156,8 @@ def over_nodes(comparisons: Mapping[int, Comparison]) -> Sweep:
 
 
 def over_sample_size(found: Comparison, decades: Iterable[float] | None = None) -> Sweep:
-    """Totals as if the sample had 10^2 to 10^12 sequences and were the same otherwise."""
-    exponents = np.arange(2, 12.01, 0.5) if decades is None else np.asarray(list(decades))
+    """Totals as if the sample had 10^2 to 10^8 sequences and were the same otherwise."""
+    exponents = np.arange(2, 8.01, 0.5) if decades is None else np.asarray(list(decades))
     sizes = [round(10.0**x) for x in exponents]
     return _sweep("n", sizes, lambda id, n: found.bound(id, n))
 
@@ -189,7 +181,7 @@ def tables(bounds: Sequence[Bound], problem: Problem) -> list[Table]:
         rows.add_column("largest term" if alike else "which")
         for bound in group:
             last = _largest(bound) if alike else bound.label.which
-            rows.add_row(bound.id, total_shown(bound), last)
+            rows.add_row(Text(bound.name), total_shown(bound), last)
         result.append(rows)
     rows = Table(
         title=f"measured on the network with {problem.rnn.m} nodes; n = {problem.n}, "
@@ -218,37 +210,55 @@ def to_json(bounds: Sequence[Bound], problem: Problem, k: int) -> list[dict[str,
     return [{**bound.to_json(), **where} for bound in bounds]
 
 
-def sweep(ax: Axes, values: Sweep, error: float | None, named: bool = True) -> Axes:
-    """Draw the totals over k, n or T; dotted where they are no certified numbers.
+def sweep(
+    values: Sweep, error: float | None, valid: bool | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the totals over k, n or T, each line named at its end.
 
-    The vertical axis is linear from 0 to 1 and logarithmic above.
+    The vertical axis is linear from 0 to 1 and logarithmic above. Solid lines are valid, dashed
+    ones valid if the radii were fixed in advance, and of dotted ones a hypothesis is violated.
+
+    Parameters
+    ----------
+    values : Sweep
+    error : float or None
+        The error on the test set.
+    valid : bool, optional
+        Only the valid ones, or only the others; all by default.
     """
+    ax = axes(ax)
     logarithmic = values.axis != "k"
     x = [math.log10(v) if logarithmic else v for v in values.x]
-    for id, (colour, marker) in LINES.items():
-        pairs = [(a, _height(y)) for a, y in zip(x, values.log10.get(id, [])) if y is not None]
+    top = 1.0
+    for id, (colour, marker, name) in LINES.items():
+        if id not in values.labels or (valid is not None and valid != (values.labels[id] == VALID)):
+            continue
+        pairs = [(a, _height(y)) for a, y in zip(x, values.log10[id]) if y is not None]
         if pairs:
+            top = max(top, *(y for _, y in pairs))
             certified = values.labels[id].is_bound
             style = "-" if values.labels[id] == VALID else "--" if certified else ":"
             ax.plot(
                 *zip(*pairs), color=colour, marker=marker, markersize=3.5, linestyle=style,
-                label=NAMES[id],
+                label=name,
             )  # fmt: skip
-    ax.axhline(1.0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    _note(ax, "0-1 loss: trivial", 1.0)
-    if error is not None:
-        ax.axhline(error, color=PALE, linewidth=1.2)
-        _note(ax, "test error", error)
+    if x:
+        ends = [min(x), max(x)]
+        dash = (0, (4, 3))
+        ax.plot(ends, [1, 1], color=INK, linewidth=1, linestyle=dash, label="trivial, 1")
+        if error is not None:
+            ax.plot(ends, [error] * 2, color=PALE, linewidth=1.4, label="test error")
+        if ends[0] < ends[1]:
+            ax.set(xlim=ends)
     axis = {"k": "nodes kept, k", "n": "sequences, n", "T": "steps, T"}[values.axis]
-    ax.set(xlabel=axis, ylabel="bound on the error", ylim=(0, _height(CUT)))
+    ax.set(xlabel=axis, ylabel="bound on the error", ylim=(0, min(top * 1.04, _height(CUT))))
     if logarithmic:
         powers_of_ten(ax.xaxis)
     shares = {share / 4: f"{share / 4:g}" for share in range(5)}
     decades = {_height(d): f"$10^{{{d}}}$" for d in range(2, round(CUT) + 1, 2)}
-    ticks = shares | decades
+    ticks = {y: text for y, text in (shares | decades).items() if y <= ax.get_ylim()[1]}
     ax.set_yticks(list(ticks), list(ticks.values()))
-    if named:
-        legend(ax)
+    label_ends(ax)
     return ax
 
 
@@ -265,6 +275,8 @@ class NodesForLoss:
     ----------
     lams : list of float
         Rising.
+    freedom : list of float
+        N(lam).
     nodes : dict of name to list of int
         By each theorem, by greedy selection, and by the certified set of section 2b.
     m : int
@@ -272,12 +284,18 @@ class NodesForLoss:
     """
 
     lams: list[float]
+    freedom: list[float]
     nodes: dict[str, list[int]]
     m: int
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return {"lam": self.lams, "nodes": self.nodes, "m": self.m}
+        return {
+            "lam": self.lams,
+            "degrees_of_freedom": self.freedom,
+            "nodes": self.nodes,
+            "m": self.m,
+        }
 
 
 def nodes_for_loss(S: Array, points: int = 25) -> NodesForLoss:
@@ -293,52 +311,49 @@ def nodes_for_loss(S: Array, points: int = 25) -> NodesForLoss:
     lams = [top * 10.0**x for x in np.linspace(-6, 1, points)]
     nodes: dict[str, list[int]] = {id: [] for id in THEOREMS}
     nodes |= {"greedy": [], "certified set": []}
-    for lam in lams:
+    freedom = [degrees_of_freedom(mu, lam) for lam in lams]
+    for lam, N in zip(lams, freedom):
         for id in THEOREMS:
             nodes[id].append(node_count(mu, lam, id).nodes)
-        allowed = 4 * lam * degrees_of_freedom(mu, lam)
+        allowed = 4 * lam * N
         nodes["greedy"].append(
             next((k for k, loss in enumerate(losses) if loss <= allowed), len(S))
         )
         nodes["certified set"].append(len(certified_nodes(S, lam).nodes))
-    return NodesForLoss(lams, nodes, len(S))
+    return NodesForLoss(lams, freedom, nodes, len(S))
 
 
 _COUNT_LINES = {
-    "leverage.existence": ("5 N log(80 N), as published", ORANGE, "-"),
-    "leverage.event_probability_bernstein": ("Bernstein, δ = 1/5", ORANGE, "--"),
-    "leverage.event_probability_sum": ("Laplace transform, δ = 1/5", ORANGE, ":"),
-    "volume.dof": ("volume sampling, 4 N", GREEN, "-"),
-    "dpp.existence": ("determinantal, 2 N", BLUE, "-"),
-    "dpp.tradeoff": ("determinantal, (4/3) N", BLUE, "--"),
+    "leverage.existence": ("5 N log(80 N), published", ORANGE, "-"),
+    "leverage.event_probability_bernstein": ("leverage, Bernstein", ORANGE, "--"),
+    "leverage.event_probability_sum": ("leverage, Laplace", ORANGE, ":"),
+    "volume.dof": ("volume, 4 N", GREEN, "-"),
+    "dpp.tradeoff_norm": ("determinantal, 3 N", BLUE, "-"),
+    "dpp.existence": ("determinantal, 2 N", BLUE, "--"),
+    "dpp.tradeoff": ("determinantal, (4/3) N", BLUE, ":"),
+    "N": ("N(λ)", PINK, "-"),
     "certified set": ("certified set, for 2 λN", SKY, "-"),
-    "greedy": ("greedy", INK, "-"),
+    "greedy": ("greedy selection", INK, "-"),
 }
 
 
-def nodes_figure(ax: Axes, needed: NodesForLoss) -> Axes:
-    """Draw the nodes needed for L_A <= 4 lam N(lam) over lam."""
+def nodes_figure(needed: NodesForLoss, *, ax: Axes | None = None) -> Axes:
+    """Draw N(lam), and the nodes needed for L_A <= 4 lam N(lam), over lam."""
     x = [math.log10(lam) for lam in needed.lams]
+    curves = []
     for key, (name, colour, style) in _COUNT_LINES.items():
-        pairs = [(a, math.log10(k)) for a, k in zip(x, needed.nodes[key]) if k > 0]
-        if pairs:
-            ax.plot(*zip(*pairs), color=colour, linestyle=style, label=name)
-    ax.axhline(math.log10(needed.m), color=PALE, linestyle=(0, (4, 3)), linewidth=1.2)
-    _note(ax, f"m = {needed.m}", math.log10(needed.m))
-    ax.set(xlabel=r"$\lambda$", ylabel=r"nodes for $L_A \leq 4\lambda N(\lambda)$")
-    powers_of_ten(ax.xaxis)
-    powers_of_ten(ax.yaxis)
-    legend(ax)
-    return ax
+        nodes = needed.freedom if key == "N" else needed.nodes.get(key, [])
+        curves.append((Series(name, x, nodes), colour, style))
+    return nodes_needed(curves, needed.m, ax=ax)
 
 
-def drawing(sweeps: Sequence[Sweep], error: float | None) -> Drawing:
+def drawing(sweeps: Sequence[Sweep], error: float | None, valid: bool | None = None) -> Drawing:
     """The totals over k, n and T side by side."""
 
     def body(values: Sweep) -> Callable[[Any], Any]:
-        return lambda ax: sweep(ax, values, error, named=values is sweeps[len(sweeps) // 2])
+        return lambda ax: sweep(values, error, valid, ax=ax)
 
-    return draw(*(body(values) for values in sweeps), size=(4.9, 5.0))
+    return draw(*(body(values) for values in sweeps), size=(6.4, 4.2))
 
 
 def test_error(problem: Problem) -> tuple[int, int, tuple[float, float]]:
@@ -381,10 +396,3 @@ def _measured(problem: Problem) -> tuple[str, str]:
     k, n, (low, high) = test_error(problem)
     interval = f"{100 * LEVEL:g} % interval {low:.4g} to {high:.4g}"
     return f"{k / n:.4g}", f"{k} of {n}, {interval}"
-
-
-def _note(ax: Axes, text: str, y: float) -> None:
-    ax.annotate(
-        text, (1, y), xytext=(-2, 3), xycoords=("axes fraction", "data"),
-        textcoords="offset points", ha="right", fontsize=8,
-    )  # fmt: skip

@@ -1,7 +1,8 @@
-"""The figures of the report: plain numbers and one Axes in, one Axes out."""
+"""The figures of the report: plain numbers in; on the Axes that is given, or on a new one."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,8 +13,12 @@ from validation.output.figures import (
     ORANGE,
     PALE,
     SERIES,
+    SKY,
     Series,
+    axes,
+    label_ends,
     legend,
+    mark_size,
     number,
     powers_of_ten,
     shades,
@@ -24,32 +29,33 @@ if TYPE_CHECKING:
 
 
 def accuracy_over_nodes(
-    ax: Axes, curves: Sequence[Series], whole: float, kind: str = "test"
+    curves: Sequence[Series],
+    whole: float,
+    kind: str = "test",
+    marked: float | None = None,
+    *,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the accuracy in percent over the nodes kept, a band of one deviation each way."""
+    ax = axes(ax)
+    ax.axhline(100 * whole, color=PALE, linewidth=1, linestyle=(0, (4, 3)), label="whole network")
     for curve, (colour, marker, dash) in zip(curves, shades(len(curves))):
         y = [100 * value for value in curve.y if value is not None]
         ax.plot(curve.x, y, color=colour, marker=marker, linestyle=dash, label=curve.name)
-        if curve.deviation is not None:
+        if curve.deviation is not None and any(curve.deviation):
             low = [a - 100 * b for a, b in zip(y, curve.deviation)]
             high = [a + 100 * b for a, b in zip(y, curve.deviation)]
-            ax.fill_between(curve.x, low, high, color=colour, alpha=0.15, linewidth=0)
-    ax.axhline(100 * whole, color=PALE, linewidth=1, linestyle=(0, (4, 3)))
-    ax.annotate(
-        "whole network",
-        (0, 100 * whole),
-        xytext=(4, 3),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        fontsize=8,
-    )
-    ax.set(xlabel="nodes kept, k", ylabel=f"{kind} accuracy (%)", ylim=(0, 107))
+            ax.fill_between(curve.x, low, high, color=colour, alpha=0.12, linewidth=0)
+    if marked is not None:
+        mark_size(ax, marked)
+    ax.set(xlabel="nodes kept, k", ylabel=f"{kind} accuracy (%)", ylim=(0, 103))
     legend(ax)
     return ax
 
 
-def losses_over_steps(ax: Axes, curves: Sequence[Series], label: str) -> Axes:
+def losses_over_steps(curves: Sequence[Series], label: str, *, ax: Axes | None = None) -> Axes:
     """Draw decimal logarithms over the steps t."""
+    ax = axes(ax)
     for curve, (colour, marker, dash) in zip(curves, shades(len(curves))):
         pairs = [(x, y) for x, y in zip(curve.x, curve.y) if y is not None]
         if pairs:
@@ -62,48 +68,64 @@ def losses_over_steps(ax: Axes, curves: Sequence[Series], label: str) -> Axes:
     return ax
 
 
-def chain(ax: Axes, steps: Sequence[tuple[str, float | None]]) -> Axes:
-    """Draw a chain of inequalities as a waterfall: each step starts where the one before ends."""
+def chain(
+    steps: Sequence[tuple[str, float | None]],
+    sharpest: tuple[str, float | None] | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a chain of inequalities as a waterfall: each step starts where the one before ends.
+
+    Every value is printed; the step that costs most has a colour of its own. `sharpest` is a bound
+    on the same error that is no step of the chain.
+    """
+    ax = axes(ax)
     known = [(name, y) for name, y in steps if y is not None]
-    previous = None
-    for row, (_, y) in enumerate(known):
-        if previous is None:
-            ax.plot([y], [row], color=BLUE, marker="o", markersize=7, linestyle="none")
-        else:
-            ax.barh(row, y - previous, left=previous, height=0.55, color=ORANGE, alpha=0.85)
-            ax.plot([previous, previous], [row - 1, row + 0.28], color=PALE, linewidth=0.8)
-            factor = 10 ** (y - previous) if y - previous < 6 else math.inf
-            text = f"× {factor:.3g}" if factor < 1e6 else f"× $10^{{{y - previous:.0f}}}$"
-            ax.annotate(
-                text, (max(y, previous), row), xytext=(4, 0), textcoords="offset points",
-                va="center", fontsize=8.5,
-            )  # fmt: skip
-        previous = y
     if not known:  # data of zeros: nothing to show on a scale of powers
         ax.text(0.5, 0.5, "every step is 0", ha="center", va="center", transform=ax.transAxes)
         ax.set_axis_off()
         return ax
-    values = [y for _, y in known]
+    costs = [b - a for (_, a), (_, b) in itertools.pairwise(known)]
+    worst = 1 + costs.index(max(costs)) if costs else None
+    names, values = [name for name, _ in known], [y for _, y in known]
+    for row, y in enumerate(values):
+        if not row:
+            ax.plot([y], [row], color=BLUE, marker="o", markersize=7, linestyle="none")
+            _value(ax, number(y), y, row)
+            continue
+        before = values[row - 1]
+        colour = ORANGE if row == worst else SKY
+        ax.barh(row, y - before, left=before, height=0.55, color=colour, alpha=0.9)
+        ax.plot([before, before], [row - 1, row + 0.28], color=PALE, linewidth=0.8)
+        _value(ax, f"{number(y)}   × {_factor(y - before)}", max(y, before), row, row == worst)
+    if sharpest is not None and sharpest[1] is not None:
+        names.append(sharpest[0])
+        values.append(sharpest[1])
+        row = len(names) - 1
+        ax.plot([values[row]], [row], color=INK, marker="D", markersize=6, linestyle="none")
+        _value(ax, number(values[row]), values[row], row)
+        ax.axhline(row - 0.5, color=PALE, linewidth=0.6)
     span = max(max(values) - min(values), 0.5)
-    ax.set(xlim=(min(values) - 0.08 * span, max(values) + 0.22 * span))
-    ax.set_yticks(range(len(known)), [name for name, _ in known])
-    ax.set(xlabel="error of the output (logits)", ylim=(len(known) - 0.4, -0.6))
+    ax.set(xlim=(min(values) - 0.08 * span, max(values) + 0.5 * span))
+    ax.set_yticks(range(len(names)), names)
+    ax.set(xlabel="error of the output (logits)", ylim=(len(names) - 0.4, -0.6))
     powers_of_ten(ax.xaxis)
     ax.grid(axis="y", visible=False)
     return ax
 
 
 def terms(
-    ax: Axes,
     summands: Sequence[tuple[str, float | None]],
-    total: float | None,
+    totals: Sequence[tuple[str, float | None]],
     measured: Sequence[tuple[str, float | None]],
     trivial: float | None = 0.0,
+    *,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw one dot a term, sorted, then the total and what was measured; decimal logarithms."""
-    rows = sorted(((n, y, "term") for n, y in summands if y is not None), key=lambda row: -row[1])
-    if total is not None:
-        rows.insert(0, ("total", total, "total"))
+    """Draw one dot a term, sorted, below the totals, and what was measured; decimal logarithms."""
+    ax = axes(ax)
+    rows = [(name, y, "total") for name, y in totals if y is not None]
+    rows += sorted(((n, y, "term") for n, y in summands if y is not None), key=lambda row: -row[1])
     rows += [(name, y, "measured") for name, y in measured if y is not None]
     look = {"term": (ORANGE, "s"), "total": (INK, "D"), "measured": (BLUE, "o")}
     low = min([y for _, y, _ in rows] + [0.0]) - 0.4
@@ -112,16 +134,16 @@ def terms(
         ax.plot([low, y], [row, row], color=colour, linewidth=1, alpha=0.5)
         ax.plot([y], [row], color=colour, marker=marker, markersize=7, linestyle="none")
         ax.annotate(
-            number(y), (y, row), xytext=(7, 0), textcoords="offset points", va="center",
-            fontsize=8.5,
+            number(y), (1, row), xytext=(6, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", va="center", fontsize=8.5, annotation_clip=False,
         )  # fmt: skip
-    high = max(y for _, y, _ in rows)
-    ax.set(xlim=(low, high + 0.25 * (high - low)))
+    high = max([y for _, y, _ in rows] + [0.0])
+    ax.set(xlim=(low, high + 0.06 * (high - low)))
     if trivial is not None:
-        ax.axvline(trivial, color=PALE, linestyle=(0, (4, 3)), linewidth=1.2)
+        ax.axvline(trivial, color=PALE, linestyle=(0, (4, 3)), linewidth=1.2, zorder=0)
         ax.annotate(
-            "trivial", (trivial, 0), xytext=(3, 3), xycoords=("data", "axes fraction"),
-            textcoords="offset points", fontsize=8,
+            "trivial", (trivial, 1), xytext=(0, 2), xycoords=("data", "axes fraction"),
+            textcoords="offset points", fontsize=8, ha="center",
         )  # fmt: skip
     ax.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     ax.set(xlabel="loss (margin ramp, at most 1)", ylim=(len(rows) - 0.4, -0.6))
@@ -130,38 +152,69 @@ def terms(
     return ax
 
 
-def spectrum(ax: Axes, eigenvalues: Sequence[float]) -> Axes:
-    """Draw the eigenvalues of S in decreasing order."""
-    positive = [(j + 1, math.log10(mu)) for j, mu in enumerate(eigenvalues) if mu > 0]
-    ax.plot(*zip(*positive), color=BLUE, marker="o", markersize=3, linewidth=1)
-    ax.set(xlabel="index j", ylabel=r"eigenvalue $\mu_j$ of $S$")
-    powers_of_ten(ax.yaxis)
-    return ax
-
-
-def nodes_needed(ax: Axes, curves: Sequence[Series], m: int) -> Axes:
-    """Draw N(lam), and the nodes that theorems ask for, over log10 lam; y are plain numbers."""
-    for curve, (colour, _, dash) in zip(curves, SERIES):
-        pairs = [(x, math.log10(y)) for x, y in zip(curve.x, curve.y) if y is not None and y > 0]
-        ax.plot(*zip(*pairs), color=colour, linestyle=dash, label=curve.name)
-    ax.axhline(math.log10(m), color=PALE, linestyle=(0, (4, 3)), linewidth=1.2)
-    ax.annotate(
-        f"m = {m}", (1, math.log10(m)), xytext=(-4, 3), xycoords=("axes fraction", "data"),
-        textcoords="offset points", ha="right", fontsize=8,
-    )  # fmt: skip
-    ax.set(xlabel=r"$\lambda$", ylabel="nodes")
-    powers_of_ten(ax.xaxis)
+def spectrum(eigenvalues: Sequence[float], k: int | None = None, *, ax: Axes | None = None) -> Axes:
+    """Draw the eigenvalues of S, falling, and what is left of their sum beyond each."""
+    ax = axes(ax)
+    curves = {
+        r"eigenvalue $\mu_j$": list(eigenvalues),
+        r"tail sum, $\mu_{j+1} + \dots + \mu_m$": _tails(eigenvalues),
+    }
+    for (name, values), (colour, marker, dash) in zip(curves.items(), SERIES):
+        pairs = [(j + 1, math.log10(value)) for j, value in enumerate(values) if value > 0]
+        if pairs:
+            ax.plot(
+                *zip(*pairs), color=colour, marker=marker, markersize=2.6, linewidth=1,
+                linestyle=dash, label=name,
+            )  # fmt: skip
+    if k is not None and 0 < k < len(eigenvalues):
+        mark_size(ax, k)
+    ax.set(xlabel="index $j$", ylabel="of the covariance $S$")
     powers_of_ten(ax.yaxis)
     legend(ax)
     return ax
 
 
-def tradeoff(ax: Axes, curves: Sequence[Series], best: tuple[float, float] | None) -> Axes:
+def nodes_needed(
+    curves: Sequence[tuple[Series, str, str]], m: int, *, ax: Axes | None = None
+) -> Axes:
+    """Draw numbers of nodes over log10 lam, which falls to the right, each named at its end.
+
+    Parameters
+    ----------
+    curves : sequence of (Series, colour, line style)
+        The y are plain numbers.
+    m : int
+        Nodes there are.
+    """
+    ax = axes(ax)
+    ends = [x for curve, _, _ in curves for x in curve.x]
+    if len(set(ends)) > 1:
+        ax.set(xlim=(max(ends), min(ends)))
+    for curve, colour, style in curves:
+        pairs = [(x, math.log10(y)) for x, y in zip(curve.x, curve.y) if y is not None and y >= 1]
+        if pairs:
+            ax.plot(*zip(*pairs), color=colour, linestyle=style, label=curve.name)
+    ax.plot(
+        [max(ends), min(ends)], [math.log10(m)] * 2, color=PALE, linestyle=(0, (4, 3)),
+        linewidth=1.2, label=f"m = {m}, all there are",
+    )  # fmt: skip
+    ax.set(xlabel=r"$\lambda$, falling to the right", ylabel="nodes")
+    powers_of_ten(ax.xaxis)
+    powers_of_ten(ax.yaxis)
+    label_ends(ax)
+    return ax
+
+
+def tradeoff(
+    curves: Sequence[Series], best: tuple[float, float] | None = None, *, ax: Axes | None = None
+) -> Axes:
     """Draw the parts of the bound over log10 lam, and its minimiser; decimal logarithms."""
-    for curve, (colour, _, dash) in zip(curves, SERIES):
+    ax = axes(ax)
+    for curve, (colour, marker, dash) in zip(curves, shades(len(curves))):
         pairs = [(x, y) for x, y in zip(curve.x, curve.y) if y is not None]
         if pairs:
-            ax.plot(*zip(*pairs), color=colour, linestyle=dash, label=curve.name)
+            mark = marker if len(pairs) == 1 else ""
+            ax.plot(*zip(*pairs), color=colour, linestyle=dash, marker=mark, label=curve.name)
     if best is not None:
         ax.plot([best[0]], [best[1]], color=INK, marker="D", linestyle="none", label="minimum")
     ax.set(xlabel=r"$\lambda$", ylabel="loss (margin ramp, at most 1)")
@@ -169,3 +222,23 @@ def tradeoff(ax: Axes, curves: Sequence[Series], best: tuple[float, float] | Non
     powers_of_ten(ax.yaxis)
     legend(ax)
     return ax
+
+
+def _tails(values: Sequence[float]) -> list[float]:
+    """The sum of what comes after each."""
+    total, tails = 0.0, []
+    for value in reversed(values):
+        tails.append(total)
+        total += value
+    return tails[::-1]
+
+
+def _value(ax: Axes, text: str, x: float, row: int, bold: bool = False) -> None:
+    ax.annotate(
+        text, (x, row), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8.5,
+        fontweight="bold" if bold else "normal",
+    )  # fmt: skip
+
+
+def _factor(log10: float) -> str:
+    return f"{10**log10:.3g}" if log10 < 6 else f"$10^{{{log10:.0f}}}$"

@@ -100,7 +100,7 @@ def _pruning(study: Study) -> str:
 
 
 def _chain(reference: Reference) -> str:
-    steps = reference.chain.read or reference.chain.mean
+    steps = reference.chain.steps
     norm = "at the last step" if reference.chain.read else "averaged over time"
     first, last = steps[0], steps[-1]
     kept = all(order_kept(entry.mean) and order_kept(entry.read) for entry in reference.chains)
@@ -134,7 +134,8 @@ def _theorem(reference: Reference) -> str:
     if loss is None:
         loss, kind = reference.measured.train_risk, "training"
     sentence = (
-        f"{bound.id} totals {number(bound.log_total)} against a measured {kind} loss of {loss:.3g}"
+        f"{bound.name} totals {number(bound.log_total)} against a measured {kind} loss of "
+        f"{loss:.3g}"
     )
     if loss > 0:
         sentence += f", about {times(bound.log_total - math.log(loss))} times as much"
@@ -153,11 +154,13 @@ def _theorem(reference: Reference) -> str:
 def _paid(reference: Reference) -> str:
     plain = reference.bounds[0]
     paid = reference.bound("theorem.stratified")
-    sentence = f"The radii in {plain.id} were measured on the trained network: it is {plain.label}."
+    sentence = (
+        f"The radii in {plain.name} were measured on the trained network: it is {plain.label}."
+    )
     if paid is not None:
         total = number(paid.log_total)
         sentence += (
-            f" With the radii paid for and the sharpest approximation bound, {paid.id} totals "
+            f" With the radii paid for and the sharpest approximation bound, {paid.name} totals "
             f"{total} ({paid.label})."
         )
     return sentence
@@ -178,5 +181,5 @@ def _condition(reference: Reference) -> str:
     if lam is not None:
         sentence += f" It is empty (asks for more than m nodes) for every λ below {lam:.3g}"
         sentence += f"; Tr S is {trace:.3g}."
-    sentence += f" The total of {bound.id} is {number(bound.log_total)} ({bound.label})."
+    sentence += f" The total of {bound.name} is {number(bound.log_total)} ({bound.label})."
     return sentence

@@ -11,72 +11,36 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from latex2mathml.converter import convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bounds.binomial import clopper_pearson
-from bounds.terms import Bound, show
-from validation.output.figures import Drawing, inline
+from bounds.terms import Bound, Standing, show
+from validation.output.figures import inline
 from validation.report.comparison import total_shown
 from validation.report.document import CONFIDENCE, settings
-from validation.report.findings import percent, short_name, times
+from validation.report.findings import largest_step, percent, short_name
+from validation.report.gallery import Figure
+from validation.report.legend import IDS, PAPER, SYMBOLS
 from validation.report.reference import norms
 from validation.report.sharpness import sentence
 from validation.report.study import Study
 from validation.report.trials import METHODS, Measured, mean_accuracy
 
-CAPTIONS = {
-    "accuracy": (
-        "Accuracy over the nodes kept, without fine-tuning. The band is one standard deviation "
-        "each way"
-    ),
-    "error_mean": (
-        "The error of the pruned network averaged over time, and the bounds on it: each line is a "
-        "step of the proof, from the measured error to the a-priori bound. k = m is left out."
-    ),
-    "error_read": (
-        "The same at the last step, where the network is read out: this is the norm of the theorem."
-    ),
-    "chain": (
-        "Where the approximation bound loses: each step of the proof starts where the one before "
-        "ends, and × is the factor it costs."
-    ),
-    "sharpness": (
-        "How many times the measured error each bound is, averaged over time and from S alone. "
-        "The lines of slopes are no bounds: they are errors that factors of the sector reach on "
-        "these residuals, so that no method that knows only the sector (and |h'| ≤ sup|s|) can be "
-        "below. Dissipation is drawn where it was searched."
-    ),
-    "terms": (
-        "The terms of the generalization bound, sorted, beside the measured losses. Beyond the "
-        "line at 1 a bound on this loss says nothing."
-    ),
-    "felt": (
-        "Where the error is born and where it is felt: what the kept nodes lose of the states at "
-        "each step, and what the output feels of it through all later steps, for the nodes of the "
-        "paper's objective and for those of the balanced one."
-    ),
-    "spectrum": "Eigenvalues of the time-mean covariance S of the hidden state.",
-    "nodes_needed": (
-        "Degrees of freedom N(λ), and the nodes that two theorems ask for. Above the line at m a "
-        "condition is empty."
-    ),
-    "tradeoff": (
-        "The bound over λ, each with the fewest nodes that its theorem asks for there; a line ends "
-        "where that is more than m."
-    ),
-    "comparison": (
-        "Every kind of bound as if the sample had n sequences and everything measured on it were "
-        "the same; solid: valid, dashed: valid if the radii were fixed in advance, dotted: a "
-        "hypothesis is violated. Linear up to 1, logarithmic above, and cut at 10⁸."
-    ),
-    "nodes_for_loss": (
-        "Nodes for a residual of at most 4 λN(λ): what each theorem asks for, what greedy "
-        "selection needs, and a set that is certified for 2 λN(λ)."
-    ),
+THEOREMS = {
+    "theorem.fixed_nodes": "the nodes at hand",
+    "theorem.degrees_of_freedom": "some nodes, k ≥ 5 N log(80 N)",
+    "theorem.determinantal": "some nodes, k ≥ 3 N",
+    "theorem.stratified": "the nodes at hand",
 }
+"""For which nodes a theorem speaks."""
 
 
-def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]) -> str:
+def render(
+    study: Study,
+    findings: Sequence[str],
+    figures: Mapping[str, Figure],
+    docs: str | None = None,
+) -> str:
     """Return the page.
 
     Parameters
@@ -85,7 +49,10 @@ def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]
     findings : sequence of str
         Sentences to begin with.
     figures : mapping
-        Drawings by the names of `CAPTIONS`; those that are missing are left out.
+        Of `validation.report.gallery.gallery`.
+    docs : str, optional
+        Where the folder ``docs`` is, seen from the page; without it the theory is named, not
+        linked.
     """
     environment = Environment(
         autoescape=True,
@@ -95,38 +62,65 @@ def render(study: Study, findings: Sequence[str], figures: Mapping[str, Drawing]
         loader=FunctionLoader(_template),
     )
     environment.filters |= {"math": mathml, "shown": show, "percent": percent, "total": total_shown}
+    environment.filters |= {"id": breakable, "formula": formula}
     reference = study.reference
     return environment.get_template("template.html").render(
         study=study,
         reference=reference,
+        networks=networks(study),
         findings=findings,
         figures=[
             {
                 "name": name,
-                "caption": caption + _more(study, name),
-                "svg": Markup(inline(figures[name].svg, name)),
+                "caption": figure.caption,
+                "wide": figure.drawing.size[0] > 5,
+                "svg": Markup(inline(figure.drawing.svg, name)),
             }
-            for name, caption in CAPTIONS.items()
-            if name in figures
+            for name, figure in figures.items()
         ],
         bounds=reference.bounds,
-        chains=[
-            (title, _steps(steps))
-            for title, steps in (
-                ("at the last step, the norm of the theorem", reference.chain.read),
-                ("averaged over time", reference.chain.mean),
-            )
-            if steps
-        ],
+        theorems=THEOREMS,
+        steps=_steps(reference.chain.steps),
+        over_time=_steps(reference.chain.mean) if reference.chain.read else [],
         sharpness=sentence(reference.chain.sharpness),
         sides=reference.side_by_side,
+        violated=Standing.VIOLATED.value,
         losses=_losses(study),
         accuracies=[(name, _accuracies(study, name)) for name in study.activations],
         methods=METHODS,
         norms=(norms(reference.rnn), norms(reference.pruned.pruned)),
         settings=json.dumps(settings(study), indent=1, ensure_ascii=False),
         tested=study.data.x_test is not None,
+        symbols=SYMBOLS,
+        ids=IDS,
+        paper=PAPER,
+        docs=docs,
     )
+
+
+def networks(study: Study) -> str:
+    """Say which networks the page is about, and why other tables may have other numbers."""
+    if study.model is not None:
+        return (
+            f"The network is {study.model}; nothing was trained. What is drawn at random are the "
+            "nodes of the random methods, "
+            + ("once." if study.settings.seeds == 1 else f"{study.settings.seeds} times.")
+        )
+    chosen, seeds = study.settings, study.settings.seeds
+    numbered = "seed 0" if seeds == 1 else f"seeds 0 to {seeds - 1}"
+    text = (
+        f"The networks were trained for this page: {' and '.join(study.activations)}, {chosen.m} "
+        f"nodes, {chosen.epochs} epochs, {numbered}; where one network is spoken of it is "
+        f"{study.activations[0]}, seed 0."
+    )
+    if study.data.name.startswith("digits"):
+        text += (
+            " The tables under results/ are about other trainings of the same recipe, the "
+            "committed networks models/digits-0 to 4 (rounded to 32 bits, their batches in "
+            "another order), so that their numbers differ from these by as much as one training "
+            "differs from another."
+        )
+    return text
 
 
 @functools.lru_cache(maxsize=512)
@@ -137,13 +131,26 @@ def mathml(latex: str, display: str = "inline") -> Markup:
     return Markup(convert(latex, display=display))
 
 
-def _more(study: Study, name: str) -> str:
-    if name == "accuracy":
-        over = "trainings" if study.model is None else "draws of the random nodes"
-        return f", over {study.settings.seeds} {over}."
-    if name == "tradeoff":
-        return " " + study.reference.tradeoffs["theorem.degrees_of_freedom"].summary()
-    return ""
+def formula(latex: str) -> Markup:
+    """Return a formula as pieces of MathML between which a line may end: at signs outside brackets.
+
+    MathML itself is never broken by a browser.
+    """
+    pieces, depth, start = [], 0, 0
+    for place, sign in enumerate(latex):
+        depth += (sign in "{([") - (sign in "})]")
+        for mark in (" + ", r" \le "):
+            if not depth and latex.startswith(mark, place) and place > start:
+                pieces.append(latex[start:place])
+                start = place + 1
+    pieces.append(latex[start:])
+    return Markup(" ").join(mathml(piece) for piece in pieces)
+
+
+def breakable(text: str) -> Markup:
+    """Return a text whose ids may be broken after a dot or a low line, and not within a word."""
+    ids = re.sub(r"(?<=[a-z])[._[](?=[a-z])", lambda found: found[0] + "<wbr>", escape(text))
+    return Markup(ids)
 
 
 def _template(name: str) -> str:
@@ -152,12 +159,14 @@ def _template(name: str) -> str:
 
 def _steps(steps: Sequence[Bound]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
+    largest = largest_step(steps)
     for number, step in enumerate(steps):
         factor = ""
         if number:
             ratio = step.log_total - steps[number - 1].log_total
-            factor = times(ratio) if abs(ratio) < float("inf") else ""
-        rows.append({"step": step, "name": short_name(step), "factor": factor})
+            factor = f"× {show(ratio, 3)}" if abs(ratio) < float("inf") else ""
+        worst = largest is not None and step is largest[0]
+        rows.append({"step": step, "name": short_name(step), "factor": factor, "worst": worst})
     return rows
 
 

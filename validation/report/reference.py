@@ -13,13 +13,8 @@ from bounds.approximation import (
     StepLosses,
     a_priori_bound,
     approximation_bound,
-    approximation_error,
-    global_bound,
-    recursion_bound,
     slack_chain,
     step_losses,
-    weighted_bound,
-    weighted_from_mean_bound,
 )
 from bounds.approximation.a_priori import event_value, positive_tau
 from bounds.assembly import Setting
@@ -28,8 +23,7 @@ from bounds.generalization import BY_NODES, theorem_bound
 from bounds.lipschitz import matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
 from bounds.problem import Problem
-from bounds.rounding import log_up
-from bounds.terms import Bound, Term
+from bounds.terms import Bound
 from bounds.tradeoffs import Tradeoff, lam_grid, tradeoff, tradeoff_order
 from pruning.balanced import balanced_weight
 from pruning.checks import Array
@@ -60,6 +54,8 @@ class Chains:
         Error averaged over time, ||.||_{n,T}.
     read : list of Bound
         Error in the norm of the theorem, ||.||_{n,w}, where that is another one: the last step.
+    sharpest : Bound
+        The smallest bound that was found on the error in the norm of the theorem.
     sharpness : Sharpness
         The bounds beside the chain, averaged over time and from S alone.
     """
@@ -67,7 +63,13 @@ class Chains:
     k: int
     mean: list[Bound]
     read: list[Bound]
+    sharpest: Bound
     sharpness: Sharpness
+
+    @property
+    def steps(self) -> list[Bound]:
+        """The chain in the norm of the theorem."""
+        return self.read or self.mean
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,9 @@ class Reference:
     whole, measured : Measured
         What the two do on the data.
     bounds : list of Bound
-        `theorem.fixed_nodes` first, with the published approximation bound in its middle term;
+        `theorem.fixed_nodes` first, with the published approximation bound in its middle term
+        (the one whose bound the chain ends with);
         `theorem.stratified`, which pays for the radii, has the sharpest.
-    sharpest : Bound
-        The smallest bound on the approximation error in the norm of the theorem.
     chains : list of Chains
         By size.
     eigenvalues : list of float
@@ -126,7 +127,6 @@ class Reference:
     whole: Measured
     measured: Measured
     bounds: list[Bound]
-    sharpest: Bound
     chains: list[Chains]
     eigenvalues: list[float]
     need: Need
@@ -154,6 +154,11 @@ class Reference:
         """The chains at k."""
         return next(chains for chains in self.chains if chains.k == self.k)
 
+    @property
+    def sharpest(self) -> Bound:
+        """The smallest bound on the approximation error at k, in the norm of the theorem."""
+        return self.chain.sharpest
+
 
 def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
     """Prune a network and evaluate everything on it."""
@@ -161,13 +166,16 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
     sizes = settings.sizes(rnn.m)
     pruned = {k: spectral_prune(rnn, covariance, k, theta=settings.theta) for k in sizes}
     k = reference_size(sizes, rnn.m)
-    chains = [_chains(pruned[size], data, covariance.per_step, settings.sharpest) for size in sizes]
-    here = next(entry for entry in chains if entry.k == k)
-    middle = here.read[2] if here.read else global_bound(pruned[k], data.T)
+    chains = []
+    for size in sizes:
+        method = "sharpest" if settings.sharpest and size == k else "best"
+        chains.append(_chains(pruned[size], data, covariance.per_step, method, settings.sharpest))
+    sharpest = next(entry.sharpest for entry in chains if entry.k == k)
+    # The form that the paper's information losses give; sharper ones are set beside it.
     weights = None if data.every_step else np.eye(data.T)[-1]
-    method = "sharpest" if settings.sharpest else "best"
-    sharpest = approximation_bound(
-        pruned[k], data.T, method, weights=weights, per_step=covariance.per_step
+    published = "global" if data.every_step else "weighted_from_mean"
+    middle = approximation_bound(
+        pruned[k], data.T, published, weights=weights, per_step=covariance.per_step
     )
     whole = problem_of(rnn, settings, data)
     problem = whole.of(pruned[k].pruned)
@@ -182,7 +190,6 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
         whole=measure(rnn, data, settings.gamma),
         measured=measure(pruned[k].pruned, data, settings.gamma),
         bounds=bounds,
-        sharpest=sharpest,
         chains=chains,
         eigenvalues=[float(mu) for mu in spectrum(S)],
         need=_need(S),
@@ -250,23 +257,15 @@ def smallest_lam(pruned: PrunedRNN) -> float:
     return math.exp(high)
 
 
-def _chains(pruned: PrunedRNN, data: Dataset, per_step: Array | None, sharpest: bool) -> Chains:
+def _chains(
+    pruned: PrunedRNN, data: Dataset, per_step: Array | None, method: str, sharpest: bool
+) -> Chains:
     mean = slack_chain(pruned, data.x)
     mean.append(a_priori_bound(pruned, data.T, smallest_lam(pruned)))
-    beside = sharpness(pruned, data.x, sharpest)
-    if data.every_step:
-        return Chains(pruned.pruned.m, mean, [], beside)
-    assert per_step is not None
-    w = np.eye(data.T)[-1]
-    formula = r"\|\hat f - f'\|_{n,w}"
-    error = log_up(approximation_error(pruned, data.x, w))
-    read = [
-        Bound("measured", formula, (Term("error", error, formula, "measured on the sample"),)),
-        recursion_bound(pruned, data.x, w),
-        weighted_bound(pruned, per_step, w),
-        weighted_from_mean_bound(pruned, data.T, w, per_step[-1]),
-    ]
-    return Chains(pruned.pruned.m, mean, read, beside)
+    weights = None if data.every_step else np.eye(data.T)[-1]
+    read = [] if weights is None else slack_chain(pruned, data.x, weights=weights)
+    best = approximation_bound(pruned, data.T, method, weights=weights, per_step=per_step)
+    return Chains(pruned.pruned.m, mean, read, best, sharpness(pruned, data.x, sharpest))
 
 
 def _tradeoffs(whole: Problem, S: Array) -> dict[str, Tradeoff]:

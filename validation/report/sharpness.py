@@ -7,7 +7,6 @@ no bound that knows only these can be smaller.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -116,8 +115,8 @@ def sharpness(pruned: PrunedRNN, x: Array, sharpest: bool = False) -> Sharpness:
     return Sharpness(k, log_error, bounds, limits)
 
 
-def figure(found: list[Sharpness], m: int) -> Callable[[Axes], Axes]:
-    """Return what draws the ratios over k; the sizes below m, where there is an error to bound."""
+def curves_over_nodes(found: list[Sharpness], m: int) -> list[Series]:
+    """The ratios over k, as logarithms; the sizes below m, where there is an error to bound."""
     sizes = [entry for entry in found if entry.k < m] or found
     ratios = [entry.ratios() for entry in sizes]
     curves = []
@@ -126,13 +125,14 @@ def figure(found: list[Sharpness], m: int) -> Callable[[Axes], Axes]:
         if any(value is not None for value in values):
             logs = [None if value is None else value / math.log(10) for value in values]
             curves.append(Series(name, [entry.k for entry in sizes], logs))
+    return curves
 
-    def fill(ax: Axes) -> Axes:
-        bounds_over_nodes(ax, curves)
-        ax.set(ylabel="times the measured error")
-        return ax
 
-    return fill
+def figure(found: list[Sharpness], m: int, *, ax: Axes | None = None) -> Axes:
+    """Draw how many times the measured error each bound is, over k."""
+    ax = bounds_over_nodes(curves_over_nodes(found, m), ax=ax)
+    ax.set(ylabel="times the measured error")
+    return ax
 
 
 def sentence(entry: Sharpness) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bounds.terms import Bound, show
-from validation.report.findings import percent, short_name
-from validation.report.study import Progress, Study
+from validation.output.terminal import show_table
+from validation.report.findings import short_name
+from validation.report.study import Study
 from validation.report.trials import METHODS, mean_accuracy
 
 
@@ -20,35 +21,20 @@ def print_study(console: Console, study: Study, findings: Sequence[str]) -> None
         console.print(f"- {sentence}", markup=False, highlight=False)
     reference = study.reference
     for bound in reference.bounds:
-        console.print(_terms(bound))
-    console.print(_chain(reference.chain.mean, "averaged over time"))
-    if reference.chain.read:
-        console.print(_chain(reference.chain.read, "at the last step"))
+        show_table(console, _terms(bound))
+    norm = "at the last step" if reference.chain.read else "averaged over time"
+    show_table(console, _chain(reference.chain.steps, reference.sharpest, norm))
     for activation in study.activations:
-        console.print(_accuracies(study, activation))
-
-
-@contextmanager
-def shown_progress(console: Console) -> Iterator[Progress | None]:
-    """Yield a progress callback that draws a bar on a terminal, and None elsewhere."""
-    if not console.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Bar(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("networks", total=None)
-
-        def update(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        yield update
+        show_table(console, _accuracies(study, activation))
 
 
 def _terms(bound: Bound) -> Table:
-    table = Table(title=bound.id, title_justify="left", caption=bound.label, caption_justify="left")
+    table = Table(
+        title=Text(bound.name, "italic"),
+        title_justify="left",
+        caption=bound.label,
+        caption_justify="left",
+    )
     table.add_column("term")
     table.add_column("value", justify="right")
     table.add_column("source")
@@ -59,20 +45,22 @@ def _terms(bound: Bound) -> Table:
     return table
 
 
-def _chain(steps: Sequence[Bound], norm: str) -> Table:
+def _chain(steps: Sequence[Bound], sharpest: Bound, norm: str) -> Table:
     table = Table(title=f"Error of the output {norm}", title_justify="left")
     table.add_column("step")
-    table.add_column("id")
     table.add_column("value", justify="right")
+    table.add_column("id")
     for step in steps:
-        table.add_row(short_name(step), step.id, show(step.log_total))
+        table.add_row(short_name(step), show(step.log_total), step.id)
+    table.add_section()
+    table.add_row("sharpest bound", show(sharpest.log_total), sharpest.id)
     return table
 
 
 def _accuracies(study: Study, activation: str) -> Table:
     trials = study.of(activation)
     kind = "Training" if study.data.x_test is None else "Test"
-    table = Table(title=f"{kind} accuracy, {activation}", title_justify="left")
+    table = Table(title=f"{kind} accuracy in percent, {activation}", title_justify="left")
     table.add_column("k", justify="right")
     for method in METHODS:
         table.add_column(method, justify="right")
@@ -80,6 +68,7 @@ def _accuracies(study: Study, activation: str) -> Table:
         cells = []
         for method in METHODS:
             mean, deviation = mean_accuracy(trials, method, k)
-            cells.append(f"{percent(mean)} ± {100 * deviation:.1f}")
+            spread = f" ± {100 * deviation:.1f}" if len(trials) > 1 else ""
+            cells.append(f"{100 * mean:.1f}{spread}")
         table.add_row(str(k), *cells)
     return table

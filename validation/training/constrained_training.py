@@ -288,6 +288,8 @@ class Projection:
 
 def _clip(matrix: Array, radius: float) -> None:
     """Bring the singular values down to a radius less 1e-9 of it, in place."""
+    if not np.isfinite(matrix).all():
+        return  # has no singular values; the training says in one sentence that it diverged
     u, s, v = np.linalg.svd(matrix, full_matrices=False)
     radius *= 1 - 1e-9
     if s.size and s[0] > radius:

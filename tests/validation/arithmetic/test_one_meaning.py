@@ -2,7 +2,7 @@
 
 Shapes, kinds and values are compared on generated operands: of no axis, of one and of several,
 some empty; small integers, dyadic fractions, numbers of very different sizes; and truth values.
-`helpers.bodies` says what counts as agreement.
+`helpers.meanings` says what counts as agreement.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from helpers.bodies import CALLS, Program, Writer, meanings
+from helpers.bodies import CALLS, Program, Writer
+from helpers.meanings import meanings
 
 from validation.arithmetic import FLOAT64, RATIONALS, ball_namespace, balls, vocabulary
 

@@ -329,6 +329,19 @@ def test_a_lie_is_invalid_and_the_reason_is_given(certificate, capsys, tmp_path,
     assert reason in line
 
 
+def test_a_bit_behind_the_last_one_must_be_zero(certificate, capsys, tmp_path):
+    bits = [*tiny().bits(), 1]
+    # The code is the same, and one bit of the padding is set.
+    said = said_in(certificate)
+    assert said["bits"] % 8
+    code = packed(bits)
+    folder = changed(certificate, tmp_path, code_sha256=hashlib.sha256(code).hexdigest())
+    (folder / "code.bin").write_bytes(code)
+    code, line = verdict(capsys, folder)
+    assert code == 1
+    assert "must be 0" in line
+
+
 @pytest.mark.parametrize("less", [1, -1])
 def test_another_count_is_invalid(certificate, capsys, tmp_path, less):
     errors = said_in(certificate)["errors"] - less
@@ -476,7 +489,7 @@ def test_a_network_that_may_overflow_is_refused(name):
     network = tiny()
     for field, value in OVERFLOWS[name].items():
         setattr(network, field, {**network.e, **value} if field == "e" else value)
-    with pytest.raises(checker.Stop, match=r"overflow|too large|out of its range|more than 31"):
+    with pytest.raises(checker.Stop, match=r"overflow|too large|wrong exponent|more than 31"):
         decoded(network)
 
 

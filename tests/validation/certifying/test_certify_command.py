@@ -10,6 +10,7 @@ from pruning.rnn import RNN
 from pruning.storage import save_network
 from validation.certifying.language import decode, unpacked
 from validation.certifying.pipeline import bound
+from validation.certifying.recipes import FIRST_STAGES
 from validation.certifying.tasks import npz_task
 from validation.commands import main
 
@@ -28,9 +29,9 @@ def run(capsys, *words):
 def files(tmp_path):
     """Sequences of 5 steps whose class is the sign of their sum, and a network that knows that."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(3000, 5, 2)) * 3
+    x = rng.normal(size=(2000, 5, 2)) * 3
     y = (x.sum(axis=(1, 2)) > 0).astype(np.int64)
-    np.savez(tmp_path / "data.npz", x=x[:2000], y=y[:2000], x_test=x[2000:], y_test=y[2000:])
+    np.savez(tmp_path / "data.npz", x=x, y=y)
     rnn = RNN(np.eye(2), [[1, 1], [-1, -1]], [0, 0], [[0, 0.5], [0.5, 0]], [0, 0], "relu")
     save_network(tmp_path / "net.npz", rnn)
     return tmp_path
@@ -61,6 +62,12 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
     words = (cert / "README.txt").read_text()
     assert "at most" in words
     assert "0.01" in words
+    # The independent checker says the same.
+    with pytest.raises(SystemExit) as stop:
+        main(["check", str(cert), "--data-dir", str(files)])
+    said = capsys.readouterr().out
+    assert stop.value.code == 0, said
+    assert said.startswith("VALID")
     # Again into the same folder.
     assert (
         run(capsys, "--model", files / "net.npz", "--data", files / "data.npz", "--out", cert)[0]
@@ -77,6 +84,9 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
         (("digits", "--delta", "nan"), "delta must be a decimal"),
         (("digits", "--delta", "0.0000000000001"), "delta must be a decimal"),
         (("digits", "--k", "0"), "k must be"),
+        (("digits", "--k", "33"), "k must be an integer from 1 to 32, got 33"),
+        (("--model", "none.npz", "--data", "data.npz"), "none.npz must be a file"),
+        (("--model", "empty.npz", "--data", "data.npz"), "model must have a node"),
         (("digits", "--method", "magic"), "method must be"),
         (("digits", "--rate", "-1"), "rate must be"),
         (("digits", "--power", "2"), "power must be in [0, 1], got 2"),
@@ -96,6 +106,10 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
         (("--model", "tanh.npz", "--data", "data.npz"), "give it epochs of training"),
         (("--model", "net.npz", "--data", "steps.npz"), "one label a sequence"),
         (("--model", "net.npz", "--data", "tokens.npz"), "to be certified"),
+        (("--model", "net.npz", "--data", "tests.npz"), "must hold x and y alone"),
+        (("--model", "net.npz", "--data", "fortran.npz"), "in Fortran's order"),
+        (("ptb-bytes", "--pool", "2,2"), "they do not go with ptb-bytes"),
+        (("ptb-bytes", "--method", "spectral"), "method does not go with ptb-bytes"),
         (("--model", "net.npz", "--data", "many.npz"), "must know the 4 classes"),
         (("--model", "net.npz", "--data", "large.npz"), "x in large.npz must be at most 2^74"),
         (("--model", "net.npz", "--data", "data.npz", "--out", "."), "which is no part of a cert"),
@@ -104,17 +118,42 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
 def test_a_mistake_gets_one_sentence(words, message, files, capsys, monkeypatch):
     monkeypatch.chdir(files)
     rng = np.random.default_rng(1)
+    nothing = RNN(np.zeros((0, 0)), np.zeros((0, 2)), [], np.zeros((2, 0)), [0, 1], "relu")
+    save_network("empty.npz", nothing)
     save_network("tanh.npz", RNN(np.eye(2), np.eye(2), [0, 0], np.eye(2), [0, 0], "tanh"))
     x = rng.normal(size=(5, 4, 2))
     np.savez("steps.npz", x=x, y=np.zeros((5, 4), np.int64))
     np.savez("tokens.npz", x=np.zeros((5, 4), np.int64), y=np.zeros(5, np.int64))
     np.savez("many.npz", x=x, y=np.array([0, 1, 2, 3, 3]))
+    np.savez("tests.npz", x=x, y=np.zeros(5, int), x_test=x, y_test=np.zeros(5, int))
+    np.savez("fortran.npz", x=np.asfortranarray(x), y=np.zeros(5, int))
     np.savez("large.npz", x=x * 1e60, y=np.zeros(5, np.int64))
     code, _, err = run(capsys, *words)
     assert code == 2, err
     assert message in err
     assert err.count("\n") == 1
     assert not (files / "cert").exists()
+
+
+@pytest.mark.parametrize("method", FIRST_STAGES)
+def test_every_first_stage_prunes(method, files, capsys):
+    words = ("--model", files / "net.npz", "--data", files / "data.npz", "--out", files / "c")
+    code, _, err = run(capsys, *words, "--k", "1", "--method", method)
+    assert code == 0, err
+    assert json.loads((files / "c" / "certificate.json").read_text())["network"]["k"] == 1
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_inputs_of_any_size_are_certified_and_checked(scale, files, capsys):
+    held = np.load(files / "data.npz")
+    np.savez(files / "scaled.npz", x=held["x"] * scale, y=held["y"])
+    words = ("--model", files / "net.npz", "--data", files / "scaled.npz", "--out", files / "c")
+    code, _, err = run(capsys, *words)
+    assert code == 0, err
+    assert float(json.loads((files / "c" / "certificate.json").read_text())["bound"]) < 0.3
+    with pytest.raises(SystemExit) as stop:
+        main(["check", str(files / "c"), "--data-dir", str(files)])
+    assert stop.value.code == 0, capsys.readouterr().out
 
 
 def test_without_a_name_the_recipes_are_listed(capsys):

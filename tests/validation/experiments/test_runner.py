@@ -256,6 +256,9 @@ def test_a_mistake_in_a_grid_is_one_sentence(folder, capsys, mistake):
     grid(folder, **changes)
     text = said_wrong(capsys, "experiment", "own.toml", "--workers", "1", "--out", "out")
     assert message in text
+    if (folder / "out").exists():  # no empty file, and no folder for it
+        with Store(folder / "out" / "own.sqlite", read_only=True) as store:
+            assert store.keys()
 
 
 def test_an_unknown_experiment_is_refused_with_the_known(folder, capsys):
@@ -286,8 +289,10 @@ def test_a_network_and_data_of_ones_own_with_resampled_sequences(folder, capsys)
     main_ends("table", "own.toml")
     text = capsys.readouterr().out
     assert "a seed draws 10 sequences, with replacement, to form S" in text
+    before = {path: path.read_bytes() for path in (folder / "results").iterdir()}
     main_ends("plot", "own.toml", "--format", "svg")
-    assert (folder / "results" / "own-over-nodes.svg").read_text().startswith("<?xml")
+    assert (folder / "figures" / "own-over-nodes.svg").read_text().startswith("<?xml")
+    assert {path: path.read_bytes() for path in (folder / "results").iterdir()} == before
 
 
 def test_the_example_of_a_method_of_ones_own_runs_as_it_is_printed(folder, capsys):

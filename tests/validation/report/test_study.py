@@ -55,7 +55,7 @@ def test_every_chain_rises_and_the_sharpest_bound_lies_between(which, request):
 
 def test_the_middle_term_is_in_the_norm_of_the_loss(study, every_step):
     assert study.reference.bound("theorem.fixed_nodes")["approximation"].source == (
-        "approximation.weighted"
+        "approximation.weighted_from_mean"
     )
     assert every_step.reference.bound("theorem.fixed_nodes")["approximation"].source == (
         "approximation.global"

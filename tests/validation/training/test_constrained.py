@@ -37,6 +37,7 @@ from validation.training.constrained_training import (
     GRID,
     ConstrainedRecipe,
     Preprocessing,
+    Projection,
     fit,
 )
 
@@ -216,6 +217,24 @@ def test_blocks_and_a_start_from_the_identity_stay_in_the_class(stripes):
     rnn = fit(recipe, stripes, 0)
     assert recipe.members(14, 2, 14).contains(rnn)
     assert not rnn.w_hidden[:2, 2:].any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["w_hidden", "w_input", "w_output"])
+def test_a_projection_leaves_a_diverged_matrix_to_the_training_that_says_so(name, value):
+    weights = {
+        "w_hidden": np.eye(4), "w_input": np.ones((4, 2)), "w_output": np.ones((2, 4)),
+        "b_hidden": np.zeros(4), "b_output": np.zeros(2),
+    }  # fmt: skip
+    weights[name][0, 0] = value
+    Projection(TINY, 4, 1)(weights)
+    assert not np.isfinite(weights[name][0, 0])
+
+
+@pytest.mark.parametrize("rate", [1e30, 1e300])
+def test_a_training_that_diverges_between_projections_says_so(stripes, rate):
+    with pytest.raises(ValueError, match=r"^training diverged in epoch \d+ with learning rate"):
+        fit(replace(TINY, stages=(), learning_rate=rate), stripes, 0)
 
 
 def test_a_network_without_a_stated_class_has_no_bound(tmp_path):
