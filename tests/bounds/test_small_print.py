@@ -15,6 +15,7 @@ from bounds.approximation import (
     a_priori_bound,
     approximation_bound,
     comparator_bound,
+    saturation_bound,
     weighted_from_mean_bound,
 )
 from bounds.approximation.a_priori import event_value
@@ -309,3 +310,23 @@ def test_only_the_complexity_of_chen2020_is_theirs():
     given = Problem(network(), rng.normal(size=(9, 3, 2)), rng.integers(0, 2, size=9))
     for term in others.chen2020(given).terms:
         assert (term.source == CHEN2020) == (term.name == COMPLEXITY)
+
+
+def test_saturation_by_step_is_nearly_0_where_nothing_is_lost():
+    rnn, x = network(), np.random.default_rng(1).normal(size=(5, 4, 2))
+    per_step, S = moments(rnn.states(x))
+    whole = saturation_bound(pair(rnn, [0, 1, 2], np.eye(3), S), 4, per_step=per_step)
+    assert whole.total < 1e-6
+    less = saturation_bound(pair(rnn, [0, 2], np.eye(3)[:, [0, 2]], S), 4, per_step=per_step)
+    assert less.total > 1e-2
+
+
+def test_saturation_reads_states_of_any_size():
+    # tanh is the identity here, so that everything read goes with x.
+    rnn, x = network(), np.random.default_rng(1).normal(size=(5, 4, 2))
+    rnn = dataclasses.replace(rnn, b_hidden=np.zeros(3))
+    logs = []
+    for a in (-300, -400):
+        pruned = prune_to(rnn, np.ldexp(x, a), np.array([0, 2]))
+        logs.append(saturation_bound(pruned, 4)["read-out"].log_value)
+    assert logs[0] - logs[1] == pytest.approx(100 * math.log(2), abs=1e-6)

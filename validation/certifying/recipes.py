@@ -103,6 +103,7 @@ RECIPES = {
             Form(),
             m=32,
             large=_DIGITS_LARGE,
+            method="balanced",
             k=8,
             training=Training(epochs=500, batch_size=100, smooth=1.0),
         ),

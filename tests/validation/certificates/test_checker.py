@@ -175,6 +175,19 @@ def test_the_bets_of_texts_are_those_of_the_bound():
     assert checker.GRAIN == 2**18
 
 
+@pytest.mark.parametrize("rare", [2, 50, 10**6])
+def test_counts_are_halved_where_the_document_says(rare):
+    # Beyond 2^15 decisions of one model, the counts of which are halved on the way.
+    w, model = Writer(), [1, 1]
+    decisions = [int(i % rare == 0) for i in range(40_000)]
+    for bit in decisions:
+        w.decide(bit, model)
+    bits, model = w.finish(), [1, 1]
+    coder = checker.Decoder(packed(bits), len(bits))
+    assert [coder.decide(model) for _ in decisions] == decisions
+    assert sum(model) <= 2**16
+
+
 # --- whole certificates ---------------------------------------------------------------------------
 
 
@@ -476,6 +489,8 @@ OVERFLOWS = {
     "w_input": {"w_input": [[2**30] * 8, [0] * 8], "e": {"w_input": 30}},
     "b_hidden": {"b_hidden": [0, 2**30], "e": {"b_hidden": 30}},
     "s": {"e": {"w_hidden": -53}},
+    # Below 2^53 for single pixels of 16, above for sums of four of them.
+    "pooled inputs": {"w_input": [[2**31 - 1] * 4, [0] * 4], "e": {"w_input": 13}, "pool": (2, 2)},
     "w_output": {"w_output": [[2**30, 0]] * 10, "power": 24},
     "b_output": {"b_output": [2**30] * 10, "e": {"b_output": 64}},
     "an exponent": {"e": {"w_hidden": -65}},
