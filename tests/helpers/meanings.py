@@ -110,7 +110,7 @@ def _stable(value: Any, inner: Any, around: Any) -> bool:
     if isinstance(value, Exception) or isinstance(inner, Exception):
         return False
     if is_truth(value):  # at a tie, which balls may hit exactly where LAPACK rounds
-        return isinstance(around, Undecided) or not any(_compared("float64", value, around))
+        return isinstance(around, Undecided) or not _compared("float64", value, around)[1]
     if np.shape(value) != inner.shape:
         return False
     low, high = (np.ravel(end) for end in COARSE.enclosure(inner))
@@ -120,7 +120,7 @@ def _stable(value: Any, inner: Any, around: Any) -> bool:
         return True
     if around is None or isinstance(around, Undecided):
         return True  # the computation is discontinuous there, or before
-    return not isinstance(around, Exception) and not any(_compared("float64", value, around))
+    return not isinstance(around, Exception) and not _compared("float64", value, around)[1]
 
 
 def _compared(kind: str, value: Any, inner: Any) -> tuple[str, str]:
