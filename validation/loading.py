@@ -42,7 +42,10 @@ def load_file(path: str | Path) -> list[Claim]:
 
 
 def load_module(path: str | Path) -> ModuleType:
-    """Import a file under its stem, with its folder importable, as Python runs a script.
+    """Import a file under its stem, with its folder importable behind all that is installed.
+
+    (Python puts a script's folder first; here a file called ``numpy.py`` in it would be what every
+    worker imports.)
 
     Raises
     ------
@@ -61,7 +64,7 @@ def load_module(path: str | Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     folder = str(path.resolve().parent)
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)

@@ -88,7 +88,9 @@ class _Once:
 
 def _lost(word: str, value: Any, exact: Any) -> str:
     """Why float64 has lost a number of this value; empty where it has not."""
-    if not isinstance(exact, Balls) or isinstance(value, Exception) or is_truth(value):
+    if not isinstance(exact, Balls) or value is None or isinstance(value, Exception):
+        return ""
+    if is_truth(value):
         return ""
     numbers = np.ravel(value)
     if len(numbers) != exact.size or not np.isfinite(numbers).all():
@@ -108,7 +110,7 @@ def _stable(value: Any, inner: Any, around: Any) -> bool:
     if isinstance(value, Exception) or isinstance(inner, Exception):
         return False
     if is_truth(value):  # at a tie, which balls may hit exactly where LAPACK rounds
-        return isinstance(around, Undecided) or not any(_compared("float64", value, around))
+        return isinstance(around, Undecided) or not _compared("float64", value, around)[1]
     if np.shape(value) != inner.shape:
         return False
     low, high = (np.ravel(end) for end in COARSE.enclosure(inner))
@@ -118,7 +120,7 @@ def _stable(value: Any, inner: Any, around: Any) -> bool:
         return True
     if around is None or isinstance(around, Undecided):
         return True  # the computation is discontinuous there, or before
-    return not isinstance(around, Exception) and not any(_compared("float64", value, around))
+    return not isinstance(around, Exception) and not _compared("float64", value, around)[1]
 
 
 def _compared(kind: str, value: Any, inner: Any) -> tuple[str, str]:

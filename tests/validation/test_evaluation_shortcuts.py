@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from validation import claim, draw
 from validation.arithmetic import FLOAT64
-from validation.checking.evaluation import _entries, log_ratio, missed, score
+from validation.checking.evaluation import log_ratio, log_ratios, missed, score
 from validation.checking.trials import Trials
 from validation.instances.integers import guarded
 from validation.instances.sources import NumpySource
@@ -47,7 +47,7 @@ def test_numbers_are_compared_as_arrays_are(left, right):
 def test_one_number_beside_an_array_is_spread_over_it():
     left, right = np.array([1.0, 4.0]), 2.0
     assert log_ratio("inequality", left, right) == float(
-        _entries(*np.broadcast_arrays(left, right)).max()
+        log_ratios(*np.broadcast_arrays(left, right)).max()
     )
 
 

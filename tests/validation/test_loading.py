@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -55,6 +56,23 @@ def test_a_file_may_have_the_name_of_a_module_that_is_loaded(tmp_path):
 
     assert load_file(path)[0].id == "mine.one"
     assert sys.modules["json"] is json
+
+
+@pytest.mark.parametrize("name", ["numpy.py", "lemmas.py"])
+def test_a_folder_with_files_called_as_libraries_is_worked_in(tmp_path, name):
+    """Workers start in it, and once imported random.py and numpy.py from there."""
+    for file in ("random.py", "numpy.py", "lemmas.py"):
+        write(tmp_path, GOOD.format(id="mine.one"), file)
+    command = [sys.executable, "-P", "-c", "from validation.commands import main; main()"]
+
+    run = subprocess.run(
+        [*command, "verify", name, "--quick", "--budget", "0.2"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+    assert "mine.one: tight" in run.stdout or "mine.one: holds" in run.stdout
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `rnnbounds` with these arguments, by default those of the process."""
+    # Workers must not import a file of the user's folder that is called as a library is.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     words = list(sys.argv[1:] if arguments is None else arguments)
     _plainly(_app(_being_completed() or words))(words, prog_name="rnnbounds")
 
