@@ -49,7 +49,7 @@ def delta_of(text: str) -> Decimal:
         delta = Decimal(text)
     except InvalidOperation:
         delta = Decimal(0)
-    digits = text.removeprefix("0.")
+    digits = text.removeprefix("0.") if text.isascii() else ""
     if not (text.startswith("0.") and digits.isdigit() and 1 <= len(digits) <= 12 and delta > 0):
         raise ValueError(f"delta must be a decimal between 0 and 1 such as 0.05, got {text!r}")
     return delta

@@ -74,6 +74,11 @@ def searched_steps(rnn: RNN, of: Task, form: Form, exponent: int) -> dict[str, i
 
     One precision for all blocks first, then one finer or coarser for each; errors are counted on at
     most 5,000 sequences and lengths estimated, since every choice is paid for in the code anyway.
+
+    Raises
+    ------
+    ValueError
+        If no precision of 1 to 10 bits gives a network that the language can express.
     """
     images, labels = of.images[:_SEARCHED_ON], of.labels[:_SEARCHED_ON]
     known: dict[tuple[int, ...], float] = {}
@@ -91,6 +96,13 @@ def searched_steps(rnn: RNN, of: Task, form: Form, exponent: int) -> dict[str, i
             for bits in (best[block], best[block] - 1, best[block] + 1)
         ]
         best = min(near, key=value)
+    if math.isinf(value(best)):
+        tops = ", ".join(f"{b} {np.abs(getattr(rnn, b)).max(initial=0.0):.3g}" for b in BLOCKS)
+        raise ValueError(
+            "model must have weights such that no sum of a step can reach 2^53 in units of a "
+            f"state; it cannot be coded in 1 to 10 bits a weight, its largest are {tops}, for "
+            "inputs of at most 1"
+        )
     return _steps(rnn, dict(zip(BLOCKS, best)))
 
 

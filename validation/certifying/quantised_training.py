@@ -346,6 +346,12 @@ def checkpoint_path(work: Path | None, name: str, settings: Mapping[str, Any]) -
     """
     if work is None:
         return None
+    try:
+        work.mkdir(parents=True, exist_ok=True)  # before hours of training, not after the first
+    except OSError as error:
+        raise ValueError(
+            f"work must be a folder that can be made, got {work}: {error.strerror}"
+        ) from None
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     return work / f"{name}-{digest[:16]}.pt"
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
+import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,18 +82,54 @@ def npz_task(path: str | Path, exponent: int) -> Task:
             f"{path} must hold numbers (n, T, d_x) with one label a sequence to be certified, "
             f"got x {data.x.shape} and y {data.y.shape}"
         )
-    with np.load(path, allow_pickle=False) as held:
-        names, flat = sorted(held.files), held["x"].flags.c_contiguous
-    if names != ["x", "y"] or not flat:
-        found = ", ".join(names) if flat else "an array in Fortran's order"
-        raise ValueError(
-            f"{path} must hold x and y alone, in C order, to be certified, it holds {found}: "
-            "the file is the sample"
-        )
+    _check_sample(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     q = max(2, 1 + int(data.y.max()))
     x = rounded(data.x, exponent)
     return Task("npz", x, data.y, None, None, FLOAT_CAP, q, {path.name: digest})
+
+
+def _check_sample(path: Path) -> None:
+    """Raise a ValueError where a checker would refuse the file: section 3 of the document."""
+    if not re.fullmatch(r"[\w-][\w.-]*\.npz", path.name, re.ASCII):
+        raise ValueError(
+            "data must be a file named by ASCII letters, digits, _, - and ., ending in .npz, to be "
+            f"certified, got {path.name!r}"
+        )
+    if path.stat().st_size > 2**32:
+        raise ValueError(f"{path} must have at most 2^32 bytes to be certified")
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(archive.namelist())
+        if names != ["x.npy", "y.npy"]:
+            found = ", ".join(name.removesuffix(".npy") for name in names)
+            raise ValueError(
+                f"{path} must hold x and y alone, in C order, to be certified, it holds {found}: "
+                "the file is the sample"
+            )
+        for name, kinds in (("x", "iuf"), ("y", "iu")):
+            with archive.open(f"{name}.npy") as file:
+                if (version := np.lib.format.read_magic(file)) != (1, 0):
+                    raise ValueError(
+                        f"{name} in {path} must be an npy of version 1.0 to be certified, as "
+                        f"numpy.savez writes it, got version {version[0]}.{version[1]}"
+                    )
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            if fortran:
+                raise ValueError(
+                    f"{path} must hold x and y alone, in C order, to be certified, it holds "
+                    f"{name} in Fortran's order"
+                )
+            if dtype.kind not in kinds or dtype.itemsize > 8:
+                raise ValueError(
+                    f"{name} in {path} must hold integers{' or floats' * (name == 'x')} of at most "
+                    f"64 bits to be certified, got {dtype}"
+                )
+            size = math.prod(shape) * dtype.itemsize
+            if shape[0] > 2**24 or size > min(2**31, shape[0] * 2**27):
+                raise ValueError(
+                    f"{name} in {path} must have at most 2^24 sequences, 2^31 bytes and 2^27 a "
+                    f"sequence to be certified, got {shape} of {dtype}"
+                )
 
 
 def rounded(x: Any, exponent: int) -> Any:

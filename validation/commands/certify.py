@@ -68,6 +68,8 @@ def certify(
     from validation.output.writing import check_replaceable
 
     if not name and model is None:
+        if data is not None:
+            raise ValueError(f"data must be given with model, got {data} and no model")
         for known in RECIPES.values():
             typer.echo(f"{known.name:14} {known.title}")
         typer.echo(f"{TEXT:14} {TEXT_TITLE}")
@@ -158,8 +160,12 @@ def _text(
 def _recipe(
     name: str, form: Any, changes: dict[str, Any], steps: dict[str, int]
 ) -> tuple[Any, Any]:
+    from pruning.checks import choice
+    from validation.certifying.language import TEXT
     from validation.certifying.recipes import RECIPES, recipe
     from validation.certifying.tasks import task
+
+    choice("name", name, (*RECIPES, TEXT))
 
     chosen = recipe(name, **_checked(changes))
     if steps:
@@ -177,7 +183,7 @@ def _own(
     from dataclasses import replace
 
     from pruning.storage import load_network
-    from validation.certifying.network import Form
+    from validation.certifying.network import BLOCKS, Form
     from validation.certifying.own_network import own_network, own_task, searched_steps
     from validation.certifying.pipeline import input_exponent, pruned
     from validation.certifying.quantised_training import Training
@@ -207,8 +213,10 @@ def _own(
             "model has tanh nodes, which the language codes as the identity clipped to [-1, 1]: "
             "give it epochs of training, such as --epochs 100"
         )
-    small = pruned(chosen, start, task)
-    found = {**searched_steps(small, task, chosen.form, input_exponent(chosen, task)), **steps}
+    found = steps
+    if len(steps) < len(BLOCKS):
+        small = pruned(chosen, start, task)
+        found = searched_steps(small, task, chosen.form, input_exponent(chosen, task)) | steps
     return replace(chosen, training=replace(chosen.training, steps=found)), task, start
 
 
@@ -240,6 +248,8 @@ def _steps(text: str | None) -> dict[str, int]:
         if not part:
             continue
         block, _, exponent = part.partition("=")
+        if block.strip() in found:
+            raise ValueError(f"steps must name each block once, got {text!r}")
         try:
             found[block.strip()] = int(exponent)
         except ValueError:

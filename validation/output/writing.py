@@ -84,6 +84,10 @@ def check_replaceable(target: Path, names: Collection[str], kind: str = "report"
     """Raise a ValueError where a folder holds anything but an older copy."""
     target = target.resolve()
     if not target.exists():
+        above = next(folder for folder in target.parents if folder.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            what = "no folder that can be written to" if above.is_dir() else "a file"
+            raise ValueError(f"{target} cannot be written: {above} is {what}")
         return
     if not target.is_dir():
         raise ValueError(f"{target} must be a folder, it is a file")

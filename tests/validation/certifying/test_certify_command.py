@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -108,6 +109,20 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
         (("--model", "net.npz", "--data", "tokens.npz"), "to be certified"),
         (("--model", "net.npz", "--data", "tests.npz"), "must hold x and y alone"),
         (("--model", "net.npz", "--data", "fortran.npz"), "in Fortran's order"),
+        (("--model", "net.npz", "--data", "my data.npz"), "data must be a file named by ASCII"),
+        (("--model", "net.npz", "--data", ".hidden.npz"), "data must be a file named by ASCII"),
+        (("--model", "net.npz", "--data", "d\u00e4ta.npz"), "data must be a file named by ASCII"),
+        (("--model", "net.npz", "--data", "bools.npz"), "of at most 64 bits to be certified"),
+        (("--model", "net.npz", "--data", "long.npz"), "of at most 64 bits to be certified"),
+        (("--model", "net.npz", "--data", "version-2.npz"), "must be an npy of version 1.0"),
+        (("--data", "data.npz"), "data must be given with model"),
+        (("--model", "heavy.npz", "--data", "data.npz"), "model must have weights such that"),
+        (("--model", "light.npz", "--data", "data.npz"), "model must have weights such that"),
+        (("no-such",), "pixel-mnist, ptb-bytes, got"),
+        (("digits", "--steps", "w_hidden=1,w_hidden=2"), "steps must name each block once"),
+        (("digits", "--delta", "0.\u0660\u0665"), "delta must be a decimal"),
+        (("digits", "--work", "net.npz/work"), "work must be a folder that can be made"),
+        (("--model", "net.npz", "--data", "data.npz", "--out", "net.npz/a/b"), "net.npz is a file"),
         (("ptb-bytes", "--pool", "2,2"), "they do not go with ptb-bytes"),
         (("ptb-bytes", "--method", "spectral"), "method does not go with ptb-bytes"),
         (("--model", "net.npz", "--data", "many.npz"), "must know the 4 classes"),
@@ -127,6 +142,17 @@ def test_a_mistake_gets_one_sentence(words, message, files, capsys, monkeypatch)
     np.savez("many.npz", x=x, y=np.array([0, 1, 2, 3, 3]))
     np.savez("tests.npz", x=x, y=np.zeros(5, int), x_test=x, y_test=np.zeros(5, int))
     np.savez("fortran.npz", x=np.asfortranarray(x), y=np.zeros(5, int))
+    for name in ("my data", ".hidden", "d\u00e4ta"):
+        np.savez(f"{name}.npz", x=x, y=np.zeros(5, int))
+    np.savez("bools.npz", x=x > 0, y=np.zeros(5, int))
+    np.savez("long.npz", x=x.astype(np.longdouble), y=np.zeros(5, int))
+    with zipfile.ZipFile("version-2.npz", "w") as archive:
+        for name, array in (("x.npy", x), ("y.npy", np.zeros(5, int))):
+            with archive.open(name, "w") as file:
+                np.lib.format.write_array(file, array, version=(2, 0))
+    for name, size in (("heavy", 1e300), ("light", 1e-300)):
+        weights = np.full((2, 2), size)
+        save_network(f"{name}.npz", RNN(weights, weights, [0, 0], np.eye(2), [0, 0], "relu"))
     np.savez("large.npz", x=x * 1e60, y=np.zeros(5, np.int64))
     code, _, err = run(capsys, *words)
     assert code == 2, err
