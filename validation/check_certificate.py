@@ -231,18 +231,18 @@ def step(net, z, X):
 
 
 def find(task, name, digest, folders):
-    """The plain bytes of a data file, there plain or as .gz, by checksum; of npz its path."""
-    wrong, limit = "", 2**31 if task == "npz" else 2**26
+    """The bytes of a data file, there plain or as .gz, by checksum; the path of a plain .npz."""
+    wrong, limit, ends = "", *((2**32, [""]) if task == "npz" else (2**26, ["", ".gz"]))
     places = [os.path.join(folder, part) for folder in folders for part in ("", task, task[:3])]
-    for path in (os.path.join(place, name + end) for place in places for end in ("", ".gz")):
+    for path in (os.path.join(place, name + end) for place in places for end in ends):
         if os.path.isfile(path):
             hashed, pieces = hashlib.sha256(), [b""]
             with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as f:
                 for _ in range(0, limit, 2**20):
                     pieces = [*(pieces if task != "npz" else []), f.read(2**20)]
                     hashed.update(pieces[-1])
-            if hashed.hexdigest() == digest:
-                return path if task == "npz" else b"".join(pieces)
+                if hashed.hexdigest() == digest and not f.read(1):  # not of its beginning alone
+                    return path if task == "npz" else b"".join(pieces)
             wrong = path
     require(not wrong, f"{wrong} is not the file that was certified: its sha256 is another")
     raise Stop(2, f"{name} of {task} was not found: say by --data-dir where it is")

@@ -9,8 +9,10 @@ import json
 import math
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import flint
@@ -548,6 +550,47 @@ def test_a_file_of_numbers_is_counted_as_it_says(tmp_path_factory, network, seed
     expected = sum(network.predicted(s) != t for s, t in zip(scaled.astype(np.int64), y))
     folder = npz(tmp_path_factory.mktemp("npz"), network, x, y, errors=expected)
     assert checker.main([str(folder), "--data-dir", str(folder)]) == 0
+
+
+def always_first():
+    """A network for npz that answers 0 whatever it reads."""
+    return Network([0], [[0]], [[0, 0]], [[0], [0]], [1, 0], a=0)
+
+
+def hidden_in_gzip(plain, other):
+    """A file that gzip unpacks to `plain` and that zipfile reads as `other`."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    body = packer.compress(plain) + packer.flush()
+    body += struct.pack("<II", zlib.crc32(plain), len(plain))
+    # The zip stands in gzip's extra field, and what follows in the comment of the zip.
+    extra = other[:-2] + struct.pack("<H", len(body))
+    return b"\x1f\x8b\x08\x04" + bytes(6) + struct.pack("<H", len(extra)) + extra + body
+
+
+@pytest.mark.parametrize("trick", ["gzip", "beginning"])
+def test_what_is_hashed_is_what_is_read(capsys, monkeypatch, tmp_path, trick):
+    # The sample that was certified is one file; what lies there instead shares its checksum for
+    # whoever unpacks it, or reads a beginning of it, and holds labels that are all right.
+    x, y = np.arange(1200).reshape(200, 3, 2) % 7, np.arange(200) % 2
+    folder = npz(tmp_path / "other", always_first(), x, y * 0, errors=0)
+    assert verdict(capsys, folder, "--data-dir", str(folder))[0] == 0
+    other = (folder / "sample.npz").read_bytes()
+    if trick == "gzip":
+        honest = npz(tmp_path / "honest", always_first(), x, y, errors=100) / "sample.npz"
+        plain = honest.read_bytes()
+        content, name = hidden_in_gzip(plain, other), "sample.npz.gz"
+        assert gzip.decompress(content) == plain
+    else:
+        monkeypatch.setattr(checker, "range", lambda *_: range(1), raising=False)  # one piece
+        plain = bytes(2**20)
+        content, name = plain + other, "sample.npz"
+    (folder / "sample.npz").unlink()
+    (folder / name).write_bytes(content)
+    digest = hashlib.sha256(plain).hexdigest()
+    said = changed(folder, tmp_path, data_sha256={"sample.npz": digest})
+    code, line = verdict(capsys, said, "--data-dir", str(said))
+    assert code == (2 if trick == "gzip" else 1)
+    assert "not found" in line or "sha256 is another" in line
 
 
 def for_npz():
