@@ -41,13 +41,8 @@ PERMUTATION = "14b7f6bc58ce844efd500d56ca64ce44abff6e3dd1d9b8d2a6d11825767e38d3"
 DECIMAL, SHA = r'"(0|[1-9]\d?)\.\d{6}"', '"[0-9a-f]{64}"'
 FIELDS = {  # of certificate.json, each as JSON writes its value; of texts `loss` for `errors`
     **{"format": "1", "language": "1", "preprocessing": "1", "code_sha256": SHA, "bound": DECIMAL},
-    **{
-        "name": '".*"',
-        "task": '".*"',
-        "versions": "{.*}",
-        "network": "{.*}",
-        "data_sha256": "{.*}",
-    },
+    **dict.fromkeys(("name", "task"), '".*"'),
+    **dict.fromkeys(("versions", "network", "data_sha256"), "{.*}"),
     **{"n": r"[1-9]\d{0,7}", "bits": r"[1-9]\d{0,6}", "delta": r'"0\.(?!0*")\d{1,12}"'},
     "assumptions": r'\[("([^"\\]|\\.)*"(, )?)*\]',
 }
@@ -284,7 +279,8 @@ def npz(path):
                 size = int(np.prod([dtype.itemsize, *shape], dtype=object))
                 require(0 < size <= min(2**31, shape[0] * 2**27), f"{name} is empty or too large")
                 found.append(np.frombuffer(f.read(size), dtype).reshape(shape))
-                require(np.isfinite(found[-1]).all(), f"{name} must be finite")
+                good = np.isfinite(found[-1]).all() and not f.read(1)  # which checks its CRC
+                require(good, f"{name} must be finite, and have nothing behind its numbers")
     except (ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         raise Stop(1, f"{path} is not what numpy.savez writes: {ascii(error)[:80]}") from None
     require(len(found[0]) == len(found[1]), "x and y must have the same length")

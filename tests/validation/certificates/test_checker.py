@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import hashlib
+import io
 import json
 import math
 import os
@@ -12,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -599,6 +601,29 @@ def for_npz():
     return network
 
 
+@pytest.mark.parametrize("damage", ["more behind", "a wrong checksum"])
+def test_nothing_stands_behind_the_numbers(capsys, tmp_path, damage):
+    # What a reader of the header never sees: it may be the rest of the sample.
+    x, y, file = np.zeros((4, 3, 2)), np.zeros(4, int), io.BytesIO()
+    folder = npz(tmp_path / "c", always_first(), x, y, errors=0)
+    assert verdict(capsys, folder, "--data-dir", str(folder))[0] == 0
+    path = folder / "sample.npz"
+    np.save(file, x)
+    with zipfile.ZipFile(path, "a" if damage == "a wrong checksum" else "w") as archive:
+        if damage == "more behind":
+            archive.writestr("x.npy", file.getvalue() + bytes(48))
+            with archive.open("y.npy", "w") as out:
+                np.save(out, y)
+        else:
+            archive.NameToInfo["x.npy"].CRC ^= 1
+            archive._didModify = True
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    said = changed(folder, tmp_path, data_sha256={"sample.npz": digest})
+    code, line = verdict(capsys, said, "--data-dir", str(folder))
+    assert code == 1, line
+    assert "nothing behind its numbers" in line or "Bad CRC" in line
+
+
 HUGE = b"\x93NUMPY\x01\x00v\x00" + (
     b"{'descr': '<f8', 'fortran_order': False, 'shape': (16777216, 1000000, 1000), }"
 ).ljust(117) + b"\n"  # fmt: skip
@@ -619,8 +644,6 @@ HUGE = b"\x93NUMPY\x01\x00v\x00" + (
     ],
 )
 def test_absurd_headers_are_refused(capsys, tmp_path, content):
-    import zipfile
-
     with zipfile.ZipFile(tmp_path / "sample.npz", "w") as archive:
         for name, data in content.items():
             archive.writestr(name, data)
