@@ -147,9 +147,15 @@ def bounds_over_nodes(
     if marked is not None:
         mark_size(ax, marked)
     ax.set(xlabel="nodes kept, k", ylabel="error of the output (logits)")
+    whole_numbers(ax.xaxis)
     powers_of_ten(ax.yaxis)
     legend(ax)
     return ax
+
+
+def whole_numbers(axis: Any) -> None:
+    """Put no tick between two integers: there are no half nodes."""
+    axis.get_major_locator().set_params(integer=True)
 
 
 def merged(curves: Sequence[Series], within: float = 0.02) -> list[Series]:

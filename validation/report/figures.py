@@ -22,6 +22,7 @@ from validation.output.figures import (
     number,
     powers_of_ten,
     shades,
+    whole_numbers,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def accuracy_over_nodes(
     if marked is not None:
         mark_size(ax, marked)
     ax.set(xlabel="nodes kept, k", ylabel=f"{kind} accuracy (%)", ylim=(0, 103))
+    whole_numbers(ax.xaxis)
     legend(ax)
     return ax
 

@@ -189,3 +189,15 @@ def test_no_figure_leaves_the_style_behind():
     draw(FILLS["chain"])
     FILLS["chain"]()
     assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("nodes", [[21], [21, 22], [3, 4, 5]])
+def test_no_tick_stands_between_two_sizes(nodes):
+    for name in ("accuracy", "bounds"):
+        ax = Figure().subplots()
+        curve = Series("a", nodes, [0.5] * len(nodes))
+        if name == "bounds":
+            style.bounds_over_nodes([curve], ax=ax)
+        else:
+            figures.accuracy_over_nodes([curve], 0.9, ax=ax)
+        assert all(tick == round(tick) for tick in ax.get_xticks()), name
