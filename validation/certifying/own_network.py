@@ -35,12 +35,25 @@ def own_task(data: str) -> tuple[Task, int]:
         raise ValueError(f"data must be {', '.join(TASKS)} or an npz file, got {data!r}")
     from validation.data.dataset import read_file
 
-    top = float(np.abs(read_file(data).x).max())
-    # Numbers of about ten bits: finer than what weights of a few bits could use.
+    exponent = exponent_of(read_file(data).x, data)
+    return npz_task(data, exponent), exponent
+
+
+def exponent_of(x: Any, where: str) -> int:
+    """Return a such that x 2^a are numbers of about ten bits.
+
+    That is finer than what weights of a few bits could use.
+
+    Raises
+    ------
+    ValueError
+        If the language cannot express it.
+    """
+    top = float(np.abs(x).max())
     exponent = 0 if top == 0 else 10 - math.frexp(top)[1]
     if abs(exponent) > 64:
-        raise ValueError(f"x in {data} must be at most 2^74 and at least 2^-54 in size, got {top}")
-    return npz_task(data, exponent), exponent
+        raise ValueError(f"x in {where} must be at most 2^74 and at least 2^-54 in size, got {top}")
+    return exponent
 
 
 def own_network(rnn: RNN, of: Task, form: Form, exponent: int) -> RNN:

@@ -47,6 +47,7 @@ def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
             if reference.side_by_side is None
             else reference.side_by_side.to_json(),
             "tradeoff": {name: tradeoff(t) for name, t in reference.tradeoffs.items()},
+            "description_length": None if study.described is None else study.described.to_json(),
             "settings": settings(study),
         }
     )

@@ -12,6 +12,7 @@ import joblib
 
 from pruning.rnn import RNN
 from validation.data.dataset import Dataset
+from validation.report.description import Described, described
 from validation.report.reference import Reference, examine
 from validation.report.settings import ACTIVATIONS, Settings
 from validation.report.trials import Trial, prune_trial, run_trial
@@ -36,6 +37,8 @@ class Study:
         The first trial's network in full.
     versions : dict
         Of Python and of the packages that the numbers depend on.
+    described : Described or None
+        What the code of a user's own network certifies of it.
     """
 
     settings: Settings
@@ -44,6 +47,7 @@ class Study:
     trials: list[Trial]
     reference: Reference
     versions: dict[str, str]
+    described: Described | None = None
 
     @property
     def activations(self) -> list[str]:
@@ -104,7 +108,8 @@ def run(
         trials = list(_counted(pool(tasks), "networks", total, progress))
         work = joblib.delayed(examine)(settings, data, trials[0].rnn)
         [reference] = _counted(pool([work]), "bounds", total, progress, done=total - 1)
-    return Study(settings, data, model_name, trials, reference, versions())
+    own = None if model is None else described(model, data, settings.delta)
+    return Study(settings, data, model_name, trials, reference, versions(), own)
 
 
 def check_fit(model: RNN, data: Dataset) -> None:
