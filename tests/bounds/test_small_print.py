@@ -356,3 +356,24 @@ def test_numbers_are_shown_in_full_where_a_float_holds_them():
     assert show(15 * math.log(10)) == "10^15.0"
     assert show(-301 * math.log(10)) == "10^-301"
     assert show(99.4 * math.log(10)) == "10^99.4"
+
+
+def test_equal_weights_may_be_said_to_a_bound_on_the_mean():
+    rnn = network(4, "relu")
+    x = np.random.default_rng(1).normal(size=(9, 3, 2))
+    pruned = prune_to(rnn, moments(rnn.states(x))[1], [0, 2, 3])
+    plain = approximation_bound(pruned, 3, "global")
+    said = approximation_bound(pruned, 3, "global", weights=[1 / 3] * 3)
+    assert said.log_total == plain.log_total
+    with pytest.raises(ValueError, match="1/T"):
+        approximation_bound(pruned, 3, "global", weights=[0.5, 0.25, 0.25])
+
+
+def test_a_norm_that_is_scaled_is_worth_it_where_rows_differ_in_size():
+    """W_h' far from normal: its 2-norm is 64, its spectral radius 1/2."""
+    w_hidden = np.array([[0.5, 64.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.25]])
+    rnn = RNN(w_hidden, np.ones((3, 1)), np.zeros(3), np.ones((1, 3)), np.zeros(1), "relu")
+    x = np.random.default_rng(1).uniform(size=(9, 6, 1))
+    pruned = prune_to(rnn, moments(rnn.states(x))[1], [0, 1])
+    scaled = approximation_bound(pruned, 6, "scaled").log_total
+    assert scaled < approximation_bound(pruned, 6, "toeplitz").log_total - 1
