@@ -362,11 +362,11 @@ def test_equal_weights_may_be_said_to_a_bound_on_the_mean():
     rnn = network(4, "relu")
     x = np.random.default_rng(1).normal(size=(9, 3, 2))
     pruned = prune_to(rnn, moments(rnn.states(x))[1], [0, 2, 3])
-    plain = approximation_bound(pruned, 3, "global")
-    said = approximation_bound(pruned, 3, "global", weights=[1 / 3] * 3)
+    plain = approximation_bound(pruned, 3, "scaled")
+    said = approximation_bound(pruned, 3, "scaled", weights=[1 / 3] * 3)
     assert said.log_total == plain.log_total
     with pytest.raises(ValueError, match="1/T"):
-        approximation_bound(pruned, 3, "global", weights=[0.5, 0.25, 0.25])
+        approximation_bound(pruned, 3, "scaled", weights=[0.5, 0.25, 0.25])
 
 
 def test_a_norm_that_is_scaled_is_worth_it_where_rows_differ_in_size():
