@@ -114,6 +114,8 @@ def _check_sample(path: Path) -> None:
                         f"numpy.savez writes it, got version {version[0]}.{version[1]}"
                     )
                 shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+                size = math.prod(shape) * dtype.itemsize
+                behind = archive.getinfo(f"{name}.npy").file_size - file.tell() - size
             if fortran:
                 raise ValueError(
                     f"{path} must hold x and y alone, in C order, to be certified, it holds "
@@ -124,7 +126,11 @@ def _check_sample(path: Path) -> None:
                     f"{name} in {path} must hold integers{' or floats' * (name == 'x')} of at most "
                     f"64 bits to be certified, got {dtype}"
                 )
-            size = math.prod(shape) * dtype.itemsize
+            if behind:
+                raise ValueError(
+                    f"{name} in {path} must end with its numbers to be certified, "
+                    f"{behind} bytes stand behind them"
+                )
             if shape[0] > 2**24 or size > min(2**31, shape[0] * 2**27):
                 raise ValueError(
                     f"{name} in {path} must have at most 2^24 sequences, 2^31 bytes and 2^27 a "

@@ -115,6 +115,7 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
         (("--model", "net.npz", "--data", "bools.npz"), "of at most 64 bits to be certified"),
         (("--model", "net.npz", "--data", "long.npz"), "of at most 64 bits to be certified"),
         (("--model", "net.npz", "--data", "version-2.npz"), "must be an npy of version 1.0"),
+        (("--model", "net.npz", "--data", "behind.npz"), "x in behind.npz must end with its numb"),
         (("--data", "data.npz"), "data must be given with model"),
         (("--model", "heavy.npz", "--data", "data.npz"), "model must have weights such that"),
         (("--model", "light.npz", "--data", "data.npz"), "model must have weights such that"),
@@ -150,6 +151,11 @@ def test_a_mistake_gets_one_sentence(words, message, files, capsys, monkeypatch)
         for name, array in (("x.npy", x), ("y.npy", np.zeros(5, int))):
             with archive.open(name, "w") as file:
                 np.lib.format.write_array(file, array, version=(2, 0))
+    with zipfile.ZipFile("behind.npz", "w") as archive:
+        for name, array in (("x.npy", x), ("y.npy", np.zeros(5, int))):
+            with archive.open(name, "w") as file:
+                np.save(file, array)
+                file.write(bytes(16))
     for name, size in (("heavy", 1e300), ("light", 1e-300)):
         weights = np.full((2, 2), size)
         save_network(f"{name}.npz", RNN(weights, weights, [0, 0], np.eye(2), [0, 0], "relu"))
