@@ -671,3 +671,14 @@ def test_data_that_are_no_numbers_are_refused(capsys, tmp_path):
     digest = hashlib.sha256((tmp_path / "nan" / "sample.npz").read_bytes()).hexdigest()
     folder = changed(tmp_path / "nan", tmp_path, data_sha256={"sample.npz": digest})
     assert verdict(capsys, folder, "--data-dir", str(folder))[0] == 1
+
+
+@pytest.mark.parametrize("labels", [[0, -1, 0], [0, 2, 0], [0, 0], [0, 0, 0, 0]])
+def test_labels_are_refused_for_what_they_are_and_not_for_the_count(capsys, tmp_path, labels):
+    # The count is said as it would come out, so that nothing but the labels is wrong.
+    wrong = sum(label != 0 for label in labels)
+    y = np.array(labels)
+    folder = npz(tmp_path / "c", always_first(), np.zeros((3, 3, 2)), y, errors=wrong)
+    code, line = verdict(capsys, folder, "--data-dir", str(folder))
+    assert code == 1
+    assert ("labels must be classes" if len(y) == 3 else "the same length") in line
