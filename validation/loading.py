@@ -118,7 +118,12 @@ def find(patterns: Sequence[str], claims: Sequence[Claim]) -> list[Claim]:
         matching = [c for c in claims if c.id == pattern or c.id.startswith(f"{pattern}.")]
         if not matching:
             close = difflib.get_close_matches(pattern, [c.id for c in claims], n=3)
-            hint = f"; did you mean {' or '.join(close)}?" if close else ""
+            if close:
+                hint = f"; did you mean {' or '.join(close)}?"
+            elif len(claims) <= 10:  # of a file
+                hint = f"; there is {', '.join(c.id for c in claims)}"
+            else:
+                hint = "; one of your own is named with its file, as lemmas.py::mine.trace"
             raise ClaimError(f"no claim {pattern!r}{hint}")
         found += matching
     return list(dict.fromkeys(found))

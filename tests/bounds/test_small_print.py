@@ -19,6 +19,7 @@ from bounds.approximation import (
     weighted_from_mean_bound,
 )
 from bounds.approximation.a_priori import event_value
+from bounds.approximation.choose import METHODS
 from bounds.approximation.dissipation import Reading, _numbers
 from bounds.approximation.local import slope_between
 from bounds.approximation.recursion import log_state_norms
@@ -38,7 +39,7 @@ from bounds.others.pac_bayes_kl import gaussian_divergence
 from bounds.problem import Problem, radii_condition
 from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, sum_up
-from bounds.terms import FIXED_RADII, VALID, Bound, Term
+from bounds.terms import FIXED_RADII, VALID, Bound, Term, show
 from bounds.tradeoffs import tradeoff
 from pruning import RNN, prune_to
 from pruning.activations import activation
@@ -330,3 +331,49 @@ def test_saturation_reads_states_of_any_size():
         pruned = prune_to(rnn, np.ldexp(x, a), np.array([0, 2]))
         logs.append(saturation_bound(pruned, 4)["read-out"].log_value)
     assert logs[0] - logs[1] == pytest.approx(100 * math.log(2), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["relu", "tanh", "identity"])
+def test_a_bound_called_valid_lists_no_hypothesis_that_fails(kind):
+    rnn = network(4, kind)
+    x = np.random.default_rng(1).normal(size=(9, 3, 2))
+    per_step, S = moments(rnn.states(x))
+    pruned = prune_to(rnn, S, [0, 2, 3])
+    for method in METHODS:
+        # Those need a solver, or a bounded activation; what a_priori says of k it does not need.
+        if method in ("sharpest", "dissipation", "a_priori", "saturation"):
+            continue
+        own = None if method in ("global", "toeplitz", "power", "scaled") else per_step
+        bound = approximation_bound(pruned, 3, method, per_step=own, lam=0.1)
+        failing = [condition.name for condition in bound.conditions if condition.holds is False]
+        assert (bound.label == VALID) == (not failing), (method, failing)
+
+
+def test_numbers_are_shown_in_full_where_a_float_holds_them():
+    assert show(math.log(0.0123)) == "0.0123"
+    assert show(-299 * math.log(10)) == "1e-299"
+    assert show(14.9 * math.log(10)) == "7.943e+14"
+    assert show(15 * math.log(10)) == "10^15.0"
+    assert show(-301 * math.log(10)) == "10^-301"
+    assert show(99.4 * math.log(10)) == "10^99.4"
+
+
+def test_equal_weights_may_be_said_to_a_bound_on_the_mean():
+    rnn = network(4, "relu")
+    x = np.random.default_rng(1).normal(size=(9, 3, 2))
+    pruned = prune_to(rnn, moments(rnn.states(x))[1], [0, 2, 3])
+    plain = approximation_bound(pruned, 3, "scaled")
+    said = approximation_bound(pruned, 3, "scaled", weights=[1 / 3] * 3)
+    assert said.log_total == plain.log_total
+    with pytest.raises(ValueError, match="1/T"):
+        approximation_bound(pruned, 3, "scaled", weights=[0.5, 0.25, 0.25])
+
+
+def test_a_norm_that_is_scaled_is_worth_it_where_rows_differ_in_size():
+    """W_h' far from normal: its 2-norm is 64, its spectral radius 1/2."""
+    w_hidden = np.array([[0.5, 64.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.25]])
+    rnn = RNN(w_hidden, np.ones((3, 1)), np.zeros(3), np.ones((1, 3)), np.zeros(1), "relu")
+    x = np.random.default_rng(1).uniform(size=(9, 6, 1))
+    pruned = prune_to(rnn, moments(rnn.states(x))[1], [0, 1])
+    scaled = approximation_bound(pruned, 6, "scaled").log_total
+    assert scaled < approximation_bound(pruned, 6, "toeplitz").log_total - 1

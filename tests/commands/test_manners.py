@@ -62,6 +62,8 @@ def test_the_doctor_names_versions_blas_threads_caches_and_data(capsys, tmp_path
     ):
         assert fact in out
     assert "MISSING" not in out
+    versions = out.split("BLAS")[0].splitlines()
+    assert len(versions) == len(set(versions))
 
 
 def test_a_missing_requirement_is_said_aloud(capsys, monkeypatch):

@@ -225,7 +225,8 @@ def test_the_command_prints_the_value_and_the_instance_that_stops_it(tmp_path):
     ("arguments", "message"),
     [
         (("dof.spectrum_split", "--constant", "d"), "no constant 'd'; its constants: c"),
-        (("dpp.size",), "say which constant with --constant; its constants: none"),
+        (("dpp.size",), "dpp.size has no constant to tighten"),
+        (("dpp.size", "dof.range_rank"), "none of these 2 claims has a constant to tighten"),
         (("dof.spectrum_split", "--budget", "0"), "--budget must be a positive number"),
         (("no.such",), "no.such"),
     ],
@@ -236,6 +237,21 @@ def test_bad_input_of_the_command_is_one_sentence(arguments, message):
     assert ran.returncode == 2
     assert message in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def test_what_has_no_constant_is_left_out_of_a_file(tmp_path):
+    (tmp_path / "lemmas.py").write_text(
+        "from rnnbounds import claim, draw\n\n\n"
+        "@claim('mine.plain', 'x', draw(x=draw.positive()))\n"
+        "def plain(xp, x):\n    return x, 2 * x\n\n\n"
+        "@claim('mine.half', 'x', draw(x=draw.positive()))\n"
+        "def half(xp, x, *, c=1):\n    return x, 2 * c * x\n"
+    )
+    ran = command("tighten", str(tmp_path / "lemmas.py"), "--budget", "1")
+
+    assert ran.returncode == 0, ran.stderr
+    assert "mine.plain: no constant to tighten" in ran.stdout
+    assert "mine.half: c = " in ran.stdout
 
 
 def test_a_violated_constant_gives_exit_code_1(tmp_path):

@@ -154,7 +154,8 @@ class IntegerNetwork:
             )
             if size >= EXACT:
                 raise ValueError(
-                    f"the sums of node {i} may reach 2^{math.log2(size):.1f}, over 2^53"
+                    f"weights and steps must keep every sum below 2^53, that of node {i} may "
+                    f"reach 2^{math.log2(size):.1f}"
                 )
         for c in range(self.q):
             size = H * rows["w_output"][c]
@@ -164,7 +165,8 @@ class IntegerNetwork:
                 size += rows["b_output"][c] << e["b_output"]
             if size >= EXACT:
                 raise ValueError(
-                    f"the sums of class {c} may reach 2^{math.log2(size):.1f}, over 2^53"
+                    f"weights and steps must keep every sum below 2^53, that of class {c} may "
+                    f"reach 2^{math.log2(size):.1f}"
                 )
 
     def readouts(self, x: Any) -> Any:

@@ -32,12 +32,14 @@ def versions() -> Iterator[str]:
     """Python, the package and where it is, what it needs, and the optional packages."""
     yield f"python {platform.python_version()} ({platform.platform()})"
     yield f"rnnbounds {version('rnnbounds')} in {Path(__file__).resolve().parents[2]}"
+    shown = {"rnnbounds"}  # as one extra in another; and two may want the same package
     for line in requires("rnnbounds") or []:
         wanted, _, condition = line.partition(";")
         name = wanted.split("[")[0].split(">")[0].split("=")[0].strip()
         optional = condition.strip()
-        if name == "rnnbounds":  # one extra in another
+        if name in shown:
             continue
+        shown.add(name)
         try:
             found = version(name)
         except PackageNotFoundError:

@@ -75,7 +75,9 @@ def text_of(claim: Claim, outcome: Outcome) -> str:
     lines.append(f"  verdict:     {'error' if outcome.error else outcome.conclusion.value}")
     lines.append(f"    {outcome.verdict.message}")
     if show_ratio(outcome):
-        lines.append(f"    largest left/right: {show_ratio(outcome)}")
+        rate = outcome.kind == "probabilistic"
+        what = "failure rate seen, over the permitted one" if rate else "left/right"
+        lines.append(f"    largest {what}: {show_ratio(outcome)}")
     lines += [f"    {fact}" for fact in outcome.facts]
     return "\n".join(lines)
 

@@ -35,7 +35,13 @@ def tighten(
         raise ClaimError(f"--budget must be a positive number of seconds, got {budget:g}")
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise ClaimError(f"--json: {json_file.parent} is not a folder")
-    chosen = [(claim, _constant(claim, constant)) for claim in gather(claims)]
+    gathered = gather(claims)
+    chosen = [(c, _constant(c, constant)) for c in gathered if c.constants or len(gathered) == 1]
+    for claim in gathered:
+        if not claim.constants and chosen:
+            typer.echo(f"{claim.id}: no constant to tighten")
+    if not chosen:
+        raise ClaimError(f"none of these {len(gathered)} claims has a constant to tighten")
     results = []
     violated = False
     for claim, name in chosen:
@@ -54,8 +60,10 @@ def _constant(claim: Claim, name: str) -> str:
     if name:
         claim.with_constants(**{name: 1})  # says which constants there are
         return name
+    if not claim.constants:
+        raise ClaimError(f"{claim.id} has no constant to tighten: what stands after * in its body")
     if len(claim.constants) != 1:
-        known = ", ".join(claim.constants) or "none"
+        known = ", ".join(claim.constants)
         raise ClaimError(f"{claim.id}: say which constant with --constant; its constants: {known}")
     return next(iter(claim.constants))
 

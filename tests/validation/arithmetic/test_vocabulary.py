@@ -111,7 +111,8 @@ def test_only_this_package_imports_flint():
     root = pathlib.Path(next(iter(validation.__path__))).parent
     for package in ("pruning", "bounds", "validation"):
         for path in (root / package).rglob("*.py"):
-            if path.parent.name == "arithmetic":
+            # The checker of certificates is one file that imports nothing of ours.
+            if path.parent.name == "arithmetic" or path.name == "check_certificate.py":
                 continue
             for node in ast.walk(ast.parse(path.read_text())):
                 names = [a.name for a in node.names] if isinstance(node, ast.Import) else []

@@ -96,9 +96,9 @@ def test_a_range_just_below_2_53_is_exact_and_just_above_is_refused():
     within.check_range(2**21)
     x = np.array([[[2**21]]])
     assert within.readouts(x).tolist() == [[2**52, 2**52 - 2**21]]
-    with pytest.raises(ValueError, match="class 0 may reach"):
+    with pytest.raises(ValueError, match="class 0 may"):
         IntegerNetwork(Form(), False, 22, e, integers).check_range(2**21)
-    with pytest.raises(ValueError, match="node 0 may reach"):
+    with pytest.raises(ValueError, match="node 0 may"):
         within.check_range(2**53)
 
 
