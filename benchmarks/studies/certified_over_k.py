@@ -4,7 +4,8 @@
 
 Draws results/certificates.svg and .png from results/certificates.csv, whose rows hold the codes
 themselves (base64), so that each can be checked again (`--check`). `--collect` checks the
-certificates in the folders, and adds those that are valid; the data must be at hand for both.
+certificates in the folders, and adds those that are valid; the data must be at hand for both. Test
+errors, epochs and rate are no part of what is checked: they are copied from the certificate.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def read(path: Path = TABLE) -> list[dict[str, Any]]:
 
 
 def collected(folder: Path) -> dict[str, Any]:
-    """A certificate as a row; it is checked first, and what is not valid raises the reason."""
+    """A certificate as a row; it is checked first, and what is not valid raises `checker.Stop`."""
     print(folder, checker.check(str(folder), places()))
     facts = json.loads((folder / "certificate.json").read_text("utf-8"))
     network = facts["network"]
@@ -229,8 +230,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--collect", type=Path, nargs="+", default=[])
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
-    if options.collect:
-        write([*read(), *(collected(folder) for folder in options.collect)])
+    for folder in options.collect:
+        try:
+            write([*read(), collected(folder)])
+        except checker.Stop as stop:
+            print(f"{folder} is not taken: {stop.args[1]}")
     rows = read()
     if options.check:
         checked(rows)

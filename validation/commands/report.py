@@ -120,7 +120,7 @@ def _fill(
         drawings["overview"] = overview(study)
         (folder / "figures").mkdir()
         for name, drawing in drawings.items():
-            say(f"writing {name}")
+            say(f"file {name}.svg")
             for form in FORMS:
                 (folder / "figures" / f"{name}.{form}").write_bytes(drawing.data(form))
     (folder / "figures" / "captions.md").write_text(captions(figures), "utf-8")
