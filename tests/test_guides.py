@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.programs import run_program
 
 from validation import ClaimError, load_file, verify
 
@@ -90,16 +89,7 @@ def programs():
 def test_a_program_runs_as_it_stands(code, tmp_path):
     if "torch" in code:
         pytest.importorskip("torch")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
+    run_program(code, tmp_path)
 
 
 @pytest.mark.parametrize("page", [*PAGES, *sorted(DOCS.glob("*.md"))], ids=lambda page: page.stem)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.programs import run_program
 
 from pruning import initial_rnn, load_network, save_network
 from validation.commands import COMMANDS
@@ -25,17 +26,7 @@ FIRST = README[: README.index("## ")]
 def test_the_example_runs_as_it_stands(tmp_path):
     _, example = BLOCKS
 
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", example],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    first, *table = done.stdout.splitlines()
+    first, *table = run_program(example, tmp_path).splitlines()
     found = re.fullmatch(r"32 of 64 nodes: test accuracy (\d+\.\d)%", first)
     assert found
     # Ten epochs in place of sixty; guessing is at 10 %.
