@@ -25,6 +25,7 @@ from validation import (
     verify,
     verify_all,
 )
+from validation.checking import runner
 from validation.commands import main
 from validation.commands.theory import document
 
@@ -223,6 +224,23 @@ def test_bad_options_are_one_sentence(lemmas, arguments, message, capsys):
     assert message in err
     assert len(err.splitlines()) == 1
     assert not out
+
+
+def test_a_body_that_ends_its_process_is_not_called_late_for_waiting_its_turn(tmp_path):
+    path = tmp_path / "bad_lemmas.py"
+    path.write_text(BAD)
+    (leaver,) = (claim for claim in load_file(path) if claim.id == "bad.hard_exit")
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    mark = marks / "0"
+    mark.touch()
+    os.utime(mark, (0, 0))  # another suspect was run alone for all that while
+    options = {"quick": True, "budget": None, "seed": 0, "limit": 60}
+    runner.by_value([leaver])
+
+    outcome = runner._alone(leaver, 0, str(marks), options)
+
+    assert "ended the process" in outcome.error
 
 
 def test_bad_bodies_are_named_with_their_line_and_the_others_finish(tmp_path):

@@ -25,11 +25,12 @@ class TimeLimit(BaseException):
 
 
 @contextlib.contextmanager
-def alarm(limit: float, hard: bool = False) -> Iterator[None]:
+def alarm(limit: float, last_words: str | os.PathLike[str] | None = None) -> Iterator[None]:
     """Raise `TimeLimit` in the main thread after `limit` seconds.
 
-    With `hard`, the process ends `GRACE` seconds later where the alarm is caught or never
-    delivered.
+    With a file for its last words, the process ends `GRACE` seconds later where the alarm is caught
+    or never delivered, and the file, empty until then, is not: what ended the process is read
+    there, and not from a clock that ran on while other claims had their turn.
     """
     if (
         not hasattr(signal, "setitimer")
@@ -43,9 +44,9 @@ def alarm(limit: float, hard: bool = False) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, limit)
-    if hard:
-        with open(os.devnull, "w") as quiet:
-            faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=quiet)
+    if last_words is not None:
+        with open(last_words, "w") as words:
+            faulthandler.dump_traceback_later(limit + GRACE, exit=True, file=words)
             try:
                 yield
             finally:

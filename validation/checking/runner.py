@@ -90,7 +90,7 @@ def _outcomes(
 ) -> Iterator[Outcome]:
     if workers == 0 or not claims:
         for claim in claims:
-            yield limited(claim, hard=False, **options)
+            yield limited(claim, **options)
         return
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -120,21 +120,20 @@ def _alone(claim: Claim, place: int, marks: str, options: dict[str, Any]) -> Out
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     mark = Path(marks, str(place))
-    limit = options["limit"]
-    late = _age(mark) >= limit
+    late = _timed_out(mark)
     if not late:
         mark.unlink(missing_ok=True)
         try:
             return next(_pool({place: claim}, 1, marks, options))[1]
         except TerminatedWorkerError:
-            late = _age(mark) >= limit
+            late = _timed_out(mark)
     what = "could not be interrupted" if late else "ended the process that ran it"
-    return failed(claim, f"{claim.id} ({claim.location}): {what} (limit {limit:g} s)")
+    return failed(claim, f"{claim.id} ({claim.location}): {what} (limit {options['limit']:g} s)")
 
 
-def _age(mark: Path) -> float:
-    """Seconds since a claim was begun; 0 where it was not, or is finished."""
-    return time.time() - mark.stat().st_mtime if mark.exists() else 0.0
+def _timed_out(mark: Path) -> bool:
+    """Whether the watchdog ended the claim's worker: then it has left its last words."""
+    return mark.exists() and mark.stat().st_size > 0
 
 
 def _suspects(marks: str, waiting: dict[int, Claim]) -> list[int]:
@@ -161,7 +160,7 @@ def _marked(place: int, claim: Claim, marks: str, options: dict[str, Any]) -> tu
     leave_with_parent()
     mark = Path(marks, str(place))
     mark.touch()
-    outcome = limited(claim, hard=True, **options)
+    outcome = limited(claim, last_words=mark, **options)
     mark.unlink(missing_ok=True)
     return place, outcome
 
@@ -180,11 +179,16 @@ def by_value(claims: list[Claim]) -> None:
             cloudpickle.register_pickle_by_value(module)
 
 
-def limited(claim: Claim, *, limit: float, hard: bool, **options: Any) -> Outcome:
-    """`verify` with a time limit; with `hard`, the process ends where the limit is ignored."""
+def limited(
+    claim: Claim, *, limit: float, last_words: Path | None = None, **options: Any
+) -> Outcome:
+    """`verify` with a time limit; with a file of last words, the process ends where it is ignored.
+
+    The file says afterwards whether it was the limit that ended it.
+    """
     start = time.monotonic()
     try:
-        with alarm(limit, hard):
+        with alarm(limit, last_words):
             return verify(claim, **options)
     except TimeLimit as error:
         message = f"{claim.id} ({line_of(claim, error)}): not finished after {limit:g} s"
