@@ -5,8 +5,8 @@
 
 Both go on where they stopped; `--again` starts from nothing. What is kept of a verdict is what a
 page shows: the words, the counts, and the worst instance: exactly, and in decimals where it is
-small enough to print. `--shard 0/4 --out FILE` records every fourth claim into a file of its own, and
-`record.py verdicts --merge FILE...` puts such files into the committed one.
+small enough to print. `--shard 0/4 --out FILE` records every fourth claim into a file of its own,
+and `record.py verdicts --merge FILE...` puts such files into the committed one.
 """
 
 from __future__ import annotations

@@ -28,9 +28,7 @@ SIZE = (3.1, 2.5)
 MOST = 16  # rows or columns of a matrix that is drawn
 WRITTEN = 4  # up to so many, the entries are written into their cells
 POINTS = 41
-OCTAVES = (
-    8  # a positive number is moved by 2^-8 to 2^8, the free numbers of a matrix by 2^-4 to 2^4
-)
+OCTAVES = 8  # a positive number is moved by 2^-8 to 2^8, a matrix by the square roots of these
 SECONDS = 2.0  # of sweeping a claim
 ROUNDING, VISIBLE = 1e-12, 0.03  # relative distances that float64 and the eye do not see
 NO_METADATA = ("Date", "Creator", "Format", "Type")
@@ -87,9 +85,8 @@ def _styled(fill: Callable[[Any], Any]) -> str:
         fill(ax)
         out = StringIO()
         picture.savefig(out, format="svg", transparent=True, metadata=dict.fromkeys(NO_METADATA))
-    return re.sub(
-        r"font-family: [^;\"]*|font: ([\d.]+px) [^;\"]*", r"font-size: \1", out.getvalue()
-    )
+    sized = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", out.getvalue())
+    return re.sub(r"; ?font-family: [^;\"]*|font-family: [^;\"]*; ?", "", sized)
 
 
 def _panels(claim: Claim, instance: Instance) -> Iterator[Panel]:
