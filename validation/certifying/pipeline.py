@@ -20,7 +20,7 @@ from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from pruning.storage import load_network
 from validation.certifying.conversion import integer_network, largest_state
-from validation.certifying.language import decode, encode
+from validation.certifying.language import LANGUAGE, decode, encode
 from validation.certifying.network import BLOCKS, IntegerNetwork
 from validation.certifying.quantised_training import checkpoint_path, train_quantised
 from validation.certifying.recipes import Recipe
@@ -46,6 +46,8 @@ class Certified:
     delta : Decimal
     bound : Decimal
         Rounded up to six digits.
+    language : int
+        What the code is written in.
     """
 
     network: IntegerNetwork
@@ -54,6 +56,7 @@ class Certified:
     errors: int
     delta: Decimal
     bound: Decimal
+    language: int = LANGUAGE
 
     def test_errors(self) -> tuple[int, int] | None:
         """Errors on what was held out, and how many that are; the bound knows nothing of them."""
@@ -63,7 +66,14 @@ class Certified:
         return errors, len(self.task.test_labels)
 
 
-def certified(network: IntegerNetwork, task: Task, delta: Decimal) -> Certified:
+def certified(
+    network: IntegerNetwork,
+    task: Task,
+    delta: Decimal,
+    *,
+    language: int = LANGUAGE,
+    subspaces: Mapping[str, tuple[int, tuple[int, ...]]] | None = None,
+) -> Certified:
     """Encode a network, decode it again, count its errors, and bound them.
 
     Parameters
@@ -72,6 +82,9 @@ def certified(network: IntegerNetwork, task: Task, delta: Decimal) -> Certified:
     task : Task
     delta : Decimal
         In (0, 1).
+    language : int
+    subspaces : mapping, optional
+        See `validation.certifying.language.encode`.
 
     Raises
     ------
@@ -80,12 +93,13 @@ def certified(network: IntegerNetwork, task: Task, delta: Decimal) -> Certified:
     """
     v, w = network.images_form().pool
     network.check_range(task.x_max * v * w)
-    code = encode(network, task.name)
-    decoded = decode(code, task.name, task.images.shape[1:])
+    code = encode(network, task.name, language, subspaces)
+    decoded = decode(code, task.name, task.images.shape[1:], language=language)
     if not decoded.same(network):
         raise AssertionError("the code was not decoded to the network that was encoded")
     errors = decoded.errors(task.images, task.labels)
-    return Certified(decoded, code, task, errors, delta, bound(errors, task.n, len(code), delta))
+    above = bound(errors, task.n, len(code), delta)
+    return Certified(decoded, code, task, errors, delta, above, language)
 
 
 def bound(errors: int, n: int, bits: int, delta: Decimal) -> Decimal:
