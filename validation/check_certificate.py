@@ -57,15 +57,14 @@ def read_statement(folder):
         with open(path, "rb") as f:
             contents.append(f.read(limit + 1))
         require(len(contents[-1]) <= limit, f"{path} has more than {limit} bytes")
-    data, code = contents
     try:
-        said = json.loads(data.decode(), object_pairs_hook=hook, parse_constant=[].index)
+        said = json.loads(contents[0].decode(), object_pairs_hook=hook, parse_constant=[].index)
         shown = {field: json.dumps(value) for field, value in said.items()}
     except (ValueError, AttributeError, RecursionError):
         raise Stop(1, "certificate.json is not a JSON object in UTF-8 without NaN") from None
     task = said.get("task")
     require(type(task) is str and task in KNOWN, f"task must be one of {', '.join(KNOWN)}")
-    text, bits = task == "ptb-bytes", said.get("bits")
+    text, bits, code = task == "ptb-bytes", said.get("bits"), contents[1]
     fields = FIELDS | ({"loss": DECIMAL} if text else {"errors": r"0|[1-9]\d{0,7}"})
     odd = ascii(sorted(set(fields) ^ set(said)))[1:60]
     require(odd == "]", f"certificate.json lacks a field, or has one too many: {odd}")
@@ -167,8 +166,7 @@ def decode(said, code, shape, x0):
         T, rest = divmod(high // v * (wide // w), d)
         require(rest == 0, "steps must divide the sequences")
         net["crop"], net["pool"], x_max = (top, bottom, left, right), (v, w), x0 * v * w
-    k = c.natural() + 1
-    q = d if text else c.natural() + 2 if task == "npz" else 10
+    k, q = c.natural() + 1, d if text else c.natural() + 2 if task == "npz" else 10
     good = k <= 2**10 and d <= 2**12 and q <= 2**10 and k * (k + d + q) <= 2**20
     require(good, f"{k} nodes, {d} inputs and {q} outputs are too many")
     clip, power, models, two = c.decide(), c.natural(), fresh(), said["language"] == 2
@@ -205,8 +203,7 @@ def decode(said, code, shape, x0):
             W[i, j], L[i, j] = -table[number] if minus else table[number], number.bit_length()
         net[block] = W + D * np.eye(height, width, dtype=np.int64) + shared
     require(max(map(abs, e.values())) <= 64 and (text or e["b_output"] >= 0), "a wrong exponent")
-    # Section 5: everything in steps of 2^-s, below 2^53, or invalid.
-    s = max(0, -e["w_hidden"], -e["w_input"], -e["b_hidden"])
+    s = max(0, -e["w_hidden"], -e["w_input"], -e["b_hidden"])  # section 5: in steps of 2^-s
     scales = {name: 2 ** (e[name] + s) for name in ("w_hidden", "w_input", "b_hidden")}
     scales |= {"w_output": 1, "b_output": 1 if text else 2 ** e["b_output"]}
     require(all(abs(net[n]).max() <= 2**31 for n in scales), "a number is too large")
@@ -362,9 +359,9 @@ def check(folder, folders):
     said, code = read_statement(folder)
     x, y, x0 = load(said, folders)
     net = decode(said, code, x.shape[1:], x0)
-    work = said["n"] * net["work"] + 2**16 * net["T"] * -(-said["n"] // net["many"])
-    require(work <= 2**40, "it would take more than 2^40 products to run this network")
     n, delta, bits, flint.ctx.prec = said["n"], said["delta"], said["bits"], 256
+    work = n * net["work"] + 2**16 * net["T"] * -(-n // net["many"])
+    require(work <= 2**40, "it would take more than 2^40 products to run this network")
     level = (flint.arb(int(delta[2:])) / 10 ** len(delta[2:]) / flint.arb(2) ** bits).log()
     if net["task"] != "ptb-bytes":
         errors = count_errors(net, x, y)

@@ -23,15 +23,15 @@ FORMAT = 1
 ASSUMPTIONS = (
     "The sequences of the data set are independent and identically distributed, and the labels "
     "with them.",
-    "Description language {language} was fixed before any of the networks that it codes was trained; its "
-    "authors know, as everybody does, what was published about this data set.",
+    "Description language {language} was fixed before any of the networks that it codes was "
+    "trained; its authors know, as everybody does, what was published about this data set.",
     "The bound is about new sequences of the same distribution, and about the decoded network of "
     "integers.",
 )
 TEXT_ASSUMPTIONS = (
     "Nothing about the text: no independence, no distribution, no alphabet.",
-    "Description language {language} was fixed before any of the networks that it codes was trained; its "
-    "authors know, as everybody does, what was published about this text.",
+    "Description language {language} was fixed before any of the networks that it codes was "
+    "trained; its authors know, as everybody does, what was published about this text.",
     "The bound is about what the network had to expect at each byte of this very text, given the "
     "bytes before it, on average over the text; not about another text.",
 )

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from bounds.others.arithmetic_coder import Decoder, Encoder, Model
-from pruning.checks import choice
 from validation.certifying.network import MOST_GATED_CAP, Form, IntegerNetwork, TextForm
 from validation.certifying.numbers import (
     AVERAGE,
@@ -108,7 +107,8 @@ def decode(
     ValueError
         If the string is not a code, which includes one that is the beginning of several.
     """
-    choice("language", language, LANGUAGES)
+    if language not in LANGUAGES:
+        raise ValueError(f"language must be 1 or 2, got {language!r}")
     if not 0 < len(code) <= _MOST_BITS:
         raise ValueError(f"code must have 1 to {_MOST_BITS} bits, got {len(code)}")
     decoders = [Recorded(code, beyond) for beyond in (0, 1)]

@@ -127,7 +127,7 @@ class IntegerNetwork:
     @property
     def k(self) -> int:
         """Number of nodes."""
-        return self.integers["w_hidden"].shape[1]
+        return int(self.integers["w_hidden"].shape[1])
 
     @property
     def q(self) -> int:

@@ -145,7 +145,7 @@ def produce(
     x = recipe.form.sequences(task.images).astype(np.float32) * np.float32(2.0**-exponent)
     large = start
     if large is None:
-        large = _large(recipe, task, x, exponent, work, models, until, say)
+        large = large_network(recipe, task, work=work, models=models, until=until, say=say)
     small = _pruned(recipe, large, x[:_PRUNED_ON])
     trained = small
     if recipe.training.epochs:
@@ -154,7 +154,7 @@ def produce(
             x,
             task.labels,
             recipe.training,
-            teacher=_probabilities(large, x) if recipe.training.teacher else None,
+            teacher=answers_of(large, x) if recipe.training.teacher else None,
             checkpoint=checkpoint_path(
                 work,
                 recipe.name,
@@ -185,42 +185,23 @@ def input_exponent(recipe: Recipe, task: Task) -> int:
     return math.ceil(math.log2(task.x_max * v * w))
 
 
-def pruned(recipe: Recipe, large: RNN, task: Task) -> RNN:
-    """Return what the recipe's first stage makes of a network."""
-    exponent = input_exponent(recipe, task)
-    some = recipe.form.sequences(task.images[:_PRUNED_ON]).astype(np.float32)
-    return _pruned(recipe, large, some * np.float32(2.0**-exponent))
-
-
-def rounded(rnn: RNN, steps: Mapping[str, int]) -> RNN:
-    """Return the network with every weight at the nearest multiple of its block's step."""
-    weights = {}
-    for block in BLOCKS:
-        units = np.rint(np.ldexp(getattr(rnn, block), -steps[block]))
-        weights[block] = np.ldexp(units, steps[block])
-    return RNN(**weights, activation=rnn.activation)
-
-
-def in_units(rnn: RNN, exponent: int, divisor: float) -> RNN:
-    """Return a network of integers times 2^-exponent for one that reads them over `divisor`."""
-    return replace(rnn, w_input=rnn.w_input * (2.0**exponent / divisor))
-
-
-def _large(
+def large_network(
     recipe: Recipe,
     task: Task,
-    x: Any,
-    exponent: int,
-    work: Path | None,
-    models: Path,
-    until: float,
-    say: Say,
+    *,
+    work: Path | None = None,
+    models: Path = Path("models"),
+    until: float = math.inf,
+    say: Say = lambda line: None,
 ) -> RNN:
+    """Return the network that is pruned: trained, or read from a file; see `produce`."""
+    exponent = input_exponent(recipe, task)
     if recipe.model:
         path = models / f"{recipe.model}.safetensors"
         if not path.exists():
             raise ValueError(f"{recipe.name} starts from {path}, and there is no such file")
         return in_units(load_network(path), exponent, 255.0)
+    x = recipe.form.sequences(task.images).astype(np.float32) * np.float32(2.0**-exponent)
     d = x.shape[2]
     start = initial_rnn(
         recipe.m,
@@ -246,6 +227,37 @@ def _large(
     return large
 
 
+def pruned(recipe: Recipe, large: RNN, task: Task) -> RNN:
+    """Return what the recipe's first stage makes of a network."""
+    exponent = input_exponent(recipe, task)
+    some = recipe.form.sequences(task.images[:_PRUNED_ON]).astype(np.float32)
+    return _pruned(recipe, large, some * np.float32(2.0**-exponent))
+
+
+def answers_of(rnn: RNN, x: Any, temperature: float = 2.0) -> Any:
+    """Return what a teacher answers to sequences (n, T, d), (n, q)."""
+    parts = []
+    for begin in range(0, len(x), 2000):
+        y = rnn.predictions(x[begin : begin + 2000])[:, -1] / temperature
+        e = np.exp(y - y.max(axis=1, keepdims=True))
+        parts.append(e / e.sum(axis=1, keepdims=True))
+    return np.concatenate(parts)
+
+
+def rounded(rnn: RNN, steps: Mapping[str, int]) -> RNN:
+    """Return the network with every weight at the nearest multiple of its block's step."""
+    weights = {}
+    for block in BLOCKS:
+        units = np.rint(np.ldexp(getattr(rnn, block), -steps[block]))
+        weights[block] = np.ldexp(units, steps[block])
+    return RNN(**weights, activation=rnn.activation)
+
+
+def in_units(rnn: RNN, exponent: int, divisor: float) -> RNN:
+    """Return a network of integers times 2^-exponent for one that reads them over `divisor`."""
+    return replace(rnn, w_input=rnn.w_input * (2.0**exponent / divisor))
+
+
 def _pruned(recipe: Recipe, large: RNN, x: Any) -> RNN:
     integer("k", recipe.k, 1, large.m)
     if recipe.k == large.m:
@@ -260,13 +272,3 @@ def _pruned(recipe: Recipe, large: RNN, x: Any) -> RNN:
 def _digest(rnn: RNN) -> str:
     joined = b"".join(weights.tobytes() for weights in rnn.weights.values())
     return hashlib.sha256(joined).hexdigest()
-
-
-def _probabilities(rnn: RNN, x: Any, temperature: float = 2.0) -> Any:
-    """What a teacher answers, (n, q)."""
-    parts = []
-    for begin in range(0, len(x), 2000):
-        y = rnn.predictions(x[begin : begin + 2000])[:, -1] / temperature
-        e = np.exp(y - y.max(axis=1, keepdims=True))
-        parts.append(e / e.sum(axis=1, keepdims=True))
-    return np.concatenate(parts)

@@ -110,9 +110,7 @@ def certified_text(
     assert isinstance(decoded.form, TextForm)
     above = text_bound(losses, decoded.form, len(code), delta)
     loss = _up(float(losses.mean()) + SLACK)
-    return CertifiedText(
-        decoded, code, len(text), loss, _up(above), delta, data_sha256, language
-    )
+    return CertifiedText(decoded, code, len(text), loss, _up(above), delta, data_sha256, language)
 
 
 def text_bound(losses: Any, form: TextForm, bits: int, delta: Decimal) -> float:

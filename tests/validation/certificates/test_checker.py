@@ -306,7 +306,7 @@ def test_the_count_does_not_depend_on_threads(certificate, threads):
 
 LIES = {
     "another format": ({"format": 2}, "format"),
-    "another language": ({"language": 2}, "language"),
+    "another language": ({"language": 3}, "language"),
     "another preprocessing": ({"preprocessing": 2}, "preprocessing"),
     "a version that is true": ({"format": True}, "format"),
     "a version with a fraction": ({"language": 1.0}, "language"),

@@ -26,7 +26,10 @@ def read(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_code_is_decoded_and_encoded_again_to_the_same_bytes(name):
     facts, code, network = read(name)
-    assert packed(encode(network, facts["task"], facts["language"])) == (HOME / name / "code.bin").read_bytes()
+    assert (
+        packed(encode(network, facts["task"], facts["language"]))
+        == (HOME / name / "code.bin").read_bytes()
+    )
     assert network.k == facts["network"]["k"]
     if "errors" in facts:
         again = bound(facts["errors"], facts["n"], len(code), Decimal(facts["delta"]))
