@@ -90,8 +90,8 @@ PLANS = {
     ),
     "rnnbounds experiment digits --out": Plan(
         replace=(("experiment digits", "experiment grid.toml"),),
-        because="hundreds of rows, hours on two cores; here a grid of four",
-        says="4",
+        because="hundreds of rows, hours on two cores; here a grid of nine",
+        says="9 rows finished now, 9 in all",
         long=True,
     ),
     "dask scheduler": Plan(
@@ -100,6 +100,7 @@ PLANS = {
             ("8786", str(PORT)),
             ("--nworkers 4", "--nworkers 2"),
         ),
+        says="9 rows finished now, 9 in all",
         because="as above; a port that a test may take, and two workers for two cores",
         long=True,
     ),

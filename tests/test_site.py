@@ -111,9 +111,15 @@ def test_the_curves_are_the_sides_of_the_claim():
     over_p, over_q = worst._sweeps(claim, instance, 2)
 
     assert (over_p.label, over_p.here, over_q.label, over_q.here) == ("p", 0.25, "q", 0.5)
-    kl = over_p.at * np.log(2 * over_p.at) + (1 - over_p.at) * np.log(2 * (1 - over_p.at))
-    np.testing.assert_allclose(over_p.left, kl, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(over_p.right, 4 * (over_p.at - 0.5) ** 2, rtol=1e-9, atol=1e-12)
+    p = over_p.at
+    kl = p * np.log(2 * p) + (1 - p) * np.log(2 * (1 - p))
+    # At p = q no enclosure is narrow relative to a side that is 0: there the curve has a gap.
+    drawn = np.isfinite(over_p.left) & np.isfinite(over_p.right)
+    assert drawn.sum() >= len(p) - 1
+    np.testing.assert_allclose(over_p.left[drawn], kl[drawn], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        over_p.right[drawn], (4 * (p - 0.5) ** 2)[drawn], rtol=1e-9, atol=1e-12
+    )
 
 
 def test_where_a_hypothesis_fails_no_curve_is_drawn(tmp_path):

@@ -1,8 +1,9 @@
 """The worst instance of a claim as a picture: its matrices, its spectrum, both sides over a number.
 
 Every panel is an SVG of its own inside the page: beside one another where there is room, below one
-another where there is not, in the colours of the page. All is computed in float64, for the eye; a
-verdict never rests on it.
+another where there is not, in the colours of the page. Sides are the middles of narrow enclosures
+in balls, so that no curve shows rounding; eigenvalues are those of float64. A verdict never rests
+on a picture.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from validation import Claim, ClaimError, Instance
 from validation.arithmetic import FLOAT64, Unsupported
 from validation.checking.describing import number
-from validation.checking.evaluation import NUMERICAL, score, sides
+from validation.checking.evaluation import NUMERICAL, middles, score
 from validation.checking.orders import rungs
 from validation.output.figures import BLUE, GREEN, INK, ORANGE, PALE, inline, styled
 
@@ -30,7 +31,7 @@ WRITTEN = 4  # up to so many, the entries are written into their cells
 POINTS = 41
 OCTAVES = 8  # a positive number is moved by 2^-8 to 2^8, a matrix by the square roots of these
 SECONDS = 2.0  # of sweeping a claim
-ROUNDING, VISIBLE = 1e-12, 0.03  # relative distances that float64 and the eye do not see
+ROUNDING, VISIBLE = 1e-14, 0.03  # relative distances that float64 and the eye do not see
 NO_METADATA = ("Date", "Creator", "Format", "Type")
 
 
@@ -66,7 +67,7 @@ def figure(claim: Claim, instance: Instance) -> str:
         pictures.append(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1))
     words = html.escape("; ".join(panel.words for panel in panels))
     order = "Drawn, in this order: " if len(panels) > 1 else "Drawn: "
-    note = "All in float64, for the eye; the verdict does not rest on it."
+    note = "For the eye: the verdict does not rest on the picture."
     lines = ['<figure class="worst">', "<div>", *pictures, "</div>",
              f"<figcaption>{order}{words}. {note}</figcaption>", "</figure>"]  # fmt: skip
     # A blank line would end the HTML of a page in Markdown.
@@ -331,9 +332,10 @@ def _over(
 
 
 def _both(claim: Claim, instance: Instance, x: float | None = None) -> list[np.ndarray] | None:
-    with FLOAT64.active(), np.errstate(all="ignore"):
+    """Both sides as floats, None where balls do not enclose them narrowly."""
+    with np.errstate(all="ignore"):
         try:
-            pair = sides(claim, instance, FLOAT64, x=x)
+            pair = middles(claim, claim.body, instance, x=x)
             return [np.asarray(side, dtype=float) for side in pair]
         except (*NUMERICAL, Unsupported, ClaimError, TypeError, ValueError):
             return None
@@ -386,5 +388,5 @@ def _sides(sweep: Sweep) -> Panel:
     verb = "is moved" if what == sweep.label else "are scaled"
     sides = "both sides, which agree," if same else "both sides"
     if gap:
-        sides = "how far the sides are apart, where float64 sees it,"
+        sides = "how far the sides are apart"
     return Panel(fill, f"{sides} as {what}{here} {verb} and all else stays, dotted the instance")
