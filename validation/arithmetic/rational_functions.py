@@ -17,11 +17,11 @@ from fractions import Fraction
 from typing import Any, NoReturn
 
 import numpy as np
-from flint import Ordering, fmpq, fmpq_mpoly_ctx
 from flint.utils.flint_exceptions import DomainError
 
 from validation.arithmetic.cells import EntryArray, EntryNamespace
 from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.polynomials import fraction, rational, ring
 
 MOST_TERMS = 20_000
 MOST_ROOTS = 4
@@ -61,7 +61,7 @@ class Choosing:
 
     def __post_init__(self) -> None:
         names = (*self.names, *(f"root{i}" for i in range(MOST_ROOTS)))
-        self.context = fmpq_mpoly_ctx.get(names, Ordering.degrevlex)
+        self.context = ring(names)
 
     def unknowns(self) -> list[Quotient]:
         """Every indeterminate as a number."""
@@ -160,7 +160,7 @@ class Quotient:
         if self.top.is_zero():
             return Fraction(0)
         value = self.top.leading_coefficient() / self.bottom.leading_coefficient()
-        return Fraction(int(value.p), int(value.q))
+        return fraction(value)
 
     def certainly_nonnegative(self) -> bool:
         """Never used: no enclosure is to be narrowed here."""
@@ -248,8 +248,8 @@ def _operand(other: Any) -> Any:
 
 def number(value: int | Fraction) -> Quotient:
     """Return an exact number."""
-    exact, context = Fraction(value), _now().context
-    return Quotient(context.constant(fmpq(exact.numerator, exact.denominator)), context.constant(1))
+    context = _now().context
+    return Quotient(context.constant(rational(value)), context.constant(1))
 
 
 class Quotients(EntryArray):

@@ -20,10 +20,10 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import Ordering, fmpq, fmpq_mpoly_ctx
 
 from validation.arithmetic import RATIONALS, Undecided, Unsupported, balls
 from validation.arithmetic.entry_arithmetics import QUOTIENTS
+from validation.arithmetic.polynomials import fraction, rational, ring, terms_of
 from validation.arithmetic.rational_functions import MOST_ROOTS, Parting, Quotient, choosing
 from validation.checking.evaluation import pair
 from validation.claims import Claim, ClaimError
@@ -33,7 +33,7 @@ from validation.proving.gaps import NO_SLACK, statement
 from validation.proving.pieces import Domain
 from validation.proving.records import Ending, Proof
 from validation.proving.regions import Region, regions
-from validation.proving.signs import Chart, chart, terms_of
+from validation.proving.signs import Chart, chart
 
 SECONDS = 20.0
 KINDS = {
@@ -163,8 +163,8 @@ def _proved(
 def _below(coordinates: Chart, place: int, high: Fraction) -> Any:
     """The polynomial high - x in the old coordinates."""
     names = tuple(f"x{i}" for i in range(len(coordinates.images)))
-    context = fmpq_mpoly_ctx.get(names, Ordering.degrevlex)
-    return context.constant(fmpq(high.numerator, high.denominator)) - context.gens()[place]
+    context = ring(names)
+    return context.constant(rational(high)) - context.gens()[place]
 
 
 def _domains(region: Region, boxes: Mapping[str, tuple[float, float]]) -> list[Domain]:
@@ -254,7 +254,7 @@ def _not_negative(coordinates: Chart, p: Any) -> bool:
 
 def _leading(p: Any) -> Any:
     """The sum of the coefficients of squares: one that is a sum of squares has it above 0."""
-    return sum((c for e, c in terms_of(p).items() if all(x % 2 == 0 for x in e)), fmpq(0))
+    return sum((c for e, c in terms_of(p).items() if all(x % 2 == 0 for x in e)), rational(0))
 
 
 def _positive(coordinates: Chart, p: Any) -> bool:
@@ -431,7 +431,7 @@ def _of_body(
                 xp = arithmetic.xp
                 gap = xp.asarray(right) - xp.asarray(left)
                 if arithmetic is RATIONALS:
-                    exact = [Fraction(int(x.p), int(x.q)) for x in gap.flat()]
+                    exact = [fraction(x) for x in gap.flat()]
                     return [(x, x) for x in exact]
                 ends = [np.ravel(end).tolist() for end in arithmetic.enclosure(gap)]
                 if all(np.isfinite(ends[0] + ends[1])):
@@ -492,7 +492,7 @@ def _at(quotient: Quotient, point: Sequence[Fraction]) -> Fraction | None:
 def _value(polynomial: Any, point: Sequence[Fraction]) -> Fraction:
     total = Fraction(0)
     for exponents, c in terms_of(polynomial).items():
-        term = Fraction(int(c.p), int(c.q))
+        term = fraction(c)
         for x, e in zip(point, exponents):
             term *= x**e
         total += term

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpq_mat, fmpz_mat
 
-from validation.proving.signs import Chart, terms_of
+from validation.arithmetic.polynomials import nullspace, only_solution, rational, terms_of
+from validation.proving.signs import Chart
 
 MOST_COLUMNS = 4000
 MOST_SECONDS = 10.0  # for one program
@@ -217,7 +217,7 @@ def _one_program(
     ]  # fmt: skip
     if not strict:
         return None
-    entries += [(len(rows), place, fmpq(1)) for place in strict]
+    entries += [(len(rows), place, rational(1)) for place in strict]
     count = len(rows) + 1
     right = np.zeros(count)
     right[-1] = 1.0
@@ -248,9 +248,7 @@ def _weights(bodies: Sequence[Any]) -> Any:
         differences |= {tuple(a - b for a, b in zip(e, terms[0])) for e in terms[1:]}
     if not differences:
         return np.zeros((0, size), dtype=np.int64)
-    basis, nullity = fmpz_mat([list(row) for row in sorted(differences)]).nullspace()
-    rows = [[int(basis[i, j]) for i in range(size)] for j in range(int(nullity))]
-    return np.array(rows, dtype=np.int64).reshape(-1, size)
+    return np.array(nullspace(sorted(differences)), dtype=np.int64).reshape(-1, size)
 
 
 def _mark(weights: Any, exponents: Exponents) -> Any:
@@ -274,7 +272,7 @@ def _small_squares(
         for sign in (-1, 1):
             terms: dict[Exponents, Any] = {}
             for e, c in ((ends[0], 1), (ends[1], 1), (mixed, 2 * sign)):
-                terms[e] = terms.get(e, fmpq(0)) + c
+                terms[e] = terms.get(e, rational(0)) + c
             found.append(_Column(terms, (a, b, sign), ()))
         if len(found) > MOST_COLUMNS:
             break
@@ -289,22 +287,16 @@ def _exact(entries: Sequence[Any], count: int, x: Any) -> dict[int, Any] | None:
     for row, column, value in entries:
         if column in place:
             key = row, place[column]
-            table[key] = table.get(key, fmpq(0)) + value
+            table[key] = table.get(key, rational(0)) + value
     used = sorted({row for row, _ in table} | {count - 1})
     n = len(support)
-    rows = [[table.get((row, i), fmpq(0)) for i in range(n)] for row in used]
+    rows = [[table.get((row, i), rational(0)) for i in range(n)] for row in used]
     for row, numbers in zip(used, rows):
-        numbers.append(fmpq(1 if row == count - 1 else 0))
-    reduced, rank = fmpq_mat(rows).rref()
-    found: dict[int, Any] = {}
-    for r in range(rank):
-        lead = next(i for i in range(n + 1) if reduced[r, i] != 0)
-        if lead == n:
-            return None
-        if any(reduced[r, i] != 0 for i in range(lead + 1, n)):
-            return None  # not a vertex: its numbers are not determined
-        found[int(support[lead])] = reduced[r, n]
-    return found if all(value >= 0 for value in found.values()) else None
+        numbers.append(rational(1 if row == count - 1 else 0))
+    values = only_solution(rows)  # of a vertex, the numbers are determined
+    if values is None or any(value < 0 for value in values):
+        return None
+    return {int(column): value for column, value in zip(support, values)}
 
 
 def _assembled(
@@ -319,7 +311,7 @@ def _assembled(
             continue
         if isinstance(column.of, tuple):
             a, b, sign = column.of
-            q = context.from_dict({a: fmpq(1), b: fmpq(sign)})
+            q = context.from_dict({a: rational(1), b: rational(sign)})
             squares.append((context.constant(value), q))
         else:
             sums.setdefault(column.of, {})[column.times] = value

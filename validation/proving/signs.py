@@ -12,11 +12,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-from flint import Ordering, fmpq, fmpq_mpoly_ctx
-
+from validation.arithmetic.polynomials import rational, ring, terms_of
 from validation.proving.pieces import Domain
 
 
@@ -28,13 +26,13 @@ class Chart:
     ----------
     domains : tuple of Domain
         One a coordinate.
-    context : fmpq_mpoly_ctx
-        Of the new coordinates.
+    context : ring of polynomials
+        In the new coordinates.
     signs : tuple of str
         Of each new coordinate: "any", ">=" or ">".
     pairs : tuple of (int, int)
         New coordinates of which the two are never both 0.
-    images : tuple of (fmpq_mpoly, fmpq_mpoly)
+    images : tuple of (polynomial, polynomial)
         Every old coordinate as a polynomial, and what its powers are made homogeneous with.
     """
 
@@ -88,15 +86,6 @@ class Chart:
         )
 
 
-def terms_of(p: Any) -> dict[tuple[int, ...], Any]:
-    """The terms of a polynomial: its coefficients by their exponents."""
-    return {tuple(int(e) for e in exponents): c for exponents, c in p.to_dict().items()}
-
-
-def _exactly(value: Fraction) -> Any:
-    return fmpq(value.numerator, value.denominator)
-
-
 def chart(domains: Sequence[Domain]) -> Chart:
     """The coordinates of a product of domains."""
     names: list[str] = []
@@ -115,19 +104,19 @@ def chart(domains: Sequence[Domain]) -> Chart:
             one_sided = domain.low is not None or domain.high is not None
             signs.append(">" if domain.positive else ">=" if one_sided else "any")
             places.append((first,))
-    context = fmpq_mpoly_ctx.get(tuple(names) or ("unused",), Ordering.degrevlex)
+    context = ring(names)
     x, one = context.gens(), context.constant(1)
     images = []
     for domain, place in zip(domains, places):
         u = x[place[0]]
         if domain.low is not None and domain.high is not None:
             v = x[place[1]]
-            low, high = _exactly(domain.low), _exactly(domain.high)
+            low, high = rational(domain.low), rational(domain.high)
             images.append((low * v + high * u, u + v))
         elif domain.low is not None:
-            images.append((u + _exactly(domain.low), one))
+            images.append((u + rational(domain.low), one))
         elif domain.high is not None:
-            images.append((_exactly(domain.high) - u, one))
+            images.append((rational(domain.high) - u, one))
         else:
             images.append((u, one))
     return Chart(tuple(domains), context, tuple(signs), tuple(pairs), tuple(images))

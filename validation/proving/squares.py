@@ -14,10 +14,10 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import fmpq
 
+from validation.arithmetic.polynomials import fraction, rational, terms_of
 from validation.proving.certificates import MOST_SECONDS, Certificate, Exponents
-from validation.proving.signs import Chart, terms_of
+from validation.proving.signs import Chart
 
 MOST_MONOMIALS = 160
 ROUNDINGS = (1, 2, 4, 12, 60, 2**10, 2**20, 2**30)
@@ -166,7 +166,7 @@ def _moved(
     """The nearest matrices that satisfy the identity: what is missing is shared out evenly."""
     for key, where in _places(blocks).items():
         c = lifted.get(key)
-        missing = Fraction(0) if c is None else Fraction(int(c.p), int(c.q))
+        missing = Fraction(0) if c is None else fraction(c)
         weight = 0
         for k, i, j in where:
             missing -= exact[k][i][j] * (1 if i == j else 2)
@@ -209,16 +209,13 @@ def _assembled(
     for block, part in zip(blocks, parts):
         # In doubled coordinates a block has one parity: z = w^parity times even powers.
         parity = tuple(e % 2 if twice else 0 for e, twice in zip(block[0], doubled))
-        front = context.from_dict({parity: fmpq(1)})
+        front = context.from_dict({parity: rational(1)})
         for pivot, column in part:
-            q = context.from_dict(
-                {
-                    tuple((e - o) // 2 if t else e for e, o, t in zip(z, parity, doubled)): fmpq(
-                        x.numerator, x.denominator
-                    )
-                    for z, x in zip(block, column)
-                    if x
-                }
-            )
-            squares.append((front * fmpq(pivot.numerator, pivot.denominator), q))
+            terms = {
+                tuple((e - o) // 2 if t else e for e, o, t in zip(z, parity, doubled)): x
+                for z, x in zip(block, column)
+                if x
+            }
+            q = context.from_dict({e: rational(x) for e, x in terms.items()})
+            squares.append((front * rational(pivot), q))
     return Certificate("squares", one, (), tuple(squares))

@@ -6,12 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from flint import Ordering, fmpq, fmpq_mpoly_ctx
 from hypothesis import given
 from hypothesis import strategies as st
 
 from validation import claim, draw
 from validation.arithmetic import rational_functions
+from validation.arithmetic.polynomials import rational, ring
 from validation.claims import ClaimError
 from validation.commands.prove import sizes_for
 from validation.loading import gather
@@ -29,7 +29,7 @@ UNIT = Domain(Fraction(0), Fraction(1))
 
 
 def polynomial(text, domains, names="xyzw"):
-    context = fmpq_mpoly_ctx.get(tuple(names[: len(domains)]), Ordering.degrevlex)
+    context = ring(names[: len(domains)])
     return eval(text, dict(zip(names, context.gens())))
 
 
@@ -100,8 +100,8 @@ terms = st.dictionaries(
 @given(terms, st.sampled_from([(ANY, MORE), (UNIT, POSITIVE), (MORE, UNIT), (POSITIVE, ANY)]),
        st.lists(st.tuples(numbers, numbers), min_size=1, max_size=8))  # fmt: skip
 def test_a_certified_polynomial_is_not_negative_at_any_point(chosen, domains, points):
-    context = fmpq_mpoly_ctx.get(("x", "y"), Ordering.degrevlex)
-    p = context.from_dict({e: fmpq(c) for e, c in chosen.items() if c})
+    context = ring("xy")
+    p = context.from_dict({e: rational(c) for e, c in chosen.items() if c})
     where = chart(domains)
     written = where.written(p)
     if certificate(where, written, []) is None:
