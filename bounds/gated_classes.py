@@ -1,7 +1,7 @@
 r"""Classes of gated networks by the norms of their weights, and section 7's theorem for them.
 
-Theory, section 12, `gates.states`, `gates.gru_parameters` and `gates.lstm_parameters`. States obey |h_t| <= 1 entry by entry
-from h_0 = 0, and |c_t| <= t. For two networks of a class on the same inputs the differences obey
+Theory, section 12, `gates.states`, `gates.gru_parameters` and `gates.lstm_parameters`. States obey
+|h_t| <= 1 entry by entry from h_0 = 0, and |c_t| <= t. For two networks of a class on the same inputs the differences obey
 
     GRU    ||e_t|| <= kappa ||e_{t-1}|| + ||d_z||/2 + ||d_n|| + ||d_v|| + (V/4) ||d_r||,
            kappa = 1 + R_z/2 + R_n + V R_r/4,
@@ -137,7 +137,7 @@ def block_sizes(kind: str, k: int, d_x: int, d_y: int) -> dict[str, int]:
 
 
 def parameter_lipschitz(radii: GatedRadii, T: int) -> ParameterLipschitz:
-    """Return L_{theta,t} for every block and t = 1..T (`gates.gru_parameters`, `gates.lstm_parameters`).
+    """Return L_{theta,t} for every block and t = 1..T.
 
     ||f_t - f'_t|| <= sum over the blocks of L_{theta,t} ||theta - theta'|| for two members of the
     class on the same inputs, with the spectral norm for matrices.
