@@ -1,7 +1,8 @@
 r"""Classes of gated networks by the norms of their weights, and section 7's theorem for them.
 
 Theory, section 12, `gates.states`, `gates.gru_parameters` and `gates.lstm_parameters`. States obey
-|h_t| <= 1 entry by entry from h_0 = 0, and |c_t| <= t. For two networks of a class on the same inputs the differences obey
+|h_t| <= 1 entry by entry from h_0 = 0, and |c_t| <= t. For two networks of a class on the same
+inputs the differences obey
 
     GRU    ||e_t|| <= kappa ||e_{t-1}|| + ||d_z||/2 + ||d_n|| + ||d_v|| + (V/4) ||d_r||,
            kappa = 1 + R_z/2 + R_n + V R_r/4,
