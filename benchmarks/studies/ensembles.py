@@ -58,8 +58,9 @@ STEPS = {
     "row": {"w_hidden": -4, "w_input": -3, "w_output": -3, "b_hidden": -4, "b_output": -3},
     "coarse": {"w_hidden": -3, "w_input": -2, "w_output": -2, "b_hidden": -4, "b_output": -3},
     "pixel": {"w_hidden": -9, "w_input": -8, "w_output": -5, "b_hidden": -11, "b_output": -4},
+    "fine": dict.fromkeys(BLOCKS, -7),
     "text": {"w_hidden": -4, "w_input": -3, "w_output": -3, "b_hidden": -4, "b_output": -3},
-    "text fine": {"w_hidden": -5, "w_input": -4, "w_output": -4, "b_hidden": -4, "b_output": -3},
+    "text-fine": {"w_hidden": -5, "w_input": -4, "w_output": -4, "b_hidden": -4, "b_output": -3},
 }
 
 
