@@ -185,7 +185,7 @@ def texts(options: argparse.Namespace) -> None:
             gates = {
                 "w_hidden": 0.3 / math.sqrt(k) * rng.standard_normal((most, most)),
                 "w_input": 0.2 * rng.standard_normal((most, size)),
-                "b_hidden": np.full(most, 0.5),
+                "b_hidden": np.full(most, 0.7),
             }
             for block, values in gates.items():
                 ones[block] = np.concatenate([ones[block], ones[block]])
