@@ -104,6 +104,17 @@ class Store:
             }
         return [found[key] for key in keys if key in found]
 
+    def results(self, keys: Iterable[str]) -> dict[str, tuple[dict[str, Any], float]]:
+        """Return result and seconds of the finished ones among these rows, by key."""
+        with self._named_errors("cannot be read"):
+            found = {
+                key: (json.loads(result), seconds)
+                for key, result, seconds in self._db.execute(
+                    "SELECT key, result, seconds FROM rows"
+                )
+            }
+        return {key: found[key] for key in keys if key in found}
+
     def seconds(self) -> float:
         """Return the processor time that all rows took, added up."""
         with self._named_errors("cannot be read"):

@@ -86,7 +86,7 @@ TEXT_RECIPES = {
             "gru",
             128,
             {"name": "ptb"},
-            epochs=30,
+            epochs=18,
             dropout=0.25,
         ),
     )
