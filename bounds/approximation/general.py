@@ -27,8 +27,8 @@ from bounds.approximation.kernels import (
     log_toeplitz_norm,
     power_kernel,
 )
-from bounds.approximation.measured import paired_runs
-from bounds.approximation.residuals import FLOAT_RUNS, Residuals
+from bounds.approximation.measured import RunErrors, paired_runs, read_rounding
+from bounds.approximation.residuals import Residuals
 from bounds.approximation.weighted import convolve, log_weighted_norm
 from bounds.rounding import add_up, inner_product, log_sum_up, log_up, norms_up, up
 from bounds.terms import VALID, Bound, Condition, Term
@@ -131,6 +131,7 @@ class _Norms:
 
     drive: Array
     offset: Array
+    condition: Condition
 
 
 def _by_norms(pruned: PrunedRNN, x: Any, w: Array, method: str, batch: int) -> Bound:
@@ -150,15 +151,15 @@ def _by_norms(pruned: PrunedRNN, x: Any, w: Array, method: str, batch: int) -> B
     names = [method]
     if method == "best":
         names = [*(MEAN if falling else ()), "weighted", "weighted_power"]
-    bounds = [_carried(name, parts, found.drive, w, T, read_out, len(x)) for name in names]
+    bounds = [_carried(name, parts, found, w, T, read_out, len(x)) for name in names]
     return min(bounds, key=lambda bound: bound.log_total)
 
 
 def _carried(
-    name: str, parts: Residuals, drive: Array, w: Array, T: int, read_out: float, n: int
+    name: str, parts: Residuals, found: _Norms, w: Array, T: int, read_out: float, n: int
 ) -> Bound:
     """The bound by one way to carry ||d_t||_n, over T lags."""
-    log_a = parts.log_rho + parts.log_kappa
+    log_a, drive = parts.log_rho + parts.log_kappa, found.drive
     if name in MEAN:
         gain = {
             "global": lambda: log_geometric_sum(log_a, T + 1),
@@ -187,7 +188,7 @@ def _carried(
             True,
             "Weights may be any; d and q are measured on this sample, along the original's run.",
         ),
-        FLOAT_RUNS,
+        found.condition,
     )
     statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
     return Bound(ID, statement, terms, VALID, conditions)
@@ -196,19 +197,19 @@ def _carried(
 def _norms(pruned: PrunedRNN, x: Any, batch: int) -> _Norms:
     full = pruned.original
     T = x.shape[1]
-    drives, offsets, start = [], [], 0
+    drives, offsets, start, errors = [], [], 0, RunErrors(pruned)
     for h in full.state_batches(x, batch):
         part = x[start : start + len(h)]
         start += len(h)
-        drive, offset = _log_rows(pruned, part, h)
+        drive, offset = _log_rows(pruned, part, h, errors.original(part, h))
         drives.append([log_sum_up(2 * drive[:, t]) for t in range(T)])
         offsets.append([log_sum_up(2 * offset[:, t]) for t in range(T)])
     half = math.log(len(x))
-    sums = [
+    drive, offset = (
         np.array([up(0.5 * (log_sum_up(column) - half)) for column in np.array(each).T])
         for each in (drives, offsets)
-    ]
-    return _Norms(*sums)
+    )
+    return _Norms(drive, offset, errors.condition)
 
 
 def differences(pruned: PrunedRNN) -> tuple[Array, Array, Array, Array, Array]:
@@ -239,8 +240,11 @@ def drives(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
     return d + bias, h @ output.T + offset
 
 
-def _log_rows(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
-    """Log of ||d_t|| and ||q_t|| of every sequence and step, rounded up by all float64 rounding."""
+def _log_rows(pruned: PrunedRNN, x: Any, h: Array, off: Array) -> tuple[Array, Array]:
+    """Log of ||d_t|| and ||q_t|| of every sequence and step, rounded up by all float64 rounding.
+
+    `off` is how far h may be from exact states, (T, m).
+    """
     full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
     d, q = drives(pruned, x, h)
     now = _log_norms(h)
@@ -266,8 +270,12 @@ def _log_rows(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
     same = all(not G.any() for G in differences(pruned)) and len(nodes) == full.m
     if same:
         return _log_norms(d), _log_norms(q)
-    drive = _log_add(_log_norms(d), units + step, np.full_like(now, _TINIEST))
-    return drive, _log_add(_log_norms(q), units + read, np.full_like(now, _TINIEST))
+    hidden, _, _, output, _ = differences(pruned)
+    unseen = np.full(x.shape[1], -math.inf)
+    unseen[1:] = _log_norms(read_rounding(hidden, off[:-1]))
+    drive = _log_add(_log_norms(d), units + step, unseen[None], np.full_like(now, _TINIEST))
+    unread = _log_norms(read_rounding(output, off))[None]
+    return drive, _log_add(_log_norms(q), units + read, unread, np.full_like(now, _TINIEST))
 
 
 def _log_norms(rows: Array) -> Array:
