@@ -24,11 +24,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bounds.approximation import saturation, sector
 from bounds.approximation.closed import exponent_of
 from bounds.approximation.kernels import log_geometric_toeplitz_norm
 from bounds.approximation.residuals import Residuals, log_row_drives
+from bounds.approximation.saturation import LAGS, RANGES, followed_back, log_ended
 from bounds.approximation.scaled import optimal_scaling, scaled_norms
+from bounds.approximation.sector import log_propagated
 from bounds.rounding import add_up, raised, up
 from pruning.activations import Activation
 from pruning.checks import Array
@@ -126,7 +127,7 @@ def log_scaled(small: RNN, moments: DriveMoments, w: Array) -> float:
 def log_sector(small: RNN, moments: DriveMoments, w: Array) -> float:
     """Log of the propagated term by quadratic forms, for a nondecreasing s and any weights."""
     steps, later, mean = _one_later(moments, w)
-    found, _ = sector._propagated(parts_of(small), mean, len(later), steps, later, None)
+    found, _ = log_propagated(parts_of(small), mean, len(later), steps, later, None)
     return _shifted(found, moments)
 
 
@@ -152,14 +153,14 @@ def log_saturation(small: RNN, moments: DriveMoments, w: Array, nondecreasing: b
     plain = DriveMoments(np.ldexp(moments.steps, shift), 0, moments.kept)
     steps, later, mean = _one_later(plain, w)
     reach = raised(raised(np.sqrt(moments.kept), 64) + s.bound, 8)
-    reach = np.minimum(reach, saturation.RANGES.get(s.name, 2 * s.bound))
+    reach = np.minimum(reach, RANGES.get(s.name, 2 * s.bound))
     # Of e_0 = 0 nothing is asked: every sum ends before it.
     reach = np.vstack([reach[:1], reach])
-    lags = min(len(w), saturation.LAGS) if followed else 0
+    lags = min(len(w), LAGS) if followed else 0
     values = []
     for damping in (0.0, 0.3) if lags else (0.0,):
-        used, caps = saturation._followed(parts, mean, reach, lags, damping)
-        values.append(saturation._ended(parts, used, caps, steps, later))
+        used, caps = followed_back(parts, mean, reach, lags, damping)
+        values.append(log_ended(parts, used, caps, steps, later))
     return up(min(values) + unit * math.log(2))
 
 
