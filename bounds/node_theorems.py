@@ -30,7 +30,8 @@ _COUNTS = {
     "theorem.degrees_of_freedom": "leverage.existence",
     "theorem.determinantal": "dpp.tradeoff_norm",
 }
-_FACTOR = {"theorem.degrees_of_freedom": 4.0, "theorem.determinantal": 3.0}
+# What each theorem promises of the residual, as a multiple of lam N(lam).
+RESIDUAL_FACTOR = {"theorem.degrees_of_freedom": 4.0, "theorem.determinantal": 3.0}
 _CONDITION = {
     "theorem.degrees_of_freedom": "k >= max(1, 5 N log 80 N)",
     "theorem.determinantal": "k >= max(1, 3 N)",
@@ -188,7 +189,7 @@ def _bound(
     notes = []
     if count.empty:
         notes.append(f"The condition is empty on this network: it {count.detail}")
-    promised, trace = _FACTOR[id] * lam * N, float(mu.sum())
+    promised, trace = RESIDUAL_FACTOR[id] * lam * N, float(mu.sum())
     if promised >= trace > 0:
         notes.append(
             f"At this lam the promised residual, {promised:.4g}, is no smaller than Tr S = "
@@ -250,7 +251,7 @@ def _a_priori(
     if not even:
         read_gain = math.log(T * float(w.max())) / 2
         gain = add_up(log_toeplitz_norm(log_powers(log_a, T), w[1:]), math.log(T) / 2)
-    rate = math.log(_FACTOR[id] * lam) / 2
+    rate = math.log(RESIDUAL_FACTOR[id] * lam) / 2
     if exponent:  # sqrt(lam) has the units of the states
         rate = add_up(rate, exponent * math.log(2), roundings(4, abs(exponent)))
     if id == "theorem.degrees_of_freedom":
@@ -259,7 +260,7 @@ def _a_priori(
     else:
         z_o, z_h = add_up(log_o, log_up(N) / 2), add_up(log_h, log_up(N) / 2)
         z = r"\sqrt{N}\,\|%s\|_2"
-    z = rf"\sqrt{{{_FACTOR[id]:g}\lambda}}\," + z
+    z = rf"\sqrt{{{RESIDUAL_FACTOR[id]:g}\lambda}}\," + z
     source = "approximation.a_priori"
     if id == "theorem.determinantal":
         source += " with dpp.tradeoff"
@@ -298,7 +299,7 @@ def _these_nodes(
 
     def allowed(W: np.ndarray) -> float:
         log_z = log_loss_factor(W, N) if frobenius else log_up(matrix_norm(W, "spectral"))
-        return _FACTOR[id] * lam * math.exp(2 * log_z) * (1 if frobenius else N) * margin
+        return RESIDUAL_FACTOR[id] * lam * math.exp(2 * log_z) * (1 if frobenius else N) * margin
 
     size = matrix_norm(pruned.reconstruction, "spectral")
     checks = {

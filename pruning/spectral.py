@@ -18,9 +18,11 @@ from pruning.backpropagation import TARGETS
 from pruning.balanced import balanced_weight
 from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, real_array, ridge
 from pruning.covariance import Moments, StateCovariance, covariance_of, seen
+from pruning.fisher import softmax_network
 from pruning.observability import Observability
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.refit.closed_loop import RefitStep, refit_closed_loop
+from pruning.refit.divergence import refit_divergence
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
 from pruning.run_rounding import RunRounding
@@ -30,6 +32,7 @@ from pruning.selection.selection import Selection
 
 OBJECTIVES = ("spectral", "balanced")
 REFITS = ("read-out", "closed-loop")
+OUTPUTS = ("numbers", "logits")
 OBSERVED, FITTED = 5000, 5000
 """At most so many sequences give the balanced weight, and a refit."""
 
@@ -154,6 +157,7 @@ def spectral_prune(
     x: ArrayLike | None = None,
     targets: str = "last",
     weight: ArrayLike | None = None,
+    outputs: str | None = None,
     progress: Callable[[RefitStep], None] | None = None,
 ) -> PrunedRNN:
     """Prune the hidden layer to k nodes.
@@ -197,6 +201,11 @@ def spectral_prune(
         Whether the output counts at the last step or, on average, at every one.
     weight : (m, m) array, optional
         M of the objective, in place of either; for ``balanced`` what `balanced_weight` returned.
+    outputs : {None, "numbers", "logits"}
+        What the balanced objective and a refit take the outputs for: numbers, whose squared gaps
+        count, or logits, of which the divergence of their softmax counts (`refit_divergence`).
+        None: logits where the network reads tokens and has an output for each of them, as language
+        models have, and numbers otherwise.
     progress : callable, optional
         Called with a `RefitStep` after each step of the closed loop.
 
@@ -234,7 +243,7 @@ def spectral_prune(
     # Other methods do not look at the objective.
     if weight is None and method in WEIGHTED:
         if objective == "balanced":
-            weight = observed_weight(rnn, inputs, targets, rng)
+            weight = observed_weight(rnn, inputs, targets, rng, outputs)
         else:
             weight = selection_weight(rnn, theta, normalise)
     kept = select(
@@ -242,11 +251,17 @@ def spectral_prune(
     )
     pruned = _assemble(rnn, S, exponent, kept, reconstruct, method, held)
     pruned = replace(pruned, objective=objective)
-    return pruned if refit is None else refitted(pruned, inputs, refit, targets, rng, progress)
+    if refit is None:
+        return pruned
+    return refitted(pruned, inputs, refit, targets, rng, progress, outputs)
 
 
 def observed_weight(
-    rnn: RNN, x: ArrayLike, targets: str = "last", rng: np.random.Generator | int | None = None
+    rnn: RNN,
+    x: ArrayLike,
+    targets: str = "last",
+    rng: np.random.Generator | int | None = None,
+    outputs: str | None = None,
 ) -> Array:
     """Return the balanced weight from at most `OBSERVED` sequences, shape (m, m).
 
@@ -259,6 +274,8 @@ def observed_weight(
     targets : {"last", "every"}
     rng : numpy Generator or seed
         Draws sequences and probes; seed 0 by default.
+    outputs : {None, "numbers", "logits"}
+        As in `spectral_prune`. For logits, by `softmax_network`, which the probes see.
 
     Examples
     --------
@@ -273,6 +290,8 @@ def observed_weight(
     generator = np.random.default_rng(0 if rng is None else rng)
     drawn = _drawn(_inputs(rnn, x), OBSERVED, generator)
     probes = None if choice("targets", targets, TARGETS) == "last" else 1
+    if _are_logits(rnn, drawn, outputs):
+        rnn = softmax_network(rnn, drawn, _READS[targets])
     seen = Observability(rnn, drawn.shape[1], _READS[targets], probes, generator)
     return balanced_weight(seen.update(drawn))
 
@@ -284,6 +303,7 @@ def refitted(
     targets: str = "last",
     rng: np.random.Generator | int | None = None,
     progress: Callable[[RefitStep], None] | None = None,
+    outputs: str | None = None,
 ) -> PrunedRNN:
     """Return the pruned network with weights fitted to the outputs of the original.
 
@@ -291,7 +311,7 @@ def refitted(
     ----------
     pruned : PrunedRNN
         Of any method.
-    x, refit, targets, rng, progress
+    x, refit, targets, rng, progress, outputs
         As in `spectral_prune`; ``closed-loop`` starts from ``read-out``.
 
     Examples
@@ -309,9 +329,18 @@ def refitted(
     generator = np.random.default_rng(0 if rng is None else rng)
     drawn = _drawn(_inputs(large, x), FITTED, generator)
     weights = _READS[choice("targets", targets, TARGETS)]
-    rnn = refit_read_out(large, small, drawn, weights)
-    if refit == "closed-loop":
-        rnn = refit_closed_loop(large, rnn, drawn, weights, progress=progress)
+    closed = refit == "closed-loop"
+    if _are_logits(large, drawn, outputs):
+        first = None if closed else progress
+        rnn = refit_divergence(large, small, drawn, weights, progress=first)
+        if closed:
+            rnn = refit_divergence(
+                large, rnn, drawn, weights, fit_recursion=True, progress=progress
+            )
+    else:
+        rnn = refit_read_out(large, small, drawn, weights)
+        if closed:
+            rnn = refit_closed_loop(large, rnn, drawn, weights, progress=progress)
     return replace(pruned, pruned=rnn, refit=refit)
 
 
@@ -351,6 +380,13 @@ def prune_to(
     order = np.argsort(np.asarray(nodes).reshape(-1), kind="stable")
     kept_tau = ridge("tau", _in_units(tau, exponent), len(checked), S)[order]
     return _assemble(rnn, S, exponent, Selection(checked, kept_tau), reconstruct, method, held)
+
+
+def _are_logits(rnn: RNN, x: Any, outputs: str | None) -> bool:
+    """Whether the divergence of the softmax counts; `OUTPUTS`, or None for what it looks like."""
+    if outputs is not None:
+        return choice("outputs", outputs, OUTPUTS) == "logits"
+    return bool(x.ndim == 2 and rnn.d_y == rnn.d_x >= 2)
 
 
 def _in_units(tau: ArrayLike | None, exponent: int) -> ArrayLike | None:

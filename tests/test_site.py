@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
-from validation import catalogue
+from validation import Instance, catalogue, load_claim, load_file
 
 SITE = Path(__file__).parents[1] / "docs" / "site"
 
@@ -65,3 +68,86 @@ def test_every_statement_becomes_mathml_without_a_command_left_over():
             # What the converter does not know stays a command, such as one that lost its space.
             assert "\\" not in "".join(tree.itertext()), claim.id
             assert tree.get("alttext")
+
+
+def worst_of(id, raw, sizes):
+    claim = load_claim(id)
+    return tool("worst").figure(claim, Instance.from_json({"sizes": sizes, "raw": raw}))
+
+
+def svgs(figure):
+    return re.findall(r"<svg.*?</svg>", figure, re.DOTALL)
+
+
+def test_a_covariance_is_drawn_with_its_spectrum_and_both_sides_over_lam():
+    raw = {"S": [["0x1p+0", "0x0p+0"], ["0x1p+0", "0x1p-1"]], "lam": "0x1p+0"}
+
+    found = worst_of("dof.range", raw, {"m": 2})
+
+    assert len(svgs(found)) == 3
+    caption = found[found.index("<figcaption>") :]
+    assert "eigenvalues of S" in caption
+    assert "both sides as lam (here 1)" in caption
+    assert "\n\n" not in found  # a blank line ends HTML in Markdown
+    ids = []
+    for svg in svgs(found):
+        tree = ElementTree.fromstring(svg)
+        assert tree.get("role") == "img"
+        assert tree.get("aria-label")
+        ids += [element.get("id") for element in tree.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_numbers_alone_are_drawn_over_two_of_them():
+    raw = {"p": "0x1p-2", "q": "0x1p-1"}
+    assert len(svgs(worst_of("step.pinsker", raw, {}))) == 2
+
+
+def test_the_curves_are_the_sides_of_the_claim():
+    worst = tool("worst")
+    claim = load_claim("step.kl_below_chi_square")
+    instance = Instance.from_json({"sizes": {}, "raw": {"p": "0x1p-2", "q": "0x1p-1"}})
+
+    over_p, over_q = worst._sweeps(claim, instance, 2)
+
+    assert (over_p.label, over_p.here, over_q.label, over_q.here) == ("p", 0.25, "q", 0.5)
+    p = over_p.at
+    kl = p * np.log(2 * p) + (1 - p) * np.log(2 * (1 - p))
+    # At p = q no enclosure is narrow relative to a side that is 0: there the curve has a gap.
+    drawn = np.isfinite(over_p.left) & np.isfinite(over_p.right)
+    assert drawn.sum() >= len(p) - 1
+    np.testing.assert_allclose(over_p.left[drawn], kl[drawn], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        over_p.right[drawn], (4 * (p - 0.5) ** 2)[drawn], rtol=1e-9, atol=1e-12
+    )
+
+
+def test_where_a_hypothesis_fails_no_curve_is_drawn(tmp_path):
+    path = tmp_path / "lemmas_of_a_picture.py"
+    path.write_text(
+        "from rnnbounds import claim, draw\n"
+        "@claim('mine.half', 'x <= 2 x', draw(x=draw.positive()),\n"
+        "    hypotheses={'x <= 1': lambda xp, x: (x, xp.asarray(1))})\n"
+        "def half(xp, x):\n"
+        "    return x, 2 * x\n"
+    )
+    [claim] = load_file(path)
+    instance = Instance.from_json({"sizes": {}, "raw": {"x": "0x1p+0"}})
+
+    [sweep] = tool("worst")._sweeps(claim, instance, 2)
+
+    assert np.isfinite(sweep.left[sweep.at <= 1]).all()
+    assert np.isnan(sweep.left[sweep.at > 1]).all()
+
+
+def test_what_was_recorded_before_the_claim_changed_is_not_drawn():
+    sys.path.insert(0, str(SITE))
+    try:
+        page = tool("catalogue")
+    finally:
+        sys.path.remove(str(SITE))
+    claim = load_claim("step.pinsker")
+    old = {"instance": json.dumps({"sizes": {}, "raw": {"p": "0x1p-1"}})}
+
+    assert page._drawn(claim, old) == ""
+    assert page._drawn(claim, {}) == ""

@@ -120,11 +120,14 @@ def _lags(small: Stack, secants: Any, w: Array, steps: Any) -> Array:
     T, n, width = births.shape
     k = small.w_output.shape[1]
     counted = set(steps.tolist())
+    read: Any = small.w_output
+    if len(read) > k:  # Only norms are asked for: the triangular factor stands for all outputs.
+        read = np.linalg.qr(read, mode="r")
     lags = np.zeros(T)
     P = np.zeros((n, 0, width))
     for t in range(T):
         P = np.concatenate([secants.carry(t, P), births[t][:, None]], axis=1)
         if t in counted:
-            size = np.square(P[..., :k] @ small.w_output.T).sum(axis=(0, 2))
+            size = np.square(P[..., :k] @ read.T).sum(axis=(0, 2))
             lags[: t + 1] += w[t] * size[::-1]
     return lags

@@ -79,6 +79,8 @@ def accessible(page: str) -> str:
         'class="caption" role="heading">', 'class="caption" role="heading" aria-level="2">'
     )
     page = page.replace("<pre>", '<pre tabindex="0">')
+    # A wide figure is small on a narrow page: it opens alone, in its own size.
+    page = re.sub(r'<p>(<img [^>]*src="([^"]+)"[^>]*>)\s*</p>', r'<p><a href="\2">\1</a></p>', page)
     return re.sub(
         r'<div class="(table-wrapper [^"]*)">',
         r'<div class="\1" tabindex="0" role="region" aria-label="table">',

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import reference
+import worst
 
-from validation import Claim
+from validation import Claim, Instance
 from validation.catalogue import claims as catalogue_claims
 from validation.catalogue.sections import SECTIONS
 from validation.claims import KINDS
@@ -181,6 +182,9 @@ def _found(claim: Claim, verdicts: dict[str, Any]) -> list[str]:
     if found.get("worst"):
         lines += ["", "The worst instance, or a small one that is about as bad:", ""]
         lines += ["```text", *found["worst"], "```"]
+    if drawn := _drawn(claim, found):
+        shown = "" if found.get("worst") else "The simplest of the worst, too large to print. "
+        lines += ["", *([shown.strip(), ""] if shown else []), drawn]
     lines += [
         "",
         f"Recorded on {made['date']} with `--budget {made['budget']:g} --seed {made['seed']}` "
@@ -189,6 +193,16 @@ def _found(claim: Claim, verdicts: dict[str, Any]) -> list[str]:
         "",
     ]
     return lines
+
+
+def _drawn(claim: Claim, found: dict[str, Any]) -> str:
+    """The worst instance as pictures, where it was recorded and is still one of the claim."""
+    if not found.get("instance"):
+        return ""
+    instance = Instance.from_json(json.loads(found["instance"]))
+    if set(instance.raw) != set(claim.instances.factors):
+        return ""  # what is drawn has changed since: `record.py verdicts --again`
+    return worst.figure(claim, instance)
 
 
 def _proof(claim: Claim, verdicts: dict[str, Any], proofs: set[str]) -> list[str]:

@@ -117,7 +117,12 @@ def test_a_language_model_is_trained_to_what_its_integers_achieve(tmp_path):
     rnn, finished = train_text(chosen, tokens, len(alphabet), tmp_path, math.inf, said.append)
     assert finished
     form = TextForm(chosen.line, tuple(alphabet.tolist()), chosen.smoothing)
-    found = certified_text(text_network(rnn, chosen, form), text, Decimal("0.05"), {})
+    found = certified_text(
+        text_network(rnn.weights, chosen.training.steps, form, chosen.precision),
+        text,
+        Decimal("0.05"),
+        {},
+    )
     trained = float(said[-1].split(":")[1].split()[0])
     assert float(found.loss) < min(trained + 0.3, 0.7 * math.log2(len(alphabet)))
     assert found.loss < found.bound

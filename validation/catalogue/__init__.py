@@ -23,6 +23,8 @@ MODULES = (
     "approximation_slopes",
     "approximation_bounded",
     "gates",
+    "gates_runs",
+    "gates_classes",
     "lipschitz",
     "covering",
     "uniform",

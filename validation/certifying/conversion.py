@@ -49,7 +49,7 @@ def integer_network(
     ValueError
         If a weight is no multiple of its step.
     """
-    integers = sorted_integers(rnn, steps)
+    integers = sorted_integers(rnn.weights, steps)
     unit = input_exponent - steps["w_input"] + guard
     if integers["b_output"].any():
         # The read-out's bias must be an integer, too.
@@ -72,8 +72,10 @@ def integer_network(
     return IntegerNetwork(form, two_sided, cap, exponents, integers)
 
 
-def sorted_integers(rnn: RNN, steps: Mapping[str, int]) -> dict[str, Integers]:
+def sorted_integers(weights: Mapping[str, Any], steps: Mapping[str, int]) -> dict[str, Integers]:
     """Return the weights in units of their steps, the nodes by their biases, the read-out centred.
+
+    Nodes may have gates, whose rows stand behind theirs.
 
     Raises
     ------
@@ -81,15 +83,17 @@ def sorted_integers(rnn: RNN, steps: Mapping[str, int]) -> dict[str, Integers]:
         If a weight is no multiple of its step.
     """
     integers = {}
-    for block, weights in rnn.weights.items():
-        units = np.ldexp(weights, -steps[block])
+    for block, held in weights.items():
+        units = np.ldexp(held, -steps[block])
         integers[block] = np.rint(units).astype(np.int64)
         if not np.array_equal(units, integers[block]):
             raise ValueError(f"{block} must hold multiples of 2^{steps[block]}")
-    order = np.argsort(integers["b_hidden"], kind="stable")
-    integers["b_hidden"] = integers["b_hidden"][order]
-    integers["w_hidden"] = integers["w_hidden"][order][:, order]
-    integers["w_input"] = integers["w_input"][order]
+    rows, k = integers["w_hidden"].shape
+    order = np.argsort(integers["b_hidden"][:k], kind="stable")
+    both = np.concatenate([order + first for first in range(0, rows, k)])
+    integers["b_hidden"] = integers["b_hidden"][both]
+    integers["w_hidden"] = integers["w_hidden"][both][:, order]
+    integers["w_input"] = integers["w_input"][both]
     integers["w_output"] = centred(integers["w_output"][:, order])
     integers["b_output"] = centred(integers["b_output"][:, None])[:, 0]
     return integers

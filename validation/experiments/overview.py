@@ -10,7 +10,7 @@ from validation.experiments.grids import SCRATCH
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Results, show
 from validation.experiments.tables import with_seeds
-from validation.output.tables import Table, latex, markdown
+from validation.output.tables import Table, formatted
 
 HEADER = (
     "experiment",
@@ -28,22 +28,22 @@ HEADER = (
 )
 
 
-def overview(experiments: Sequence[Results], form: str) -> str:
-    """Return the experiments in one table, as Markdown or LaTeX.
+def overview(experiments: Sequence[Results], form: str, width: int = 100) -> str:
+    """Return the experiments in one table, as Markdown, LaTeX or text of some width.
 
     Raises
     ------
     ValueError
         If the format is another.
     """
-    choice("format of several experiments", form, ("md", "latex"))
+    choice("format of several experiments", form, ("md", "latex", "text"))
     sentences = [
         "Mean and standard deviation over the seeds; methods with as few parameters. With true "
         "states: the read-out of spectral, from the nodes that it keeps in the whole network."
     ]
     title = "Test accuracy (%) or perplexity before and after fine-tuning"
     table = Table(title, HEADER, [_line(results) for results in experiments])
-    return (latex if form == "latex" else markdown)(sentences, [table])
+    return formatted(sentences, [table], form, width)
 
 
 def _line(results: Results) -> tuple[str, ...]:

@@ -36,7 +36,8 @@ class Row(NamedTuple):
     depth : int
         0 for the statement itself, 1 for its steps, and so on.
     evidence : str
-        "machine-checked" (perhaps "with slack"), "proved on a box", "proved with slack",
+        "machine-checked" (perhaps "with slack"), "proved" (for all instances of the sizes named, by
+        algebra), "proved on a box", "proved with slack",
         "symbolic", "certified on instances", "tested" (probabilistic and order claims), "cited".
     covers : str
         What exactly.
@@ -72,6 +73,8 @@ def evidence(claim: Claim) -> tuple[str, str]:
         relaxed = "up to" in machine or "slack" in machine
         return "machine-checked" + (" with slack" if relaxed else ""), f"{machine}{rest}"
     for proof in proofs:
+        if proof.kind is Ending.PROVED and proof.method:
+            return "proved", f"{proof.statement}, by {proof.method.partition(':')[0]}"
         if proof.kind is Ending.PROVED:
             return "proved on a box", f"{proof.statement}{rest}"
         if proof.kind is Ending.RELAXED:

@@ -186,7 +186,7 @@ def test_csv_has_a_line_for_every_row_and_every_digit():
 
 
 def test_an_unknown_format_is_refused():
-    with pytest.raises(ValueError, match="format must be one of md, latex, csv, got 'xls'"):
+    with pytest.raises(ValueError, match="format must be one of md, latex, csv, text, got 'xls'"):
         written(results(rows_of(SPECTRAL, RIVAL)), "xls")
 
 
