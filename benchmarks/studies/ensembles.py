@@ -58,8 +58,9 @@ STEPS = {
     "row": {"w_hidden": -4, "w_input": -3, "w_output": -3, "b_hidden": -4, "b_output": -3},
     "coarse": {"w_hidden": -3, "w_input": -2, "w_output": -2, "b_hidden": -4, "b_output": -3},
     "pixel": {"w_hidden": -9, "w_input": -8, "w_output": -5, "b_hidden": -11, "b_output": -4},
+    "fine": dict.fromkeys(BLOCKS, -7),
     "text": {"w_hidden": -4, "w_input": -3, "w_output": -3, "b_hidden": -4, "b_output": -3},
-    "text fine": {"w_hidden": -5, "w_input": -4, "w_output": -4, "b_hidden": -4, "b_output": -3},
+    "text-fine": {"w_hidden": -5, "w_input": -4, "w_output": -4, "b_hidden": -4, "b_output": -3},
 }
 
 
@@ -184,7 +185,7 @@ def texts(options: argparse.Namespace) -> None:
             gates = {
                 "w_hidden": 0.3 / math.sqrt(k) * rng.standard_normal((most, most)),
                 "w_input": 0.2 * rng.standard_normal((most, size)),
-                "b_hidden": np.full(most, 0.5),
+                "b_hidden": np.full(most, 0.7),
             }
             for block, values in gates.items():
                 ones[block] = np.concatenate([ones[block], ones[block]])

@@ -153,12 +153,12 @@ def _propagated(
     S = steps.mean(axis=0)
     values = []
     for damping in (0.0, 0.3) if lags else (0.0,):
-        used, caps = _followed(parts, S, reach, lags, damping)
-        values.append(_ended(parts, used, caps, steps, w))
+        used, caps = followed_back(parts, S, reach, lags, damping)
+        values.append(log_ended(parts, used, caps, steps, w))
     return up(min(values) + unit * math.log(2))
 
 
-def _followed(
+def followed_back(
     parts: Residuals, S: Array, reach: Array, lags: int, damping: float
 ) -> tuple[list[Form], Array]:
     """Forms P_j of the lags, and log (sum_i d_{j,i} c_i^2)^{1/2} by j and step, rounded up."""
@@ -193,7 +193,7 @@ def _followed(
     return used, np.array(caps)
 
 
-def _ended(parts: Residuals, used: list[Form], caps: Array, steps: Array, w: Array) -> float:
+def log_ended(parts: Residuals, used: list[Form], caps: Array, steps: Array, w: Array) -> float:
     """Log of the sums of lags, each ended where it is least, over all steps."""
     T = len(w)
     if len(steps) == 1:

@@ -149,7 +149,7 @@ def sector_bound(
             raise ValueError("per_step must be given when weights are not 1/T: S_t of every step")
         read_out, read_formula = log_read_out(parts, S), READ_OUT
         condition = MEAN_WEIGHTS
-    propagated, formula = _propagated(parts, S, T, steps, w, log_d)
+    propagated, formula = log_propagated(parts, S, T, steps, w, log_d)
     conditions = (
         condition,
         Condition("s nondecreasing", True, f"{s.name} never decreases, so 0 <= Delta <= rho."),
@@ -174,7 +174,7 @@ COARSE = r"\|W_o'\|_2 \rho\,\|L_T(\rho\kappa)\|_2 \|W_h[J,:]\, r\|_{n,T}"
 COARSE_BY_STEP = r"\|W_o'\|_2 \bigl(\sum_t w_t u_t^2\bigr)^{1/2}"
 
 
-def _propagated(
+def log_propagated(
     parts: Residuals, S: Array, T: int, steps: Array | None, w: Array, log_d: Array | None
 ) -> tuple[float, str]:
     """Log of the smallest value found, and its formula.

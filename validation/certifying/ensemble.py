@@ -19,6 +19,9 @@ from validation.training.torch_models import import_torch
 
 LEVELS = 1 << 8
 """Sizes that have a price of their own; a larger one costs what the last does."""
+WARM = 0.02
+"""Share of a training over which the learning rate rises: networks that were trained before break
+under Adam's first steps otherwise."""
 _LONGEST = LEVELS.bit_length()
 
 Weights = Mapping[str, Any]
@@ -139,8 +142,8 @@ class Ensemble:
         self.prices.copy_(sharp)
 
     def set_speed(self, share: float) -> None:
-        """Let the learning rate fall along half a cosine of the share that is over."""
-        self.speed.fill_(0.5 * (1 + math.cos(math.pi * share)))
+        """Let the learning rate rise at first, and fall along half a cosine of the share over."""
+        self.speed.fill_(min(1.0, share / WARM) * 0.5 * (1 + math.cos(math.pi * share)))
 
     def histogram(self) -> Any:
         """How often each size occurs, (E, blocks, LEVELS + 1), weights that are masked left out."""

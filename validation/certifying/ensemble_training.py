@@ -175,8 +175,12 @@ def train_images(
                 turned.copy_(torch.tensor(late))
             order.copy_(permuted[place * batch : (place + 1) * batch])
             repeat()
+            if share >= 1:
+                break
         share = _share((epoch + 1) * per_epoch, length.epochs * per_epoch, begun, length)
-        tell(share, (wrong / (per_epoch * batch)).cpu().numpy(), ensemble.bits().cpu().numpy())
+        if not epoch or 4 * place >= per_epoch:  # a few batches at the end say little
+            found = (wrong / ((place + 1) * batch)).cpu().numpy()
+        tell(share, found, ensemble.bits().cpu().numpy())
         if share >= 1:
             return
 
@@ -249,9 +253,12 @@ def train_texts(
             at = epoch % window + place * window  # windows begin elsewhere in every epoch
             seen.copy_(read[at : at + window + 1])
             repeat()
+            if share >= 1:
+                break
         share = _share((epoch + 1) * per_epoch, length.epochs * per_epoch, begun, length)
-        loss = (total / per_epoch / math.log(2)).cpu().numpy()
-        tell(share, loss, ensemble.bits().cpu().numpy())
+        if not epoch or 4 * place >= per_epoch:
+            found = (total / (place + 1) / math.log(2)).cpu().numpy()
+        tell(share, found, ensemble.bits().cpu().numpy())
         if share >= 1:
             return
 
