@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.cells.gru import GRU
+from pruning.cells.lru import LRU, greedy_pairs
 from pruning.checks import Array, Nodes, choice, fraction, integer
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.selection.dispatch import select_nodes
@@ -93,7 +94,7 @@ def prune_stack(
     data : StackMoments, x, or an iterable of batches
         See `stack_moments`.
     k : int, or one value a layer (or a tuple of two for both directions)
-        Nodes to keep in each cell.
+        Nodes to keep in each cell; of an LRU complex ones.
     total : int, optional
         Instead of k: nodes in all, shared out so that each goes where it lowers the relative
         objective most.
@@ -141,6 +142,8 @@ def prune_stack(
     )
     if (k is None) == (total is None):
         raise ValueError("either k or total must be given, got both or neither")
+    if k is None and any(isinstance(cell, LRU) for row in stack.layers for cell in row):
+        raise ValueError("total is not shared out over an LRU, give k")
     sizes = _sizes(stack, k) if k is not None else _shared(stack, moments, weights, total)
     generator = np.random.default_rng(rng)
     nodes = []
@@ -150,12 +153,20 @@ def prune_stack(
         for side, cell in enumerate(cells):
             size = sizes[layer][side]
             if method == "random":
-                found = np.sort(generator.permutation(cell.m)[:size])
+                found = np.sort(generator.permutation(_count(cell))[:size])
+            elif isinstance(cell, LRU):
+                if method != "greedy":
+                    raise ValueError(
+                        f"the nodes of an LRU are chosen by greedy or random, got {method}"
+                    )
+                found = greedy_pairs(blocks[side], size, weights[layer][side])
             else:
                 drawing = generator if rng is not None else None
                 found = select_nodes(
                     blocks[side], size, method, weights[layer][side], tau, rng=drawing
                 )
+            if isinstance(cell, LRU):
+                found = cell.coordinates(found)
             chosen.append(found.astype(np.int64))
         nodes.append(tuple(chosen))
     return prune_stack_to(stack, moments, nodes, tau=tau, reconstruct=reconstruct, method=method)
@@ -260,8 +271,13 @@ def _blocks(stack: Stack, S: Array, layer: int) -> list[Array]:
     return [S[a:b, a:b] for a, b in itertools.pairwise(ends)]
 
 
+def _count(cell: Any) -> int:
+    """Nodes of a cell: an LRU's stand for two numbers of the state each."""
+    return int(cell.pairs if isinstance(cell, LRU) else cell.m)
+
+
 def _sizes(stack: Stack, k: Any) -> Sizes:
-    layers = stack.nodes
+    layers = [[_count(cell) for cell in row] for row in stack.layers]
     if isinstance(k, int | np.integer):
         k = [k] * len(layers)
     values = list(k)
