@@ -37,8 +37,8 @@ from bounds.approximation.kernels import (
     log_toeplitz_norm,
     power_kernel,
 )
-from bounds.approximation.measured import paired_runs
-from bounds.approximation.residuals import FLOAT_RUNS, Residuals
+from bounds.approximation.measured import RunErrors, paired_runs, read_rounding
+from bounds.approximation.residuals import Residuals
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import convolve, log_weighted_norm
 from bounds.rounding import add_up, inner_product, log_sum_up, log_up, norms_up, up
@@ -148,6 +148,7 @@ class _Norms:
     drive: Array
     offset: Array
     moments: DriveMoments | None
+    runs: Condition
 
 
 def _by_norms(pruned: PrunedRNN, x: Any, w: Array, method: str, batch: int) -> Bound:
@@ -174,7 +175,7 @@ def _by_norms(pruned: PrunedRNN, x: Any, w: Array, method: str, batch: int) -> B
             if method != "best":
                 raise
             continue  # of several bounds that hold one less
-        bounds.append(_bound(name, small, propagated, formula, T, read_out, len(x)))
+        bounds.append(_bound(name, small, propagated, formula, T, read_out, len(x), found.runs))
     if not bounds:
         raise FloatingPointError("none of the bounds that apply")
     return min(bounds, key=lambda bound: bound.log_total)
@@ -219,7 +220,14 @@ def _carried(name: str, small: RNN, found: _Norms, w: Array, T: int) -> tuple[fl
 
 
 def _bound(
-    name: str, small: RNN, propagated: float, formula: str, T: int, read_out: float, n: int
+    name: str,
+    small: RNN,
+    propagated: float,
+    formula: str,
+    T: int,
+    read_out: float,
+    n: int,
+    runs: Condition,
 ) -> Bound:
     rho = small.activation.lipschitz
     inputs = {"T": T, "n": n, "method": name, "rho": rho}
@@ -233,7 +241,7 @@ def _bound(
             True,
             "Weights may be any; d and q are measured on this sample, along the original's run.",
         ),
-        FLOAT_RUNS,
+        runs,
     ]
     s = small.activation
     if name == "sector":
@@ -249,13 +257,14 @@ def _norms(pruned: PrunedRNN, x: Any, batch: int, moments: bool) -> _Norms:
     full = pruned.original
     T = x.shape[1]
     sums = DriveSums(T, pruned.pruned.m) if moments else None
-    drives, offsets, start = [], [], 0
+    drives, offsets, start, errors = [], [], 0, RunErrors(pruned)
     for h in full.state_batches(x, batch):
         part = x[start : start + len(h)]
         start += len(h)
-        d, drive, offset, rounding = _log_rows(pruned, part, h)
+        off = errors.original(part, h)
+        d, drive, offset, rounding = _log_rows(pruned, part, h, off)
         if sums is not None:
-            sums.add(d, rounding, h[:, :, pruned.nodes])
+            sums.add(d, rounding, np.abs(h[:, :, pruned.nodes]) + off[:, pruned.nodes])
         drives.append([log_sum_up(2 * drive[:, t]) for t in range(T)])
         offsets.append([log_sum_up(2 * offset[:, t]) for t in range(T)])
     half = math.log(len(x))
@@ -263,7 +272,8 @@ def _norms(pruned: PrunedRNN, x: Any, batch: int, moments: bool) -> _Norms:
         np.array([up(0.5 * (log_sum_up(column) - half)) for column in np.array(each).T])
         for each in (drives, offsets)
     ]
-    return _Norms(logs[0], logs[1], None if sums is None else sums.moments())
+    found = None if sums is None else sums.moments()
+    return _Norms(logs[0], logs[1], found, errors.condition)
 
 
 def differences(pruned: PrunedRNN) -> tuple[Array, Array, Array, Array, Array]:
@@ -294,10 +304,11 @@ def drives(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
     return d + bias, h @ output.T + offset
 
 
-def _log_rows(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array, Array, Array]:
+def _log_rows(pruned: PrunedRNN, x: Any, h: Array, off: Array) -> tuple[Array, Array, Array, Array]:
     """d_t; log of ||d_t|| and ||q_t||, raised by all float64 rounding; log of that of d_t alone.
 
-    Of every sequence and step: (n, T, k), and (n, T) three times.
+    Of every sequence and step: (n, T, k), and (n, T) three times. `off`, (T, m), is how far h may
+    be from exact states.
     """
     full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
     d, q = drives(pruned, x, h)
@@ -324,9 +335,14 @@ def _log_rows(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array, Array,
     same = all(not G.any() for G in differences(pruned)) and len(nodes) == full.m
     if same:
         return d, _log_norms(d), _log_norms(q), np.full_like(now, -math.inf)
-    rounding = _log_add(units + step, np.full_like(now, _TINIEST))
+    hidden, _, _, output, _ = differences(pruned)
+    unseen, unread = np.full((2, 1, x.shape[1]), -math.inf)
+    unseen[0, 1:] = _log_norms(read_rounding(hidden, off[:-1]))
+    unread[0] = _log_norms(read_rounding(output, off))
+    rounding = _log_add(units + step, unseen, np.full_like(now, _TINIEST))
     drive = _log_add(_log_norms(d), rounding)
-    return d, drive, _log_add(_log_norms(q), units + read, np.full_like(now, _TINIEST)), rounding
+    offset = _log_add(_log_norms(q), units + read, unread, np.full_like(now, _TINIEST))
+    return d, drive, offset, rounding
 
 
 def _log_norms(rows: Array) -> Array:

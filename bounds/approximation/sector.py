@@ -39,7 +39,6 @@ from bounds.approximation.kernels import (
     log_toeplitz_norm,
 )
 from bounds.approximation.residuals import (
-    FLOAT_RUNS,
     Residuals,
     correlations,
     covariance_of,
@@ -47,6 +46,7 @@ from bounds.approximation.residuals import (
     log_read_out,
     log_row_drives,
     residuals,
+    runs_condition,
     scaled_columns,
 )
 from bounds.approximation.scaled import MEAN_WEIGHTS, optimal_scaling, positive_array
@@ -153,7 +153,7 @@ def sector_bound(
     conditions = (
         condition,
         Condition("s nondecreasing", True, f"{s.name} never decreases, so 0 <= Delta <= rho."),
-        FLOAT_RUNS,
+        runs_condition(pruned, per_step),
     )
     terms = (
         Term("read-out", read_out, read_formula, ID, {"T": T}),

@@ -232,4 +232,4 @@ def test_an_error_of_rounding_alone_is_in_the_bounds_along_the_runs(seed):
     for bound in (recursion_bound, local_bound, trajectory_bound):
         total = bound(pruned, x).total
         assert error <= total
-        assert "float64 runs" in [c.name for c in bound(pruned, x).conditions]
+        assert "exact runs" in [c.name for c in bound(pruned, x).conditions]
