@@ -117,7 +117,7 @@ def _curves(claim: Claim, instance: Instance, count: int) -> list[Sweep]:
     if claim.kind == "order":
         ladder = _ladder(claim, instance)
         return [] if ladder is None else [ladder]
-    return _sweeps(claim, instance, count) if claim.kind in ("inequality", "identity") else []
+    return _sweeps(claim, instance, count) if claim.kind == "inequality" else []
 
 
 def _flat(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -303,6 +303,22 @@ def _ways(claim: Claim, instance: Instance) -> Iterator[Way]:
                 return moved(v * values)
 
             yield 2, f"factor on the free numbers of {name}", at, 1.0, True, scaled
+            largest = int(np.abs(free.values).argmax())
+            value = float(free.values[largest])
+            ends = (
+                max(float(free.low[largest]), value - 2 * abs(value)),
+                min(float(free.high[largest]), value + 2 * abs(value)),
+            )
+
+            def one(
+                v: float, moved: Any = moved, values: np.ndarray = free.values, j: int = largest
+            ) -> Instance:
+                changed = values.copy()
+                changed[j] = v
+                return moved(changed)
+
+            label = f"largest free number of {name}"
+            yield 3, label, np.linspace(*ends, POINTS), value, False, one
 
 
 def _over(
@@ -334,8 +350,12 @@ def _over(
     good = np.isfinite(pairs).all(axis=1)
     if good.sum() < 5:
         return None
-    ends = pairs[good]
-    if np.ptp(ends, axis=0).max() <= 1e-9 * np.abs(ends).max():
+    # A ratio that never moves says nothing: both sides are homogeneous in what was moved.
+    left, right = pairs[good].T
+    scale = np.maximum(np.abs(left), np.abs(right))
+    apart = (right - left) / np.where(scale > 0, scale, 1.0)
+    low, high = np.quantile(apart, [0.05, 0.95])
+    if high - low <= max(ROUNDING, 1e-3 * np.abs(apart).max()):
         return None
     return Sweep(label, at, here, pairs[:, 0], pairs[:, 1], log)
 
@@ -398,9 +418,10 @@ def _sides(sweep: Sweep) -> Panel:
 
     if not np.isfinite(sweep.here):
         return Panel(fill, "both sides along the ladder")
-    what = sweep.label.removeprefix("factor on ")
-    here = f" (here {number(sweep.here)})" if what == sweep.label else ""
-    verb = "is moved" if what == sweep.label else "are scaled"
+    what = sweep.label.removeprefix("factor on ").replace("largest", "the largest")
+    scaled = sweep.label.startswith("factor on ")
+    here = "" if scaled else f" (here {number(sweep.here)})"
+    verb = "are scaled" if scaled else "is moved"
     sides = "both sides, which agree," if same else "both sides"
     if gap:
         sides = "how far the sides are apart"
