@@ -119,7 +119,7 @@ def decode(
 
 
 def bits_of_form(form: Form, task: str) -> int:
-    """Return how many bits of a code say how data become sequences: all their decisions are fair."""
+    """Return how many bits of a code say how data become sequences; all of them are fair."""
     counted = _Counted()
     _form(counted, task, form)  # type: ignore[arg-type]
     return counted.bits

@@ -15,8 +15,8 @@ import numpy as np
 from bounds.others.pac_bayes_kl import pac_bayes_kl
 from bounds.others.pick_to_learn import compression_risk
 from bounds.problem import Problem
-from bounds.routes import code_bound, held_out_bound, routes
 from bounds.rounding import raised
+from bounds.routes import code_bound, held_out_bound, routes
 from bounds.terms import Bound
 from pruning.activations import activation
 from pruning.rnn import RNN
