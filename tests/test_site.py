@@ -151,3 +151,39 @@ def test_what_was_recorded_before_the_claim_changed_is_not_drawn():
 
     assert page._drawn(claim, old) == ""
     assert page._drawn(claim, {}) == ""
+
+
+def build():
+    sys.path.insert(0, str(SITE))
+    try:
+        return tool("build")
+    finally:
+        sys.path.remove(str(SITE))
+
+
+def test_the_cells_of_a_row_name_their_columns_for_a_narrow_page():
+    head = '<tr><th class="head"><p>method</p></th><th class="head"><p>k &lt; 8</p></th></tr>'
+    body = '<tr class="row-even"><td><p>one</p></td><td class="text-right"><p>2</p></td></tr>'
+    table = f'<table class="docutils align-default">{head}{body}</table>'
+
+    found = build().accessible(table)
+
+    assert '<td><p>one</p></td><td data-label="k &lt; 8" class="text-right"><p>2</p></td>' in found
+    assert found.startswith('<table class="records docutils')
+
+
+def test_a_table_without_a_head_stays_as_it_is():
+    table = '<table class="docutils"><tr><th class="head"></th></tr><tr><td>1</td></tr></table>'
+    assert build().accessible(table) == table
+
+
+def test_a_figure_opens_alone_and_one_that_is_a_link_already_is_left():
+    plain = '<p><img alt="a\nb" src="_images/a.svg" />\n</p>'
+    linked = '<p><a href="b.html"><img src="b.svg" /></a></p>'
+
+    found = build().accessible(plain + linked)
+
+    assert (
+        found
+        == '<p><a href="_images/a.svg"><img alt="a\nb" src="_images/a.svg" /></a></p>' + linked
+    )

@@ -10,6 +10,7 @@ and the committed files. Nothing asks the network, and a warning ends the build,
 from __future__ import annotations
 
 import argparse
+import html
 import os
 import re
 import shutil
@@ -81,11 +82,37 @@ def accessible(page: str) -> str:
     page = page.replace("<pre>", '<pre tabindex="0">')
     # A wide figure is small on a narrow page: it opens alone, in its own size.
     page = re.sub(r'<p>(<img [^>]*src="([^"]+)"[^>]*>)\s*</p>', r'<p><a href="\2">\1</a></p>', page)
+    page = re.sub(r"<table class=\"docutils.*?</table>", _records, page, flags=re.DOTALL)
     return re.sub(
         r'<div class="(table-wrapper [^"]*)">',
         r'<div class="\1" tabindex="0" role="region" aria-label="table">',
         page,
     )
+
+
+def _records(found: re.Match[str]) -> str:
+    """A table with a head, its cells but the first of a row with the names of their columns."""
+    table = found[0]
+    heads = [
+        html.escape(html.unescape(re.sub(r"<[^>]*>", "", head)).strip(), quote=True)
+        for head in re.findall(r"<th\b[^>]*>(.*?)</th>", table, re.DOTALL)
+    ]
+
+    def row(one: re.Match[str]) -> str:
+        names = iter(heads)
+        next(names, None)
+
+        def cell(begun: re.Match[str]) -> str:
+            name = next(names, "")
+            return f'<td data-label="{name}"' if name else begun[0]
+
+        first, mark, rest = one[0].partition("</td>")
+        return first + mark + re.sub(r"<td\b", cell, rest)
+
+    if not any(heads):
+        return table
+    table = table.replace('<table class="', '<table class="records ', 1)
+    return re.sub(r"<tr\b.*?</tr>", row, table, flags=re.DOTALL)
 
 
 def stage(source: Path) -> None:

@@ -78,13 +78,13 @@ def recover(grid: Grid, path: str | Path, store: Store) -> int:
         lines = list(reader)
     full = max((int(line["steps"]) for line in lines if line["what"] == "bound"), default=None)
     places = {_place_of_line(line, full): line for line in lines}
-    found = 0
-    for key, row in {row_key(row): row for row in _all_rows(grid)}.items():
-        line = places.get(_place_of_row(row))
-        if line is not None:
-            store.add(key, row, _result(line), 0.0)
-            found += 1
-    return found
+    found = [
+        (key, row, _result(line), 0.0)
+        for key, row in {row_key(row): row for row in _all_rows(grid)}.items()
+        if (line := places.get(_place_of_row(row))) is not None
+    ]
+    store.add_all(found)
+    return len(found)
 
 
 def _all_rows(grid: Grid) -> list[dict[str, Any]]:
