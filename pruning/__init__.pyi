@@ -5,6 +5,7 @@ from .backpropagation import gradients as gradients
 from .balanced import alternating_weight as alternating_weight
 from .balanced import balanced_weight as balanced_weight
 from .cells.gru import GRU as GRU
+from .cells.lru import LRU as LRU
 from .cells.lstm import LSTM as LSTM
 from .covariance import StateCovariance as StateCovariance
 from .fisher import softmax_network as softmax_network
@@ -47,6 +48,7 @@ from .training_state import TrainingState as TrainingState
 
 __all__ = [
     "GRU",
+    "LRU",
     "LSTM",
     "RNN",
     "Activation",

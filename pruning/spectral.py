@@ -6,6 +6,7 @@ b_o' = b_o.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike
 from pruning.backpropagation import TARGETS
 from pruning.balanced import balanced_weight
 from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, real_array, ridge
-from pruning.covariance import Moments, StateCovariance, covariance_of
+from pruning.covariance import Moments, StateCovariance, covariance_of, seen
 from pruning.fisher import softmax_network
 from pruning.observability import Observability
 from pruning.reconstruction import reconstruction_matrix, residual
@@ -24,6 +25,7 @@ from pruning.refit.closed_loop import RefitStep, refit_closed_loop
 from pruning.refit.divergence import refit_divergence
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
+from pruning.run_rounding import RunRounding
 from pruning.selection.dispatch import WEIGHTED, select
 from pruning.selection.reading import reading_weight
 from pruning.selection.selection import Selection
@@ -71,6 +73,9 @@ class PrunedRNN:
     exponent : int
         The covariance, tau and the losses are in units of 4^exponent, which is 0 unless the states
         are so large or so small that their squares are beyond the range of floats.
+    rounding : RunRounding or None
+        How far the float64 run that the covariance is from may be from an exact one. None where the
+        covariance was given: that it is the network's is then the caller's word.
 
     Examples
     --------
@@ -97,6 +102,7 @@ class PrunedRNN:
     exponent: int = 0
     objective: str = "spectral"
     refit: str | None = None
+    rounding: RunRounding | None = None
 
     def __repr__(self) -> str:
         """Sizes and method on one line; the arrays are attributes."""
@@ -217,7 +223,8 @@ def spectral_prune(
     if refit is not None:
         choice("refit", refit, REFITS)
     choice("targets", targets, TARGETS)
-    S, exponent = covariance_of(rnn, covariance_or_x)
+    held = seen(rnn, covariance_or_x)
+    S, exponent = covariance_of(rnn, held)
     k = integer("k", k, low=0, high=rnn.m)
     theta = fraction("theta", theta)
     if objective == "balanced" and method not in WEIGHTED:
@@ -242,7 +249,7 @@ def spectral_prune(
     kept = select(
         S, k, method, weight, tau, lam, rng, theta=theta if objective == "spectral" else None
     )
-    pruned = _assemble(rnn, S, exponent, kept, reconstruct, method)
+    pruned = _assemble(rnn, S, exponent, kept, reconstruct, method, held)
     pruned = replace(pruned, objective=objective)
     if refit is None:
         return pruned
@@ -367,11 +374,12 @@ def prune_to(
     >>> prune_to(rnn, x, [4, 1]).nodes
     array([1, 4])
     """
-    S, exponent = covariance_of(rnn, covariance_or_x)
+    held = seen(rnn, covariance_or_x)
+    S, exponent = covariance_of(rnn, held)
     checked = node_set("nodes", nodes, rnn.m)
     order = np.argsort(np.asarray(nodes).reshape(-1), kind="stable")
     kept_tau = ridge("tau", _in_units(tau, exponent), len(checked), S)[order]
-    return _assemble(rnn, S, exponent, Selection(checked, kept_tau), reconstruct, method)
+    return _assemble(rnn, S, exponent, Selection(checked, kept_tau), reconstruct, method, held)
 
 
 def _are_logits(rnn: RNN, x: Any, outputs: str | None) -> bool:
@@ -395,6 +403,7 @@ def _assemble(
     kept: Selection,
     reconstruct: bool,
     method: str,
+    held: StateCovariance | Array,
 ) -> PrunedRNN:
     nodes, tau = kept.nodes, kept.tau
     if reconstruct:
@@ -410,14 +419,29 @@ def _assemble(
         rnn.b_output,
         rnn.activation,
     )
-    loss = residual(S, nodes, A) + (A * tau) @ A.T
-    losses = {
-        "hidden": float(np.trace(loss)),
-        "output": float(np.vdot(rnn.w_output @ loss, rnn.w_output)),
-        "recurrent": float(np.vdot(rnn.w_hidden[nodes] @ loss, rnn.w_hidden[nodes])),
-    }
-    losses = {name: max(0.0, value) for name, value in losses.items()}
-    return PrunedRNN(rnn, pruned, nodes, tau, A, S, kept.theta, method, losses, exponent)
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss = residual(S, nodes, A) + (A * tau) @ A.T
+        losses = {
+            "hidden": float(np.trace(loss)),
+            "output": float(np.vdot(rnn.w_output @ loss, rnn.w_output)),
+            "recurrent": float(np.vdot(rnn.w_hidden[nodes] @ loss, rnn.w_hidden[nodes])),
+        }
+    # One beyond floats, or the difference of two that are, is infinite.
+    losses = {n: max(0.0, v) if math.isfinite(v) else math.inf for n, v in losses.items()}
+    known = isinstance(held, StateCovariance) and held.is_run_of(rnn)
+    return PrunedRNN(
+        rnn,
+        pruned,
+        nodes,
+        tau,
+        A,
+        S,
+        kept.theta,
+        method,
+        losses,
+        exponent,
+        rounding=held.rounding if known else None,  # type: ignore[union-attr]
+    )
 
 
 def _inputs(rnn: RNN, x: Any) -> Any:

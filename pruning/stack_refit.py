@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pruning.cells.lru import LRU
 from pruning.checks import Array, choice, fraction, integer, nonnegative
 from pruning.gauss_newton import FitStep, gauss_newton
 from pruning.stack import Stack, true_lengths
@@ -98,6 +99,10 @@ def refit_stack(
         Called with a `pruning.gauss_newton.FitStep`.
     """
     choice("reads", reads, READS)
+    if any(isinstance(cell, LRU) for layer in small.layers for cell in layer):
+        raise ValueError(
+            "an LRU cannot be fitted through time: its nodes run exactly; refit the read-out"
+        )
     checked = _checked(whole, small, x)
     share = fraction("held_out", held_out)
     integer("steps", steps, 0)

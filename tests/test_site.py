@@ -126,10 +126,10 @@ def test_where_a_hypothesis_fails_no_curve_is_drawn(tmp_path):
     path = tmp_path / "lemmas_of_a_picture.py"
     path.write_text(
         "from rnnbounds import claim, draw\n"
-        "@claim('mine.half', 'x <= 2 x', draw(x=draw.positive()),\n"
+        "@claim('mine.half', 'x^2 <= 2 x', draw(x=draw.positive()),\n"
         "    hypotheses={'x <= 1': lambda xp, x: (x, xp.asarray(1))})\n"
         "def half(xp, x):\n"
-        "    return x, 2 * x\n"
+        "    return x * x, 2 * x\n"
     )
     [claim] = load_file(path)
     instance = Instance.from_json({"sizes": {}, "raw": {"x": "0x1p+0"}})
@@ -151,3 +151,57 @@ def test_what_was_recorded_before_the_claim_changed_is_not_drawn():
 
     assert page._drawn(claim, old) == ""
     assert page._drawn(claim, {}) == ""
+
+
+def build():
+    sys.path.insert(0, str(SITE))
+    try:
+        return tool("build")
+    finally:
+        sys.path.remove(str(SITE))
+
+
+def test_the_cells_of_a_row_name_their_columns_for_a_narrow_page():
+    head = '<tr><th class="head"><p>method</p></th><th class="head"><p>k &lt; 8</p></th></tr>'
+    body = '<tr class="row-even"><td><p>one</p></td><td class="text-right"><p>2</p></td></tr>'
+    table = f'<table class="docutils align-default">{head}{body}</table>'
+
+    found = build().accessible(table)
+
+    assert '<td><p>one</p></td><td data-label="k &lt; 8" class="text-right"><p>2</p></td>' in found
+    assert found.startswith('<table class="records docutils')
+
+
+def test_a_table_without_a_head_stays_as_it_is():
+    table = '<table class="docutils"><tr><th class="head"></th></tr><tr><td>1</td></tr></table>'
+    assert build().accessible(table) == table
+
+
+def test_a_figure_opens_alone_and_one_that_is_a_link_already_is_left():
+    plain = '<p><img alt="a\nb" src="_images/a.svg" />\n</p>'
+    linked = '<p><a href="b.html"><img src="b.svg" /></a></p>'
+
+    found = build().accessible(plain + linked)
+
+    assert (
+        found
+        == '<p><a href="_images/a.svg"><img alt="a\nb" src="_images/a.svg" /></a></p>' + linked
+    )
+
+
+def test_where_scaling_changes_nothing_one_number_is_moved_alone(tmp_path):
+    path = tmp_path / "lemmas_of_a_scale.py"
+    path.write_text(
+        "from rnnbounds import claim, draw\n"
+        "@claim('mine.norms', 'a <= b', draw(x=draw.vectors('m')))\n"
+        "def norms(xp, x):\n"
+        "    return xp.max(xp.abs(x)), xp.linalg.vector_norm(x)\n"
+    )
+    [claim] = load_file(path)
+    raw = {"x": ["0x1p+0", "-0x1p+1"]}
+
+    [sweep] = tool("worst")._sweeps(claim, Instance.from_json({"sizes": {"m": 2}, "raw": raw}), 2)
+
+    assert (sweep.label, sweep.here) == ("largest free number of x", -2.0)
+    np.testing.assert_allclose(sweep.right, np.hypot(1, sweep.at))
+    np.testing.assert_allclose(sweep.left, np.maximum(1, np.abs(sweep.at)))
