@@ -205,3 +205,30 @@ def test_where_scaling_changes_nothing_one_number_is_moved_alone(tmp_path):
     assert (sweep.label, sweep.here) == ("largest free number of x", -2.0)
     np.testing.assert_allclose(sweep.right, np.hypot(1, sweep.at))
     np.testing.assert_allclose(sweep.left, np.maximum(1, np.abs(sweep.at)))
+
+
+def test_verdicts_made_in_different_ways_each_say_how(tmp_path):
+    record = tool("record")
+    files = []
+    for name, ids, made in (
+        ("old", ("dof.range", "step.pinsker"), {"budget": 1}),
+        ("new", ("step.pinsker", "gone.claim"), {"budget": 2}),
+        ("more", ("dof.convex",), {"budget": 2}),
+    ):
+        files.append(tmp_path / f"{name}.json")
+        claims = {id: {"verdict": name, "steps": {}} for id in ids}
+        files[-1].write_text(json.dumps({"made": made, "claims": claims}))
+    old, *shards = files
+
+    record.merge(old, shards)
+
+    found = json.loads(old.read_text())
+    assert {id: one["verdict"] for id, one in found["claims"].items()} == {
+        "dof.range": "old", "dof.convex": "more", "step.pinsker": "new",
+    }  # fmt: skip
+    assert list(found["claims"]) == ["dof.range", "dof.convex", "step.pinsker"]
+    assert found["made"] == {"budget": 2}
+    assert found["made_of"] == {"dof.range": {"budget": 1}}
+    _, made_of = record.read(old)
+    assert made_of["dof.range"] == {"budget": 1}
+    assert made_of["step.pinsker"] == {"budget": 2}
