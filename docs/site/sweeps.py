@@ -17,10 +17,12 @@ from validation import Claim, ClaimError, Instance
 from validation.arithmetic import Unsupported
 from validation.checking.evaluation import NUMERICAL, middles, score
 from validation.checking.orders import rungs
+from validation.instances.discrete import Integer, Size
 
 POINTS = 41
 OCTAVES = 8  # a positive number is moved by 2^-8 to 2^8, a matrix by the square roots of these
 SECONDS = 2.0  # of sweeping a claim
+LEAST = 3  # points of a curve
 ROUNDING = 1e-14  # relative distances that floats do not see
 
 
@@ -41,7 +43,9 @@ def curves(claim: Claim, instance: Instance, count: int) -> list[Sweep]:
     if claim.kind == "order":
         ladder = _ladder(claim, instance)
         return [] if ladder is None else [ladder]
-    return sweeps(claim, instance, count) if claim.kind == "inequality" else []
+    # The sides of an identity agree wherever they are; drawn where nothing else can be.
+    drawn = claim.kind == "inequality" or (claim.kind == "identity" and count > 1)
+    return sweeps(claim, instance, count) if drawn else []
 
 
 def sweeps(claim: Claim, instance: Instance, count: int) -> list[Sweep]:
@@ -49,13 +53,24 @@ def sweeps(claim: Claim, instance: Instance, count: int) -> list[Sweep]:
     end = time.monotonic() + SECONDS
     found: list[Sweep] = []
     ways = sorted(_ways(claim, instance), key=lambda way: way[0])
+    dull: list[Sweep] = []
     for _, label, at, here, log, place in ways:
         if len(found) == count or time.monotonic() > end:
             break
         sweep = _over(claim, label, at, here, log, place, instance, end)
         if sweep is not None:
-            found.append(sweep)
-    return found
+            (found if _tells(sweep) else dull).append(sweep)
+    return found or dull[:1]
+
+
+def _tells(sweep: Sweep) -> bool:
+    """Whether the ratio of the sides moves; both may be homogeneous in what was moved."""
+    good = np.isfinite(sweep.left) & np.isfinite(sweep.right)
+    left, right = sweep.left[good], sweep.right[good]
+    scale = np.maximum(np.abs(left), np.abs(right))
+    apart = (right - left) / np.where(scale > 0, scale, 1.0)
+    low, high = np.quantile(apart, [0.05, 0.95])
+    return bool(high - low > max(ROUNDING, 1e-3 * np.abs(apart).max()))
 
 
 Way = tuple[int, str, np.ndarray, float, bool, Callable[[float], Instance]]
@@ -65,6 +80,9 @@ def _ways(claim: Claim, instance: Instance) -> Iterator[Way]:
     """What can move: how early to try it, its name, where to, from where, and how."""
     for name, factor in claim.instances.factors.items():
         raw = instance.raw[name]
+        if isinstance(factor, Integer | Size):
+            yield from _whole(claim, instance, name)
+            continue
         free = factor.parameters(raw)
         if free.values.size == 0:
             continue
@@ -116,13 +134,34 @@ def _ways(claim: Claim, instance: Instance) -> Iterator[Way]:
             yield 3, label, np.linspace(*ends, POINTS), value, False, one
 
 
+def _whole(claim: Claim, instance: Instance, name: str) -> Iterator[Way]:
+    """The integers near that of the instance; of a size, where no array has that size."""
+    factor, raw, sizes = claim.instances.factors[name], instance.raw[name], instance.sizes
+    if isinstance(factor, Integer):
+        low, high, shared = factor.low, factor.high, False
+    else:
+        [size] = factor.sizes
+        low, high = claim.instances.sizes.get(size, (raw, raw))
+        others = (f for other, f in claim.instances.factors.items() if other != name)
+        shared = any(size in other.sizes for other in others)
+    if shared or not (isinstance(low, int) and isinstance(high, int)):
+        return
+    at = np.arange(max(low, raw - POINTS // 2), min(high, raw + POINTS // 2) + 1, dtype=float)
+
+    def place(v: float) -> Instance:
+        moved = sizes if isinstance(factor, Integer) else {**sizes, factor.sizes[0]: int(v)}
+        return Instance(moved, {**instance.raw, name: int(v)})
+
+    yield 1, name, at, float(raw), False, place
+
+
 def _over(
     claim: Claim, label: str, at: np.ndarray, here: float, log: bool,
     place: Callable[[float], Instance], instance: Instance, end: float,
 ) -> Sweep | None:  # fmt: skip
     """One sweep; None where it shows nothing: a side is missing, or the ratio stays as it is."""
     first = _both(claim, instance)
-    if first is None or len(at) < 5:
+    if first is None or len(at) < LEAST:
         return None
     shape = np.broadcast_shapes(*(side.shape for side in first))
     if 0 in shape:
@@ -143,14 +182,9 @@ def _over(
             continue
         row[:] = [np.broadcast_to(side, shape)[entry] for side in both]
     good = np.isfinite(pairs).all(axis=1)
-    if good.sum() < 5:
+    if good.sum() < LEAST:
         return None
-    # A ratio that never moves says nothing: both sides are homogeneous in what was moved.
-    left, right = pairs[good].T
-    scale = np.maximum(np.abs(left), np.abs(right))
-    apart = (right - left) / np.where(scale > 0, scale, 1.0)
-    low, high = np.quantile(apart, [0.05, 0.95])
-    if high - low <= max(ROUNDING, 1e-3 * np.abs(apart).max()):
+    if np.ptp(pairs[good], axis=0).max() <= 1e-9 * np.abs(pairs[good]).max():
         return None
     return Sweep(label, at, here, pairs[:, 0], pairs[:, 1], log)
 
