@@ -22,7 +22,7 @@ from pruning.storage import load_network
 from validation.certifying.conversion import integer_network, largest_state
 from validation.certifying.language import LANGUAGE, decode, encode
 from validation.certifying.network import BLOCKS, IntegerNetwork
-from validation.certifying.quantised_training import checkpoint_path, train_quantised
+from validation.certifying.quantised_training import Training, checkpoint_path, train_quantised
 from validation.certifying.recipes import Recipe
 from validation.certifying.tasks import Task
 
@@ -175,8 +175,27 @@ def produce(
         recipe.form,
         exponent,
         largest_state=2 * largest_state(trained, x[:_PRUNED_ON]),
+        centre="w_output" not in recipe.training.subspace,
     )
-    return certified(network, task, delta)
+    return certified(network, task, delta, subspaces=subspaces_of(trained, recipe.training))
+
+
+def subspaces_of(rnn: RNN, options: Training) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Return the seeds and coordinates that the blocks of a network are written relative to."""
+    if not (options.epochs and options.quantised):
+        return {}
+    found = {}
+    for block in options.subspace:
+        units = np.ldexp(getattr(rnn, block).ravel(), -options.steps[block])
+        S = options.signs(block, getattr(rnn, block).shape)
+        z = np.rint(np.linalg.lstsq(S.astype(np.float64), units)[0]).astype(np.int64)
+        if not np.array_equal(S @ z, units):
+            raise AssertionError(f"{block} does not lie where it was trained")
+        found[block] = (options.seed, tuple(z.tolist()))
+    if options.reference:
+        size = round(options.reference / 2.0 ** options.steps["w_hidden"])
+        found["w_hidden"] = (options.seed, (size,))
+    return found
 
 
 def input_exponent(recipe: Recipe, task: Task) -> int:

@@ -41,6 +41,13 @@ def certify(
     steps: Annotated[
         str | None, typer.Option(help="Exponents of two, such as w_hidden=-3,w_input=-2.")
     ] = None,
+    subspace: Annotated[
+        str | None,
+        typer.Option(help="Blocks as so many coordinates of random signs: w_hidden=200."),
+    ] = None,
+    reference: Annotated[
+        float | None, typer.Option(help="Count w_hidden from random signs times this.")
+    ] = None,
     crop: Annotated[str | None, typer.Option(help="Pixels cut off: top,bottom,left,right.")] = None,
     pool: Annotated[str | None, typer.Option(help="Pixels that are summed: 2,2.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the training.")] = None,
@@ -95,6 +102,8 @@ def certify(
         "learning_rate": learning_rate,
         "batch_size": batch_size,
         "seed": seed,
+        "subspace": None if subspace is None else _subspace(subspace),
+        "reference": reference,
     }
     changes = {key: value for key, value in changes.items() if value is not None}
     folder = cache_folder() / "certifying" if work is None else work
@@ -154,7 +163,7 @@ def _text(
     from validation.certifying.side_by_side import lines, routes_of_text
     from validation.certifying.text_training import TextRecipe, produce_text, training_text
 
-    for key in ("method", "power", "teacher", "batch_size", "seed"):
+    for key in ("method", "power", "teacher", "batch_size", "seed", "subspace", "reference"):
         if key in changes:
             raise ValueError(f"{key} does not go with {TEXT}, got {changes[key]}")
     chosen = TextRecipe()
@@ -248,7 +257,7 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
     for key, least in (("k", 1), ("epochs", 0), ("batch_size", 1), ("seed", 0)):
         if key in changes:
             integer(key, changes[key], least)
-    for key in ("rate", "smooth"):
+    for key in ("rate", "smooth", "reference"):
         if key in changes:
             nonnegative(key, changes[key])
     if "learning_rate" in changes:
@@ -277,6 +286,22 @@ def _steps(text: str | None) -> dict[str, int]:
             ) from None
         if block.strip() not in BLOCKS or abs(int(exponent)) > 40:
             raise ValueError(f"steps must name {_BLOCKS}, each within 40 of 0, got {part!r}")
+    return found
+
+
+def _subspace(text: str) -> dict[str, int]:
+    from validation.certifying.language import WEIGHTS
+
+    found = {}
+    for part in text.split(","):
+        block, _, number = part.partition("=")
+        if block.strip() not in WEIGHTS or not number.strip().isdigit() or int(number) < 1:
+            raise ValueError(
+                f"subspace must be such as w_hidden=200, of {', '.join(WEIGHTS)}, got {part!r}"
+            )
+        if block.strip() in found:
+            raise ValueError(f"subspace must name each block once, got {text!r}")
+        found[block.strip()] = int(number)
     return found
 
 
