@@ -20,6 +20,7 @@ from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from pruning.storage import load_network
 from validation.certifying.conversion import integer_network, largest_state
+from validation.certifying.descent import descended
 from validation.certifying.language import LANGUAGE, decode, encode
 from validation.certifying.network import BLOCKS, IntegerNetwork
 from validation.certifying.quantised_training import Training, checkpoint_path, train_quantised
@@ -119,6 +120,7 @@ def produce(
     models: Path = Path("models"),
     delta: Decimal = Decimal("0.05"),
     until: float = math.inf,
+    descent: float = 0.0,
     say: Say = lambda line: None,
 ) -> Certified:
     """Train, prune, train to be short, and encode.
@@ -138,6 +140,8 @@ def produce(
     delta : Decimal
     until : float
         A time of `time.time`: what is trained by then is encoded as it stands.
+    descent : float
+        Seconds for changing single numbers at the end; see `validation.certifying.descent`.
     say : callable
     """
     integer("k", recipe.k, 1, recipe.m if start is None else start.m)
@@ -177,7 +181,15 @@ def produce(
         largest_state=2 * largest_state(trained, x[:_PRUNED_ON]),
         centre="w_output" not in recipe.training.subspace,
     )
-    return certified(network, task, delta, subspaces=subspaces_of(trained, recipe.training))
+    subspaces = subspaces_of(trained, recipe.training)
+    found = certified(network, task, delta, subspaces=subspaces)
+    if not descent:
+        return found
+    changed = descended(
+        network, task, len(found.code), seconds=descent, delta=float(delta), say=say
+    )
+    after = certified(changed, task, delta, subspaces=subspaces)
+    return min(found, after, key=lambda one: one.bound)
 
 
 def subspaces_of(rnn: RNN, options: Training) -> dict[str, tuple[int, tuple[int, ...]]]:

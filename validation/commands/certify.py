@@ -51,6 +51,9 @@ def certify(
     crop: Annotated[str | None, typer.Option(help="Pixels cut off: top,bottom,left,right.")] = None,
     pool: Annotated[str | None, typer.Option(help="Pixels that are summed: 2,2.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the training.")] = None,
+    descent: Annotated[
+        float, typer.Option(help="Minutes for changing single numbers where that lowers the bound.")
+    ] = 0.0,
     draws: Annotated[
         int, typer.Option(help="Networks drawn for the PAC-Bayes bound beside it; 0 leaves it out.")
     ] = 2000,
@@ -89,6 +92,7 @@ def certify(
         raise ValueError(f"model and data take the place of a recipe, they do not go with {name}")
     level = delta_of(delta)
     integer("draws", draws, 0)
+    nonnegative("descent", descent)
     check_replaceable(out, FILES, KIND)  # before anything is trained
     until = math.inf if minutes is None else time.time() + 60 * nonnegative("minutes", minutes)
     changes: dict[str, Any] = {
@@ -110,6 +114,8 @@ def certify(
     if name == TEXT:
         if crop is not None or pool is not None:
             raise ValueError(f"crop and pool are for images, they do not go with {TEXT}")
+        if descent:
+            raise ValueError(f"descent is for images, it does not go with {TEXT}, got {descent}")
         _text(out, _checked(changes), _steps(steps), folder, level, until)
         return
     form = None
@@ -130,6 +136,7 @@ def certify(
         work=folder,
         delta=level,
         until=until,
+        descent=60 * nonnegative("descent", descent),
         say=typer.echo,
     )
     tested = found.test_errors()
