@@ -143,8 +143,8 @@ def told(row) -> list[str]:
         f"The closed loop at {row['k']}: {row['fitted_words']:,} words of CMUdict as letters, "
         f"taught the whole network's own greedy outputs; pruned to {sizes} nodes and fitted by "
         f"Gauss-Newton ({stages} steps, {chosen['iterations']} products each, at most) "
-        f"on a GPU in float32, {row['seconds']} seconds (`g2p_closed_loop.py`). The steps were chosen by what the whole "
-        f"network says of {chosen['held_out_words']:,} words that are neither fitted nor test "
+        f"on a GPU in float32, {row['seconds']} seconds (`g2p_closed_loop.py`). The steps were chosen by "
+        f"what the whole network says of {chosen['held_out_words']:,} words that are neither fitted nor test "
         f"words: phoneme error against that {row['agreement']:.1%}."
     )
     return textwrap.wrap(text, 90)
