@@ -139,13 +139,14 @@ def told(row) -> list[str]:
     chosen = row["settings"]
     stages = " then ".join(chosen["stages"])
     sizes = ", ".join(map(str, chosen["sizes"]))
+    words_, held, steps = row["fitted_words"], chosen["held_out_words"], chosen["iterations"]
     text = (
-        f"The closed loop at {row['k']}: {row['fitted_words']:,} words of CMUdict as letters, "
-        f"taught the whole network's own greedy outputs; pruned to {sizes} nodes and fitted by "
-        f"Gauss-Newton ({stages} steps, {chosen['iterations']} products each, at most) "
-        f"on a GPU in float32, {row['seconds']} seconds (`g2p_closed_loop.py`). The steps were chosen by "
-        f"what the whole network says of {chosen['held_out_words']:,} words that are neither fitted nor test "
-        f"words: phoneme error against that {row['agreement']:.1%}."
+        f"The closed loop at {row['k']}: {words_:,} words of CMUdict as letters, taught the whole "
+        f"network's own greedy outputs; pruned to {sizes} nodes and fitted by Gauss-Newton "
+        f"({stages} steps, {steps} products each, at most) on a GPU in float32, {row['seconds']} "
+        "seconds (`g2p_closed_loop.py`). The steps were chosen by what the whole network says of "
+        f"{held:,} words that are neither fitted nor test words: phoneme error against that "
+        f"{row['agreement']:.1%}."
     )
     return textwrap.wrap(text, 90)
 
