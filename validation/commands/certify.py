@@ -44,6 +44,9 @@ def certify(
     crop: Annotated[str | None, typer.Option(help="Pixels cut off: top,bottom,left,right.")] = None,
     pool: Annotated[str | None, typer.Option(help="Pixels that are summed: 2,2.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the training.")] = None,
+    draws: Annotated[
+        int, typer.Option(help="Networks drawn for the PAC-Bayes bound beside it; 0 leaves it out.")
+    ] = 2000,
     work: Annotated[
         Path | None, typer.Option(help="Where checkpoints go; by default beside the data.")
     ] = None,
@@ -58,12 +61,13 @@ def certify(
     import math
     import time
 
-    from pruning.checks import nonnegative
+    from pruning.checks import integer, nonnegative
     from validation.certifying.certificate import FILES, KIND, delta_of, write_certificate
     from validation.certifying.language import TEXT
     from validation.certifying.network import Form
     from validation.certifying.pipeline import produce
     from validation.certifying.recipes import RECIPES
+    from validation.certifying.side_by_side import lines, routes_of
     from validation.data.fetching import cache_folder
     from validation.output.writing import check_replaceable
 
@@ -77,6 +81,7 @@ def certify(
     if name and (model is not None or data is not None):
         raise ValueError(f"model and data take the place of a recipe, they do not go with {name}")
     level = delta_of(delta)
+    integer("draws", draws, 0)
     check_replaceable(out, FILES, KIND)  # before anything is trained
     until = math.inf if minutes is None else time.time() + 60 * nonnegative("minutes", minutes)
     changes: dict[str, Any] = {
@@ -123,6 +128,9 @@ def certify(
     how = {"method": chosen.method, "settings": settings}
     if tested is not None:
         how["test_errors"], how["test_n"] = tested
+    write_certificate(out, found, chosen.name, how)  # before what may take a minute
+    routes = routes_of(found, identity=chosen.training.identity, draws=draws)
+    how["routes"] = [route.to_json() for route in routes]
     write_certificate(out, found, chosen.name, how)
     typer.echo(
         f"{found.errors} of {task.n} wrong, {len(found.code)} bits: error at most "
@@ -130,6 +138,9 @@ def certify(
     )
     if found.bound >= 1:
         typer.echo("This certifies nothing: the code is too long for so few sequences.")
+    typer.echo(f"Every route to a number, each at delta = {level}; the least does not hold at it:")
+    for line in lines(routes):
+        typer.echo(f"  {line}")
 
 
 def _text(
@@ -140,7 +151,8 @@ def _text(
 
     from validation.certifying.certificate import write_certificate
     from validation.certifying.language import TEXT
-    from validation.certifying.text_training import TextRecipe, produce_text
+    from validation.certifying.side_by_side import lines, routes_of_text
+    from validation.certifying.text_training import TextRecipe, produce_text, training_text
 
     for key in ("method", "power", "teacher", "batch_size", "seed"):
         if key in changes:
@@ -150,11 +162,18 @@ def _text(
     training = replace(chosen.training, **rest, steps={**chosen.training.steps, **steps})
     chosen = replace(chosen, k=changes.get("k", chosen.k), training=training)
     found = produce_text(chosen, work=work, delta=delta, until=until, say=typer.echo)
-    write_certificate(out, found, TEXT, {"settings": chosen.settings()})
+    how: dict[str, Any] = {"settings": chosen.settings()}
+    write_certificate(out, found, TEXT, how)
+    routes = routes_of_text(found, training_text())
+    how["routes"] = [route.to_json() for route in routes]
+    write_certificate(out, found, TEXT, how)
     typer.echo(
         f"{found.loss} bits a byte on {found.n} bytes, code of {len(found.code)} bits: expected "
         f"loss at most {found.bound} bits a byte at delta = {delta}, in {out}"
     )
+    typer.echo(f"Every route to a number of bits a byte, each at delta = {delta}:")
+    for line in lines(routes, "bits"):
+        typer.echo(f"  {line}")
 
 
 def _recipe(
