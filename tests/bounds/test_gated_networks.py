@@ -31,7 +31,7 @@ def test_no_network_of_a_block_is_violated_and_both_cells_are_there(study):
     assert found["found"]["gru: holds"] >= 5
     assert found["found"]["lstm: holds"] >= 5
     assert not any("not decided" in name for name in found["found"])
-    assert "| gru: holds |" in study.page({"blocks": [found]})
+    assert "| gru: holds |" in study.page({"versions": [], "blocks": [found]})
 
 
 def test_a_printed_bound_that_is_too_small_is_seen(study, monkeypatch):
