@@ -149,8 +149,9 @@ def told(row) -> list[str]:
     if more is not None:
         later = more["settings"]
         text += (
-            f", to {first['phoneme_error']:.1%}; from there {' then '.join(later['stages'])} steps of "
-            f"Adam over batches of {later['batch']} of {more['fitted_words']:,} words, on the processor"
+            f", to {first['phoneme_error']:.1%}; from there {' then '.join(later['stages'])} "
+            f"steps of Adam over batches of {later['batch']} of {more['fitted_words']:,} words, "
+            "on the processor"
         )
     text += (
         ". The steps were chosen by what the whole network says of "
