@@ -5,8 +5,8 @@
 
 The numbers are those of rows in order, all of them by default; rows that the file has are not
 searched again. What takes seconds is written first, so that a search that is ended from outside
-leaves it; `given` in its row is for how long it was given. T = 64 is eight digits in a row. Times are of the processor,
-on one thread.
+leaves it; `given` in its row is for how long it was given. T = 64 is eight digits in a row. Times
+are of the processor, on one thread.
 """
 
 from __future__ import annotations
