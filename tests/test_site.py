@@ -126,10 +126,10 @@ def test_where_a_hypothesis_fails_no_curve_is_drawn(tmp_path):
     path = tmp_path / "lemmas_of_a_picture.py"
     path.write_text(
         "from rnnbounds import claim, draw\n"
-        "@claim('mine.half', 'x <= 2 x', draw(x=draw.positive()),\n"
+        "@claim('mine.half', 'x^2 <= 2 x', draw(x=draw.positive()),\n"
         "    hypotheses={'x <= 1': lambda xp, x: (x, xp.asarray(1))})\n"
         "def half(xp, x):\n"
-        "    return x, 2 * x\n"
+        "    return x * x, 2 * x\n"
     )
     [claim] = load_file(path)
     instance = Instance.from_json({"sizes": {}, "raw": {"x": "0x1p+0"}})
@@ -187,3 +187,21 @@ def test_a_figure_opens_alone_and_one_that_is_a_link_already_is_left():
         found
         == '<p><a href="_images/a.svg"><img alt="a\nb" src="_images/a.svg" /></a></p>' + linked
     )
+
+
+def test_where_scaling_changes_nothing_one_number_is_moved_alone(tmp_path):
+    path = tmp_path / "lemmas_of_a_scale.py"
+    path.write_text(
+        "from rnnbounds import claim, draw\n"
+        "@claim('mine.norms', 'a <= b', draw(x=draw.vectors('m')))\n"
+        "def norms(xp, x):\n"
+        "    return xp.max(xp.abs(x)), xp.linalg.vector_norm(x)\n"
+    )
+    [claim] = load_file(path)
+    raw = {"x": ["0x1p+0", "-0x1p+1"]}
+
+    [sweep] = tool("worst")._sweeps(claim, Instance.from_json({"sizes": {"m": 2}, "raw": raw}), 2)
+
+    assert (sweep.label, sweep.here) == ("largest free number of x", -2.0)
+    np.testing.assert_allclose(sweep.right, np.hypot(1, sweep.at))
+    np.testing.assert_allclose(sweep.left, np.maximum(1, np.abs(sweep.at)))

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import html
+import multiprocessing
 import os
 import re
 import shutil
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -128,10 +130,17 @@ def stage(source: Path) -> None:
         else:
             shutil.copyfile(path, target)
     (source / "docs" / "index.md").rename(source / "index.md")
-    catalogue.write(source / "catalogue", ROOT)
-    false_lemmas.write(source / "false_lemmas", ROOT)
-    figures.write(source / "gallery", ROOT)
-    reference.write(source / "api")
+    written = (
+        (catalogue.write, source / "catalogue", ROOT),
+        (false_lemmas.write, source / "false_lemmas", ROOT),
+        (figures.write, source / "gallery", ROOT),
+        (reference.write, source / "api"),
+    )
+    # Forked, as Sphinx forks its own: each finds the modules that are loaded here.
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(min(4, os.cpu_count() or 1), mp_context=fork) as pool:
+        for done in [pool.submit(*call) for call in written]:
+            done.result()
     for folder, head in FOLDERS.items():
         _list(source / folder, head)
     _list_the_rest(source)

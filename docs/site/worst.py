@@ -57,12 +57,20 @@ class Sweep:
 
 def figure(claim: Claim, instance: Instance) -> str:
     """The panels of an instance as HTML, empty where there is nothing to draw."""
-    panels = list(_panels(claim, instance))
+    return _html(list(_panels(claim, instance)), "worst")
+
+
+def sides_alone(claim: Claim, instance: Instance, name: str) -> str:
+    """Both sides over one argument, as HTML; `name` is unique on the page."""
+    return _html([_sides(sweep) for sweep in _curves(claim, instance, 1)], name)
+
+
+def _html(panels: list[Panel], name: str) -> str:
     if not panels:
         return ""
     pictures = []
     for place, panel in enumerate(panels):
-        svg = inline(_styled(panel.fill), f"worst{place}")
+        svg = inline(_styled(panel.fill), f"{name}{place}")
         label = html.escape(panel.words, quote=True)
         pictures.append(svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1))
     words = html.escape("; ".join(panel.words for panel in panels))
@@ -99,16 +107,17 @@ def _panels(claim: Claim, instance: Instance) -> Iterator[Panel]:
     J = values.get("J")
     kept = {int(j) for j in np.atleast_1d(J)} if J is not None else set()
     objects = list(_objects(values, kept))
-    if claim.kind == "order":
-        sweeps = [_ladder(claim, instance)]
-    elif claim.kind in ("inequality", "identity"):
-        sweeps = _sweeps(claim, instance, 1 if objects else 2)
-    else:
-        sweeps = []
     yield from objects[:2]
-    for sweep in sweeps:
-        if sweep is not None:
-            yield _sides(sweep)
+    for sweep in _curves(claim, instance, 1 if objects else 2):
+        yield _sides(sweep)
+
+
+def _curves(claim: Claim, instance: Instance, count: int) -> list[Sweep]:
+    """What can be drawn of the two sides: along the ladder of an order, else over arguments."""
+    if claim.kind == "order":
+        ladder = _ladder(claim, instance)
+        return [] if ladder is None else [ladder]
+    return _sweeps(claim, instance, count) if claim.kind == "inequality" else []
 
 
 def _flat(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -294,6 +303,22 @@ def _ways(claim: Claim, instance: Instance) -> Iterator[Way]:
                 return moved(v * values)
 
             yield 2, f"factor on the free numbers of {name}", at, 1.0, True, scaled
+            largest = int(np.abs(free.values).argmax())
+            value = float(free.values[largest])
+            ends = (
+                max(float(free.low[largest]), value - 2 * abs(value)),
+                min(float(free.high[largest]), value + 2 * abs(value)),
+            )
+
+            def one(
+                v: float, moved: Any = moved, values: np.ndarray = free.values, j: int = largest
+            ) -> Instance:
+                changed = values.copy()
+                changed[j] = v
+                return moved(changed)
+
+            label = f"largest free number of {name}"
+            yield 3, label, np.linspace(*ends, POINTS), value, False, one
 
 
 def _over(
@@ -325,8 +350,12 @@ def _over(
     good = np.isfinite(pairs).all(axis=1)
     if good.sum() < 5:
         return None
-    ends = pairs[good]
-    if np.ptp(ends, axis=0).max() <= 1e-9 * np.abs(ends).max():
+    # A ratio that never moves says nothing: both sides are homogeneous in what was moved.
+    left, right = pairs[good].T
+    scale = np.maximum(np.abs(left), np.abs(right))
+    apart = (right - left) / np.where(scale > 0, scale, 1.0)
+    low, high = np.quantile(apart, [0.05, 0.95])
+    if high - low <= max(ROUNDING, 1e-3 * np.abs(apart).max()):
         return None
     return Sweep(label, at, here, pairs[:, 0], pairs[:, 1], log)
 
@@ -358,15 +387,21 @@ def _sides(sweep: Sweep) -> Panel:
     both = np.concatenate([left, right])
     scale = np.maximum(np.abs(left), np.abs(right))
     apart = (right - left) / np.where(scale > 0, scale, 1.0)
-    same = int((apart > ROUNDING).sum()) < 3 and bool(np.all(np.abs(apart) <= VISIBLE))
+    same = int((np.abs(apart) > ROUNDING).sum()) < 3 and bool(np.all(np.abs(apart) <= VISIBLE))
     gap = not same and bool(np.all(np.abs(apart) <= VISIBLE))
     log = bool((both > 0).all() and both.max() > 20 * both.min())
 
     def fill(ax: Any) -> None:
         if gap:
-            shown = apart > ROUNDING
+            wrong = bool((apart < -ROUNDING).any())
+            shown = (apart > ROUNDING) | wrong
             ax.plot(at[shown], apart[shown], "o-", markersize=2.5, color=BLUE)
-            ax.set(yscale="log", title="(right \N{MINUS SIGN} left) / larger side")
+            if wrong:
+                ax.axhline(0, color=PALE, linewidth=0.8)
+            ax.set(
+                yscale="linear" if wrong else "log",
+                title="(right \N{MINUS SIGN} left) / larger side",
+            )
         else:
             ax.plot(at, right, color=BLUE, label="left = right" if same else "right")
             if not same:
@@ -383,9 +418,10 @@ def _sides(sweep: Sweep) -> Panel:
 
     if not np.isfinite(sweep.here):
         return Panel(fill, "both sides along the ladder")
-    what = sweep.label.removeprefix("factor on ")
-    here = f" (here {number(sweep.here)})" if what == sweep.label else ""
-    verb = "is moved" if what == sweep.label else "are scaled"
+    what = sweep.label.removeprefix("factor on ").replace("largest", "the largest")
+    scaled = sweep.label.startswith("factor on ")
+    here = "" if scaled else f" (here {number(sweep.here)})"
+    verb = "are scaled" if scaled else "is moved"
     sides = "both sides, which agree," if same else "both sides"
     if gap:
         sides = "how far the sides are apart"
