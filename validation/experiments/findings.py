@@ -163,15 +163,18 @@ def _balanced(results: Results) -> Iterable[str]:
 
 def _after_training(results: Results) -> Iterable[str]:
     k = results.focus
-    tuned = results.scores("spectral", k, trained=True)
     scratch = results.scores(SCRATCH, k, trained=True)
-    if tuned is None or scratch is None:
+    if scratch is None:
         return
-    margin, spread = _margin(results, tuned, scratch)
-    verdict = "at least as good" if margin >= 0 else "worse"
-    if margin < 0 and spread:
-        verdict += f" by {-margin / spread:.1f} standard deviations"
-    yield (
-        f"k = {k}, after fine-tuning: spectral {show(tuned, results)}, the small network from "
-        f"scratch {show(scratch, results)}: spectral is {verdict}."
-    )
+    for name in ("spectral", *FAMILY):
+        tuned = results.scores(name, k, trained=True)
+        if tuned is None:
+            continue
+        margin, spread = _margin(results, tuned, scratch)
+        verdict = "at least as good" if margin >= 0 else "worse"
+        if margin < 0 and spread:
+            verdict += f" by {-margin / spread:.1f} standard deviations"
+        yield (
+            f"k = {k}, after fine-tuning: {name} {show(tuned, results)}, the small network from "
+            f"scratch {show(scratch, results)}: {name} is {verdict}."
+        )
