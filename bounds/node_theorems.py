@@ -18,7 +18,7 @@ from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded
 from bounds.degrees_of_freedom import degrees_of_freedom, lam_for_degrees_of_freedom, spectrum
 from bounds.lipschitz import Radii, matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
-from bounds.rounding import add_up, log_up, roundings
+from bounds.rounding import add_up, exp_up, log_up, raised, roundings
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Term, violated
 from pruning.checks import integer, positive
 from pruning.rnn import RNN
@@ -167,7 +167,8 @@ def _bound(
     largest = largest_degrees_of_freedom(k, _COUNTS[id], m) * (1 + 1e-9)
     lam = _smallest_lam(mu, largest / (1 + 2e-9)) if lam is None else positive("lam", lam)
     # Above what the eigenvalues' own rounding can hide, and never above m.
-    N = min(degrees_of_freedom(mu, lam) * (1 + 1e-12) + roundings(m * m, float(mu[0]) / lam), m)
+    N = raised(degrees_of_freedom(mu, lam), 4096) + roundings(m * m, float(mu[0]) / lam)
+    N = min(N, m)
     log_alpha = log_norm_of_reconstruction(id, m, N)
     approximation = _a_priori(id, original, setting, lam, N, log_alpha, exponent)
     class_radii = _scaled(radii, log_norm_of_reconstruction(id, m, largest))
@@ -315,5 +316,4 @@ def _these_nodes(
 
 def _scaled(radii: Radii, log_alpha: float) -> Radii:
     """R_h alpha and R_o alpha; alpha beyond floats is refused by `Radii`."""
-    alpha = math.exp(log_alpha) * (1 + 1e-12) if log_alpha < 700 else math.inf
-    return replace(radii.scaled(alpha, ("hidden", "output")), norm=radii.norm)
+    return replace(radii.scaled(exp_up(log_alpha), ("hidden", "output")), norm=radii.norm)

@@ -147,7 +147,8 @@ class StateCovariance:
         """S in units of 4^exponent, shape (m, m)."""
         total = self._total()
         S = total.mean(axis=0) if self._keeps_steps else total / self.T
-        return _not_dead(S, np.any(self._alive.reshape(-1, self.m), axis=0, keepdims=True)[0])
+        alive = np.asarray(self._alive.any(axis=0) if self._keeps_steps else self._alive)
+        return _not_dead(S, alive)
 
     @property
     def per_step(self) -> Array | None:

@@ -32,7 +32,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _TINY = float(np.finfo(np.float64).tiny)
 
 RESOLVED = 2.0**-30  # rounding of the run beside its states, up to which the two are one
-WELL_CONDITIONED = 2.0**10  # sum of the absolute values in a pre-activation, beside the states
+WELL_CONDITIONED = 2.0**8  # sum of the absolute values in a pre-activation, beside the states
 SHARE = 2.0**-30
 """`outward` raises S by this part, to pay for the mixed terms."""
 
@@ -50,8 +50,8 @@ class RunRounding:
     spread : (T, m) array
         (v . (float64 state - exact state))^2 <= sum_i v_i^2 spread_i^2 for every v.
     beside_step, beside_state : float
-        `step` and `state` as read by |W_h| or by |W_o|, beside the states so read, in the root mean
-        square over rows and time; the larger of the two.
+        The largest share of `step` and of `state` in what a node reads of states and inputs, or an
+        output of states, by absolute values.
     gamma : float
         What `step` is beside the sum of the absolute values in a pre-activation, rho = 1.
     """
@@ -253,7 +253,7 @@ def _analysed(rnn: RNN, seen: _Extremes, balance: Array, kappa: float) -> RunRou
         joint = min(joint, _norm(balance * total))
         state[t], before = total, total
         spread[t] = _spread(total, joint / balance)
-    beside = [_beside(rnn, each, reach) for each in (step, state)]
+    beside = [_beside(rnn, seen, each) for each in (step, state)]
     return RunRounding(step, state, spread, beside[0], beside[1], gamma)
 
 
@@ -284,20 +284,20 @@ def _balanced(W: Array) -> tuple[Array, float]:
     return 1 / scale, float(np.ldexp(norm, top))
 
 
-def _beside(rnn: RNN, rounding: Array, reach: Array) -> float:
-    """Rounding as read by |W_h| or by |W_o|, beside the states so read; the larger of the two."""
-    lost, seen = root_mean_square(rounding), root_mean_square(reach)
-    top = float(seen.max(initial=0.0))
-    unit = 2.0 ** math.frexp(top)[1] if 0 < top < 2.0**1000 else 1.0
-    largest = 0.0
-    for W in (rnn.w_hidden, rnn.w_output):
-        if not lost.any() or not W.any():
-            continue
-        rows = np.abs(W) / float(np.abs(W).max())
-        off, whole = (float(np.linalg.norm(rows @ (each / unit))) for each in (lost, seen))
-        if off != 0:
-            largest = max(largest, _number(off / max(whole, _TINY)))
-    return largest
+def _beside(rnn: RNN, seen: _Extremes, rounding: Array) -> float:
+    """The largest share of rounding in what a node or an output reads, over all steps.
+
+    A node reads states and inputs. Every step and row counts on its own: a large state hides none
+    that was lost.
+    """
+    reach = np.maximum(-seen.low, seen.high)
+    W, W_o = np.abs(rnn.w_hidden).T, np.abs(rnn.w_output).T
+    lost = [rounding[:-1] @ W, rounding @ W_o]
+    whole = [reach[:-1] @ W + seen.drive[1:], reach @ W_o]
+    shares = [off / of for off, of in zip(lost, whole, strict=True)]
+    # 0/0 is nothing that is lost; other quotients that are no numbers tell of overflow.
+    shares = [np.where(off == 0, 0.0, _at_least(s)) for off, s in zip(lost, shares, strict=True)]
+    return float(max(share.max(initial=0.0) for share in shares))
 
 
 def _times(values: Array, exponent: int) -> Array:

@@ -169,7 +169,9 @@ def spectral_prune(
     rnn : RNN
         The trained network, m nodes.
     covariance_or_x : StateCovariance, (m, m) float array S, or inputs x
-        Inputs are floats (n, T, d_x) or integer tokens (n, T); their states are streamed.
+        Inputs are floats (n, T, d_x) or integer tokens (n, T); their states are streamed. Of these,
+        and of `StateCovariance.from_network`, the rounding of the run is known, and bounds pay for
+        it; an array S is taken to be that of the network's states.
     k : int
         Nodes to keep, 0..m; with ``leverage`` the number of draws, at most m.
     theta : float

@@ -100,6 +100,8 @@ def taylor_scores(stack: Stack, x: Any, y: Any) -> list[Array]:
     checked, labels = stack.check_input(x), np.asarray(y)
     if labels.shape != (len(checked),):
         raise ValueError(f"y must hold {len(checked)} labels, got shape {labels.shape}")
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= stack.d_y:
+        raise ValueError(f"classes in y must be integers in 0..{stack.d_y - 1}, got {labels.max()}")
     totals = [np.zeros(sum(row)) for row in stack.nodes]
     for start in range(0, len(checked), _BATCH):
         part = slice(start, start + _BATCH)

@@ -48,7 +48,7 @@ from validation.certifying.quantised_training import Training
 from validation.certifying.recipes import recipe
 from validation.certifying.tasks import task
 from validation.certifying.text import bits_of_losses, certified_text, text_bound
-from validation.certifying.text_training import text_network
+from validation.certifying.text_training import text_network, training_text
 from validation.data.fetching import cache_folder
 from validation.output.writing import write_atomically
 
@@ -206,9 +206,7 @@ def texts(options: argparse.Namespace) -> None:
 
 def bytes_of_text() -> tuple[Any, Any, Any]:
     """The training part of the Penn Treebank, its bytes, and their places among them."""
-    from validation.data.fetching import read
-
-    text = np.frombuffer(read("ptb", "ptb.train.txt"), np.uint8)
+    text = training_text()
     alphabet, tokens = np.unique(text, return_inverse=True)
     return text, alphabet, tokens
 

@@ -52,8 +52,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.merge:
         parts = [json.loads(path.read_text()) for path in options.merge]
-        facts = {**parts[0], "blocks": [block for part in parts for block in part["blocks"]]}
-        facts["blocks"].sort(key=lambda block: block["first"])
+        made = [part["versions"] for part in parts]
+        versions = [one for place, one in enumerate(made) if one not in made[:place]]
+        blocks = {block["first"]: block for part in parts for block in part["blocks"]}
+        facts = {"schema": 1, "versions": versions, "blocks": [blocks[f] for f in sorted(blocks)]}
         save(RESULTS / "gated-networks.json", facts)
         write_atomically(RESULTS / "gated-networks.md", page(facts).encode())
         return
@@ -268,7 +270,8 @@ def page(facts) -> str:
         "repeated nodes and gates far out among them; the small network is pruned from it, near",
         "that, or has any weights. Error, slopes of secants and bound are evaluated in balls of",
         "400 bits (1,600 where that does not decide) from the weights as stored; what",
-        "`along_runs_bound` gives in float64 is held against the same error.",
+        "`along_runs_bound` gives in float64 is held against the same error. (It may differ from",
+        "the bound in balls where a slope is a quotient of roundings: any slope bounds the error.)",
         "",
         f"- networks: {networks:,}",
         f"- **violations: {len(violations)}**",
@@ -277,7 +280,8 @@ def page(facts) -> str:
         f" {max(one['float64_apart'] for one in blocks):.1e}",
         f"- float64 bound below the exact error by rounding, at most, in the same units:"
         f" {max(one['float64_short'] for one in blocks):.1e}",
-        f"- processor time: {sum(one['seconds'] for one in blocks):,.0f} s",
+        f"- processor time: {sum(one['seconds'] for one in blocks):,.0f} s; "
+        + ", ".join(f"Python {v['python']}, NumPy {v['numpy']}" for v in facts["versions"]),
         "",
         "| cell: outcome | networks |",
         "|---|---|",

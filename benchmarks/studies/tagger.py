@@ -3,7 +3,7 @@
     python benchmarks/studies/tagger.py train [--out models]
     python benchmarks/studies/tagger.py prune
 
-The first trains with torch on the processor (3,000 steps, some minutes) and writes
+The first trains with torch on the processor (1,000 steps, some minutes) and writes
 ptb-tagger-0.safetensors, a state_dict; the second calls `rnnbounds prune` once a row and writes
 results/tagger.md. The text without its spaces is `validation.data.segmentation`: each character is
 tagged by whether a word ends with it.
@@ -32,7 +32,7 @@ SETTINGS = {
     "layers": 2,
     "T": 60,
     "batch_size": 64,
-    "steps": 3000,
+    "steps": 1000,
     "learning_rate": 4e-3,
     "seed": 0,
 }

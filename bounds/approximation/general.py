@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.approximation.carried import carried_along
 from bounds.approximation.closed import FAILED, nothing_found
 from bounds.approximation.general_forms import (
     SATURATION,
@@ -37,11 +38,12 @@ from bounds.approximation.kernels import (
     log_toeplitz_norm,
     power_kernel,
 )
-from bounds.approximation.measured import RunErrors, paired_runs, read_rounding
+from bounds.approximation.measured import RunErrors, paired_runs, read_rounding, same_twice
+from bounds.approximation.recursion import log_norms, log_square_mean, log_state_norms
 from bounds.approximation.residuals import Residuals
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import convolve, log_weighted_norm
-from bounds.rounding import add_up, inner_product, log_sum_up, log_up, norms_up, up
+from bounds.rounding import add_up, inner_product, log_sum_up, norms_up, raised, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.cells.secants import secant_factors
 from pruning.checks import Array, choice, time_weights
@@ -373,59 +375,34 @@ def _log_add(*logs: Array) -> Array:
 
 def _trajectory(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
     n, T = x.shape[:2]
-    read_out, spread, start = 0.0, 0.0, 0
+    read_out, spread, start, errors = [], [], 0, RunErrors(pruned)
     last_only = not w[:-1].any()
+    small = pruned.pruned
     for runs in paired_runs(pruned, x, batch):
         part = x[start : start + len(runs.states)]
         start += len(runs.states)
-        d, q = drives(pruned, part, runs.states)
+        off = errors.original(part, runs.states)
+        d, _, offset, _ = _log_rows(pruned, part, runs.states, off)
         e = runs.pruned_states - runs.states[:, :, pruned.nodes]
         change = d.copy()
-        change[:, 1:] += e[:, :-1] @ pruned.pruned.w_hidden.T
+        change[:, 1:] += e[:, :-1] @ small.w_hidden.T
         factors = secant_factors(e, change, pruned.original.activation)
-        read_out += float((np.square(q).sum(axis=2) @ w).sum())
-        carried = carried_along(pruned.pruned, factors, d, last_only)
-        spread += float((np.square(carried) @ w).sum())
+        read_out.append(log_square_mean(offset, w))
+        carried = carried_along(small, factors, d, last_only)
+        logs = log_norms(raised(carried, 8 * (T + small.m))[..., None])
+        # The terms sum to W_o' e_t, which is measured: no rounding of theirs can go below it.
+        apart = off[:, pruned.nodes] + errors.pruned(part, runs.pruned_states)
+        unseen = read_rounding(small.w_output, 0 * apart if same_twice(pruned) else apart)
+        logs = np.maximum(logs, log_state_norms(e, small.w_output, unseen))
+        spread.append(log_square_mean(logs, w))
     formula = r"\bigl\|\sum_{s \le t} \|W_o' \Delta_t W_h' \cdots \Delta_s d_s\|\bigr\|_{n,w}"
-    half_n = 0.5 * math.log(n)
     inputs = {"T": T, "n": n, "method": "trajectory"}
-    terms = (
-        Term("read-out", 0.5 * log_up(read_out) - half_n, r"\|q\|_{n,w}", ID),
-        Term("propagated", 0.5 * log_up(spread) - half_n, formula, ID, inputs),
+    terms = tuple(
+        Term(name, up(0.5 * (log_sum_up(np.array(logs)) - math.log(n))), text, ID, inputs)
+        for name, logs, text in (
+            ("read-out", read_out, r"\|q\|_{n,w}"),
+            ("propagated", spread, formula),
+        )
     )
     statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
-    note = "Evaluated in float64 on the measured runs, without outward rounding."
-    return Bound(ID, statement, terms, VALID, notes=(note,))
-
-
-def carried_along(
-    small: RNN, factors: Array, d: Array, last_only: bool, after: bool = False
-) -> Array:
-    """Sum over s <= t of ||W_o' Delta_t W_h' ... Delta_s d_s||, (n, T).
-
-    With `after` Delta_s is left out: d_s is born behind s. For the last step alone, 0 before, by
-    products from the left, O(n T d_y k^2); otherwise O(n T^2 k^2).
-    """
-    if after and not last_only:
-        return _every(small, factors, d, np.ones_like(factors))
-    if not last_only:
-        return _every(small, factors, d, factors)
-    n, T, _ = d.shape
-    out = np.zeros((n, T))
-    G = np.broadcast_to(small.w_output, (n, *small.w_output.shape))
-    for s in range(T - 1, -1, -1):
-        now = G if after else G * factors[:, s, None, :]
-        out[:, -1] += np.linalg.norm(np.einsum("nqk,nk->nq", now, d[:, s]), axis=-1)
-        G = (G * factors[:, s, None, :]) @ small.w_hidden
-    return out
-
-
-def _every(small: RNN, factors: Array, d: Array, own: Array) -> Array:
-    """The same at every step; `own` is the factor of d_s itself."""
-    n, T, k = d.shape
-    out, vectors = np.zeros((n, T)), np.zeros((n, 0, k))
-    for t in range(T):
-        vectors = (vectors @ small.w_hidden.T) * factors[:, t, None, :]
-        vectors = np.concatenate([vectors, (own[:, t] * d[:, t])[:, None]], axis=1)
-        out[:, t] = np.linalg.norm(vectors @ small.w_output.T, axis=-1).sum(axis=1)
-    return out
+    return Bound(ID, statement, terms, VALID, (errors.condition,))

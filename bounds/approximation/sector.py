@@ -338,7 +338,8 @@ def _form(M: Array, scale: Array) -> Array | None:
         return None
     half = root[:, None] * U * np.sqrt(0.5 / values)
     P = (half @ half.T) * (1 + roundings(64 * k, 1 / float(values[0])))
-    result: Array = P + roundings(8 * k, float(np.linalg.norm(P))) * np.eye(k)
+    # The product is off by at most k + 1 roundings of |half| |half|^T, whose norm is at most Tr P.
+    result: Array = P + roundings(k + 8, float(np.trace(P))) * np.eye(k)
     return result
 
 

@@ -13,6 +13,7 @@ from helpers.network_pairs import exact_square_error, exact_states, log_sqrt
 from bounds.approximation import (
     a_priori_bound,
     approximation_bound,
+    comparator_bound,
     general_bound,
     global_bound,
     local_bound,
@@ -158,6 +159,8 @@ def bounds_of(pruned, x, covariance):
         "local": lambda: local_bound(pruned, x),
         "trajectory": lambda: trajectory_bound(pruned, x),
         "general": lambda: general_bound(pruned, x),
+        "general trajectory": lambda: general_bound(pruned, x, "trajectory"),
+        "comparator": lambda: comparator_bound(pruned, x),
     }
     searches = {
         "scaled": lambda: scaled_bound(pruned, T),

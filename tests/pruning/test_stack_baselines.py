@@ -80,3 +80,5 @@ def test_taylor_nodes_without_labels_are_refused():
         baseline_nodes(stack, stack_moments(stack, x), 2, "Taylor nodes")
     with pytest.raises(ValueError, match="5 labels"):
         taylor_scores(stack, x, np.zeros(3, int))
+    with pytest.raises(ValueError, match="got 7"):
+        taylor_scores(stack, x, np.full(5, 7))

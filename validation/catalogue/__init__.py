@@ -36,6 +36,7 @@ MODULES = (
     "martingales",
     "others",
     "others_probabilities",
+    "pac_bayes",
     "balanced",
     "scalar_steps",
 )

@@ -53,15 +53,28 @@ def encode(
     language : int
         1 or 2. The version is no choice of the code: it is fixed before the data are seen.
     subspaces : mapping of block to (seed, weights), optional
-        Language 2: the combinations of random signs that blocks are coded relative to.
+        Language 2: the combinations of random signs that blocks may be coded relative to.
 
     Raises
     ------
     ValueError
         Where the language cannot express the network.
     """
+    if subspaces:
+        plain = encode(network, task, language)
+        relative = _encoded(network, task, language, subspaces)
+        return min(relative, plain, key=len)
+    return _encoded(network, task, language, {})
+
+
+def _encoded(
+    network: IntegerNetwork,
+    task: str,
+    language: int,
+    subspaces: Mapping[str, tuple[int, tuple[int, ...]]],
+) -> list[int]:
     spellings = {name: Spelling() for name in WEIGHTS}
-    for name, (seed, weights) in (subspaces or {}).items():
+    for name, (seed, weights) in subspaces.items():
         spellings[name] = Spelling(seed=seed, weights=weights)
     best = _length(network, task, spellings, language)
     for name in WEIGHTS:
@@ -116,6 +129,25 @@ def decode(
     if decoders[0].decisions != decoders[1].decisions:
         raise ValueError("code must be whole: what follows it would change the network")
     return networks[0]
+
+
+def bits_of_form(form: Form, task: str) -> int:
+    """Return how many bits of a code say how data become sequences; all of them are fair."""
+    counted = _Counted()
+    _form(counted, task, form)  # type: ignore[arg-type]
+    return counted.bits
+
+
+class _Counted:
+    """Takes the place of an encoder, and counts decisions."""
+
+    def __init__(self) -> None:
+        self.bits = 0
+
+    def bit(self, bit: int, model: Model | None = None) -> int:
+        assert model is None
+        self.bits += 1
+        return bit
 
 
 class Recorded(Decoder):

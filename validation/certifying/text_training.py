@@ -77,10 +77,9 @@ def produce_text(
     say: Say = lambda line: None,
 ) -> CertifiedText:
     """Train on the bytes of the Penn Treebank's training part, and certify."""
-    from validation.data.fetching import read
     from validation.data.sources import PTB
 
-    text = np.frombuffer(read("ptb", "ptb.train.txt"), np.uint8)
+    text = training_text()
     alphabet, tokens = np.unique(text, return_inverse=True)
     rnn, finished = train_text(recipe, tokens, len(alphabet), work, until, say)
     if not finished:
@@ -88,6 +87,13 @@ def produce_text(
     form = TextForm(recipe.line, tuple(alphabet.tolist()), recipe.smoothing)
     network = text_network(rnn.weights, recipe.training.steps, form, recipe.precision)
     return certified_text(network, text, delta, {"ptb.train.txt": PTB["ptb.train.txt"]})
+
+
+def training_text() -> Any:
+    """Return the bytes of the Penn Treebank's training part, (N,)."""
+    from validation.data.fetching import read
+
+    return np.frombuffer(read("ptb", "ptb.train.txt"), np.uint8)
 
 
 def text_network(

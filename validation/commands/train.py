@@ -34,6 +34,7 @@ def train(
     A training that was killed goes on where its last checkpoint stands, to the same weights as one
     that was not.
     """
+    from pruning.checks import choice
     from validation.training import constrained, model_training
     from validation.training.gated import GATED_RECIPES
     from validation.training.gated_text import TEXT_RECIPES
@@ -54,6 +55,7 @@ def train(
     if name in GATED_RECIPES or name in TEXT_RECIPES:
         _gated(name, out, work, seed, epochs, device, restart, snapshot)
         return
+    choice("the network", name, (*RECIPES, *GATED_RECIPES, *TEXT_RECIPES, constrained.NAME))
     chosen = recipe(name).with_epochs(epochs)
     seeds = range(chosen.seeds) if seed is None else [seed]
     for each in seeds:

@@ -40,8 +40,8 @@ def gather(grid: Grid, paths: Iterable[str | Path], store: Store) -> int:
             recover(grid, path, store)
             continue
         with Store(path, read_only=True) as other:
-            for key, (result, seconds) in other.results(rows).items():
-                store.add(key, rows[key], result, seconds)
+            found = other.results(rows).items()
+        store.add_all((key, rows[key], result, seconds) for key, (result, seconds) in found)
     return len(store.keys()) - before
 
 

@@ -191,9 +191,9 @@ class _Bench:
 
         row, data = self.row, self.data
         x, y = self._first(data.x, data.y)
-        S = StateCovariance.from_network(self.rnn, x, batch=batch(self.rnn, x.shape[1])).matrix
-        tau = row["tau"] * float(np.trace(S)) / self.rnn.m
-        pruned = spectral_prune(self.rnn, S, row["k"], row["theta"], tau)
+        seen = StateCovariance.from_network(self.rnn, x, batch=batch(self.rnn, x.shape[1]))
+        tau = row["tau"] * float(np.trace(seen.matrix)) / self.rnn.m
+        pruned = spectral_prune(self.rnn, seen, row["k"], row["theta"], tau)
         T = x.shape[1]
         logs = {
             f"log10_{name}": _log10(approximation_bound(pruned, T, name))

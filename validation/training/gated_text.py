@@ -7,7 +7,6 @@ layer and a linear read-out; the embedding stands in it a second time, as the re
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from pruning.stack import Stack
 from validation.data.fetching import cache_folder
 from validation.data.language import corpus, perplexity
 from validation.output.writing import write_atomically
+from validation.training.model_training import readable
 from validation.training.torch_models import LanguageModel, import_torch
 from validation.training.torch_training import Schedule, run
 
@@ -224,15 +224,13 @@ def make(
             "python": platform.python_version(),
             "torch": torch.__version__,
         },
-        "log": [],
+        "log": log,
     }
-    rows = ",\n  ".join(json.dumps(row) for row in log)
-    written = json.dumps(facts, indent=1).replace('"log": []', f'"log": [\n  {rows}\n ]') + "\n"
     from safetensors.numpy import save
 
     path = out / f"{recipe.name}-{seed}.safetensors"
     write_atomically(path, save(tensors, {"cell": recipe.cell}))
-    write_atomically(path.with_suffix(".json"), written.encode())
+    write_atomically(path.with_suffix(".json"), readable(facts).encode())
     return path
 
 
