@@ -136,15 +136,25 @@ def page(rows) -> str:
 
 def told(row) -> list[str]:
     """How a closed loop was run, in lines."""
-    chosen = row["settings"]
-    stages = " then ".join(chosen["stages"])
-    sizes = ", ".join(map(str, chosen["sizes"]))
-    words_, held, steps = row["fitted_words"], chosen["held_out_words"], chosen["iterations"]
+    first, more = row.get("before", row), row if "before" in row else None
+    chosen = first["settings"]
+    sizes, stages = ", ".join(map(str, chosen["sizes"])), " then ".join(chosen["stages"])
+    count, held, steps = first["fitted_words"], chosen["held_out_words"], chosen["iterations"]
     text = (
-        f"The closed loop at {row['k']}: {words_:,} words of CMUdict as letters, taught the whole "
+        f"The closed loop at {row['k']}: {count:,} words of CMUdict as letters, taught the whole "
         f"network's own greedy outputs; pruned to {sizes} nodes and fitted by Gauss-Newton "
-        f"({stages} steps, {steps} products each, at most) on a GPU in float32, {row['seconds']} "
-        "seconds (`g2p_closed_loop.py`). The steps were chosen by what the whole network says of "
+        f"({stages} steps, {steps} products each, at most) on a GPU in float32, "
+        f"{first['seconds']} seconds (`g2p_closed_loop.py`)"
+    )
+    if more is not None:
+        later = more["settings"]
+        text += (
+            f", to {first['phoneme_error']:.1%}; from there {' then '.join(later['stages'])} "
+            f"steps of Adam over batches of {later['batch']} of {more['fitted_words']:,} words, "
+            "on the processor"
+        )
+    text += (
+        ". The steps were chosen by what the whole network says of "
         f"{held:,} words that are neither fitted nor test words: phoneme error against that "
         f"{row['agreement']:.1%}."
     )

@@ -3,13 +3,17 @@
     python benchmarks/studies/g2p_closed_loop.py --sizes 224 192 --words 60000 --device cuda
         --stages outputs:8 probabilities:40 --seconds 400 --out PART.json
 
+    python benchmarks/studies/g2p_closed_loop.py --start PART.npz --sizes 192 --batch 256
+        --stages descent:700 --words 40000 --out PART2.json
+
 The network is pruned (balanced) to each size in turn and fitted to what the whole network says,
-teacher-forced on its own outputs, in stages of one distance each (`g2p_device`). Words of CMUdict
-beyond the test words; no pronunciation is used but to measure. Settings are to be compared by
-`agreement`, the phoneme error against what the whole network says of words that are neither fitted
-nor test words. PART.json and PART.npz (the weights) are written whenever the fit has become better
-on those words, so that a run that is cut off has its best so far; `g2p.py --merge PART.json` puts
-the row into the table.
+teacher-forced on its own outputs, in stages of one distance each (`g2p_device`); a stage
+``descent`` takes Adam's steps over batches of words on the distance of the probabilities, where
+Gauss-Newton over all words is too dear. Words of CMUdict beyond the test words; no pronunciation
+is used but to measure. Settings are to be compared by `agreement`, the phoneme error against what
+the whole network says of words that are neither fitted nor test words. PART.json and PART.npz
+(the weights) are written whenever the fit has become better on those words, so that a run that is
+cut off has its best so far; `g2p.py --merge PART.json` puts the row into the table.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from g2p import CLOSED, TEST
 from g2p_device import METRICS, DeviceFit, taught
 
 from pruning.encoder_decoder import moments, padded, prune_encoder_decoder
+from pruning.encoder_decoder_refit import EncoderDecoderFit
 from pruning.gauss_newton import gauss_newton
 from validation.data.g2p import Words, errors, g2p_network, words
 from validation.output.writing import write_atomically
@@ -47,13 +52,17 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=16_384)
     parser.add_argument("--seconds", type=float, default=400.0)
+    parser.add_argument("--start", type=Path, help="PART.npz of another run, of the last size")
+    parser.add_argument("--rate", type=float, default=5e-4, help="of descent, at its beginning")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     began = time.monotonic()
     stages = [(name, int(steps)) for name, steps in (one.split(":") for one in options.stages)]
     for name, _ in stages:
-        if name not in METRICS:
-            parser.error(f"a stage must be {' or '.join(METRICS)}, a colon and steps, got {name}")
+        if name not in (*METRICS, "descent"):
+            parser.error(
+                f"a stage must be {', '.join(METRICS)} or descent, a colon and steps, got {name}"
+            )
     net = g2p_network()
     held_words = words(HELD_OUT, skip=TEST)
     letters = words(options.words, skip=TEST + HELD_OUT).letters
@@ -61,7 +70,9 @@ def main() -> None:
     held_out = taught(net, held_words.letters, options.device, options.batch)
     seen = taught(net, letters[: SEEN * 256], options.device, 256)
     judge = Judge(net, held_words, options, began)
-    small = net
+    small = net if options.start is None else started(net, options.start, options.sizes[-1])
+    if options.start is not None:
+        judge.begin(small)
     total = len(options.sizes) * len(stages)
     for number, (k, (metric, steps)) in enumerate(
         (k, stage) for k in options.sizes for stage in stages
@@ -74,7 +85,10 @@ def main() -> None:
         until = began + options.seconds * (number + 1) / total
         if options.sizes[-1] == k and metric == stages[-1][0]:
             until = began + options.seconds
-        small = fit(net, small, fitted, held_out, metric, steps, options, judge, until)
+        if metric == "descent":
+            small = descent(net, small, fitted, steps, options, judge, until)
+        else:
+            small = fit(net, small, fitted, held_out, metric, steps, options, judge, until)
     judge.end(small)
 
 
@@ -106,6 +120,46 @@ def fit(net, small, fitted, held_out, metric, steps, options, judge, until):
             iterations=options.iterations,
         )
     return ours.network(best[1])
+
+
+def started(net, path, k):
+    """The network of these weights; its shape is that of any network of the size."""
+    shape = prune_encoder_decoder(net, taught(net, words(64).letters, "cpu", 64), k)
+    with np.load(path) as held:
+        blocks = [held[f"block_{i}"] for i in range(len(held.files))]
+    fit = EncoderDecoderFit.__new__(EncoderDecoderFit)
+    fit.small = shape
+    return fit.network(np.concatenate([np.asarray(b, np.float64).reshape(-1) for b in blocks]))
+
+
+def descent(net, small, fitted, steps, options, judge, until):
+    """Adam over the batches, on the distance of the probabilities."""
+    import torch
+
+    ours = DeviceFit(net, small, fitted, "probabilities", options.device)
+    blocks = [ours.tensor(b).requires_grad_() for b in ours.blocks(small)]
+    optimizer = torch.optim.Adam(blocks, lr=options.rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    rng, total = np.random.default_rng(0), 0.0
+    for step in range(1, steps + 1):
+        place = int(rng.integers(len(fitted)))
+        gap = ours.gap(blocks, place) / ours.weight
+        loss = gap.square().sum() / len(gap)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(blocks, 1.0)
+        optimizer.step()
+        schedule.step()
+        total += loss.item()
+        last = step == steps or time.monotonic() > until
+        if step % 150 == 0 or last:
+            flat = np.concatenate([b.detach().cpu().numpy().reshape(-1) for b in blocks])
+            small = ours.network(flat.astype(np.float64))
+            judge.saw("descent", total / (step - (step - 1) // 150 * 150), small)
+            total = 0.0
+        if last:
+            break
+    return small
 
 
 class Judge:
@@ -163,10 +217,13 @@ class Judge:
                 "sizes": options.sizes,
                 "stages": options.stages,
                 "iterations": options.iterations,
+                "batch": options.batch,
                 "held_out_words": HELD_OUT,
             },
             "log": self.log,
         }
+        if options.start is not None:
+            row["before"] = json.loads(options.start.with_suffix(".json").read_text())["rows"][0]
         options.out.parent.mkdir(parents=True, exist_ok=True)
         blocks = DeviceFit.blocks(None, small)
         arrays = {f"block_{i}": np.asarray(b, np.float32) for i, b in enumerate(blocks)}

@@ -71,7 +71,7 @@ class DeviceFit(EncoderDecoderFit):
         """See `pruning.gauss_newton.Problem`."""
         blocks = self._on_device(theta)
         with self.torch.no_grad():
-            parts = [self._gap(blocks, i) for i in range(len(self.data))]
+            parts = [self.gap(blocks, i) for i in range(len(self.data))]
         return self.torch.cat([part.reshape(-1) for part in parts]).double(), blocks
 
     def forward(self, state: Any, v: Any) -> Any:
@@ -82,7 +82,7 @@ class DeviceFit(EncoderDecoderFit):
             for i in range(len(self.data)):
 
                 def gap(*blocks: Any, i: int = i) -> Any:
-                    return self._gap(blocks, i)
+                    return self.gap(blocks, i)
 
                 found = self.torch.func.jvp(gap, tuple(state), moved)[1]
                 parts.append(found.reshape(-1))
@@ -94,14 +94,15 @@ class DeviceFit(EncoderDecoderFit):
         totals = [self.torch.zeros_like(block) for block in state]
         at = 0
         for i, aim in enumerate(self.aims):
-            gap = self._gap(blocks, i)
+            gap = self.gap(blocks, i)
             part = u[at : at + aim.numel()].reshape(aim.shape).to(self.dtype)
             at += aim.numel()
             for total, found in zip(totals, self.torch.autograd.grad(gap, blocks, part)):
                 total += found
         return np.concatenate([t.double().cpu().numpy().reshape(-1) for t in totals])
 
-    def _gap(self, blocks: Any, i: int) -> Any:
+    def gap(self, blocks: Any, i: int) -> Any:
+        """The weighted gaps of a batch, as a function of the blocks of weights."""
         return self.weight * (self._said(self.outputs(blocks, self.indices[i])) - self.aims[i])
 
     def _said(self, f: Any) -> Any:
