@@ -137,15 +137,13 @@ def prune() -> None:
                 facts = Path(folder) / "facts.json"
                 small = Path(folder) / "small.safetensors"
                 line = ["prune", model, "--data", sequences, "-k", k, "--every-step"]
-                began = time.monotonic()
                 try:
                     command([str(w) for w in [*line, "-o", small, "--json", facts, *words]])
                 except SystemExit as stop:
                     if stop.code:
                         raise
-                seconds = round(time.monotonic() - began, 1)
                 row = json.loads(facts.read_text())
-                rows.append({"k": k, "method": name, "seconds": seconds, **row})
+                rows.append({"k": k, "method": name, **row})
     write_atomically(ROOT / "results" / "tagger.md", page(rows).encode())
 
 
@@ -162,14 +160,14 @@ def page(rows) -> str:
         "`rnnbounds prune models/ptb-tagger-0.safetensors --data FILE -k K --every-step`; k nodes",
         "a direction and layer. Made by `python benchmarks/studies/tagger.py prune`.",
         "",
-        "| k | method | parameters | accuracy | same tag as the whole | seconds |",
-        "|---|---|---|---|---|---|",
+        "| k | method | parameters | accuracy | same tag as the whole |",
+        "|---|---|---|---|---|",
     ]
     for row in rows:
         lines.append(
             f"| {row['k']} | {row['method']} | {row['parameters'][0]:,} to"
             f" {row['parameters'][1]:,} | {100 * row['accuracy_after']:.2f} |"
-            f" {100 * row['agreement']:.2f} | {row['seconds']:.0f} |"
+            f" {100 * row['agreement']:.2f} |"
         )
     return "\n".join(lines) + "\n"
 
