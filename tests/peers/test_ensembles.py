@@ -23,6 +23,7 @@ from validation.certifying.ensemble_training import (  # noqa: E402
 from validation.certifying.prices import price_table, smoothed_prices  # noqa: E402
 from validation.certifying.quantised_training import BLOCKS, Training  # noqa: E402
 
+pytestmark = pytest.mark.peers
 STEPS = {"w_hidden": -4, "w_input": -3, "w_output": -3, "b_hidden": -4, "b_output": -3}
 
 

@@ -53,15 +53,28 @@ def encode(
     language : int
         1 or 2. The version is no choice of the code: it is fixed before the data are seen.
     subspaces : mapping of block to (seed, weights), optional
-        Language 2: the combinations of random signs that blocks are coded relative to.
+        Language 2: the combinations of random signs that blocks may be coded relative to.
 
     Raises
     ------
     ValueError
         Where the language cannot express the network.
     """
+    if subspaces:
+        plain = encode(network, task, language)
+        relative = _encoded(network, task, language, subspaces)
+        return min(relative, plain, key=len)
+    return _encoded(network, task, language, {})
+
+
+def _encoded(
+    network: IntegerNetwork,
+    task: str,
+    language: int,
+    subspaces: Mapping[str, tuple[int, tuple[int, ...]]],
+) -> list[int]:
     spellings = {name: Spelling() for name in WEIGHTS}
-    for name, (seed, weights) in (subspaces or {}).items():
+    for name, (seed, weights) in subspaces.items():
         spellings[name] = Spelling(seed=seed, weights=weights)
     best = _length(network, task, spellings, language)
     for name in WEIGHTS:

@@ -20,9 +20,10 @@ from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from pruning.storage import load_network
 from validation.certifying.conversion import integer_network, largest_state
+from validation.certifying.descent import descended
 from validation.certifying.language import LANGUAGE, decode, encode
 from validation.certifying.network import BLOCKS, IntegerNetwork
-from validation.certifying.quantised_training import checkpoint_path, train_quantised
+from validation.certifying.quantised_training import Training, checkpoint_path, train_quantised
 from validation.certifying.recipes import Recipe
 from validation.certifying.tasks import Task
 
@@ -119,6 +120,7 @@ def produce(
     models: Path = Path("models"),
     delta: Decimal = Decimal("0.05"),
     until: float = math.inf,
+    descent: float = 0.0,
     say: Say = lambda line: None,
 ) -> Certified:
     """Train, prune, train to be short, and encode.
@@ -138,6 +140,8 @@ def produce(
     delta : Decimal
     until : float
         A time of `time.time`: what is trained by then is encoded as it stands.
+    descent : float
+        Seconds for changing single numbers at the end; see `validation.certifying.descent`.
     say : callable
     """
     integer("k", recipe.k, 1, recipe.m if start is None else start.m)
@@ -175,8 +179,35 @@ def produce(
         recipe.form,
         exponent,
         largest_state=2 * largest_state(trained, x[:_PRUNED_ON]),
+        centre="w_output" not in recipe.training.subspace,
     )
-    return certified(network, task, delta)
+    subspaces = subspaces_of(trained, recipe.training)
+    found = certified(network, task, delta, subspaces=subspaces)
+    if not descent:
+        return found
+    changed = descended(
+        network, task, len(found.code), seconds=descent, delta=float(delta), say=say
+    )
+    after = certified(changed, task, delta, subspaces=subspaces)
+    return min(found, after, key=lambda one: one.bound)
+
+
+def subspaces_of(rnn: RNN, options: Training) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Return the seeds and coordinates that the blocks of a network are written relative to."""
+    if not (options.epochs and options.quantised):
+        return {}
+    found = {}
+    for block in options.subspace:
+        units = np.ldexp(getattr(rnn, block).ravel(), -options.steps[block])
+        S = options.signs(block, getattr(rnn, block).shape)
+        z = np.rint(np.linalg.lstsq(S.astype(np.float64), units)[0]).astype(np.int64)
+        if not np.array_equal(S @ z, units):
+            raise AssertionError(f"{block} does not lie where it was trained")
+        found[block] = (options.seed, tuple(z.tolist()))
+    if options.reference:
+        size = round(options.reference / 2.0 ** options.steps["w_hidden"])
+        found["w_hidden"] = (options.seed, (size,))
+    return found
 
 
 def input_exponent(recipe: Recipe, task: Task) -> int:

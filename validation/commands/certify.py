@@ -41,9 +41,19 @@ def certify(
     steps: Annotated[
         str | None, typer.Option(help="Exponents of two, such as w_hidden=-3,w_input=-2.")
     ] = None,
+    subspace: Annotated[
+        str | None,
+        typer.Option(help="Blocks as so many coordinates of random signs: w_hidden=200."),
+    ] = None,
+    reference: Annotated[
+        float | None, typer.Option(help="Count w_hidden from random signs times this.")
+    ] = None,
     crop: Annotated[str | None, typer.Option(help="Pixels cut off: top,bottom,left,right.")] = None,
     pool: Annotated[str | None, typer.Option(help="Pixels that are summed: 2,2.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the training.")] = None,
+    descent: Annotated[
+        float, typer.Option(help="Minutes for changing single numbers where that lowers the bound.")
+    ] = 0.0,
     draws: Annotated[
         int, typer.Option(help="Networks drawn for the PAC-Bayes bound beside it; 0 leaves it out.")
     ] = 2000,
@@ -82,6 +92,7 @@ def certify(
         raise ValueError(f"model and data take the place of a recipe, they do not go with {name}")
     level = delta_of(delta)
     integer("draws", draws, 0)
+    nonnegative("descent", descent)
     check_replaceable(out, FILES, KIND)  # before anything is trained
     until = math.inf if minutes is None else time.time() + 60 * nonnegative("minutes", minutes)
     changes: dict[str, Any] = {
@@ -95,12 +106,16 @@ def certify(
         "learning_rate": learning_rate,
         "batch_size": batch_size,
         "seed": seed,
+        "subspace": None if subspace is None else _subspace(subspace),
+        "reference": reference,
     }
     changes = {key: value for key, value in changes.items() if value is not None}
     folder = cache_folder() / "certifying" if work is None else work
     if name == TEXT:
         if crop is not None or pool is not None:
             raise ValueError(f"crop and pool are for images, they do not go with {TEXT}")
+        if descent:
+            raise ValueError(f"descent is for images, it does not go with {TEXT}, got {descent}")
         _text(out, _checked(changes), _steps(steps), folder, level, until)
         return
     form = None
@@ -121,6 +136,7 @@ def certify(
         work=folder,
         delta=level,
         until=until,
+        descent=60 * nonnegative("descent", descent),
         say=typer.echo,
     )
     tested = found.test_errors()
@@ -154,7 +170,7 @@ def _text(
     from validation.certifying.side_by_side import lines, routes_of_text
     from validation.certifying.text_training import TextRecipe, produce_text, training_text
 
-    for key in ("method", "power", "teacher", "batch_size", "seed"):
+    for key in ("method", "power", "teacher", "batch_size", "seed", "subspace", "reference"):
         if key in changes:
             raise ValueError(f"{key} does not go with {TEXT}, got {changes[key]}")
     chosen = TextRecipe()
@@ -248,7 +264,7 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
     for key, least in (("k", 1), ("epochs", 0), ("batch_size", 1), ("seed", 0)):
         if key in changes:
             integer(key, changes[key], least)
-    for key in ("rate", "smooth"):
+    for key in ("rate", "smooth", "reference"):
         if key in changes:
             nonnegative(key, changes[key])
     if "learning_rate" in changes:
@@ -277,6 +293,22 @@ def _steps(text: str | None) -> dict[str, int]:
             ) from None
         if block.strip() not in BLOCKS or abs(int(exponent)) > 40:
             raise ValueError(f"steps must name {_BLOCKS}, each within 40 of 0, got {part!r}")
+    return found
+
+
+def _subspace(text: str) -> dict[str, int]:
+    from validation.certifying.language import WEIGHTS
+
+    found = {}
+    for part in text.split(","):
+        block, _, number = part.partition("=")
+        if block.strip() not in WEIGHTS or not number.strip().isdigit() or int(number) < 1:
+            raise ValueError(
+                f"subspace must be such as w_hidden=200, of {', '.join(WEIGHTS)}, got {part!r}"
+            )
+        if block.strip() in found:
+            raise ValueError(f"subspace must name each block once, got {text!r}")
+        found[block.strip()] = int(number)
     return found
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import flint
 import numpy as np
@@ -213,11 +217,54 @@ def plain_reader():
 
 @pytest.mark.parametrize("name", ["pixel-mnist", "ptb-bytes"])
 def test_what_is_committed_is_far_below_the_limit(name):
-    from pathlib import Path
-
     folder = Path(__file__).parents[3] / "certificates" / name
     said = json.loads((folder / "certificate.json").read_text("utf-8"))
     shape, x0 = ((), 1) if name == "ptb-bytes" else ((28, 28), 255)
     net = checker.decode(said, (folder / "code.bin").read_bytes(), shape, x0)
     work = said["n"] * net["work"] + 2**16 * net["T"] * -(-said["n"] // net["many"])
     assert work < 2**37
+
+
+# --- threads --------------------------------------------------------------------------------------
+
+THREADS = """
+import hashlib, json, sys
+from pathlib import Path
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+import check_certificate as checker
+folder, rng = Path(sys.argv[2]), np.random.default_rng(0)
+said = json.loads((folder / "certificate.json").read_text("utf-8"))
+text = said["task"] == "ptb-bytes"
+shape, x0 = ((), 1) if text else ((28, 28), 255)
+net = checker.decode(said, (folder / "code.bin").read_bytes(), shape, x0)
+if text:
+    x = rng.choice(np.array(net["alphabet"], np.uint8), 2**18)
+    mean, counts = checker.measure_losses(net, x)
+    print(hashlib.sha256(counts.tobytes()).hexdigest())
+else:
+    x, y = rng.integers(0, 256, (512, 28, 28)) * (rng.random((512, 28, 28)) < 0.2), np.zeros(512)
+    sums = hashlib.sha256()
+    real = checker.step
+    def step(net, z, X):
+        real(net, z, X)
+        sums.update(z.tobytes())
+    checker.step = step
+    print(checker.count_errors(net, x, y.astype(int)), sums.hexdigest())
+"""
+
+
+@pytest.mark.parametrize("name", ["pixel-mnist", "ptb-bytes"])
+def test_one_thread_and_two_give_the_same_states_to_the_last_bit(name):
+    """Of the two certificates with the longest sequences, on drawn data: every state and count."""
+    folder = Path(__file__).parents[3] / "certificates" / name
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    words = [sys.executable, "-c", THREADS, str(Path(checker.__file__).parent), str(folder)]
+    said = [
+        subprocess.run(
+            words, check=True, capture_output=True, text=True,
+            env={**os.environ, **dict.fromkeys(names, threads)},
+        ).stdout
+        for threads in ("1", "2")
+    ]  # fmt: skip
+    assert said[0] == said[1] != ""
