@@ -53,6 +53,7 @@ from validation.data.fetching import cache_folder
 from validation.output.writing import write_atomically
 
 DELTA = Decimal("0.05")
+LINE = 15  # lines of 2^15 bytes: a line begins with no memory
 SPLIT = Path(__file__).resolve().parents[2] / "certificates" / "split.json"
 STEPS = {
     "row": {"w_hidden": -4, "w_input": -3, "w_output": -3, "b_hidden": -4, "b_output": -3},
@@ -373,7 +374,7 @@ def certified_member(name: str, weights: dict[str, Any], row: dict[str, Any]) ->
         from validation.data.sources import PTB
 
         text, alphabet, _ = bytes_of_text()
-        form = TextForm(12, tuple(alphabet.tolist()), 10)
+        form = TextForm(LINE, tuple(alphabet.tolist()), 10)
         network = text_network(weights, steps, form, 12)
         return certified_text(network, text, DELTA, {"ptb.train.txt": PTB["ptb.train.txt"]}), how
     chosen = recipe(name)
