@@ -317,6 +317,8 @@ def certify(folder: Path, top: int, certificate: Path | None) -> None:
     """Encode the members that promise most, and write the certificate of the best."""
     content = json.loads((folder / "members.json").read_text("utf-8"))
     rows = content["rows"]
+    for row in rows:
+        row["training"]["epochs"] = content["epochs"]
     ranked = sorted(range(len(rows)), key=lambda i: rows[i]["about"])[:top]
     best: Any = None
     with np.load(folder / "weights.npz", allow_pickle=False) as held:
