@@ -42,6 +42,7 @@ KINDS = {
     "factors": "by its factors",
     "assumptions": "as a combination of what is assumed",
     "squares": "as a sum of squares",
+    "empty": "in cases that cannot occur",
 }
 """How right - left was shown not to be negative, as a reader is told."""
 MOST_CASES = 256
@@ -161,6 +162,8 @@ def _proved(
         for case in found:
             everywhere &= _one_case(claim, coordinates, case, bounds, kinds, end)
         compared += _compared(claim, region, found)
+    if set(kinds) == {"empty"}:
+        raise _Open("no instance meets its hypotheses")
     if not everywhere and claim.given is None:
         raise _Open("something that is divided by may be 0")
     return Algebra(list(where), cases, kinds, compared, everywhere, tuple(boxes))
@@ -311,6 +314,9 @@ def _one_case(
         _defined(coordinates, square)
         rest = coordinates.written(root.top * root.top * square.bottom - square.top)
         assumed += [rest, -rest]
+    nothing = coordinates.context.constant(-1)
+    # A proof that hypotheses contradict each other is not one of the statement.
+    empty = bool(claim.hypotheses) and certificate(coordinates, nothing, assumed, False) is not None
     for gap in case.gaps:
         if time.monotonic() > end:
             raise _Open("its time was up")
@@ -318,13 +324,15 @@ def _one_case(
         if sign is None:
             raise _Open("the sign of a denominator is not known")
         p = _kept(coordinates, coordinates.written(gap.top) * sign, strictly=False)
-        found = certificate(coordinates, p, assumed, not assumed, end)
+        found = None if empty else certificate(coordinates, p, assumed, not assumed, end)
+        kind = "" if found is None else found.kind
         if found is None and assumed:
             # What is assumed may contradict itself: then there is nothing to prove.
-            found = certificate(coordinates, coordinates.context.constant(-1), assumed, False, end)
+            found = certificate(coordinates, nothing, assumed, False, end)
+            kind = "empty"
         if found is None:
             raise _Open("no certificate was found for right - left")
-        kinds[found.kind] = kinds.get(found.kind, 0) + 1
+        kinds[kind] = kinds.get(kind, 0) + 1
     return all(_never_zero(coordinates, divisor.top) for divisor in case.divisors)
 
 

@@ -422,3 +422,9 @@ def test_the_norm_of_one_number_keeps_the_axes_that_are_not_summed():
 def test_without_the_solver_nothing_is_found_and_nothing_fails(monkeypatch):
     monkeypatch.setattr(squares.importlib.util, "find_spec", lambda name: None)
     assert decided("x**2 + y**2 + z**2 - x*y - y*z - z*x", ANY, ANY, ANY) is None
+
+
+def test_what_no_instance_meets_is_not_called_proved():
+    made = stated(lambda xp, x: (x + 1, x), hypotheses={"1 <= -x^2": lambda x: (0 * x + 1, -x * x)},
+                  x=draw.reals())  # fmt: skip
+    assert by_algebra(made, {}, {}) == "no instance meets its hypotheses"
