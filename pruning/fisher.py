@@ -63,17 +63,23 @@ def metric(rnn: RNN, x: Any, w: Array, most: int) -> Array:
     n, q = len(x), rnn.d_y
     probability, outer = np.zeros(q), np.zeros((rnn.m, rnn.m))
     # A constant added to a column of W_o changes nothing; the sums lose no digits to it.
-    centred = rnn.w_output - rnn.w_output.mean(axis=0)
-    step = max(1, _NUMBERS // (len(read) * q), 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = rnn.w_output - rnn.w_output.mean(axis=0)
+    step = max(1, _NUMBERS // (len(read) * q))
     for start in range(0, n, step):
-        h = rnn.states(x[start : start + step])[:, read]
-        for place, t in enumerate(read):
-            f = h[:, place] @ rnn.w_output.T + rnn.b_output
-            p = np.exp(f - f.max(axis=1, keepdims=True))
+        with np.errstate(over="ignore", invalid="ignore"):
+            h = rnn.states(x[start : start + step])[:, read]
+            rows = h.reshape(-1, rnn.m)
+            shares = np.tile(w[read], len(h))
+            p = rows @ rnn.w_output.T + rnn.b_output
+            p -= p.max(axis=1, keepdims=True)
+            np.exp(p, out=p)
             p /= p.sum(axis=1, keepdims=True)
-            probability += w[t] * p.sum(axis=0)
+            probability += shares @ p
             mean = p @ centred
-            outer += w[t] * (mean.T @ mean)
+            outer += (mean.T * shares) @ mean
+    if not (np.isfinite(outer).all() and np.isfinite(probability).all()):
+        raise ValueError("the outputs must stay within the range of floats on x, left it")
     result: Array = ((centred.T * probability) @ centred - outer) / n
     return result
 

@@ -21,6 +21,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import matrix_balance
 
 from pruning.checks import Array
@@ -167,13 +168,9 @@ def _extremes(rnn: RNN, x: Any, h: Array) -> _Extremes:
             return _Extremes(low, high, largest, drive, 1)
         smallest, largest = x.min(axis=0), x.max(axis=0)
         positive, negative = np.maximum(V, 0).T, np.minimum(V, 0).T
-        return _Extremes(
-            low,
-            high,
-            largest @ positive + smallest @ negative + b,
-            np.maximum(-smallest, largest) @ np.abs(V).T + np.abs(b),
-            rnn.d_x,
-        )
+        reach = np.maximum(-smallest, largest)
+        drive = _live(reach @ np.abs(V).T + np.abs(b), V, reach > 0)
+        return _Extremes(low, high, largest @ positive + smallest @ negative + b, drive, rnn.d_x)
 
 
 def outward(S: Array, spread: Array, exponent: int = 0) -> Array:
@@ -233,12 +230,12 @@ def _analysed(rnn: RNN, seen: _Extremes, balance: Array, kappa: float) -> RunRou
     for t in range(T):
         size, top = seen.drive[t].copy(), seen.largest[t].copy()
         if t:
-            size += W @ reach[t - 1]
+            size = _live(size + W @ reach[t - 1], W, (reach[t - 1] > 0) | (before > 0))
             top += positive @ seen.high[t - 1] + negative @ seen.low[t - 1]
         own = gamma * size
         # A product may have underflowed; a sum of products of that size, by less than this.
         own = np.where(size > 0, np.maximum(own, terms * _TINY), 0.0)
-        moved = _at_least(W @ before) if before.any() else np.zeros(m)
+        moved = _live(_at_least(W @ before), W, before > 0) if before.any() else np.zeros(m)
         alive = np.ones(m, dtype=bool)
         if relu:
             # `top` is off by less than its own rounding, which `own` is too.
@@ -312,6 +309,12 @@ def _norm(values: Array) -> float:
     if top in (0.0, math.inf):
         return top
     return top * float(np.sqrt(np.square(values / top).sum())) * (1 + (len(values) + 8) * _EPS)
+
+
+def _live(sums: Array, W: Array, live: NDArray[np.bool_]) -> Array:
+    """Sums of products with W of what is `live`, none of which is nothing because it underflows."""
+    some = live @ (W != 0).T
+    return np.where(some & ~(sums >= _TINY), np.where(np.isnan(sums), sums, _TINY), sums)
 
 
 def _number(value: float) -> float:

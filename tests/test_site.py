@@ -25,6 +25,15 @@ def tool(name):
     return module
 
 
+def beside(name):
+    """A tool that imports those beside it by name."""
+    sys.path.insert(0, str(SITE))
+    try:
+        return tool(name)
+    finally:
+        sys.path.remove(str(SITE))
+
+
 def site(folder, **pages):
     for name, body in pages.items():
         (folder / f"{name}.html").write_text(f"<html><body>{body}</body></html>", "utf-8")
@@ -72,7 +81,7 @@ def test_every_statement_becomes_mathml_without_a_command_left_over():
 
 def worst_of(id, raw, sizes):
     claim = load_claim(id)
-    return tool("worst").figure(claim, Instance.from_json({"sizes": sizes, "raw": raw}))
+    return beside("worst").figure(claim, Instance.from_json({"sizes": sizes, "raw": raw}))
 
 
 def svgs(figure):
@@ -104,11 +113,10 @@ def test_numbers_alone_are_drawn_over_two_of_them():
 
 
 def test_the_curves_are_the_sides_of_the_claim():
-    worst = tool("worst")
     claim = load_claim("step.kl_below_chi_square")
     instance = Instance.from_json({"sizes": {}, "raw": {"p": "0x1p-2", "q": "0x1p-1"}})
 
-    over_p, over_q = worst._sweeps(claim, instance, 2)
+    over_p, over_q = tool("sweeps").sweeps(claim, instance, 2)
 
     assert (over_p.label, over_p.here, over_q.label, over_q.here) == ("p", 0.25, "q", 0.5)
     p = over_p.at
@@ -134,18 +142,14 @@ def test_where_a_hypothesis_fails_no_curve_is_drawn(tmp_path):
     [claim] = load_file(path)
     instance = Instance.from_json({"sizes": {}, "raw": {"x": "0x1p+0"}})
 
-    [sweep] = tool("worst")._sweeps(claim, instance, 2)
+    [sweep] = tool("sweeps").sweeps(claim, instance, 2)
 
     assert np.isfinite(sweep.left[sweep.at <= 1]).all()
     assert np.isnan(sweep.left[sweep.at > 1]).all()
 
 
 def test_what_was_recorded_before_the_claim_changed_is_not_drawn():
-    sys.path.insert(0, str(SITE))
-    try:
-        page = tool("catalogue")
-    finally:
-        sys.path.remove(str(SITE))
+    page = beside("catalogue")
     claim = load_claim("step.pinsker")
     old = {"instance": json.dumps({"sizes": {}, "raw": {"p": "0x1p-1"}})}
 
@@ -153,20 +157,12 @@ def test_what_was_recorded_before_the_claim_changed_is_not_drawn():
     assert page._drawn(claim, {}) == ""
 
 
-def build():
-    sys.path.insert(0, str(SITE))
-    try:
-        return tool("build")
-    finally:
-        sys.path.remove(str(SITE))
-
-
 def test_the_cells_of_a_row_name_their_columns_for_a_narrow_page():
     head = '<tr><th class="head"><p>method</p></th><th class="head"><p>k &lt; 8</p></th></tr>'
     body = '<tr class="row-even"><td><p>one</p></td><td class="text-right"><p>2</p></td></tr>'
     table = f'<table class="docutils align-default">{head}{body}</table>'
 
-    found = build().accessible(table)
+    found = beside("build").accessible(table)
 
     assert '<td><p>one</p></td><td data-label="k &lt; 8" class="text-right"><p>2</p></td>' in found
     assert found.startswith('<table class="records docutils')
@@ -174,14 +170,14 @@ def test_the_cells_of_a_row_name_their_columns_for_a_narrow_page():
 
 def test_a_table_without_a_head_stays_as_it_is():
     table = '<table class="docutils"><tr><th class="head"></th></tr><tr><td>1</td></tr></table>'
-    assert build().accessible(table) == table
+    assert beside("build").accessible(table) == table
 
 
 def test_a_figure_opens_alone_and_one_that_is_a_link_already_is_left():
     plain = '<p><img alt="a\nb" src="_images/a.svg" />\n</p>'
     linked = '<p><a href="b.html"><img src="b.svg" /></a></p>'
 
-    found = build().accessible(plain + linked)
+    found = beside("build").accessible(plain + linked)
 
     assert (
         found
@@ -200,8 +196,35 @@ def test_where_scaling_changes_nothing_one_number_is_moved_alone(tmp_path):
     [claim] = load_file(path)
     raw = {"x": ["0x1p+0", "-0x1p+1"]}
 
-    [sweep] = tool("worst")._sweeps(claim, Instance.from_json({"sizes": {"m": 2}, "raw": raw}), 2)
+    [sweep] = tool("sweeps").sweeps(claim, Instance.from_json({"sizes": {"m": 2}, "raw": raw}), 2)
 
     assert (sweep.label, sweep.here) == ("largest free number of x", -2.0)
     np.testing.assert_allclose(sweep.right, np.hypot(1, sweep.at))
     np.testing.assert_allclose(sweep.left, np.maximum(1, np.abs(sweep.at)))
+
+
+def test_verdicts_made_in_different_ways_each_say_how(tmp_path):
+    record = tool("record")
+    files = []
+    for name, ids, made in (
+        ("old", ("dof.range", "step.pinsker"), {"budget": 1}),
+        ("new", ("step.pinsker", "gone.claim"), {"budget": 2}),
+        ("more", ("dof.convex",), {"budget": 2}),
+    ):
+        files.append(tmp_path / f"{name}.json")
+        claims = {id: {"verdict": name, "steps": {}} for id in ids}
+        files[-1].write_text(json.dumps({"made": made, "claims": claims}))
+    old, *shards = files
+
+    record.merge(old, shards)
+
+    found = json.loads(old.read_text())
+    assert {id: one["verdict"] for id, one in found["claims"].items()} == {
+        "dof.range": "old", "dof.convex": "more", "step.pinsker": "new",
+    }  # fmt: skip
+    assert list(found["claims"]) == ["dof.range", "dof.convex", "step.pinsker"]
+    assert found["made"] == {"budget": 2}
+    assert found["made_of"] == {"dof.range": {"budget": 1}}
+    _, made_of = record.read(old)
+    assert made_of["dof.range"] == {"budget": 1}
+    assert made_of["step.pinsker"] == {"budget": 2}

@@ -53,6 +53,14 @@ def _verdict(id: str, verdicts: dict[str, Any]) -> dict[str, Any] | None:
     return next((v["steps"][id] for v in known.values() if id in v["steps"]), None)
 
 
+def _made(id: str, recorded: dict[str, Any]) -> dict[str, Any]:
+    """How what is recorded of a claim was made; of a step, how that of its claim was."""
+    known = recorded["claims"]
+    whole = id if id in known else next((c for c in known if id in known[c]["steps"]), id)
+    made: dict[str, Any] = recorded.get("made_of", {}).get(whole, recorded["made"])
+    return made
+
+
 def _index(claims: list[Claim], verdicts: dict[str, Any]) -> str:
     lines = [
         "# Catalogue",
@@ -135,7 +143,7 @@ def _constants(claim: Claim, tightened: dict[str, Any]) -> list[str]:
     for name, value in claim.constants.items():
         lines.append(f"| `{name}` | {value} | {_tight(found.get(name), claim)} |")
     if found:
-        made = tightened["made"]
+        made = _made(claim.id, tightened)
         lines += [
             "",
             f"By `rnnbounds tighten {claim.id} --constant NAME --budget {made['budget']:g}`, on "
@@ -165,7 +173,7 @@ def _found(claim: Claim, verdicts: dict[str, Any]) -> list[str]:
     found = _verdict(claim.id, verdicts)
     if found is None:
         return ["## Verdict", "", f"Not recorded; `rnnbounds verify {claim.id}` finds it.", ""]
-    made = verdicts["made"]
+    made = _made(claim.id, verdicts)
     meaning = MEANING.get(found["verdict"], "")
     lines = [
         "## Verdict",

@@ -50,7 +50,7 @@ def main() -> None:
     if options.merge:
         merge(path, options.merge)
         return
-    known = {} if options.again or not path.exists() else json.loads(path.read_text())["claims"]
+    known, made_of = ({}, {}) if options.again or not path.exists() else read(path)
     first, step = map(int, options.shard.split("/"))
     made = {
         "budget": options.budget,
@@ -64,25 +64,38 @@ def main() -> None:
     for claim in catalogue.claims()[first::step]:
         if claim.id not in known:
             known[claim.id] = find(claim, options.budget, options.seed)
-            write(path, made, known)
+            made_of[claim.id] = made
+            write(path, made, known, made_of)
             print(claim.id, flush=True)
 
 
-def write(path: Path, made: dict[str, Any], known: dict[str, Any]) -> None:
-    """Write what is known, in the order of the catalogue; what is no claim any more goes."""
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a file holds of each claim, and how that was made."""
+    file = json.loads(path.read_text())
+    earlier = file.get("made_of", {})
+    return file["claims"], {id: earlier.get(id, file["made"]) for id in file["claims"]}
+
+
+def write(path: Path, made: Any, known: dict[str, Any], made_of: dict[str, Any]) -> None:
+    """Write what is known, in the order of the catalogue; what is no claim any more goes.
+
+    `made` says how it was made, `made_of` of those claims of which something else is true.
+    """
     order = {one.id: known[one.id] for one in catalogue.claims() if one.id in known}
-    text = json.dumps({"made": made, "claims": order}, indent=1, allow_nan=False)
-    write_atomically(path, (text + "\n").encode())
+    file = {"made": made, "made_of": {}, "claims": order}
+    file["made_of"] = {id: made_of[id] for id in order if made_of[id] != made}
+    write_atomically(path, (json.dumps(file, indent=1, allow_nan=False) + "\n").encode())
 
 
 def merge(path: Path, shards: list[Path]) -> None:
-    """Put shards, all made in the same way, into one file."""
-    files = [json.loads(shard.read_text()) for shard in shards]
-    made = files[0]["made"]
-    for shard, file in zip(shards, files):
-        if file["made"] != made:
-            raise SystemExit(f"{shard} was made otherwise than {shards[0]}: {file['made']}, {made}")
-    write(path, made, {id: found for file in files for id, found in file["claims"].items()})
+    """Put what shards hold into a file, in place of what it holds of the same claims."""
+    known, made_of = read(path) if path.exists() else ({}, {})
+    for shard in shards:
+        found, how = read(shard)
+        known |= found
+        made_of |= how
+    made = max(made_of.values(), key=lambda one: sum(one == other for other in made_of.values()))
+    write(path, made, known, made_of)
 
 
 def verdicts(claim: Any, budget: float, seed: int) -> dict[str, Any]:

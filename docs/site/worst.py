@@ -1,37 +1,32 @@
 """The worst instance of a claim as a picture: its matrices, its spectrum, both sides over a number.
 
 Every panel is an SVG of its own inside the page: beside one another where there is room, below one
-another where there is not, in the colours of the page. Sides are the middles of narrow enclosures
-in balls, so that no curve shows rounding; eigenvalues are those of float64. A verdict never rests
-on a picture.
+another where there is not, in the colours of the page. Eigenvalues are those of float64. A verdict
+never rests on a picture.
 """
 
 from __future__ import annotations
 
 import html
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from io import StringIO
 from typing import Any
 
 import numpy as np
+from sweeps import ROUNDING, Sweep, curves
 
-from validation import Claim, ClaimError, Instance
-from validation.arithmetic import FLOAT64, Unsupported
+from validation import Claim, Instance
+from validation.arithmetic import FLOAT64
 from validation.checking.describing import number
-from validation.checking.evaluation import NUMERICAL, middles, score
-from validation.checking.orders import rungs
+from validation.checking.evaluation import NUMERICAL
 from validation.output.figures import BLUE, GREEN, INK, ORANGE, PALE, inline, styled
 
 SIZE = (3.1, 2.5)
 MOST = 16  # rows or columns of a matrix that is drawn
 WRITTEN = 4  # up to so many, the entries are written into their cells
-POINTS = 41
-OCTAVES = 8  # a positive number is moved by 2^-8 to 2^8, a matrix by the square roots of these
-SECONDS = 2.0  # of sweeping a claim
-ROUNDING, VISIBLE = 1e-14, 0.03  # relative distances that float64 and the eye do not see
+VISIBLE = 0.03  # smaller relative distances the eye does not see
 NO_METADATA = ("Date", "Creator", "Format", "Type")
 
 
@@ -43,18 +38,6 @@ class Panel:
     words: str
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """Both sides, at one entry, while one argument moves and all else is as in the instance."""
-
-    label: str
-    at: np.ndarray
-    here: float
-    left: np.ndarray
-    right: np.ndarray
-    log: bool
-
-
 def figure(claim: Claim, instance: Instance) -> str:
     """The panels of an instance as HTML, empty where there is nothing to draw."""
     return _html(list(_panels(claim, instance)), "worst")
@@ -62,7 +45,7 @@ def figure(claim: Claim, instance: Instance) -> str:
 
 def sides_alone(claim: Claim, instance: Instance, name: str) -> str:
     """Both sides over one argument, as HTML; `name` is unique on the page."""
-    return _html([_sides(sweep) for sweep in _curves(claim, instance, 1)], name)
+    return _html([_sides(sweep) for sweep in curves(claim, instance, 1)], name)
 
 
 def _html(panels: list[Panel], name: str) -> str:
@@ -108,16 +91,8 @@ def _panels(claim: Claim, instance: Instance) -> Iterator[Panel]:
     kept = {int(j) for j in np.atleast_1d(J)} if J is not None else set()
     objects = list(_objects(values, kept))
     yield from objects[:2]
-    for sweep in _curves(claim, instance, 1 if objects else 2):
+    for sweep in curves(claim, instance, 1 if objects else 2):
         yield _sides(sweep)
-
-
-def _curves(claim: Claim, instance: Instance, count: int) -> list[Sweep]:
-    """What can be drawn of the two sides: along the ladder of an order, else over arguments."""
-    if claim.kind == "order":
-        ladder = _ladder(claim, instance)
-        return [] if ladder is None else [ladder]
-    return _sweeps(claim, instance, count) if claim.kind == "inequality" else []
 
 
 def _flat(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -247,137 +222,6 @@ def _plain(axis: Any) -> None:
 
 def _short(value: float, digits: int) -> str:
     return re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}").replace("-", "\N{MINUS SIGN}")
-
-
-def _sweeps(claim: Claim, instance: Instance, count: int) -> list[Sweep]:
-    """The sides over those arguments, positive numbers first, that change left over right."""
-    end = time.monotonic() + SECONDS
-    found: list[Sweep] = []
-    ways = sorted(_ways(claim, instance), key=lambda way: way[0])
-    for _, label, at, here, log, place in ways:
-        if len(found) == count or time.monotonic() > end:
-            break
-        sweep = _over(claim, label, at, here, log, place, instance, end)
-        if sweep is not None:
-            found.append(sweep)
-    return found
-
-
-Way = tuple[int, str, np.ndarray, float, bool, Callable[[float], Instance]]
-
-
-def _ways(claim: Claim, instance: Instance) -> Iterator[Way]:
-    """What can move: how early to try it, its name, where to, from where, and how."""
-    for name, factor in claim.instances.factors.items():
-        raw = instance.raw[name]
-        free = factor.parameters(raw)
-        if free.values.size == 0:
-            continue
-
-        def moved(
-            values: np.ndarray, name: str = name, factor: Any = factor, raw: Any = raw
-        ) -> Instance:
-            new = factor.with_parameters(raw, np.asarray(values, dtype=float))
-            return Instance(instance.sizes, {**instance.raw, name: new})
-
-        low, high, here = float(free.low[0]), float(free.high[0]), float(free.values[0])
-        scalar = np.ndim(raw) == 0 and free.values.size == 1
-        if scalar and free.log[0]:
-            at = np.clip(here * 2.0 ** np.linspace(-OCTAVES, OCTAVES, POINTS), low, high)
-            yield 0, name, np.unique(at), here, True, lambda v, moved=moved: moved([v])
-        elif scalar:
-            reach = 2 * max(1.0, abs(here))
-            ends = max(low, here - reach), min(high, here + reach)
-            yield (
-                1,
-                name,
-                np.linspace(*ends, POINTS),
-                here,
-                False,
-                lambda v, moved=moved: moved([v]),
-            )
-        elif free.values.any():
-            at = 2.0 ** np.linspace(-OCTAVES / 2, OCTAVES / 2, POINTS)
-
-            def scaled(v: float, moved: Any = moved, values: np.ndarray = free.values) -> Instance:
-                return moved(v * values)
-
-            yield 2, f"factor on the free numbers of {name}", at, 1.0, True, scaled
-            largest = int(np.abs(free.values).argmax())
-            value = float(free.values[largest])
-            ends = (
-                max(float(free.low[largest]), value - 2 * abs(value)),
-                min(float(free.high[largest]), value + 2 * abs(value)),
-            )
-
-            def one(
-                v: float, moved: Any = moved, values: np.ndarray = free.values, j: int = largest
-            ) -> Instance:
-                changed = values.copy()
-                changed[j] = v
-                return moved(changed)
-
-            label = f"largest free number of {name}"
-            yield 3, label, np.linspace(*ends, POINTS), value, False, one
-
-
-def _over(
-    claim: Claim, label: str, at: np.ndarray, here: float, log: bool,
-    place: Callable[[float], Instance], instance: Instance, end: float,
-) -> Sweep | None:  # fmt: skip
-    """One sweep; None where it shows nothing: a side is missing, or the ratio stays as it is."""
-    first = _both(claim, instance)
-    if first is None or len(at) < 5:
-        return None
-    shape = np.broadcast_shapes(*(side.shape for side in first))
-    if 0 in shape:
-        return None
-    left, right = (np.broadcast_to(side, shape) for side in first)
-    with np.errstate(all="ignore"):
-        ratio = np.where(left == right, 1.0, left / right)
-    entry = np.unravel_index(int(np.nanargmax(np.where(np.isnan(ratio), -1, ratio))), shape)
-    pairs = np.full((len(at), 2), np.nan)
-    for row, value in zip(pairs, at):
-        if time.monotonic() > end:
-            return None
-        moved = place(float(value))
-        both = _both(claim, moved)
-        if both is None or np.broadcast_shapes(*(s.shape for s in both)) != shape:
-            continue
-        if claim.hypotheses and not score(claim, moved).met:
-            continue
-        row[:] = [np.broadcast_to(side, shape)[entry] for side in both]
-    good = np.isfinite(pairs).all(axis=1)
-    if good.sum() < 5:
-        return None
-    # A ratio that never moves says nothing: both sides are homogeneous in what was moved.
-    left, right = pairs[good].T
-    scale = np.maximum(np.abs(left), np.abs(right))
-    apart = (right - left) / np.where(scale > 0, scale, 1.0)
-    low, high = np.quantile(apart, [0.05, 0.95])
-    if high - low <= max(ROUNDING, 1e-3 * np.abs(apart).max()):
-        return None
-    return Sweep(label, at, here, pairs[:, 0], pairs[:, 1], log)
-
-
-def _both(claim: Claim, instance: Instance, x: float | None = None) -> list[np.ndarray] | None:
-    """Both sides as floats, None where balls do not enclose them narrowly."""
-    with np.errstate(all="ignore"):
-        try:
-            pair = middles(claim, claim.body, instance, x=x)
-            return [np.asarray(side, dtype=float) for side in pair]
-        except (*NUMERICAL, Unsupported, ClaimError, TypeError, ValueError):
-            return None
-
-
-def _ladder(claim: Claim, instance: Instance) -> Sweep | None:
-    """Both sides along the ladder of an order."""
-    at = np.asarray(rungs(claim), dtype=float)
-    found = [_both(claim, instance, float(x)) for x in at]
-    pairs = np.array([[s.max() for s in both] if both else [np.nan] * 2 for both in found])
-    if np.isfinite(pairs).all(axis=1).sum() < 2:
-        return None
-    return Sweep("x, along the ladder", at, np.nan, pairs[:, 0], pairs[:, 1], log=True)
 
 
 def _sides(sweep: Sweep) -> Panel:

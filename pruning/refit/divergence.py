@@ -36,6 +36,7 @@ from pruning.refit.products import Parameters
 from pruning.rnn import RNN
 
 _NUMBERS = 1 << 23  # logits formed at a time
+_KEPT = 1 << 28  # probabilities of the large network that are kept between steps
 _SHAPED = 1 << 27  # logits formed to find the coordinates
 _RARE = 1e-7  # words less probable than this hardly move
 _DAMPED = 1e-3  # nor do directions whose share of a second moment is below this
@@ -151,13 +152,16 @@ class Divergence:
         self.read = np.flatnonzero(w)
         self.w = w[self.read]
         self.x = recursion.time_major(x, np.float64)
-        teacher = np.hstack([large.w_output, large.b_output[:, None]])
-        self.teacher = teacher.astype(self.dtype)
+        self._kept: dict[tuple[int, int], tuple[Array, float]] = {}
+        self.teacher = self._rounded(np.hstack([large.w_output, large.b_output[:, None]]))
         self.target = np.ones((len(self.read), self.n, large.m + 1), self.dtype)
         step = max(1, _NUMBERS // (self.T * max(1, large.m)))
-        for start in range(0, self.n, step):
-            h = large.states(x[start : start + step])[:, self.read]
-            self.target[:, start : start + step, :-1] = h.transpose(1, 0, 2)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, self.n, step):
+                h = large.states(x[start : start + step])[:, self.read]
+                self.target[:, start : start + step, :-1] = h.transpose(1, 0, 2)
+        if not (np.isfinite(self.target).all() and np.isfinite(self.teacher).all()):
+            raise ValueError(f"large must stay within the range of {dtype} on x, left it")
         V = [small.w_hidden, *([small.w_input] if inputs else []), small.b_hidden[:, None]]
         self.start = Parameters(np.hstack(V), np.hstack([small.w_output, small.b_output[:, None]]))
         self._states = None if self.moves else self.states(self.start)
@@ -184,7 +188,7 @@ class Divergence:
     def value_and_gradient(self, theta: Parameters) -> tuple[float, Parameters]:
         """D and its gradient, which is 0 where D is inf."""
         V, Y, total = np.zeros_like(theta.V), np.zeros_like(theta.Y), 0.0
-        w_output = theta.w_output.astype(self.dtype)
+        w_output = self._rounded(theta.w_output)
         with np.errstate(over="ignore", invalid="ignore"):
             h = self._run(theta)
             pulled = np.zeros((self.T, self.n, self.k)) if self.moves else None
@@ -212,14 +216,14 @@ class Divergence:
         # Gradients of v = sqrt(p) e - p (sqrt(p) . e), e random signs: E v v^T = diag p - p p^T.
         rng = np.random.default_rng(0)
         pulled = np.zeros((self.T, self.n, k)) if self.moves else None
-        w_output = theta.w_output.astype(self.dtype)
+        w_output = self._rounded(theta.w_output)
         rows = 0
         for place, part, y in self._batches(h):
             outer += self.w[place] * (y.T @ y)
             if rows * self.q > _SHAPED:
                 continue
             rows += len(y)
-            p = np.exp(_log_softmax(self.target[place, part], self.teacher))
+            p, _ = self._taught(place, part)
             probability += self.w[place] * p.sum(axis=0, dtype=np.float64)
             if pulled is not None:
                 e = np.sqrt(p) * (2 * rng.integers(0, 2, p.shape, np.int8) - 1)
@@ -236,6 +240,11 @@ class Divergence:
         left = _root(share * (delta.T @ delta) / self.n)
         return Coordinates(theta, scale, read_out, left, _root(z.T @ z / len(z)))
 
+    def _rounded(self, values: Array) -> Array:
+        """In the precision of the logits; inf beyond its range, which ends in D = inf."""
+        with np.errstate(over="ignore"):
+            return values.astype(self.dtype)
+
     def _run(self, theta: Parameters) -> Array:
         return self.states(theta) if self._states is None else self._states
 
@@ -246,18 +255,31 @@ class Divergence:
             part = slice(start, min(start + step, self.n))
             for place, t in enumerate(self.read):
                 y = np.ones((part.stop - start, self.k + 1), self.dtype)
-                y[:, :-1] = h[t, part]
+                with np.errstate(over="ignore"):
+                    y[:, :-1] = h[t, part]
                 yield place, part, y
 
     def _gaps(self, theta: Parameters, y: Array, place: int, part: slice) -> tuple[float, Array]:
         """Sum of KL(p || p') over some sequences, and p' - p."""
+        p, entropy = self._taught(place, part)
+        log_own = _log_softmax(y, self._rounded(theta.Y))
+        value = -entropy - float((p * log_own).sum(axis=1).sum(dtype=np.float64))
+        own = np.exp(log_own, out=log_own)
+        own -= p
+        return value, own
+
+    def _taught(self, place: int, part: slice) -> tuple[Array, float]:
+        """P of some sequences, and their entropies, added up; kept as far as there is room."""
+        key = (place, part.start)
+        if key in self._kept:
+            return self._kept[key]
         log_p = _log_softmax(self.target[place, part], self.teacher)
-        log_own = _log_softmax(y, theta.Y.astype(self.dtype))
         p = np.exp(log_p)
-        log_p -= log_own
         log_p *= p
-        value = float(log_p.sum(axis=1).sum(dtype=np.float64))
-        return value, np.subtract(np.exp(log_own, out=log_own), p, out=p)
+        found = p, -float(log_p.sum(axis=1).sum(dtype=np.float64))
+        if sum(kept.size for kept, _ in self._kept.values()) + p.size <= _KEPT:
+            self._kept[key] = found
+        return found
 
     def _through_time(self, theta: Parameters, h: Array, pulled: Array) -> Array:
         """Gradients in a_t of sums whose gradients in the outputs' h'_t are `pulled`, in place."""

@@ -89,6 +89,21 @@ def test_a_state_that_cancels_is_in_every_bound_in_every_guise(guise, activation
                 assert log_error <= mpmath.mpf(bound.log_total), name
 
 
+def test_a_state_that_is_no_float_is_in_every_bound():
+    # h_2 = 2^-1200, which float64 takes for 0, read by 2^1000.
+    W, V = [[0, 0], [2.0**-600, 0]], [[2.0**-600], [0]]
+    rnn = RNN(W, V, [0, 0], [[0, 2.0**1000]], [0.0], "relu")
+    x = np.ones((1, 3, 1))
+    covariance = StateCovariance.from_network(rnn, x, per_step=True)
+    pruned = prune_to(rnn, covariance, [0], tau=0.0, reconstruct=False)
+    log_error = log_sqrt(exact_square_error(pruned, x, np.full(3, 1 / 3)))
+    assert log_error > -200
+    for calls in bounds_of(pruned, x, covariance):
+        for name, call in calls:
+            bound = call()
+            assert bound.label != VALID or log_error <= mpmath.mpf(bound.log_total), name
+
+
 def test_a_bound_says_which_runs_it_is_about():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(10, 5, 2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -212,6 +214,10 @@ def test_one_output_for_each_of_other_tokens_is_no_language_model():
     np.testing.assert_array_equal(a.pruned.w_output, b.pruned.w_output)
 
 
+def loud(rnn):
+    return replace(rnn, w_output=1e300 * rnn.w_output)
+
+
 RNN_A = network(np.random.default_rng(0), 3)
 X = np.random.default_rng(1).normal(size=(40, 3, 2))
 
@@ -239,6 +245,18 @@ X = np.random.default_rng(1).normal(size=(40, 3, 2))
                 X,
             ),
             "small must stay within the range of floats on x, left it",
+        ),
+        (
+            lambda: refit_divergence(loud(RNN_A), RNN_A, X),
+            "large must stay within the range of float32 on x, left it",
+        ),
+        (
+            lambda: refit_divergence(RNN_A, loud(RNN_A), X),
+            "small must stay within the range of floats on x, left it",
+        ),
+        (
+            lambda: softmax_network(loud(RNN_A), X),
+            "the outputs must stay within the range of floats on x, left it",
         ),
         (lambda: softmax_network(RNN_A, X, most=0), "most must be an integer of at least 1, got 0"),
         (

@@ -76,9 +76,25 @@ class Choosing:
         if len(self.roots) == MOST_ROOTS:
             raise Unsupported(f"more than {MOST_ROOTS} roots")
         place = len(self.names) + len(self.roots)
-        root = Quotient(self.context.gens()[place], self.context.constant(1))
+        root = Quotient(self.context.gens()[place], self.context.constant(1), True)
         self.roots.append((root, of))
         return root
+
+    def equal(self, difference: Quotient) -> bool:
+        """Whether `difference` is to be taken as 0; where not, nothing is assumed of it."""
+        known = difference.constant()
+        if known is not None:
+            return known == 0
+        answer = self._next()
+        if answer:
+            self.assumed += [(difference, False), (-difference, False)]
+        return answer
+
+    def _next(self) -> bool:
+        if self.asked >= len(self.given):
+            raise Parting("the body compares")
+        self.asked += 1
+        return self.given[self.asked - 1]
 
     def chooses(self, difference: Quotient, strict: bool = False, ties: bool = True) -> bool:
         """Whether `difference` is to be taken as >= 0 (> 0 where strict); else its negative.
@@ -91,10 +107,7 @@ class Choosing:
         certain = self.known(difference, strict, ties)
         if certain is not None:
             return certain
-        if self.asked >= len(self.given):
-            raise Parting("the body compares")
-        answer = self.given[self.asked]
-        self.asked += 1
+        answer = self._next()
         if answer:
             self.assumed.append((difference, strict))
         else:
@@ -135,15 +148,17 @@ class Quotient:
     Attributes
     ----------
     top, bottom : fmpq_mpoly
+    squares : bool
+        Whether it was made of squares by sums, products and quotients: then it is never negative.
     """
 
-    __slots__ = ("bottom", "top")
+    __slots__ = ("bottom", "squares", "top")
 
-    def __init__(self, top: Any, bottom: Any) -> None:
-        self.top, self.bottom = top, bottom
+    def __init__(self, top: Any, bottom: Any, squares: bool = False) -> None:
+        self.top, self.bottom, self.squares = top, bottom, squares
 
     @staticmethod
-    def _reduced(top: Any, bottom: Any) -> Quotient:
+    def _reduced(top: Any, bottom: Any, squares: bool = False) -> Quotient:
         if len(top) + len(bottom) > MOST_TERMS:
             raise Unsupported(f"a polynomial of more than {MOST_TERMS} terms")
         if not bottom.is_constant():
@@ -151,7 +166,7 @@ class Quotient:
             if not common.is_constant():
                 top, bottom = top / common, bottom / common
         scale = bottom.leading_coefficient()
-        return Quotient(top / scale, bottom / scale)
+        return Quotient(top / scale, bottom / scale, squares)
 
     def constant(self) -> Fraction | None:
         """The number that this is, or None."""
@@ -172,7 +187,7 @@ class Quotient:
 
     def square(self) -> Quotient:
         """Return the square."""
-        return Quotient(self.top * self.top, self.bottom * self.bottom)
+        return Quotient(self.top * self.top, self.bottom * self.bottom, True)
 
     def sqrt(self) -> Quotient:
         """Return the root: of a square, with a choice of its sign, or a new indeterminate."""
@@ -186,10 +201,11 @@ class Quotient:
         other = _operand(other)
         if other is NotImplemented:
             return NotImplemented
+        both = self.squares and other.squares
         if self.bottom == other.bottom:
-            return self._reduced(self.top + other.top, self.bottom)
+            return self._reduced(self.top + other.top, self.bottom, both)
         top = self.top * other.bottom + other.top * self.bottom
-        return self._reduced(top, self.bottom * other.bottom)
+        return self._reduced(top, self.bottom * other.bottom, both)
 
     __radd__ = __add__
 
@@ -208,7 +224,8 @@ class Quotient:
         other = _operand(other)
         if other is NotImplemented:
             return NotImplemented
-        return self._reduced(self.top * other.top, self.bottom * other.bottom)
+        both = (self.squares and other.squares) or other is self
+        return self._reduced(self.top * other.top, self.bottom * other.bottom, both)
 
     __rmul__ = __mul__
 
@@ -219,7 +236,8 @@ class Quotient:
         if other.top.is_zero():
             raise ZeroDivisionError("a formula divides by 0")
         _now().divisors.append(other)
-        return self._reduced(self.top * other.bottom, self.bottom * other.top)
+        both = self.squares and other.squares
+        return self._reduced(self.top * other.bottom, self.bottom * other.top, both)
 
     def __rtruediv__(self, other: Any) -> Quotient:
         result: Quotient = _operand(other) / self
@@ -232,7 +250,7 @@ class Quotient:
         if n < 0:
             result: Quotient = _operand(1) / self**-n
             return result
-        return Quotient(self.top**n, self.bottom**n)
+        return Quotient(self.top**n, self.bottom**n, self.squares or n % 2 == 0)
 
     def __repr__(self) -> str:
         return f"({self.top})/({self.bottom})"
@@ -249,7 +267,7 @@ def _operand(other: Any) -> Any:
 def number(value: int | Fraction) -> Quotient:
     """Return an exact number."""
     context = _now().context
-    return Quotient(context.constant(rational(value)), context.constant(1))
+    return Quotient(context.constant(rational(value)), context.constant(1), value >= 0)
 
 
 class Quotients(EntryArray):
@@ -295,10 +313,7 @@ class Quotients(EntryArray):
             a, b, name = b, a, {"gt": "lt", "ge": "le"}[name]
         if name in ("lt", "le"):
             return _now().chooses(b - a, strict=name == "lt", ties=False)
-        known = (a - b).constant()
-        if known is None:
-            raise Unsupported("a test of equality between polynomials")
-        return bool((known == 0) == (name == "eq"))
+        return _now().equal(a - b) == (name == "eq")
 
 
 def _larger(a: Quotient, b: Quotient) -> Quotient:

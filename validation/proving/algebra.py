@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -42,10 +42,14 @@ KINDS = {
     "factors": "by its factors",
     "assumptions": "as a combination of what is assumed",
     "squares": "as a sum of squares",
+    "empty": "in cases that cannot occur",
 }
 """How right - left was shown not to be negative, as a reader is told."""
 MOST_CASES = 256
 TINY = Fraction(1, 2**40)  # nearness of values with roots in them
+STYLES = ("wide", "by both ends", "by an end")
+"""How an interval is written: as all numbers of its sign, which is more than is claimed; in the
+coordinates of Bernstein's form; or from one end, the other end being assumed."""
 POINTS = 4  # at which the reading is compared with the body, in every region
 
 
@@ -118,9 +122,9 @@ def by_algebra(
     end = time.monotonic() + seconds
     boxes = {**claim.box, **box}
     why = ""
-    for names, sides in itertools.product(((), tuple(boxes)) if boxes else ((),), (False, True)):
+    for names, style in itertools.product(((), tuple(boxes)) if boxes else ((),), STYLES):
         try:
-            return _proved(claim, where, {name: boxes[name] for name in names}, sides, end)
+            return _proved(claim, where, {name: boxes[name] for name in names}, style, end)
         except (_Open, Unsupported) as error:
             why = why or str(error)
         except ClaimError as error:
@@ -131,15 +135,20 @@ def by_algebra(
 
 
 def _proved(
-    claim: Claim, where: Sequence[Region], boxes: Mapping[str, tuple[float, float]], sides: bool,
+    claim: Claim, where: Sequence[Region], boxes: Mapping[str, tuple[float, float]], style: str,
     end: float,
 ) -> Algebra:  # fmt: skip
     cases, compared, everywhere = 0, 0, True
+    every = [domain for region in where for domain in _domains(region, boxes)]
+    if style != STYLES[0] and every == [_wide(domain) for domain in every]:
+        raise _Open("there are no intervals to be written otherwise")
     kinds: dict[str, int] = {}
     for region in where:
         domains = _domains(region, boxes)
         ends: list[tuple[int, Fraction]] = []
-        if sides:  # an interval by one of its ends, and the other as an assumption
+        if style == "wide":
+            domains = [_wide(domain) for domain in domains]
+        if style == "by an end":
             ends = [
                 (i, d.high)
                 for i, d in enumerate(domains)
@@ -153,11 +162,28 @@ def _proved(
         for case in found:
             everywhere &= _one_case(claim, coordinates, case, bounds, kinds, end)
         compared += _compared(claim, region, found)
-        if sides and not ends and len(where) == 1:
-            raise _Open("there are no intervals to be written otherwise")
+    if set(kinds) == {"empty"}:
+        raise _Open("no instance meets its hypotheses")
     if not everywhere and claim.given is None:
         raise _Open("something that is divided by may be 0")
     return Algebra(list(where), cases, kinds, compared, everywhere, tuple(boxes))
+
+
+def cases_of(
+    claim: Claim, sizes: Mapping[str, Sequence[int]], end: float
+) -> Iterator[tuple[Region, list[Case]]]:
+    """What a claim says over quotients of polynomials, region by region and case by case."""
+    for region in regions(claim, sizes, {}, compact=False, unlimited=True):
+        domains = [_wide(domain) for domain in _domains(region, {})]
+        coordinates = chart([*domains, *[Domain(Fraction(0))] * MOST_ROOTS])
+        yield region, _cases(claim, region, coordinates, end)
+
+
+def _wide(domain: Domain) -> Domain:
+    """All numbers of the sign that a domain has, or all numbers."""
+    if domain.low is None or domain.low < 0:
+        return Domain()
+    return Domain(domain.low, None, domain.positive)
 
 
 def _below(coordinates: Chart, place: int, high: Fraction) -> Any:
@@ -288,6 +314,9 @@ def _one_case(
         _defined(coordinates, square)
         rest = coordinates.written(root.top * root.top * square.bottom - square.top)
         assumed += [rest, -rest]
+    nothing = coordinates.context.constant(-1)
+    # A proof that hypotheses contradict each other is not one of the statement.
+    empty = bool(claim.hypotheses) and certificate(coordinates, nothing, assumed, False) is not None
     for gap in case.gaps:
         if time.monotonic() > end:
             raise _Open("its time was up")
@@ -295,18 +324,22 @@ def _one_case(
         if sign is None:
             raise _Open("the sign of a denominator is not known")
         p = _kept(coordinates, coordinates.written(gap.top) * sign, strictly=False)
-        found = certificate(coordinates, p, assumed, not assumed, end)
+        found = None if empty else certificate(coordinates, p, assumed, not assumed, end)
+        kind = "" if found is None else found.kind
         if found is None and assumed:
             # What is assumed may contradict itself: then there is nothing to prove.
-            found = certificate(coordinates, coordinates.context.constant(-1), assumed, False, end)
+            found = certificate(coordinates, nothing, assumed, False, end)
+            kind = "empty"
         if found is None:
             raise _Open("no certificate was found for right - left")
-        kinds[found.kind] = kinds.get(found.kind, 0) + 1
+        kinds[kind] = kinds.get(kind, 0) + 1
     return all(_never_zero(coordinates, divisor.top) for divisor in case.divisors)
 
 
 def _defined(coordinates: Chart, square: Quotient) -> None:
     """Refuse the root of what may be negative."""
+    if square.squares:
+        return
     sign = _sign_of(coordinates, square.bottom)
     if sign is not None:
         p = _kept(coordinates, coordinates.written(square.top) * sign, strictly=False)

@@ -2,10 +2,11 @@
 
 A certificate is an identity of polynomials in the coordinates of a `Chart`,
 
-    s p = sum_i sigma_i g_{i1} g_{i2} ... + sum_i rho_i q_i^2,
+    (s - t p) p = sum_i sigma_i g_{i1} g_{i2} ... + sum_i rho_i q_i^2,
 
-in which s is positive and every sigma_i and rho_i not negative by the signs of its coefficients,
-and the g are what a case assumes. It proves p >= 0 wherever all g >= 0. It is
+in which s, t, every sigma_i and every rho_i are not negative by the signs of their coefficients,
+s or t is positive, and the g are what a case assumes, or -p. It proves p >= 0 wherever all g >= 0:
+at a point with p < 0 the left side would be negative and the right side not. It is
 looked for in floating point (a linear program, a semidefinite one) and then made exact; `confirmed`
 multiplies it out, and nothing else is believed.
 """
@@ -40,7 +41,10 @@ class Certificate:
         "equal", "signs", "factors", "assumptions" or "squares", for a reader.
     scale : polynomial
         The s above.
+    own : polynomial or None
+        The t above; None for 0.
     terms : tuple of (sigma, indices of the assumptions it is multiplied with)
+        The index after the last is that of -p.
     squares : tuple of (sigma, q)
         Each sigma not negative by its signs.
     """
@@ -49,24 +53,30 @@ class Certificate:
     scale: Any
     terms: tuple[tuple[Any, tuple[int, ...]], ...] = ()
     squares: tuple[tuple[Any, Any], ...] = ()
+    own: Any = None
 
 
 def confirmed(chart: Chart, p: Any, assumed: Sequence[Any], found: Certificate) -> bool:
     """Whether a certificate proves p >= 0 where all of `assumed` are: multiplied out, exactly."""
-    if not chart.always_positive(found.scale):
+    zero = chart.context.constant(0)
+    scale, own = found.scale, zero if found.own is None else found.own
+    if not (chart.never_negative(scale) and chart.never_negative(own)):
         return False
+    if not (chart.always_positive(scale) or chart.always_positive(own)):
+        return False
+    assumed = [*assumed, -p]
     if any(not chart.never_negative(sigma) for sigma, _ in found.terms):
         return False
     if any(not chart.never_negative(rho) for rho, _ in found.squares):
         return False
-    total = chart.context.constant(0)
+    total = zero
     for sigma, indices in found.terms:
         for i in indices:
             sigma = sigma * assumed[i]
         total = total + sigma
     for rho, q in found.squares:
         total = total + rho * q * q
-    return bool((found.scale * p - total).is_zero())
+    return bool(((scale - own * p) * p - total).is_zero())
 
 
 def certificate(
@@ -125,11 +135,13 @@ def _program(chart: Chart, p: Any, assumed: Sequence[Any], one: Any) -> Certific
     """Find s p as a sum of terms not negative, times assumptions, and perhaps of small squares."""
     if p.is_constant() and not assumed:
         return None
-    products = _products(assumed, one)
+    products = _products([*assumed, -p], one)
     steps = _steps(chart, [p, *assumed])
     for squares, extra in itertools.product((False, True), range(MOST_EXTRA + 1)):
         if squares and not assumed:
             return None  # sums of squares are looked for better elsewhere
+        if p.is_constant() and squares:
+            return None
         found = _one_program(chart, p, products, steps, p.total_degree() + extra, squares)
         if found is not None:
             return found
@@ -177,7 +189,8 @@ def _monomials(steps: Sequence[int], degree: int) -> list[Exponents]:
 class _Column:
     """One unknown of a program: its terms, and what it belongs to.
 
-    `of` is -1 for s, the place of a product, or a square (i, j, sign) = (x^i + sign x^j)^2.
+    `of` is -1 for s, -2 for t, the place of a product, or a square (x^i + sign x^j)^2 as its
+    (i, j, sign).
     """
 
     terms: dict[Exponents, Any]
@@ -201,6 +214,11 @@ def _one_program(
         for mono in _monomials(steps, degree - g.total_degree()):
             if tuple(np.add(marks[k + 1], _mark(weights, mono)).tolist()) in wanted:
                 columns.append(_Column(_times(g, mono, 1), k, mono))
+    square = p * p
+    mark = np.add(marks[0], marks[0])
+    for mono in _monomials(steps, degree - square.total_degree()):
+        if tuple(np.add(mark, _mark(weights, mono)).tolist()) in wanted:
+            columns.append(_Column(_times(square, mono, 1), -2, mono))
     if squares:
         columns += _small_squares(steps, degree, weights, wanted)
     if not scales or len(columns) > MOST_COLUMNS:
@@ -213,7 +231,7 @@ def _one_program(
     sure = {i for i, sign in enumerate(chart.signs) if sign == ">"}
     strict = [
         place for place, column in enumerate(columns)
-        if column.of == -1 and {i for i, e in enumerate(column.times) if e} <= sure
+        if column.of in (-1, -2) and {i for i, e in enumerate(column.times) if e} <= sure
     ]  # fmt: skip
     if not strict:
         return None
@@ -224,7 +242,7 @@ def _one_program(
     i, j, values = zip(*entries)
     numbers = [float(v.p) / float(v.q) for v in values]
     answer = linprog(
-        np.array([0.0 if column.of == -1 else 1.0 for column in columns]),
+        np.array([0.0 if column.of in (-1, -2) else 1.0 for column in columns]),
         A_eq=csc_array((numbers, (i, j)), shape=(count, len(columns))),
         b_eq=right, bounds=(0, None), method="highs-ds", options={"time_limit": MOST_SECONDS},
     )  # fmt: skip
@@ -315,6 +333,6 @@ def _assembled(
             squares.append((context.constant(value), q))
         else:
             sums.setdefault(column.of, {})[column.times] = value
-    scale = context.from_dict(sums.pop(-1, {}))
+    scale, own = (context.from_dict(sums.pop(place, {})) for place in (-1, -2))
     terms = tuple((context.from_dict(s), products[k][1]) for k, s in sorted(sums.items()))
-    return Certificate("assumptions", scale, terms, tuple(squares))
+    return Certificate("assumptions", scale, terms, tuple(squares), own)

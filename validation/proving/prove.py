@@ -208,7 +208,10 @@ def begin(
 def _by_algebra(claim: Claim, sizes: Any, box: Any, budget: float) -> Proof | str:
     from validation.proving.algebra import proof_by_algebra
 
-    return proof_by_algebra(claim, sizes or {}, box or {}, budget / ALGEBRA)
+    try:
+        return proof_by_algebra(claim, sizes or {}, box or {}, budget / ALGEBRA)
+    except ClaimError as error:  # a fault of the body shows again where cells are cut
+        return str(error)
 
 
 def _tried(claim: Claim, attempt: Attempt, seed: int) -> Instance | None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from validation import claim, draw
 from validation.arithmetic import rational_functions
+from validation.arithmetic.entry_arithmetics import INTERVALS, JETS
 from validation.arithmetic.polynomials import rational, ring
 from validation.claims import ClaimError
 from validation.commands.prove import sizes_for
@@ -383,3 +384,47 @@ def test_without_the_domain_of_a_divisor_a_pole_would_pass(monkeypatch):
     made = stated(lambda xp, x: (0 * x, 1 / (x * x)), x=draw.reals(-1, 1))
     monkeypatch.setattr(algebra, "_never_zero", lambda coordinates, p: True)
     assert not isinstance(by_algebra(made, {}, {}), str)
+
+
+def test_what_is_made_of_squares_has_a_root_without_a_search():
+    made = stated(
+        lambda xp, x: (xp.abs(x[0]), xp.linalg.vector_norm(x)), x=draw.vectors("m", low=-4, high=4)
+    )
+    found = by_algebra(made, {"m": [3]}, {})
+    assert not isinstance(found, str), found
+    # A difference of squares is none.
+    wrong = stated(lambda xp, x, y: (0 * x, xp.sqrt(x * x - y * y)), x=draw.reals(), y=draw.reals())
+    assert by_algebra(wrong, {}, {}) == "a root of what may be negative"
+
+
+def test_a_test_of_equality_is_two_cases():
+    def body(xp, x, y):
+        return (2 * x if bool(x == y) else x + y), x + y
+
+    assert by_algebra(stated(body, x=draw.reals(), y=draw.reals()), {}, {}).cases == 2
+
+    def wrong(xp, x, y):
+        return (x + y + 1 if bool(x == y) else x + y), x + y
+
+    assert isinstance(by_algebra(stated(wrong, x=draw.reals(), y=draw.reals()), {}, {}), str)
+
+
+def test_the_norm_of_one_number_keeps_the_axes_that_are_not_summed():
+    for arithmetic in (INTERVALS, JETS):
+        with arithmetic.active():
+            xp = arithmetic.xp
+            one = xp.asarray([[3.0]])
+            assert xp.linalg.vector_norm(one, axis=1).shape == (1,)
+            assert xp.linalg.vector_norm(one).shape == ()
+            assert xp.linalg.vector_norm(one, axis=1, keepdims=True).shape == (1, 1)
+
+
+def test_without_the_solver_nothing_is_found_and_nothing_fails(monkeypatch):
+    monkeypatch.setattr(squares.importlib.util, "find_spec", lambda name: None)
+    assert decided("x**2 + y**2 + z**2 - x*y - y*z - z*x", ANY, ANY, ANY) is None
+
+
+def test_what_no_instance_meets_is_not_called_proved():
+    made = stated(lambda xp, x: (x + 1, x), hypotheses={"1 <= -x^2": lambda x: (0 * x + 1, -x * x)},
+                  x=draw.reals())  # fmt: skip
+    assert by_algebra(made, {}, {}) == "no instance meets its hypotheses"
