@@ -53,6 +53,7 @@ from validation.data.fetching import cache_folder
 from validation.output.writing import write_atomically
 
 DELTA = Decimal("0.05")
+LINE = 15  # lines of 2^15 bytes: a line begins with no memory
 SPLIT = Path(__file__).resolve().parents[2] / "certificates" / "split.json"
 STEPS = {
     "row": {"w_hidden": -4, "w_input": -3, "w_output": -3, "b_hidden": -4, "b_output": -3},
@@ -316,6 +317,8 @@ def certify(folder: Path, top: int, certificate: Path | None) -> None:
     """Encode the members that promise most, and write the certificate of the best."""
     content = json.loads((folder / "members.json").read_text("utf-8"))
     rows = content["rows"]
+    for row in rows:
+        row["training"]["epochs"] = content["epochs"]
     ranked = sorted(range(len(rows)), key=lambda i: rows[i]["about"])[:top]
     best: Any = None
     with np.load(folder / "weights.npz", allow_pickle=False) as held:
@@ -373,7 +376,7 @@ def certified_member(name: str, weights: dict[str, Any], row: dict[str, Any]) ->
         from validation.data.sources import PTB
 
         text, alphabet, _ = bytes_of_text()
-        form = TextForm(12, tuple(alphabet.tolist()), 10)
+        form = TextForm(LINE, tuple(alphabet.tolist()), 10)
         network = text_network(weights, steps, form, 12)
         return certified_text(network, text, DELTA, {"ptb.train.txt": PTB["ptb.train.txt"]}), how
     chosen = recipe(name)

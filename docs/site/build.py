@@ -136,6 +136,7 @@ def stage(source: Path) -> None:
         (figures.write, source / "gallery", ROOT),
         (reference.write, source / "api"),
     )
+    reference.public()  # our packages, before tests/ is on the path, which has folders called so
     # Forked, as Sphinx forks its own: each finds the modules that are loaded here.
     fork = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(min(4, os.cpu_count() or 1), mp_context=fork) as pool:

@@ -247,7 +247,7 @@ def _sides(sweep: Sweep) -> Panel:
                 title="(right \N{MINUS SIGN} left) / larger side",
             )
         else:
-            ax.plot(at, right, color=BLUE, label="left = right" if same else "right")
+            ax.plot(at, right, color=BLUE, label="left and right" if same else "right")
             if not same:
                 ax.plot(at, left, color=ORANGE, linestyle="--", label="left")
             ax.set_yscale("log" if log else "linear")
@@ -266,7 +266,7 @@ def _sides(sweep: Sweep) -> Panel:
     scaled = sweep.label.startswith("factor on ")
     here = "" if scaled else f" (here {number(sweep.here)})"
     verb = "are scaled" if scaled else "is moved"
-    sides = "both sides, which agree," if same else "both sides"
+    sides = "both sides, which agree to 14 digits," if same else "both sides"
     if gap:
         sides = "how far the sides are apart"
     return Panel(fill, f"{sides} as {what}{here} {verb} and all else stays, dotted the instance")

@@ -113,7 +113,7 @@ def _gated(
     from validation.training import gated, gated_text
 
     if snapshot:
-        raise ValueError(f"{name} has no snapshots: its checkpoints are whole epochs")
+        raise ValueError(f"{name} cannot be written before its training is finished: no snapshot")
     chosen: Any
     make: Any
     if name in gated_text.TEXT_RECIPES:
