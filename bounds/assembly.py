@@ -12,7 +12,7 @@ from typing import Any
 
 from bounds.covering import ClassCover, class_cover
 from bounds.lipschitz import Radii, outputs, parameter_lipschitz
-from bounds.loss_constants import LossConstants, loss_constants
+from bounds.loss_constants import LossConstants, check_loss, loss_constants
 from bounds.rounding import Upward, add_up, exp_up, log_sum_up, log_up
 from bounds.terms import IID, Bound, Condition, Label, Term
 from bounds.uniform import METHODS, Deviation, deviation
@@ -83,6 +83,7 @@ class Setting:
         time_weights(self.weights, self.T)
         choice("complexity", self.complexity, METHODS)
         nonnegative("log_price", self.log_price)
+        check_loss(self.loss, self.label_bound)
 
     @property
     def w(self) -> Array:

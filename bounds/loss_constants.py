@@ -94,10 +94,30 @@ def loss_constants(
         entropy = Upward(math.nextafter(math.log(d_y), math.inf) if d_y > 1 else 0)
         root = Upward(2).sqrt()
         return LossConstants(name, root, entropy + root * bound, r"\sqrt{2}", True)
-    reach = bound + Upward(nonnegative("label", label))
+    reach = bound + Upward(bound_on_labels("label", name, label))
     if name == "squared":
         return LossConstants(name, reach, reach * reach * 0.5, "R_y + R_f", True)
     choice("norm", norm, ("sum", "euclidean"))
     lipschitz = Upward(d_y).sqrt() if norm == "sum" else Upward(1)
     formula = r"\sqrt{d_y}" if norm == "sum" else "1"
     return LossConstants(name, lipschitz, lipschitz * reach, formula, True)
+
+
+def bound_on_labels(argument: str, loss: str, value: float | None) -> float:
+    """Return R_y, which the squared and the absolute loss need.
+
+    Raises
+    ------
+    ValueError
+        With the name of the argument, if there is none, or it is negative or no number.
+    """
+    if value is None:
+        raise ValueError(f"{argument} must bound ||y_t|| for the loss {loss}, got None")
+    return nonnegative(argument, value)
+
+
+def check_loss(loss: str, label_bound: float | None) -> None:
+    """Refuse a loss that is none, and one without the bound on the labels that it needs."""
+    needed = choice("loss", loss, LOSSES) in ("squared", "absolute")
+    if needed or label_bound is not None:
+        bound_on_labels("label_bound", loss, label_bound)

@@ -40,7 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bounds.assembly import COMPLEXITY, CONFIDENCE, EMPIRICAL
-from bounds.rounding import EPS, log_up, lowered, raised
+from bounds.rounding import log_up, lowered, raised, roundings
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.bisection import last_holding
 from pruning.checks import Array, choice, integer, nonnegative, positive, probability
@@ -167,7 +167,7 @@ def text_bound(
             ),
             Term(
                 CONFIDENCE,
-                log_up(raised(rest * scale, 4) + 4 * EPS * scale),
+                log_up(raised(rest * scale, 4) + roundings(4, scale)),
                 r"\text{what } \delta \text{ adds}",
                 SOURCE,
                 inputs,
@@ -240,10 +240,11 @@ def _betting(z: Array, times: NDArray[np.int64]) -> Callable[[float], float]:
     ]
     # All summands have one sign, so relative errors do not grow: 4 of a logarithm, less than 40 of
     # a pairwise sum of 2^16. 1 - theta z is known to a relative 2^-53/(1 - theta).
-    paid = np.array(totals) * (1 + 64 * EPS) - n * EPS * theta / (1 - theta)
+    unknown = roundings(n, theta / (1 - theta))
+    paid = raised(np.array(totals), 63) - unknown
 
     def evidence(m: float) -> float:
-        gained = lowered(-n * np.log1p(-theta * m), 16) - n * EPS * theta / (1 - theta)
+        gained = lowered(-n * np.log1p(-theta * m), 16) - unknown
         return _log_mean_down(paid + gained, float(np.abs(paid).max() + np.abs(gained).max()))
 
     return evidence
@@ -255,7 +256,7 @@ def _bernstein(z: Array) -> Callable[[float], float]:
     before = np.concatenate([[0.5], 0.5 + np.cumsum(z)[:-1]]) / np.arange(1, n + 1)
     V = raised(math.fsum(np.square(z - np.clip(before, 0, 1))), 8)
     # psi(lam) = lam^2/2 + lam^3/3 + ... >= lam^2/2: what cancels is at most 1 of its own size/lam.
-    psi = (-np.log1p(-lam) - lam) + 8 * EPS * (1 - np.log1p(-lam)) * lam
+    psi = (-np.log1p(-lam) - lam) + roundings(8, (1 - np.log1p(-lam)) * lam)
     mean = _mean_up(z, np.ones(n, np.int64))
 
     def evidence(m: float) -> float:
@@ -270,4 +271,4 @@ def _log_mean_down(logs: Array, size: float) -> float:
     """Log of the mean of exp, rounded down; the logs come from numbers up to `size`."""
     top = float(logs.max())
     value = top + math.log(math.fsum(np.exp(logs - top)) / len(logs))
-    return value - 16 * EPS * (1 + size)
+    return value - roundings(16, 1 + size)

@@ -18,7 +18,7 @@ from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded
 from bounds.degrees_of_freedom import degrees_of_freedom, lam_for_degrees_of_freedom, spectrum
 from bounds.lipschitz import Radii, matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
-from bounds.rounding import add_up, log_up, roundings
+from bounds.rounding import add_up, exp_up, log_up, raised, roundings
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Term, violated
 from pruning.checks import integer, positive
 from pruning.rnn import RNN
@@ -30,7 +30,8 @@ _COUNTS = {
     "theorem.degrees_of_freedom": "leverage.existence",
     "theorem.determinantal": "dpp.tradeoff_norm",
 }
-_FACTOR = {"theorem.degrees_of_freedom": 4.0, "theorem.determinantal": 3.0}
+# What each theorem promises of the residual, as a multiple of lam N(lam).
+RESIDUAL_FACTOR = {"theorem.degrees_of_freedom": 4.0, "theorem.determinantal": 3.0}
 _CONDITION = {
     "theorem.degrees_of_freedom": "k >= max(1, 5 N log 80 N)",
     "theorem.determinantal": "k >= max(1, 3 N)",
@@ -166,7 +167,8 @@ def _bound(
     largest = largest_degrees_of_freedom(k, _COUNTS[id], m) * (1 + 1e-9)
     lam = _smallest_lam(mu, largest / (1 + 2e-9)) if lam is None else positive("lam", lam)
     # Above what the eigenvalues' own rounding can hide, and never above m.
-    N = min(degrees_of_freedom(mu, lam) * (1 + 1e-12) + roundings(m * m, float(mu[0]) / lam), m)
+    N = raised(degrees_of_freedom(mu, lam), 4096) + roundings(m * m, float(mu[0]) / lam)
+    N = min(N, m)
     log_alpha = log_norm_of_reconstruction(id, m, N)
     approximation = _a_priori(id, original, setting, lam, N, log_alpha, exponent)
     class_radii = _scaled(radii, log_norm_of_reconstruction(id, m, largest))
@@ -188,7 +190,7 @@ def _bound(
     notes = []
     if count.empty:
         notes.append(f"The condition is empty on this network: it {count.detail}")
-    promised, trace = _FACTOR[id] * lam * N, float(mu.sum())
+    promised, trace = RESIDUAL_FACTOR[id] * lam * N, float(mu.sum())
     if promised >= trace > 0:
         notes.append(
             f"At this lam the promised residual, {promised:.4g}, is no smaller than Tr S = "
@@ -250,7 +252,7 @@ def _a_priori(
     if not even:
         read_gain = math.log(T * float(w.max())) / 2
         gain = add_up(log_toeplitz_norm(log_powers(log_a, T), w[1:]), math.log(T) / 2)
-    rate = math.log(_FACTOR[id] * lam) / 2
+    rate = math.log(RESIDUAL_FACTOR[id] * lam) / 2
     if exponent:  # sqrt(lam) has the units of the states
         rate = add_up(rate, exponent * math.log(2), roundings(4, abs(exponent)))
     if id == "theorem.degrees_of_freedom":
@@ -259,7 +261,7 @@ def _a_priori(
     else:
         z_o, z_h = add_up(log_o, log_up(N) / 2), add_up(log_h, log_up(N) / 2)
         z = r"\sqrt{N}\,\|%s\|_2"
-    z = rf"\sqrt{{{_FACTOR[id]:g}\lambda}}\," + z
+    z = rf"\sqrt{{{RESIDUAL_FACTOR[id]:g}\lambda}}\," + z
     source = "approximation.a_priori"
     if id == "theorem.determinantal":
         source += " with dpp.tradeoff"
@@ -298,7 +300,7 @@ def _these_nodes(
 
     def allowed(W: np.ndarray) -> float:
         log_z = log_loss_factor(W, N) if frobenius else log_up(matrix_norm(W, "spectral"))
-        return _FACTOR[id] * lam * math.exp(2 * log_z) * (1 if frobenius else N) * margin
+        return RESIDUAL_FACTOR[id] * lam * math.exp(2 * log_z) * (1 if frobenius else N) * margin
 
     size = matrix_norm(pruned.reconstruction, "spectral")
     checks = {
@@ -314,5 +316,4 @@ def _these_nodes(
 
 def _scaled(radii: Radii, log_alpha: float) -> Radii:
     """R_h alpha and R_o alpha; alpha beyond floats is refused by `Radii`."""
-    alpha = math.exp(log_alpha) * (1 + 1e-12) if log_alpha < 700 else math.inf
-    return replace(radii.scaled(alpha, ("hidden", "output")), norm=radii.norm)
+    return replace(radii.scaled(exp_up(log_alpha), ("hidden", "output")), norm=radii.norm)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bounds.assembly import EMPIRICAL, Setting
+from bounds.loss_constants import check_loss
 from bounds.others.unbiased import Unbiased, measure
 from bounds.radii import Radii
 from bounds.rounding import log_up, raised
@@ -94,6 +95,7 @@ class Problem:
         positive("gamma", self.gamma)
         probability("delta", self.delta)
         choice("targets", self.targets, ("last", "every"))
+        check_loss(self.loss, self.label_bound)
         if self.targets == "last" and self.weights is not None:
             raise ValueError("weights must not be given with targets 'last', which has its own")
         if (self.x_test is None) != (self.y_test is None):

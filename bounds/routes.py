@@ -22,7 +22,7 @@ from bounds.binomial import upper_risk
 from bounds.others.pac_bayes_kl import gibbs_risk
 from bounds.others.pick_to_learn import compression_risk
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS, log_up, raised
+from bounds.rounding import log_up, lowered, raised, roundings
 from bounds.terms import IID, VALID, Bound, Condition, Term
 from pruning.checks import fraction, integer, nonnegative, probability
 
@@ -90,7 +90,7 @@ def routes(
     probability("delta", delta)
     asked = 2 + sum(one is not None for one in (randomised, compressed, split, test))
     # occam.kl is a relaxation of occam.binomial and fails only where that does.
-    own = delta / (asked - 1) * (1 - 2 * EPS) if together else delta
+    own = lowered(delta / (asked - 1), 1) if together else delta
     note = (
         f"Holds at once with all the others here: each at delta = {own:.4g}."
         if together
@@ -121,7 +121,7 @@ def code_bound(id: str, n: int, errors: int, bits: int, delta: float) -> Bound:
     def risk(log_inv_delta: float) -> float:
         if id == "occam.binomial":
             return upper_risk(errors, n, raised(log_inv_delta))
-        return inverse_kl(min(1.0, errors / n * (1 + EPS)), raised(log_inv_delta / n))
+        return inverse_kl(min(1.0, raised(errors / n, 0)), raised(log_inv_delta / n))
 
     terms = _terms(
         ("empirical error", errors / n, "k/n"),
@@ -229,7 +229,7 @@ def _terms(
     """Terms that add up to the last level, rounded up: each is what its level adds."""
     terms, before = [], 0.0
     for name, level, formula in levels:
-        added = raised(max(level - before, 0.0), 2) + (2 * EPS if before else 0.0)
+        added = raised(max(level - before, 0.0), 2) + (roundings(2) if before else 0.0)
         terms.append(Term(name, log_up(added), formula, source, inputs))
         before = max(level, before)
     return tuple(terms)

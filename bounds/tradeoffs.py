@@ -20,7 +20,7 @@ from bounds.generalization import BY_NODES
 from bounds.lipschitz import Radii
 from bounds.node_counts import node_count
 from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
-from bounds.rounding import log_up
+from bounds.rounding import log_up, lowered
 from bounds.terms import ORDER_ONLY, Bound, Label, Term, violated
 from pruning.checks import Array, choice, integer, real_array
 from pruning.rnn import RNN
@@ -192,7 +192,7 @@ def tradeoff_order(
     mu = spectrum(S)
     grid = _grid(mu, lams, 2001)
     N = np.array([degrees_of_freedom(mu, lam) for lam in grid])
-    nodes = np.array([max(1.0, math.ceil(COUNTS[count](value) * (1 - 1e-12))) for value in N])
+    nodes = np.array([max(1.0, math.ceil(lowered(COUNTS[count](value), 4096))) for value in N])
     bounds = tuple(
         Bound(
             "theorem.tradeoff",

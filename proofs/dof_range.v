@@ -2,12 +2,26 @@ From Coq Require Import Reals Lra Psatz.
 From Interval Require Import Tactic.
 Open Scope R_scope.
 
-(* claim step.dof_range: Coq 8.16.1, with the slack 1/1000000 *)
+(* claim step.dof_range: Coq 8.16.1, as stated *)
 (* step.dof_range: \frac{u}{1 + u} \le u, \; u = \mu/\lambda *)
+
+Ltac nonzero := first [lra | apply Rgt_not_eq; positive]
+with positive := first
+  [ lra | apply exp_pos | apply Rmult_lt_0_compat; positive | apply pow_lt; positive
+  | apply Rdiv_lt_0_compat; positive | apply Rplus_lt_le_0_compat; [positive | nonnegative]
+  | apply Rplus_le_lt_0_compat; [nonnegative | positive] | nra ]
+with nonnegative := first
+  [ lra | apply pow2_ge_0 | apply Rplus_le_le_0_compat; nonnegative
+  | apply Rmult_le_pos; nonnegative | apply pow_le; nonnegative | apply Rlt_le; positive ].
 
 Theorem step_dof_range : forall u : R,
   0 <= u <= 1048576 ->
-  (1 - (1 / (1 + u))) <= u + (1 / 1000000).
+  (1 - (1 / (1 + u))) <= u.
 Proof.
-  intros; apply Rminus_le; interval with (i_bisect u, i_autodiff u, i_depth 40).
+  intros.
+  enough (0 <= (u - (1 - (1 / (1 + u))))) by lra.
+  assert (Q : 0 < (1) * ((u - 0) + 1)) by positive.
+  assert (P : 0 <= (1) * ((u - 0)) ^ 2) by nonnegative.
+  replace ((u - (1 - (1 / (1 + u))))) with (((1) * ((u - 0)) ^ 2) / ((1) * ((u - 0) + 1))) by (field; repeat split; nonzero).
+  apply Rmult_le_pos; [exact P | apply Rlt_le, Rinv_0_lt_compat, Q].
 Qed.

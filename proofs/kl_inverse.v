@@ -1,14 +1,81 @@
 From Coq Require Import Reals Lra Psatz.
+From Coquelicot Require Import Coquelicot.
 From Interval Require Import Tactic.
 Open Scope R_scope.
 
-(* claim step.kl_inverse: Coq 8.16.1, with the slack 1/100 *)
+(* claim step.kl_inverse: Coq 8.16.1, as stated *)
 (* step.kl_inverse: 2 t^2 \le \mathrm{kl}(q \| q + t) *)
+
+Lemma from_left : forall (f df : R -> R) (a b : R),
+  (forall x, a <= x <= b -> is_derive f x (df x)) ->
+  (forall x, a <= x <= b -> 0 <= df x) ->
+  forall x, a <= x <= b -> f a <= f x.
+Proof.
+  intros f df a b D P x X.
+  destruct (MVT_gen f a x df) as [c [C E]].
+  - intros y Y. rewrite Rmin_left, Rmax_right in Y by lra. apply D; lra.
+  - intros y Y. rewrite Rmin_left, Rmax_right in Y by lra.
+    apply derivable_continuous_pt. exists (df y). apply is_derive_Reals, D; lra.
+  - rewrite Rmin_left, Rmax_right in C by lra.
+    assert (0 <= df c * (x - a)) by (apply Rmult_le_pos; [apply P|]; lra). lra.
+Qed.
+
+Lemma from_right : forall (f df : R -> R) (a b : R),
+  (forall x, a <= x <= b -> is_derive f x (df x)) ->
+  (forall x, a <= x <= b -> df x <= 0) ->
+  forall x, a <= x <= b -> f b <= f x.
+Proof.
+  intros f df a b D P x X.
+  destruct (MVT_gen f x b df) as [c [C E]].
+  - intros y Y. rewrite Rmin_left, Rmax_right in Y by lra. apply D; lra.
+  - intros y Y. rewrite Rmin_left, Rmax_right in Y by lra.
+    apply derivable_continuous_pt. exists (df y). apply is_derive_Reals, D; lra.
+  - rewrite Rmin_left, Rmax_right in C by lra.
+    assert (0 <= (- df c) * (b - x)) by (apply Rmult_le_pos; [specialize (P c); lra | lra]). lra.
+Qed.
+
+Lemma from_middle : forall (f df ddf : R -> R) (a b c : R),
+  (forall x, a <= x <= b -> is_derive f x (df x)) ->
+  (forall x, a <= x <= b -> is_derive df x (ddf x)) ->
+  (forall x, a <= x <= b -> 0 <= ddf x) ->
+  a <= c <= b -> df c = 0 -> forall x, a <= x <= b -> f c <= f x.
+Proof.
+  intros f df ddf a b c D DD P C Z x X.
+  assert (M : forall u v, a <= u <= v -> v <= b -> df u <= df v).
+  { intros u v U V. apply (from_left df ddf u b); try lra; intros y Y; [apply DD | apply P]; lra. }
+  destruct (Rle_dec c x) as [L|L].
+  - apply (from_left f df c b); try lra; intros y Y; [apply D; lra|]. rewrite <- Z. apply M; lra.
+  - apply (from_right f df a c); try lra; intros y Y; [apply D; lra|]. rewrite <- Z. apply M; lra.
+Qed.
+
+Ltac nonzero := first [lra | apply Rgt_not_eq; positive]
+with positive := first
+  [ lra | apply exp_pos | apply Rmult_lt_0_compat; positive | apply pow_lt; positive
+  | apply Rdiv_lt_0_compat; positive | apply Rplus_lt_le_0_compat; [positive | nonnegative]
+  | apply Rplus_le_lt_0_compat; [nonnegative | positive] | nra ]
+with nonnegative := first
+  [ lra | apply pow2_ge_0 | apply Rplus_le_le_0_compat; nonnegative
+  | apply Rmult_le_pos; nonnegative | apply pow_le; nonnegative | apply Rlt_le; positive ].
 
 Theorem step_kl_inverse : forall q t : R,
   (5764607523034235 / 576460752303423488) <= q <= (1 / 2) ->
   0 <= t <= (3 / 8) ->
-  (2 * (t ^ 2)) <= ((q * ((ln q) - (ln (q + t)))) + ((1 - q) * ((ln (1 + (- q))) - (ln (1 + (- (q + t))))))) + (1 / 100).
+  (2 * (t ^ 2)) <= ((q * ((ln q) - (ln (q + t)))) + ((1 - q) * ((ln (1 + (- q))) - (ln (1 + (- (q + t))))))).
 Proof.
-  intros; apply Rminus_le; interval with (i_bisect q, i_bisect t, i_depth 22).
+  intros.
+  enough (0 <= (((q * ((ln q) - (ln (q + t)))) + ((1 - q) * ((ln (1 + (- q))) - (ln (1 + (- (q + t))))))) - (2 * (t ^ 2)))) by lra.
+  assert (Z : (fun t : R => (((q * ((ln q) - (ln (q + t)))) + ((1 - q) * ((ln (1 + (- q))) - (ln (1 + (- (q + t))))))) - (2 * (t ^ 2)))) 0 = 0) by (cbv beta; replace ((q + 0)) with (q) by (field; repeat split; nonzero); replace (1 + (- (q + 0))) with (1 + (- q)) by (field; repeat split; nonzero); try lra; try (field; repeat split; nonzero)).
+  rewrite <- Z.
+  apply (from_left (fun t : R => (((q * ((ln q) - (ln (q + t)))) + ((1 - q) * ((ln (1 + (- q))) - (ln (1 + (- (q + t))))))) - (2 * (t ^ 2)))) (fun t : R => (((q * (- (1 / (q + t)))) + ((1 - q) * (- ((-1) / (1 - (q + t)))))) - (2 * (2 * t)))) 0 (3 / 8)); [ | | lra].
+  { clear dependent t.
+  intros t ?.
+  auto_derive; [repeat split; nonzero || positive | field; repeat split; nonzero].
+  }
+  { clear dependent t.
+  intros t ?.
+  assert (Q : 0 < (1) * ((7 / 8) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (221937389636818043 / 576460752303423488) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (1 / 2) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8)) + (5764607523034235 / 576460752303423488) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8))) * ((1 / 8) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (354523362666605445 / 576460752303423488) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (1 / 2) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8)) + (570696144780389253 / 576460752303423488) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8)))) by positive.
+  assert (P : 0 <= (1) * ((3 / 8) * ((t - 0) / (3 / 8))) * ((3 / 4) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (-66292986514893701 / 288230376151711744) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (-282465768628677509 / 288230376151711744) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8))) ^ 2) by nonnegative.
+  replace ((((q * (- (1 / (q + t)))) + ((1 - q) * (- ((-1) / (1 - (q + t)))))) - (2 * (2 * t)))) with (((1) * ((3 / 8) * ((t - 0) / (3 / 8))) * ((3 / 4) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (-66292986514893701 / 288230376151711744) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (-282465768628677509 / 288230376151711744) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8))) ^ 2) / ((1) * ((7 / 8) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (221937389636818043 / 576460752303423488) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (1 / 2) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8)) + (5764607523034235 / 576460752303423488) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8))) * ((1 / 8) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (354523362666605445 / 576460752303423488) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * ((t - 0) / (3 / 8)) + (1 / 2) * ((q - (5764607523034235 / 576460752303423488)) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8)) + (570696144780389253 / 576460752303423488) * (((1 / 2) - q) / (282465768628677509 / 576460752303423488)) * (((3 / 8) - t) / (3 / 8))))) by (field; repeat split; nonzero).
+  apply Rmult_le_pos; [exact P | apply Rlt_le, Rinv_0_lt_compat, Q].
+  }
 Qed.

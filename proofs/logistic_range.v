@@ -2,19 +2,40 @@ From Coq Require Import Reals Lra Psatz.
 From Interval Require Import Tactic.
 Open Scope R_scope.
 
-(* claim step.logistic_range: Coq 8.16.1, with the slack 1/1000000 *)
+(* claim step.logistic_range: Coq 8.16.1, as stated *)
 (* step.logistic_range: 0 \le 1/(1 + e^{-x}) \le 1 *)
+
+Ltac nonzero := first [lra | apply Rgt_not_eq; positive]
+with positive := first
+  [ lra | apply exp_pos | apply Rmult_lt_0_compat; positive | apply pow_lt; positive
+  | apply Rdiv_lt_0_compat; positive | apply Rplus_lt_le_0_compat; [positive | nonnegative]
+  | apply Rplus_le_lt_0_compat; [nonnegative | positive] | nra ]
+with nonnegative := first
+  [ lra | apply pow2_ge_0 | apply Rplus_le_le_0_compat; nonnegative
+  | apply Rmult_le_pos; nonnegative | apply pow_le; nonnegative | apply Rlt_le; positive ].
 
 Theorem step_logistic_range_1 : forall x : R,
   (-64) <= x <= 64 ->
   0 <= (1 / (1 + (exp (- x)))).
 Proof.
-  intros; apply Rminus_le; interval with (i_bisect x, i_autodiff x, i_depth 12).
+  intros.
+  enough (0 <= (1 / (1 + (exp (- x))))) by lra.
+  pose proof (exp_pos (- x)).
+  assert (Q : 0 < (1) * ((exp (- x)) + 1)) by positive.
+  assert (P : 0 <= (1)) by nonnegative.
+  replace ((1 / (1 + (exp (- x))))) with (((1)) / ((1) * ((exp (- x)) + 1))) by (field; repeat split; nonzero).
+  apply Rmult_le_pos; [exact P | apply Rlt_le, Rinv_0_lt_compat, Q].
 Qed.
 
 Theorem step_logistic_range_2 : forall x : R,
   (-64) <= x <= 64 ->
-  (1 / (1 + (exp (- x)))) <= 1 + (1 / 1000000).
+  (1 / (1 + (exp (- x)))) <= 1.
 Proof.
-  intros; apply Rminus_le; interval with (i_bisect x, i_autodiff x, i_depth 12).
+  intros.
+  enough (0 <= (1 - (1 / (1 + (exp (- x)))))) by lra.
+  pose proof (exp_pos (- x)).
+  assert (Q : 0 < (1) * ((exp (- x)) + 1)) by positive.
+  assert (P : 0 <= (1) * ((exp (- x)))) by nonnegative.
+  replace ((1 - (1 / (1 + (exp (- x)))))) with (((1) * ((exp (- x)))) / ((1) * ((exp (- x)) + 1))) by (field; repeat split; nonzero).
+  apply Rmult_le_pos; [exact P | apply Rlt_le, Rinv_0_lt_compat, Q].
 Qed.

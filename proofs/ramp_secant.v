@@ -5,12 +5,6 @@ Open Scope R_scope.
 (* claim step.ramp_secant: Coq 8.16.1, as stated *)
 (* step.ramp_secant: 0 \le r(z) - r(z + d) \le d, \; r(z) = \min(1, (1 - z)_+) *)
 
-Lemma Rmax_by_abs : forall x y : R, Rmax x y = (x + y + Rabs (x - y)) / 2.
-Proof. intros x y; unfold Rmax, Rabs; destruct (Rle_dec x y), (Rcase_abs (x - y)); lra. Qed.
-
-Lemma Rmin_by_abs : forall x y : R, Rmin x y = (x + y - Rabs (x - y)) / 2.
-Proof. intros x y; unfold Rmin, Rabs; destruct (Rle_dec x y), (Rcase_abs (x - y)); lra. Qed.
-
 Theorem step_ramp_secant_1 : forall z d : R,
   (-4) <= z <= 4 ->
   0 <= d <= 4 ->

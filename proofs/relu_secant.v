@@ -5,9 +5,6 @@ Open Scope R_scope.
 (* claim step.relu_secant: Coq 8.16.1, as stated *)
 (* step.relu_secant: 0 \le (a + d)_+ - a_+ \le d, \; d \ge 0 *)
 
-Lemma Rmax_by_abs : forall x y : R, Rmax x y = (x + y + Rabs (x - y)) / 2.
-Proof. intros x y; unfold Rmax, Rabs; destruct (Rle_dec x y), (Rcase_abs (x - y)); lra. Qed.
-
 Theorem step_relu_secant_1 : forall a d : R,
   (-4) <= a <= 4 ->
   0 <= d <= 4 ->

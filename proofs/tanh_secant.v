@@ -1,22 +1,106 @@
 From Coq Require Import Reals Lra Psatz.
+From Coquelicot Require Import Coquelicot.
 From Interval Require Import Tactic.
 Open Scope R_scope.
 
-(* claim step.tanh_secant: Coq 8.16.1, with the slack 1/100 *)
+(* claim step.tanh_secant: Coq 8.16.1, as stated *)
 (* step.tanh_secant: 0 \le \tanh(a + d) - \tanh a \le d, \; d \ge 0 *)
+
+Lemma from_left : forall (f df : R -> R) (a b : R),
+  (forall x, a <= x <= b -> is_derive f x (df x)) ->
+  (forall x, a <= x <= b -> 0 <= df x) ->
+  forall x, a <= x <= b -> f a <= f x.
+Proof.
+  intros f df a b D P x X.
+  destruct (MVT_gen f a x df) as [c [C E]].
+  - intros y Y. rewrite Rmin_left, Rmax_right in Y by lra. apply D; lra.
+  - intros y Y. rewrite Rmin_left, Rmax_right in Y by lra.
+    apply derivable_continuous_pt. exists (df y). apply is_derive_Reals, D; lra.
+  - rewrite Rmin_left, Rmax_right in C by lra.
+    assert (0 <= df c * (x - a)) by (apply Rmult_le_pos; [apply P|]; lra). lra.
+Qed.
+
+Lemma from_right : forall (f df : R -> R) (a b : R),
+  (forall x, a <= x <= b -> is_derive f x (df x)) ->
+  (forall x, a <= x <= b -> df x <= 0) ->
+  forall x, a <= x <= b -> f b <= f x.
+Proof.
+  intros f df a b D P x X.
+  destruct (MVT_gen f x b df) as [c [C E]].
+  - intros y Y. rewrite Rmin_left, Rmax_right in Y by lra. apply D; lra.
+  - intros y Y. rewrite Rmin_left, Rmax_right in Y by lra.
+    apply derivable_continuous_pt. exists (df y). apply is_derive_Reals, D; lra.
+  - rewrite Rmin_left, Rmax_right in C by lra.
+    assert (0 <= (- df c) * (b - x)) by (apply Rmult_le_pos; [specialize (P c); lra | lra]). lra.
+Qed.
+
+Lemma from_middle : forall (f df ddf : R -> R) (a b c : R),
+  (forall x, a <= x <= b -> is_derive f x (df x)) ->
+  (forall x, a <= x <= b -> is_derive df x (ddf x)) ->
+  (forall x, a <= x <= b -> 0 <= ddf x) ->
+  a <= c <= b -> df c = 0 -> forall x, a <= x <= b -> f c <= f x.
+Proof.
+  intros f df ddf a b c D DD P C Z x X.
+  assert (M : forall u v, a <= u <= v -> v <= b -> df u <= df v).
+  { intros u v U V. apply (from_left df ddf u b); try lra; intros y Y; [apply DD | apply P]; lra. }
+  destruct (Rle_dec c x) as [L|L].
+  - apply (from_left f df c b); try lra; intros y Y; [apply D; lra|]. rewrite <- Z. apply M; lra.
+  - apply (from_right f df a c); try lra; intros y Y; [apply D; lra|]. rewrite <- Z. apply M; lra.
+Qed.
+
+Ltac nonzero := first [lra | apply Rgt_not_eq; positive]
+with positive := first
+  [ lra | apply exp_pos | apply Rmult_lt_0_compat; positive | apply pow_lt; positive
+  | apply Rdiv_lt_0_compat; positive | apply Rplus_lt_le_0_compat; [positive | nonnegative]
+  | apply Rplus_le_lt_0_compat; [nonnegative | positive] | nra ]
+with nonnegative := first
+  [ lra | apply pow2_ge_0 | apply Rplus_le_le_0_compat; nonnegative
+  | apply Rmult_le_pos; nonnegative | apply pow_le; nonnegative | apply Rlt_le; positive ].
 
 Theorem step_tanh_secant_1 : forall a d : R,
   (-4) <= a <= 4 ->
   0 <= d <= 4 ->
-  0 <= ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1))) + (1 / 100).
+  0 <= ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1))).
 Proof.
-  intros; apply Rminus_le; interval with (i_bisect a, i_bisect d, i_depth 22).
+  intros.
+  enough (0 <= ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1)))) by lra.
+  assert (Z : (fun d : R => ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1)))) 0 = 0) by (cbv beta; replace (2 * a) with (2 * (a + 0)) by (field; repeat split; nonzero); try lra; try (field; repeat split; nonzero)).
+  rewrite <- Z.
+  apply (from_left (fun d : R => ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1)))) (fun d : R => ((4 * (exp (2 * (a + d)))) / (((exp (2 * (a + d))) + 1) ^ 2))) 0 4); [ | | lra].
+  { clear dependent d.
+  intros d ?.
+  auto_derive; [repeat split; nonzero || positive | field; repeat split; nonzero].
+  }
+  { clear dependent d.
+  intros d ?.
+  pose proof (exp_pos (2 * (a + d))).
+  assert (Q : 0 < (1) * ((exp (2 * (a + d))) + 1) ^ 2) by positive.
+  assert (P : 0 <= (4) * ((exp (2 * (a + d))))) by nonnegative.
+  replace (((4 * (exp (2 * (a + d)))) / (((exp (2 * (a + d))) + 1) ^ 2))) with (((4) * ((exp (2 * (a + d))))) / ((1) * ((exp (2 * (a + d))) + 1) ^ 2)) by (field; repeat split; nonzero).
+  apply Rmult_le_pos; [exact P | apply Rlt_le, Rinv_0_lt_compat, Q].
+  }
 Qed.
 
 Theorem step_tanh_secant_2 : forall a d : R,
   (-4) <= a <= 4 ->
   0 <= d <= 4 ->
-  ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1))) <= d + (1 / 100).
+  ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1))) <= d.
 Proof.
-  intros; apply Rminus_le; interval with (i_bisect a, i_bisect d, i_depth 22).
+  intros.
+  enough (0 <= (d - ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1))))) by lra.
+  assert (Z : (fun d : R => (d - ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1))))) 0 = 0) by (cbv beta; replace (2 * a) with (2 * (a + 0)) by (field; repeat split; nonzero); try lra; try (field; repeat split; nonzero)).
+  rewrite <- Z.
+  apply (from_left (fun d : R => (d - ((1 - 2 / (exp (2 * (a + d)) + 1)) - (1 - 2 / (exp (2 * a) + 1))))) (fun d : R => (1 - ((4 * (exp (2 * (a + d)))) / (((exp (2 * (a + d))) + 1) ^ 2)))) 0 4); [ | | lra].
+  { clear dependent d.
+  intros d ?.
+  auto_derive; [repeat split; nonzero || positive | field; repeat split; nonzero].
+  }
+  { clear dependent d.
+  intros d ?.
+  pose proof (exp_pos (2 * (a + d))).
+  assert (Q : 0 < (1) * ((exp (2 * (a + d))) + 1) ^ 2) by positive.
+  assert (P : 0 <= (1) * ((exp (2 * (a + d))) + (-1)) ^ 2) by nonnegative.
+  replace ((1 - ((4 * (exp (2 * (a + d)))) / (((exp (2 * (a + d))) + 1) ^ 2)))) with (((1) * ((exp (2 * (a + d))) + (-1)) ^ 2) / ((1) * ((exp (2 * (a + d))) + 1) ^ 2)) by (field; repeat split; nonzero).
+  apply Rmult_le_pos; [exact P | apply Rlt_le, Rinv_0_lt_compat, Q].
+  }
 Qed.

@@ -5,8 +5,10 @@ from .backpropagation import gradients as gradients
 from .balanced import alternating_weight as alternating_weight
 from .balanced import balanced_weight as balanced_weight
 from .cells.gru import GRU as GRU
+from .cells.lru import LRU as LRU
 from .cells.lstm import LSTM as LSTM
 from .covariance import StateCovariance as StateCovariance
+from .fisher import softmax_network as softmax_network
 from .initialisation import initial_rnn as initial_rnn
 from .losses import loss_values as loss_values
 from .losses import margins as margins
@@ -17,6 +19,7 @@ from .reconstruction import residual_covariance as residual_covariance
 from .reconstruction import ridge_schur_complement as ridge_schur_complement
 from .refit.closed_loop import RefitStep as RefitStep
 from .refit.closed_loop import refit_closed_loop as refit_closed_loop
+from .refit.divergence import refit_divergence as refit_divergence
 from .refit.read_out import refit_read_out as refit_read_out
 from .rnn import RNN as RNN
 from .selection.derandomised import NodeCertificate as NodeCertificate
@@ -45,6 +48,7 @@ from .training_state import TrainingState as TrainingState
 
 __all__ = [
     "GRU",
+    "LRU",
     "LSTM",
     "RNN",
     "Activation",
@@ -76,6 +80,7 @@ __all__ = [
     "prune_to",
     "reconstruction_matrix",
     "refit_closed_loop",
+    "refit_divergence",
     "refit_read_out",
     "refitted",
     "residual_covariance",
@@ -86,6 +91,7 @@ __all__ = [
     "save_network",
     "select_nodes",
     "selection_weight",
+    "softmax_network",
     "spectral_prune",
     "train",
 ]

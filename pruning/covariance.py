@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pruning.checks import Array, covariance, integer, real_array, time_weights
+from pruning.run_rounding import RunExtremes, RunRounding, outward
 
 if TYPE_CHECKING:
     from pruning.rnn import RNN
@@ -61,6 +62,7 @@ class StateCovariance:
         self._carry = np.zeros(shape)
         # By step and node, or by node: whether a state was not 0, however small its square.
         self._alive = np.zeros(shape[:-1], dtype=bool)
+        self._run: RunExtremes | None = None
         self.exponent = 0
 
     @classmethod
@@ -77,9 +79,12 @@ class StateCovariance:
     ) -> StateCovariance:
         """Return the covariance of the states of `rnn` on x, `batch` sequences at a time."""
         checked = rnn.check_input(x)
-        result = cls(rnn.m, checked.shape[1], per_step)
-        for h in rnn.state_batches(checked, integer("batch", batch, low=1)):
+        result, run = cls(rnn.m, checked.shape[1], per_step), RunExtremes(rnn)
+        batch = integer("batch", batch, low=1)
+        for i, h in enumerate(rnn.state_batches(checked, batch)):
             result.update(h)
+            run.update(checked[i * batch : i * batch + len(h)], h)
+        result._run = run
         return result
 
     def update(self, h: ArrayLike) -> StateCovariance:
@@ -93,6 +98,8 @@ class StateCovariance:
         array = np.asarray(h)
         if array.ndim != 3 or array.shape[1:] != (self.T, self.m):
             raise ValueError(f"h must have shape (any, {self.T}, {self.m}), got {array.shape}")
+        if len(array):
+            self._run = None  # nothing is known of how these states were rounded
         step = max(1, _ROWS // self.T)
         if len(array) > step:
             # On a scratch sum, so that a state that is not finite leaves this one as it was.
@@ -113,6 +120,8 @@ class StateCovariance:
             )
         if other._keeps_steps != self._keeps_steps:
             raise ValueError("both covariances must keep their steps, or neither")
+        if other.n:
+            self._run = _joined(self._run, other._run) if self.n else other._run
         self._widen(other.exponent, bool(other._alive.any()))
         shift = 2 * (other.exponent - self.exponent)
         added, carried = np.ldexp(other._sum, shift), np.ldexp(other._carry, shift)
@@ -138,12 +147,26 @@ class StateCovariance:
         """S in units of 4^exponent, shape (m, m)."""
         total = self._total()
         S = total.mean(axis=0) if self._keeps_steps else total / self.T
-        return _not_dead(S, np.any(self._alive.reshape(-1, self.m), axis=0, keepdims=True)[0])
+        alive = np.asarray(self._alive.any(axis=0) if self._keeps_steps else self._alive)
+        return _not_dead(S, alive)
 
     @property
     def per_step(self) -> Array | None:
-        """S_1..S_T, shape (T, m, m); None if they were not kept."""
-        return self._rescaled(self._alive_steps()) if self._keeps_steps else None
+        """S_1..S_T, shape (T, m, m); None if they were not kept.
+
+        Of a run made here (`from_network`) they are rounded outwards, by what the rounding of the
+        run may be: never below those of the exact states, in the order of symmetric matrices.
+        """
+        return self._outward_steps() if self._keeps_steps else None
+
+    @property
+    def rounding(self) -> RunRounding | None:
+        """How far the states may be from exact ones; None for states that came from elsewhere."""
+        return None if self._run is None else self._run.rounding()
+
+    def is_run_of(self, rnn: RNN) -> bool:
+        """Whether all states are those of runs of this very network, made by `from_network`."""
+        return self._run is not None and _same_network(self._run.rnn, rnn)
 
     def weighted(self, weights: ArrayLike) -> Array:
         """Return S_w = sum_t w_t S_t, shape (m, m).
@@ -163,7 +186,7 @@ class StateCovariance:
             if np.all(w == w[0]):
                 return self.matrix
             raise ValueError("unequal weights need a StateCovariance made with per_step=True")
-        return self._rescaled(np.tensordot(w, self._alive_steps(), axes=1))
+        return np.tensordot(w, self._outward_steps(), axes=1)
 
     @property
     def _keeps_steps(self) -> bool:
@@ -177,6 +200,18 @@ class StateCovariance:
     def _alive_steps(self) -> Array:
         S = self._total()
         return np.stack([_not_dead(S_t, alive) for S_t, alive in zip(S, self._alive, strict=True)])
+
+    def _outward_steps(self) -> Array:
+        S, rounding = self._rescaled(self._alive_steps()), self.rounding
+        if rounding is None or not rounding.covered:
+            return S
+        raised = outward(S, rounding.spread)
+        if not np.isfinite(raised).all():
+            raise ValueError(
+                "the states must be known to the range of floats, got a run in which products "
+                "cancel and whose rounding may be beyond it; `matrix` has the states as they were"
+            )
+        return raised
 
     def _rescaled(self, S: Array) -> Array:
         """S without its units; an entry of its diagonal that is not 0 stays so."""
@@ -264,6 +299,25 @@ def covariance_of(rnn: RNN, covariance_or_x: Moments) -> tuple[Array, int]:
     if S.shape != (rnn.m, rnn.m):
         raise ValueError(f"S must have shape ({rnn.m}, {rnn.m}), got {S.shape}")
     return S, e
+
+
+def _joined(one: RunExtremes | None, other: RunExtremes | None) -> RunExtremes | None:
+    """What is known of both runs, if they are of one network."""
+    if one is None or other is None or not _same_network(one.rnn, other.rnn):
+        return None
+    both = RunExtremes(one.rnn)
+    both.merge(one)
+    both.merge(other)
+    return both
+
+
+def _same_network(one: RNN, other: RNN) -> bool:
+    if one is other:
+        return True
+    weights = other.weights
+    return one.activation.name == other.activation.name and all(
+        np.array_equal(array, weights[name]) for name, array in one.weights.items()
+    )
 
 
 def _exponent(largest: float) -> int:

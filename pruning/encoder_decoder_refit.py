@@ -43,7 +43,7 @@ def refit_encoder_decoder(
     progress : callable, optional
         Called with a `FitStep`.
     """
-    ours, theirs = (_Fit(whole, small, data) for data in (fitted, held_out))
+    ours, theirs = (EncoderDecoderFit(whole, small, data) for data in (fitted, held_out))
 
     def other(theta: Array) -> float:
         r = theirs.residuals(theta, keep=False)[0]
@@ -61,7 +61,7 @@ def refit_encoder_decoder(
     return ours.network(found)
 
 
-class _Fit:
+class EncoderDecoderFit:
     """Gaps of the outputs over the true steps, as a function of all weights but embeddings."""
 
     def __init__(self, whole: EncoderDecoder, small: EncoderDecoder, data: list[Batch]) -> None:

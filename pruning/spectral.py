@@ -6,6 +6,7 @@ b_o' = b_o.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,18 +17,22 @@ from numpy.typing import ArrayLike
 from pruning.backpropagation import TARGETS
 from pruning.balanced import balanced_weight
 from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, real_array, ridge
-from pruning.covariance import Moments, StateCovariance, covariance_of
+from pruning.covariance import Moments, StateCovariance, covariance_of, seen
+from pruning.fisher import softmax_network
 from pruning.observability import Observability
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.refit.closed_loop import RefitStep, refit_closed_loop
+from pruning.refit.divergence import refit_divergence
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
+from pruning.run_rounding import RunRounding
 from pruning.selection.dispatch import WEIGHTED, select
 from pruning.selection.reading import reading_weight
 from pruning.selection.selection import Selection
 
 OBJECTIVES = ("spectral", "balanced")
 REFITS = ("read-out", "closed-loop")
+OUTPUTS = ("numbers", "logits")
 OBSERVED, FITTED = 5000, 5000
 """At most so many sequences give the balanced weight, and a refit."""
 
@@ -68,6 +73,9 @@ class PrunedRNN:
     exponent : int
         The covariance, tau and the losses are in units of 4^exponent, which is 0 unless the states
         are so large or so small that their squares are beyond the range of floats.
+    rounding : RunRounding or None
+        How far the float64 run that the covariance is from may be from an exact one. None where the
+        covariance was given: that it is the network's is then the caller's word.
 
     Examples
     --------
@@ -94,6 +102,7 @@ class PrunedRNN:
     exponent: int = 0
     objective: str = "spectral"
     refit: str | None = None
+    rounding: RunRounding | None = None
 
     def __repr__(self) -> str:
         """Sizes and method on one line; the arrays are attributes."""
@@ -148,6 +157,7 @@ def spectral_prune(
     x: ArrayLike | None = None,
     targets: str = "last",
     weight: ArrayLike | None = None,
+    outputs: str | None = None,
     progress: Callable[[RefitStep], None] | None = None,
 ) -> PrunedRNN:
     """Prune the hidden layer to k nodes.
@@ -159,7 +169,9 @@ def spectral_prune(
     rnn : RNN
         The trained network, m nodes.
     covariance_or_x : StateCovariance, (m, m) float array S, or inputs x
-        Inputs are floats (n, T, d_x) or integer tokens (n, T); their states are streamed.
+        Inputs are floats (n, T, d_x) or integer tokens (n, T); their states are streamed. Of these,
+        and of `StateCovariance.from_network`, the rounding of the run is known, and bounds pay for
+        it; an array S is taken to be that of the network's states.
     k : int
         Nodes to keep, 0..m; with ``leverage`` the number of draws, at most m.
     theta : float
@@ -191,6 +203,11 @@ def spectral_prune(
         Whether the output counts at the last step or, on average, at every one.
     weight : (m, m) array, optional
         M of the objective, in place of either; for ``balanced`` what `balanced_weight` returned.
+    outputs : {None, "numbers", "logits"}
+        What the balanced objective and a refit take the outputs for: numbers, whose squared gaps
+        count, or logits, of which the divergence of their softmax counts (`refit_divergence`).
+        None: logits where the network reads tokens and has an output for each of them, as language
+        models have, and numbers otherwise.
     progress : callable, optional
         Called with a `RefitStep` after each step of the closed loop.
 
@@ -208,7 +225,8 @@ def spectral_prune(
     if refit is not None:
         choice("refit", refit, REFITS)
     choice("targets", targets, TARGETS)
-    S, exponent = covariance_of(rnn, covariance_or_x)
+    held = seen(rnn, covariance_or_x)
+    S, exponent = covariance_of(rnn, held)
     k = integer("k", k, low=0, high=rnn.m)
     theta = fraction("theta", theta)
     if objective == "balanced" and method not in WEIGHTED:
@@ -227,19 +245,25 @@ def spectral_prune(
     # Other methods do not look at the objective.
     if weight is None and method in WEIGHTED:
         if objective == "balanced":
-            weight = observed_weight(rnn, inputs, targets, rng)
+            weight = observed_weight(rnn, inputs, targets, rng, outputs)
         else:
             weight = selection_weight(rnn, theta, normalise)
     kept = select(
         S, k, method, weight, tau, lam, rng, theta=theta if objective == "spectral" else None
     )
-    pruned = _assemble(rnn, S, exponent, kept, reconstruct, method)
+    pruned = _assemble(rnn, S, exponent, kept, reconstruct, method, held)
     pruned = replace(pruned, objective=objective)
-    return pruned if refit is None else refitted(pruned, inputs, refit, targets, rng, progress)
+    if refit is None:
+        return pruned
+    return refitted(pruned, inputs, refit, targets, rng, progress, outputs)
 
 
 def observed_weight(
-    rnn: RNN, x: ArrayLike, targets: str = "last", rng: np.random.Generator | int | None = None
+    rnn: RNN,
+    x: ArrayLike,
+    targets: str = "last",
+    rng: np.random.Generator | int | None = None,
+    outputs: str | None = None,
 ) -> Array:
     """Return the balanced weight from at most `OBSERVED` sequences, shape (m, m).
 
@@ -252,6 +276,8 @@ def observed_weight(
     targets : {"last", "every"}
     rng : numpy Generator or seed
         Draws sequences and probes; seed 0 by default.
+    outputs : {None, "numbers", "logits"}
+        As in `spectral_prune`. For logits, by `softmax_network`, which the probes see.
 
     Examples
     --------
@@ -266,6 +292,8 @@ def observed_weight(
     generator = np.random.default_rng(0 if rng is None else rng)
     drawn = _drawn(_inputs(rnn, x), OBSERVED, generator)
     probes = None if choice("targets", targets, TARGETS) == "last" else 1
+    if _are_logits(rnn, drawn, outputs):
+        rnn = softmax_network(rnn, drawn, _READS[targets])
     seen = Observability(rnn, drawn.shape[1], _READS[targets], probes, generator)
     return balanced_weight(seen.update(drawn))
 
@@ -277,6 +305,7 @@ def refitted(
     targets: str = "last",
     rng: np.random.Generator | int | None = None,
     progress: Callable[[RefitStep], None] | None = None,
+    outputs: str | None = None,
 ) -> PrunedRNN:
     """Return the pruned network with weights fitted to the outputs of the original.
 
@@ -284,7 +313,7 @@ def refitted(
     ----------
     pruned : PrunedRNN
         Of any method.
-    x, refit, targets, rng, progress
+    x, refit, targets, rng, progress, outputs
         As in `spectral_prune`; ``closed-loop`` starts from ``read-out``.
 
     Examples
@@ -302,9 +331,18 @@ def refitted(
     generator = np.random.default_rng(0 if rng is None else rng)
     drawn = _drawn(_inputs(large, x), FITTED, generator)
     weights = _READS[choice("targets", targets, TARGETS)]
-    rnn = refit_read_out(large, small, drawn, weights)
-    if refit == "closed-loop":
-        rnn = refit_closed_loop(large, rnn, drawn, weights, progress=progress)
+    closed = refit == "closed-loop"
+    if _are_logits(large, drawn, outputs):
+        first = None if closed else progress
+        rnn = refit_divergence(large, small, drawn, weights, progress=first)
+        if closed:
+            rnn = refit_divergence(
+                large, rnn, drawn, weights, fit_recursion=True, progress=progress
+            )
+    else:
+        rnn = refit_read_out(large, small, drawn, weights)
+        if closed:
+            rnn = refit_closed_loop(large, rnn, drawn, weights, progress=progress)
     return replace(pruned, pruned=rnn, refit=refit)
 
 
@@ -338,11 +376,19 @@ def prune_to(
     >>> prune_to(rnn, x, [4, 1]).nodes
     array([1, 4])
     """
-    S, exponent = covariance_of(rnn, covariance_or_x)
+    held = seen(rnn, covariance_or_x)
+    S, exponent = covariance_of(rnn, held)
     checked = node_set("nodes", nodes, rnn.m)
     order = np.argsort(np.asarray(nodes).reshape(-1), kind="stable")
     kept_tau = ridge("tau", _in_units(tau, exponent), len(checked), S)[order]
-    return _assemble(rnn, S, exponent, Selection(checked, kept_tau), reconstruct, method)
+    return _assemble(rnn, S, exponent, Selection(checked, kept_tau), reconstruct, method, held)
+
+
+def _are_logits(rnn: RNN, x: Any, outputs: str | None) -> bool:
+    """Whether the divergence of the softmax counts; `OUTPUTS`, or None for what it looks like."""
+    if outputs is not None:
+        return choice("outputs", outputs, OUTPUTS) == "logits"
+    return bool(x.ndim == 2 and rnn.d_y == rnn.d_x >= 2)
 
 
 def _in_units(tau: ArrayLike | None, exponent: int) -> ArrayLike | None:
@@ -359,6 +405,7 @@ def _assemble(
     kept: Selection,
     reconstruct: bool,
     method: str,
+    held: StateCovariance | Array,
 ) -> PrunedRNN:
     nodes, tau = kept.nodes, kept.tau
     if reconstruct:
@@ -374,14 +421,29 @@ def _assemble(
         rnn.b_output,
         rnn.activation,
     )
-    loss = residual(S, nodes, A) + (A * tau) @ A.T
-    losses = {
-        "hidden": float(np.trace(loss)),
-        "output": float(np.vdot(rnn.w_output @ loss, rnn.w_output)),
-        "recurrent": float(np.vdot(rnn.w_hidden[nodes] @ loss, rnn.w_hidden[nodes])),
-    }
-    losses = {name: max(0.0, value) for name, value in losses.items()}
-    return PrunedRNN(rnn, pruned, nodes, tau, A, S, kept.theta, method, losses, exponent)
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss = residual(S, nodes, A) + (A * tau) @ A.T
+        losses = {
+            "hidden": float(np.trace(loss)),
+            "output": float(np.vdot(rnn.w_output @ loss, rnn.w_output)),
+            "recurrent": float(np.vdot(rnn.w_hidden[nodes] @ loss, rnn.w_hidden[nodes])),
+        }
+    # One beyond floats, or the difference of two that are, is infinite.
+    losses = {n: max(0.0, v) if math.isfinite(v) else math.inf for n, v in losses.items()}
+    known = isinstance(held, StateCovariance) and held.is_run_of(rnn)
+    return PrunedRNN(
+        rnn,
+        pruned,
+        nodes,
+        tau,
+        A,
+        S,
+        kept.theta,
+        method,
+        losses,
+        exponent,
+        rounding=held.rounding if known else None,  # type: ignore[union-attr]
+    )
 
 
 def _inputs(rnn: RNN, x: Any) -> Any:

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.cells.gru import GRU
+from pruning.cells.lru import LRU
 from pruning.cells.lstm import LSTM
 from pruning.cells.plain import Plain
 from pruning.checks import Array, choice, real_array
 
-StackCell = GRU | LSTM | Plain
+StackCell = GRU | LSTM | LRU | Plain
 _AT_ONCE = 1 << 22  # numbers of states that are held at once
 
 

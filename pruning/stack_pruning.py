@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.cells.gru import GRU
+from pruning.cells.lru import LRU, greedy_pairs
 from pruning.checks import Array, Nodes, choice, fraction, integer
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.selection.dispatch import select_nodes
@@ -93,10 +94,10 @@ def prune_stack(
     data : StackMoments, x, or an iterable of batches
         See `stack_moments`.
     k : int, or one value a layer (or a tuple of two for both directions)
-        Nodes to keep in each cell.
+        Nodes to keep in each cell; of an LRU complex ones.
     total : int, optional
-        Instead of k: nodes in all, shared out so that each goes where it lowers the relative
-        objective most.
+        Instead of k: nodes in all, at most, shared out so that each goes where it lowers the
+        relative objective most; both directions of a layer get as many.
     lengths : (n,) integer array, optional
         True lengths of padded sequences.
     theta : float
@@ -141,6 +142,8 @@ def prune_stack(
     )
     if (k is None) == (total is None):
         raise ValueError("either k or total must be given, got both or neither")
+    if k is None and any(isinstance(cell, LRU) for row in stack.layers for cell in row):
+        raise ValueError("total is not shared out over an LRU, give k")
     sizes = _sizes(stack, k) if k is not None else _shared(stack, moments, weights, total)
     generator = np.random.default_rng(rng)
     nodes = []
@@ -150,12 +153,20 @@ def prune_stack(
         for side, cell in enumerate(cells):
             size = sizes[layer][side]
             if method == "random":
-                found = np.sort(generator.permutation(cell.m)[:size])
+                found = np.sort(generator.permutation(_count(cell))[:size])
+            elif isinstance(cell, LRU):
+                if method != "greedy":
+                    raise ValueError(
+                        f"the nodes of an LRU are chosen by greedy or random, got {method}"
+                    )
+                found = greedy_pairs(blocks[side], size, weights[layer][side])
             else:
                 drawing = generator if rng is not None else None
                 found = select_nodes(
                     blocks[side], size, method, weights[layer][side], tau, rng=drawing
                 )
+            if isinstance(cell, LRU):
+                found = cell.coordinates(found)
             chosen.append(found.astype(np.int64))
         nodes.append(tuple(chosen))
     return prune_stack_to(stack, moments, nodes, tau=tau, reconstruct=reconstruct, method=method)
@@ -260,8 +271,13 @@ def _blocks(stack: Stack, S: Array, layer: int) -> list[Array]:
     return [S[a:b, a:b] for a, b in itertools.pairwise(ends)]
 
 
+def _count(cell: Any) -> int:
+    """Nodes of a cell: an LRU's stand for two numbers of the state each."""
+    return int(cell.pairs if isinstance(cell, LRU) else cell.m)
+
+
 def _sizes(stack: Stack, k: Any) -> Sizes:
-    layers = stack.nodes
+    layers = [[_count(cell) for cell in row] for row in stack.layers]
     if isinstance(k, int | np.integer):
         k = [k] * len(layers)
     values = list(k)
@@ -282,28 +298,51 @@ def _sizes(stack: Stack, k: Any) -> Sizes:
 def _shared(
     stack: Stack, moments: StackMoments, weights: list[list[Array]], total: int | None
 ) -> Sizes:
-    """Share `total` nodes out: every next one where the relative objective falls most."""
-    cells = [(layer, side) for layer, row in enumerate(stack.layers) for side in range(len(row))]
-    most = sum(m for row in stack.nodes for m in row)
-    total = integer("total", total, len(cells), most)
-    curves = {}
-    for layer, side in cells:
-        S, M = _blocks(stack, moments.states[layer], layer)[side], weights[layer][side]
-        order = greedy_order(S, len(S), M)
-        curves[layer, side] = _relative(S, M, order)
-    size = dict.fromkeys(cells, 1)
-    for _ in range(total - len(cells)):
-        open_cells = [cell for cell in cells if size[cell] < len(curves[cell]) - 1]
-        gains = [curves[cell][size[cell]] - curves[cell][size[cell] + 1] for cell in open_cells]
-        size[open_cells[int(np.argmax(gains))]] += 1
-    return tuple(
-        tuple(size[layer, side] for side in range(len(row)))
-        for layer, row in enumerate(stack.layers)
-    )
+    """Share `total` nodes out by the relative objectives of all cells."""
+    curves = [
+        [
+            relative_objective(S, M)
+            for S, M in zip(_blocks(stack, moments.states[layer], layer), weights[layer])
+        ]
+        for layer in range(len(stack.layers))
+    ]
+    sizes = shared_sizes(curves, integer("total", total))
+    return tuple((size,) * len(row) for size, row in zip(sizes, stack.layers))
 
 
-def _relative(S: Array, M: Array, order: Nodes) -> Array:
-    """Return Tr[M C]/Tr[M S] after 0, 1, ..., m nodes of this order."""
+def shared_sizes(curves: Sequence[Sequence[Array]], total: int) -> list[int]:
+    """Return the nodes of each layer that `total` allows: every next where most is won.
+
+    Both directions of a layer get as many, as every library wants it.
+
+    Parameters
+    ----------
+    curves : by layer and direction
+        What `relative_objective` returns.
+    total : int
+        At least one a direction, at most all nodes. What is left where the next layer that could
+        take a node takes two is not spent.
+    """
+    limits = [min(len(curve) for curve in row) - 1 for row in curves]
+    least, most = sum(map(len, curves)), sum(n * len(row) for n, row in zip(limits, curves))
+    left = integer("total", total, least, most) - least
+    sizes = [1] * len(curves)
+    while True:
+        gains = {
+            layer: sum(float(curve[size] - curve[size + 1]) for curve in row) / len(row)
+            for layer, (row, size) in enumerate(zip(curves, sizes))
+            if size < limits[layer] and len(row) <= left
+        }
+        if not gains:
+            return sizes
+        layer = max(gains, key=lambda place: gains[place])
+        sizes[layer] += 1
+        left -= len(curves[layer])
+
+
+def relative_objective(S: Array, M: Array) -> Array:
+    """Return Tr[M C]/Tr[M S] after 0, 1, ..., m nodes of the greedy order."""
+    order = greedy_order(S, len(S), M)
     C, whole = S.copy(), float(np.vdot(M, S))
     values = [1.0]
     for j in order:

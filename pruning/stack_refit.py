@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pruning.cells.lru import LRU
 from pruning.checks import Array, choice, fraction, integer, nonnegative
 from pruning.gauss_newton import FitStep, gauss_newton
 from pruning.stack import Stack, true_lengths
@@ -49,6 +50,7 @@ def refit_stack_read_out(
     choice("reads", reads, READS)
     checked = _checked(whole, small, x)
     ends = None if lengths is None else true_lengths(lengths, checked)
+    whole, small, basis = _in_basis(whole, small)
     width = small.w_output.shape[1] + 1
     gram, cross, count = np.zeros((width, width)), np.zeros((width, whole.d_y)), 0
     before = np.column_stack([small.w_output, small.b_output]).T
@@ -64,7 +66,8 @@ def refit_stack_read_out(
     shift = nonnegative("ridge", ridge) * np.trace(gram) / width
     move = np.linalg.lstsq(gram + shift * np.eye(width), cross, rcond=None)[0]
     found = before + move
-    return Stack(small.layers, found[:-1].T, found[-1], small.embedding)
+    fitted = Stack(small.layers, found[:-1].T, found[-1], small.embedding)
+    return _out_of_basis(fitted, basis)
 
 
 def refit_stack(
@@ -96,6 +99,10 @@ def refit_stack(
         Called with a `pruning.gauss_newton.FitStep`.
     """
     choice("reads", reads, READS)
+    if any(isinstance(cell, LRU) for layer in small.layers for cell in layer):
+        raise ValueError(
+            "an LRU cannot be fitted through time: its nodes run exactly; refit the read-out"
+        )
     checked = _checked(whole, small, x)
     share = fraction("held_out", held_out)
     integer("steps", steps, 0)
@@ -106,6 +113,7 @@ def refit_stack(
             f"x must hold sequences to fit and to hold out, got {len(checked)} at a share of "
             f"{share:g}"
         )
+    whole, small, basis = _in_basis(whole, small)
     parts = [slice(0, cut), slice(cut, None)]
     ours, theirs = (
         _Fit(whole, small, checked[p], None if ends is None else ends[p], reads) for p in parts
@@ -126,7 +134,31 @@ def refit_stack(
         iterations=iterations,
         progress=progress,
     )
-    return ours.stack(found)
+    return _out_of_basis(ours.stack(found), basis)
+
+
+def _in_basis(whole: Stack, small: Stack) -> tuple[Stack, Stack, Array | None]:
+    """Both networks with their outputs in an orthonormal basis Q of the columns of [W_o, b_o].
+
+    What the whole network says lies in their span, and so do the best W_o', b_o': ten thousand
+    words are m + 1 numbers. The small network loses what of its read-out lies outside, which is
+    error. None for Q where there are no more outputs than columns.
+    """
+    columns = np.column_stack([whole.w_output, whole.b_output])
+    if len(columns) <= columns.shape[1]:
+        return whole, small, None
+    Q = np.linalg.qr(columns)[0]
+    found = [
+        Stack(net.layers, Q.T @ net.w_output, Q.T @ net.b_output, net.embedding)
+        for net in (whole, small)
+    ]
+    return found[0], found[1], Q
+
+
+def _out_of_basis(stack: Stack, basis: Array | None) -> Stack:
+    if basis is None:
+        return stack
+    return Stack(stack.layers, basis @ stack.w_output, basis @ stack.b_output, stack.embedding)
 
 
 class _Fit:
@@ -135,7 +167,6 @@ class _Fit:
     def __init__(self, whole: Stack, small: Stack, x: Any, lengths: Any, reads: str) -> None:
         self.small, self.x, self.lengths, self.reads = small, x, lengths, reads
         self.where = _where(x.shape[:2], lengths, reads)
-        # Outputs in an orthonormal basis of what both read-outs can say.
         self.target = whole.predictions(x, lengths)[self.where]
         self.weight = 1 / np.sqrt(len(self.target))
 

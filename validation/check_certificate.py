@@ -2,26 +2,15 @@
 
     python check_certificate.py CERTIFICATE_FOLDER [--data-dir FOLDER]
 
-Written from docs/certificates.md alone (language 1, preprocessing 1, format 1), it needs NumPy and
-python-flint, nothing of the project, and works copied into an empty folder. It prints VALID and the
-bound (exit code 0), INVALID and the first reason (1), or CANNOT CHECK and what is missing (2).
+Written from docs/certificates.md alone, it needs NumPy and python-flint, nothing of the project. It
+prints VALID and the bound (exit code 0), INVALID and why (1), or CANNOT CHECK and what lacks (2).
 """
 
-import bisect
-import gzip
-import hashlib
-import io
-import json
-import os
-import re
-import sys
-import zipfile
-from collections import defaultdict
+import bisect, collections, functools, gzip, hashlib, io, json, os, re, sys, zipfile  # noqa: E401, I001
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small products: threads only wait
 try:
-    import flint
-    import numpy as np
+    import flint, numpy as np  # noqa: E401, I001
 except ImportError as error:
     print(f"CANNOT CHECK: {error}; NumPy and python-flint are needed")
     raise SystemExit(2) from None
@@ -38,12 +27,13 @@ fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf""".split()  # n
 KNOWN = {"mnist": dict(zip(IDX, HASHES)), "fashion-mnist": dict(zip(IDX, HASHES[2:])), "npz": {}}
 KNOWN |= {"digits": {"digits.csv": HASHES[4]}, "ptb-bytes": {"ptb.train.txt": HASHES[5]}}
 PERMUTATION = "14b7f6bc58ce844efd500d56ca64ce44abff6e3dd1d9b8d2a6d11825767e38d3"
+fresh = functools.partial(collections.defaultdict, lambda: [1, 1])  # models, each a list [z, o]
 DECIMAL, SHA = r'"(0|[1-9]\d?)\.\d{6}"', '"[0-9a-f]{64}"'
 FIELDS = {  # of certificate.json, each as JSON writes its value; of texts `loss` for `errors`
-    **{"format": "1", "language": "1", "preprocessing": "1", "code_sha256": SHA, "bound": DECIMAL},
-    **dict.fromkeys(("name", "task"), '".*"'),
+    **{"format": "1", "language": "1|2", "preprocessing": "1", "code_sha256": SHA},
+    **{"bound": DECIMAL, "name": '".*"', "task": '".*"', "delta": r'"0\.(?!0*")\d{1,12}"'},
     **dict.fromkeys(("versions", "network", "data_sha256"), "{.*}"),
-    **{"n": r"[1-9]\d{0,7}", "bits": r"[1-9]\d{0,6}", "delta": r'"0\.(?!0*")\d{1,12}"'},
+    **{"n": r"[1-9]\d{0,7}", "bits": r"[1-9]\d{0,6}"},
     "assumptions": r'\[("([^"\\]|\\.)*"(, )?)*\]',
 }
 
@@ -59,27 +49,22 @@ def require(condition, reason, code=1):
 
 def read_statement(folder):
     """The fields of certificate.json and the bytes of code.bin, by section 1."""
-
-    def pairs(items):
-        require(len(dict(items)) == len(items), "certificate.json has a key twice")
-        return dict(items)
-
-    contents = []
+    contents, twice = [], "certificate.json has a key twice"
+    hook = lambda pairs: require(len(dict(pairs)) == len(pairs), twice) or dict(pairs)  # noqa: E731
     for name, limit in (("certificate.json", 2**16), ("code.bin", 2**20)):
         path = os.path.join(folder, name)
         require(os.path.isfile(path), f"{path} is not there, or not an ordinary file", 2)
         with open(path, "rb") as f:
             contents.append(f.read(limit + 1))
         require(len(contents[-1]) <= limit, f"{path} has more than {limit} bytes")
-    data, code = contents
     try:
-        said = json.loads(data.decode(), object_pairs_hook=pairs, parse_constant=[].index)
+        said = json.loads(contents[0].decode(), object_pairs_hook=hook, parse_constant=[].index)
         shown = {field: json.dumps(value) for field, value in said.items()}
     except (ValueError, AttributeError, RecursionError):
         raise Stop(1, "certificate.json is not a JSON object in UTF-8 without NaN") from None
     task = said.get("task")
     require(type(task) is str and task in KNOWN, f"task must be one of {', '.join(KNOWN)}")
-    text, bits = task == "ptb-bytes", said.get("bits")
+    text, bits, code = task == "ptb-bytes", said.get("bits"), contents[1]
     fields = FIELDS | ({"loss": DECIMAL} if text else {"errors": r"0|[1-9]\d{0,7}"})
     odd = ascii(sorted(set(fields) ^ set(said)))[1:60]
     require(odd == "]", f"certificate.json lacks a field, or has one too many: {odd}")
@@ -114,7 +99,6 @@ class Decoder:
         self.place += 1
 
     def decide(self, model=None):
-        """One decision; a model is a list [z, o], and is updated."""
         z, o = model or (1, 1)
         cut = self.low + (self.high - self.low + 1) * z // (z + o) - 1
         bit, other = (int(value > cut) for value in self.values)
@@ -141,19 +125,29 @@ class Decoder:
             u = 2 * u + self.decide()
         return u - 1 if not signed else -(u // 2) if u % 2 == 0 else u // 2
 
-    def size(self, models):
-        length, u = 0, 1  # models[0..31] are `longer`, models[-1..-31] `second`
-        while self.decide(models[length]):
+    def size(self, models, at=0):
+        length, u = 0, 1  # models[at, 0..31] are `longer`, models[at, -1..-31] `second`
+        while self.decide(models[at, length]):
             length += 1
             require(length <= 31, "a number of the code has more than 31 bits")
         for i in range(1, length):
-            u = 2 * u + self.decide(models[-length] if i == 1 else None)
+            u = 2 * u + self.decide(models[at, -length] if i == 1 else None)
         return u if length else 0
+
+    def sized(self, count):
+        sizes = map(self.size, [fresh()] * count)  # each is followed by its sign
+        return [size and (-size if self.decide() else size) for size in sizes]
+
+
+def context(kind, lengths):
+    """What the models of language 2 depend on: nothing, the last length, or all before it."""
+    n = len(lengths) if kind else 0
+    return n and min(kind + 1, int(lengths[-1] if kind == 1 else (2 * sum(lengths) + n) // (2 * n)))
 
 
 def decode(said, code, shape, x0):
     """Section 4: the network as a dict; `shape` is R0, C0 of the images."""
-    c, task, net = Decoder(code, said["bits"]), said["task"], {"task": said["task"]}
+    c, task, net, T = Decoder(code, said["bits"]), said["task"], {"task": said["task"]}, 1
     text = task == "ptb-bytes"
     if text:
         net["line"], model, x_max = c.natural(), [1, 1], 1
@@ -165,64 +159,73 @@ def decode(said, code, shape, x0):
         require(abs(net["a"]) <= 64, "the scale of the data must be 2^-64 to 2^64")
         top, bottom, left, right = [c.natural() for _ in range(4)] if c.decide() else [0] * 4
         v, w = [c.natural() + 1 for _ in range(2)] if c.decide() else (1, 1)
-        rows, columns = shape[0] - top - bottom, shape[1] - left - right
-        good = rows > 0 and columns > 0 and rows % v == 0 and columns % w == 0
+        high, wide = shape[0] - top - bottom, shape[1] - left - right
+        good = high > 0 and wide > 0 and high % v == 0 and wide % w == 0
         require(good, "nothing is left of the images, or pools do not divide them")
-        d = c.natural() + 1 if c.decide() else columns // w
-        require(rows // v * (columns // w) % d == 0, "steps must divide the sequences")
+        d = c.natural() + 1 if c.decide() else wide // w
+        T, rest = divmod(high // v * (wide // w), d)
+        require(rest == 0, "steps must divide the sequences")
         net["crop"], net["pool"], x_max = (top, bottom, left, right), (v, w), x0 * v * w
-    k = c.natural() + 1
-    q = d if text else c.natural() + 2 if task == "npz" else 10
+    k, q = c.natural() + 1, d if text else c.natural() + 2 if task == "npz" else 10
     good = k <= 2**10 and d <= 2**12 and q <= 2**10 and k * (k + d + q) <= 2**20
     require(good, f"{k} nodes, {d} inputs and {q} outputs are too many")
-    clip, power, models = c.decide(), c.natural(), defaultdict(lambda: [1, 1])
-    require(power <= 40, "states must be at most 2^40")
+    clip, power, models, two = c.decide(), c.natural(), fresh(), said["language"] == 2
+    gates = k if two and c.decide() else 0
+    require(power <= (25 if gates else 40), "states must be at most 2^40, or 2^25 with gates")
     H, e, b = 2**power, {"b_hidden": c.natural(signed=True), "w_output": 0}, c.natural(signed=True)
-    net["b_hidden"] = [np.cumsum([b] + [c.size(models) for _ in range(k - 1)]).tolist()]
-    shapes = {"w_hidden": (k, k), "w_input": (k, d), "w_output": (q, k), "b_output": (1, q)}
+    ascending = np.cumsum([b] + [c.size(models) for _ in range(k - 1)]).tolist()
+    net["b_hidden"], rows = np.array([ascending + c.sized(gates)]), k + gates
+    shapes = {"w_hidden": (rows, k), "w_input": (rows, d), "w_output": (q, k), "b_output": (1, q)}
     for block, (height, width) in shapes.items():
         if block != "w_output" or text:
             e[block] = c.natural(signed=True)
-        models = defaultdict(lambda: [1, 1]) if block == "w_hidden" or not c.decide() else models
-        biased, table, own = c.decide(), range(2**31), defaultdict(lambda: [1, 1])
+        models = fresh() if block == "w_hidden" or not c.decide() else models
+        biased, table, own = c.decide(), range(2**31), fresh()
         if c.decide():
-            A = c.natural() + 1
-            require(A <= 64, "a table must have at most 64 entries")
-            table = np.cumsum([0] + [c.natural() + 1 for _ in range(A)]).tolist()
-            require(table[-1] <= 2**31, "a number of a table is too large")
+            table = np.cumsum([0] + [c.natural() + 1 for _ in range(c.natural() + 1)]).tolist()
+            require(len(table) <= 65 and table[-1] <= 2**31, "a table has 64 entries up to 2^31")
+        kinds = [c.decide() and 1 + c.decide() for _ in range(2)] if two else (0, 0)
+        D, shared = c.natural() if two else 0, 0
+        if D:
+            name, many = f"rnnbounds language 2 {block} {c.natural()}", D * height * width
+            require(many <= 2**24, "more than 2^24 random signs of a block")
+            string = np.frombuffer(hashlib.shake_256(name.encode()).digest(-(-many // 8)), np.uint8)
+            signs = 1 - 2 * np.unpackbits(string)[:many].astype(np.int64).reshape(-1, D)
+            shared = (signs @ c.sized(D)).reshape(height, width)
         D, apart = (c.natural(signed=True), c.decide()) if block == "w_hidden" else (0, 0)
-        order = [(i, j) for i in range(height) for j in range(width)]
-        if apart:
-            order.sort(key=lambda place: place[0] != place[1])  # the diagonal first
-        net[block] = [[0] * width for _ in range(height)]
-        for i, j in order:
-            used = own if apart and i == j else models
-            number = c.size(used)
+        W, L = np.zeros((2, height, width), np.int64)  # numbers, and the lengths of their sizes
+        for i, j in sorted(np.ndindex(height, width), key=lambda at: apart and at[0] != at[1]):
+            used, near = own if apart and i == j else models, (W[i, :j][-1:], W[:i, j][-1:])
+            number = c.size(used, tuple(map(context, kinds, (L[i, :j], L[:i, j]))))
             require(number < len(table), "a number is not in its table")
-            minus = number and c.decide(used["sign"] if biased else None)
-            net[block][i][j] = (-1 if minus else 1) * table[number] + (D if i == j else 0)
+            key = tuple(np.sign(w.sum()) if kind else 0 for kind, w in zip(kinds, near))
+            minus = number and c.decide(used[key] if biased else None)
+            W[i, j], L[i, j] = -table[number] if minus else table[number], number.bit_length()
+        net[block] = W + D * np.eye(height, width, dtype=np.int64) + shared
     require(max(map(abs, e.values())) <= 64 and (text or e["b_output"] >= 0), "a wrong exponent")
-    # Section 5: everything in steps of 2^-s, below 2^53, or invalid.
-    s = max(0, -e["w_hidden"], -e["w_input"], -e["b_hidden"])
+    s = max(0, -e["w_hidden"], -e["w_input"], -e["b_hidden"])  # section 5: in steps of 2^-s
     scales = {name: 2 ** (e[name] + s) for name in ("w_hidden", "w_input", "b_hidden")}
     scales |= {"w_output": 1, "b_output": 1 if text else 2 ** e["b_output"]}
-    good = all(abs(x) <= 2**31 for name in scales for row in net[name] for x in row)
-    require(good, "a number is too large")
-    exact = {name: np.array(net[name], dtype=object) * scales[name] for name in scales}
+    require(all(abs(net[n]).max() <= 2**31 for n in scales), "a number is too large")
+    exact = {name: net[name].astype(object) * scales[name] for name in scales}
     sums = {name: abs(W).sum(axis=1) for name, W in exact.items()}
     states = H * sums["w_hidden"] + x_max * sums["w_input"] + abs(exact["b_hidden"][0]) + 2**s
-    scores, biases = H * sums["w_output"], abs(exact["b_output"][0])
-    scores = np.maximum(scores, biases) if text else scores + biases
+    scores = (np.maximum if text else np.add)(H * sums["w_output"], abs(exact["b_output"][0]))
     require(max(states.max(), scores.max()) < 2**53, "a state or a score may overflow")
     net |= {name: W.astype(np.float64) for name, W in exact.items()}
     step = np.vstack((net["w_hidden"].T, net["w_input"].T, net["b_hidden"] + 2**s // 2)) / 2.0**s
-    return net | {"step": step, "d": d, "q": q, "k": k, "H": H, "least": -H * clip, "s": s, "e": e}
+    least = np.array([-H * clip] * k + [0] * gates)  # candidates, and then gates
+    work, T = T * (rows * (k + d + 1) + q * k), 2 ** net["line"] if text else T
+    many = 2**14 * T if text else max(1, min(4096, 2**22 // (shape[0] * shape[1])))
+    net |= {"step": step, "d": d, "q": q, "k": k, "H": H, "least": least, "s": s, "e": e}
+    return net | {"work": work, "T": T, "many": many}
 
 
 def step(net, z, X):
     """One step of z = (h, X, 1) in place; what is rounded is exact, whatever the order of sums."""
-    z[:, net["k"] : -1], z[:, -1] = X, 1
-    np.clip(np.floor(z @ net["step"]), net["least"], net["H"], out=z[:, : net["k"]])
+    h, z[:, net["k"] : -1], z[:, -1] = z[:, : net["k"]], X, 1
+    u, g = np.split(np.clip(np.floor(z @ net["step"]), net["least"], net["H"]), [net["k"]], axis=1)
+    h[:] = h + np.floor(g * (u - h) / net["H"] + 0.5) if g.size else u  # H is a power of two
 
 
 def find(task, name, digest, folders):
@@ -291,8 +294,7 @@ def count_errors(net, x, y):
     """How many sequences get another class than their label; ties go to the lowest class."""
     (top, bottom, left, right), (v, w), errors = net["crop"], net["pool"], 0
     require(y.min() >= 0 and y.max() < net["q"], "labels must be classes of the network")
-    many = max(1, min(4096, 2**22 // x[0].size))
-    for i in range(0, len(x), many):
+    for i in range(0, len(x), many := net["many"]):
         X = x[i : i + many, top : x.shape[1] - bottom, left : x.shape[2] - right]
         if net["task"] == "npz":
             with np.errstate(over="ignore", under="ignore"):
@@ -309,9 +311,9 @@ def count_errors(net, x, y):
 
 def measure_losses(net, x):
     """Sections 7 and 8: the mean loss in bits, and how often each multiple of 2^-18 occurs."""
-    place, floor, length, total = np.full(256, -1), 2.0 ** -net["a"], 2 ** net["line"], 0.0
+    place, floor, length, total = np.full(256, -1), 2.0 ** -net["a"], net["T"], 0.0
     place[net["alphabet"]], counts = np.arange(net["d"]), np.zeros(GRAIN + 1, np.int64)
-    for part in (x[i : i + (length << 14)] for i in range(0, len(x), length << 14)):
+    for part in (x[i : i + net["many"]] for i in range(0, len(x), net["many"])):
         z = np.zeros((-(-len(part) // length), len(net["step"])))
         for t in range(min(length, len(part))):
             symbols = place[part[t::length]]
@@ -358,6 +360,8 @@ def check(folder, folders):
     x, y, x0 = load(said, folders)
     net = decode(said, code, x.shape[1:], x0)
     n, delta, bits, flint.ctx.prec = said["n"], said["delta"], said["bits"], 256
+    work = n * net["work"] + 2**16 * net["T"] * -(-n // net["many"])
+    require(work <= 2**40, "it would take more than 2^40 products to run this network")
     level = (flint.arb(int(delta[2:])) / 10 ** len(delta[2:]) / flint.arb(2) ** bits).log()
     if net["task"] != "ptb-bytes":
         errors = count_errors(net, x, y)

@@ -36,9 +36,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "results" / "certificates.csv"
 FIELDS = (
     *("task", "T", "d", "k", "training", "epochs", "rate"),
-    *("n", "errors", "bits", "delta", "bound", "test_errors", "test_n", "code"),
+    *("n", "errors", "bits", "delta", "bound", "test_errors", "test_n", "language", "code"),
 )
-NUMBERS = ("T", "d", "k", "epochs", "n", "errors", "bits")
+NUMBERS = ("T", "d", "k", "epochs", "n", "errors", "bits", "language")
 OFF = "the published form: above 1"
 SHORT, AS_IT_STANDS = "trained to be short", "rounded as it stands"
 Row = Mapping[str, Any]
@@ -50,7 +50,10 @@ def read(path: Path = TABLE) -> list[dict[str, Any]]:
         return []
     with path.open(newline="", encoding="utf-8") as lines:
         return [
-            {key: int(value) if key in NUMBERS else value for key, value in row.items()}
+            {
+                key: int(value) if key in NUMBERS else value
+                for key, value in ({"language": "1"} | row).items()
+            }
             for row in csv.DictReader(lines)
         ]
 
@@ -60,9 +63,11 @@ def collected(folder: Path) -> dict[str, Any]:
     print(folder, checker.check(str(folder), places()))
     facts = json.loads((folder / "certificate.json").read_text("utf-8"))
     network = facts["network"]
-    training = network["settings"]["training"]
+    settings = network["settings"]
+    training = settings["training"] if "training" in settings else settings["ensemble"]["training"]
     return {
         **{key: facts[key] for key in ("task", "n", "errors", "bits", "delta", "bound")},
+        "language": facts["language"],
         **{key: network[key] for key in ("T", "d", "k")},
         "training": SHORT if training["epochs"] else AS_IT_STANDS,
         "epochs": training["epochs"],
@@ -77,8 +82,8 @@ def write_folder(row: Row, folder: Path) -> None:
     """Write the certificate that a row stands for, so that any checker can read it."""
     code = base64.b64decode(row["code"], validate=True)
     said = {
-        **{"format": 1, "language": 1, "preprocessing": 1, "name": "a row of the table"},
-        **{key: row[key] for key in ("task", "n", "errors", "bits", "delta", "bound")},
+        **{"format": 1, "preprocessing": 1, "name": "a row of the table"},
+        **{key: row[key] for key in ("task", "n", "errors", "bits", "delta", "bound", "language")},
         "data_sha256": checker.KNOWN[row["task"]],
         "code_sha256": hashlib.sha256(code).hexdigest(),
         **{"assumptions": [], "versions": {}, "network": {}},

@@ -1,6 +1,7 @@
 """A network that nobody here trained: g2p_en's encoder-decoder from letters to phonemes, pruned.
 
     python benchmarks/studies/g2p.py [--quick]
+    python benchmarks/studies/g2p.py --merge PART.json ...
 
 Words of CMUdict; no label is used but to measure. Writes results/g2p.json after every row, and goes
 on from there when it was broken off; results/g2p.md is the table of it. Both data are fetched by
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 import time
 from pathlib import Path
 
@@ -34,11 +36,17 @@ CLOSED = "balanced, closed loop"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="without the closed loop")
+    parser.add_argument("--merge", nargs="+", type=Path, help="rows of g2p_closed_loop.py")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--iterations", type=int, default=20)
     options = parser.parse_args()
     path = RESULTS / "g2p.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    if options.merge:
+        parts = [json.loads(part.read_text())["rows"][0] for part in options.merge]
+        replaced = {(row["method"], row["k"]) for row in parts}
+        write(path, [row for row in rows if (row["method"], row["k"]) not in replaced] + parts)
+        return
     net = g2p_network()
     test = words(TEST)
     tokens, lengths = padded(test.letters)
@@ -50,10 +58,7 @@ def main() -> None:
     def add(name, k, small, **facts):
         rows.append({"method": name, "k": k, **measured(small), **facts})
         print(rows[-1], flush=True)
-        settings = {"test_words": TEST, "fitted_words": FIT, "held_out_words": HELD_OUT}
-        facts = {"schema": 1, "settings": settings, "rows": rows}
-        write_atomically(path, (json.dumps(facts, indent=1) + "\n").encode())
-        write_atomically(RESULTS / "g2p.md", page(rows).encode())
+        write(path, rows)
 
     done = {(row["method"], row["k"]) for row in rows}
     if ("whole", 256) not in done:
@@ -90,21 +95,30 @@ def main() -> None:
         add(CLOSED, k, small, seconds=round(time.monotonic() - began), log=log)
 
 
+def write(path, rows) -> None:
+    """Rows as JSON, and the table of them."""
+    settings = {"test_words": TEST, "fitted_words": FIT, "held_out_words": HELD_OUT}
+    facts = {"schema": 1, "settings": settings, "rows": rows}
+    write_atomically(path, (json.dumps(facts, indent=1) + "\n").encode())
+    write_atomically(path.with_suffix(".md"), page(rows).encode())
+
+
 def page(rows) -> str:
     """The table as Markdown."""
+    closed = [row for row in rows if row["method"] == CLOSED]
     lines = [
         "# Letters to phonemes: a published network, pruned",
         "",
         "g2p_en 2.1.0 (GRU encoder and decoder of 256 nodes, Apache-2.0), both sides pruned to k",
         f"nodes; {TEST:,} words of CMUdict, greedy decoding, errors against the nearest listed",
-        f"pronunciation. Moments, weights and the closed loop come from {FIT:,} other words and",
-        "what the whole network says of them; no pronunciation is used but to measure. Made by",
+        f"pronunciation. Moments and weights come from {FIT:,} other words and what the whole",
+        "network says of them; no pronunciation is used but to measure. Made by",
         "`python benchmarks/studies/g2p.py`.",
         "",
         "| method | k | parameters | phoneme error | word error |",
         "|---|---|---|---|---|",
     ]
-    for row in rows:
+    for row in sorted(rows, key=lambda row: -row["k"]):
         lines.append(
             f"| {row['method']} | {row['k']} | {row['parameters']:,} "
             f"| {row['phoneme_error']:.1%} | {row['word_error']:.1%} |"
@@ -114,7 +128,37 @@ def page(rows) -> str:
         "The network is used to the full: no smaller set of its nodes says all that it says, and",
         "reconstruction alone costs three times the errors at three quarters of the nodes.",
     ]
+    for row in closed:
+        if "settings" in row:
+            lines += ["", *told(row)]
     return "\n".join(lines) + "\n"
+
+
+def told(row) -> list[str]:
+    """How a closed loop was run, in lines."""
+    first, more = row.get("before", row), row if "before" in row else None
+    chosen = first["settings"]
+    sizes, stages = ", ".join(map(str, chosen["sizes"])), " then ".join(chosen["stages"])
+    count, held, steps = first["fitted_words"], chosen["held_out_words"], chosen["iterations"]
+    text = (
+        f"The closed loop at {row['k']}: {count:,} words of CMUdict as letters, taught the whole "
+        f"network's own greedy outputs; pruned to {sizes} nodes and fitted by Gauss-Newton "
+        f"({stages} steps, {steps} products each, at most) on a GPU in float32, "
+        f"{first['seconds']} seconds (`g2p_closed_loop.py`)"
+    )
+    if more is not None:
+        later = more["settings"]
+        text += (
+            f", to {first['phoneme_error']:.1%}; from there {' then '.join(later['stages'])} "
+            f"steps of Adam over batches of {later['batch']} of {more['fitted_words']:,} words, "
+            "on the processor"
+        )
+    text += (
+        ". The steps were chosen by what the whole network says of "
+        f"{held:,} words that are neither fitted nor test words: phoneme error against that "
+        f"{row['agreement']:.1%}."
+    )
+    return textwrap.wrap(text, 90)
 
 
 if __name__ == "__main__":

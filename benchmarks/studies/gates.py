@@ -1,11 +1,14 @@
 """GRU and LSTM networks pruned by every method, before any fine-tuning.
 
     python benchmarks/studies/gates.py [--networks digits-gru ...] [--seeds 0 1]
+    python benchmarks/studies/gates.py --networks row-mnist-gru --seeds 3 --models M --out PART.json
+    python benchmarks/studies/gates.py --merge PART.json ...
 
-The networks are those under models/. Rows are written to results/gates.json as they are finished,
-and a run that was broken off goes on there; results/gates.md is the table of them. No method sees a
-label: S, the balanced weight and the refits come from training sequences alone, the accuracy from
-the test part.
+The networks are those under models/, or in another folder. Rows are written to results/gates.json,
+or to another file, as they are finished, and a run that was broken off goes on there; parts that
+ran side by side are merged into results/gates.json; results/gates.md is the table of it. No method
+but "Taylor nodes" sees a label: S, the balanced weight and the refits come from training sequences
+alone, accuracy and perplexity from the test part.
 """
 
 from __future__ import annotations
@@ -13,109 +16,169 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bounds.approximation.along_runs import along_runs_bound, measured_gap
 from pruning.checkpoints.torch_layout import torch_network
+from pruning.stack_baselines import NODE_METHODS, baseline_nodes, masked_weights
 from pruning.stack_moments import stack_moments
 from pruning.stack_pruning import prune_stack, prune_stack_to
 from pruning.stack_refit import refit_stack, refit_stack_read_out
 from validation.data.digits import digits
 from validation.data.images import images
+from validation.data.language import corpus, perplexity, windows
 from validation.output.writing import write_atomically
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
-SIZES = {"digits": (32, 21), "row-mnist": (64, 42)}
-SEQUENCES = {"digits": 1437, "row-mnist": 2000}
-METHODS = (
-    "random nodes",
-    "spectral, no reconstruction",
-    "spectral",
-    "balanced",
-    "balanced, read-out",
-    "balanced, closed loop",
-)
+SIZES = {"digits": (32, 21), "row-mnist": (64, 42), "ptb": (64, 42)}
+SEQUENCES = {"digits": 1437, "row-mnist": 2000, "ptb": 2000}
+SEEDS = {"digits": 5, "row-mnist": 5, "ptb": 1}
+CELLS = {"digits": ("gru", "lstm"), "row-mnist": ("gru", "lstm"), "ptb": ("gru",)}
+PLAIN: dict[str, dict[str, Any]] = {
+    "random nodes": {"method": "random"},
+    "random nodes, no reconstruction": {"method": "random", "reconstruct": False},
+    "spectral, no reconstruction": {"reconstruct": False},
+    "spectral": {},
+}
+MASKS = {"magnitude weights": "magnitude", "random weights": "random"}
+BALANCED = ("balanced", "balanced, read-out", "balanced, closed loop")
+# As for plain networks: nodes by their weights or by the loss are cut, the others reconstructed.
+CUT = ("magnitude nodes", "Taylor nodes")
+METHODS = (*MASKS, *PLAIN, *NODE_METHODS, *BALANCED)
 STEPS, ITERATIONS = 6, 12
 BOUNDED = 100  # sequences that both networks are run along for the bound
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a network is pruned on and measured by."""
+
+    x: Any
+    y: Any
+    reads: str
+    unit: str
+    measured: Any
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    known = [f"{data}-{cell}" for data in SIZES for cell in ("gru", "lstm")]
+    known = [f"{data}-{cell}" for data in SIZES for cell in CELLS[data]]
     parser.add_argument("--networks", nargs="+", default=known, choices=known)
-    parser.add_argument("--seeds", nargs="+", type=int, default=range(5))
+    parser.add_argument("--seeds", nargs="+", type=int, help="by default all that there are")
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
+    parser.add_argument("--models", type=Path, default=ROOT / "models")
+    parser.add_argument("--out", type=Path, default=RESULTS / "gates.json")
+    parser.add_argument("--merge", nargs="+", type=Path, help="only merge parts into --out")
     options = parser.parse_args()
-    path = RESULTS / "gates.json"
-    rows = json.loads(path.read_text())["rows"] if path.exists() else []
-    done = {(row["network"], row["seed"], row["method"], row["k"]) for row in rows}
+    rows = read(options.out)
+    if options.merge:
+        for part in options.merge:
+            rows = merged(rows, read(part))
+        write(options.out, rows)
+        return
     for name in options.networks:
-        data_name, _ = name.rsplit("-", 1)
-        data = digits() if data_name == "digits" else images("mnist", "rows")
-        x = np.asarray(data.x[: SEQUENCES[data_name]], np.float64)
-
-        def accuracy(stack, data=data):
-            said = stack.predictions(data.x_test, dtype="float32")[:, -1].argmax(axis=1)
-            return float((said == data.y_test).mean())
-
-        for seed in options.seeds:
-            file = ROOT / "models" / f"{name}-{seed}.safetensors"
-            if not file.exists():
-                print(f"{file.name} is not there: rnnbounds train {name} --seed {seed}")
-                continue
-            whole = network(file)
-            seen = stack_moments(whole, x)
-
-            def add(method, k, small, name=name, seed=seed, whole=whole, x=x, **facts):
-                row = {"network": name, "seed": seed, "method": method, "k": k}
-                rows.append({**row, "accuracy": accuracy(small), **facts})
-                print(rows[-1], flush=True)
-                write(path, rows)
-
-            if (name, seed, "whole", whole.nodes[0][0]) not in done:
-                add("whole", whole.nodes[0][0], whole)
-            for k in SIZES[data_name]:
-                if all((name, seed, method, k) in done for method in METHODS):
-                    continue
-                one(whole, x, seen, seed, k, name, done, add)
+        seeds = options.seeds or range(SEEDS[name.rsplit("-", 1)[0]])
+        seeds = [seed for seed in seeds if there(options.models, name, seed)]
+        task = task_of(name.rsplit("-", 1)[0]) if seeds else None
+        for seed in seeds:
+            whole = network(options.models / f"{name}-{seed}.safetensors")
+            fill(rows, options.out, name, seed, whole, task, options.methods)
 
 
-def one(whole, x, seen, seed, k, name, done, add):
-    """All methods on one network at one size."""
+def there(folder, name, seed) -> bool:
+    """Whether a network was trained; says how it is made where it was not."""
+    path = folder / f"{name}-{seed}.safetensors"
+    if not path.exists():
+        print(f"{path} is not there: rnnbounds train {name} --seed {seed}")
+    return path.exists()
+
+
+def task_of(name) -> Task:
+    """The data of a network."""
+    n = SEQUENCES[name]
+    if name == "ptb":
+        text = corpus("ptb")
+        x, _ = windows(text.train, 35, n, np.random.default_rng(0))
+        return Task(x, None, "every", "perplexity", lambda stack: perplexity(stack, text.test))
+    data = digits() if name == "digits" else images("mnist", "rows")
+
+    def accuracy(stack):
+        said = stack.predictions(data.x_test, dtype="float32")[:, -1].argmax(axis=1)
+        return float((said == data.y_test).mean())
+
+    x = np.asarray(data.x[:n], np.float64)
+    return Task(x, data.y[:n], "last", "accuracy", accuracy)
+
+
+def fill(rows, path, name, seed, whole, task, methods):
+    """Add what is missing of one network's rows, and write them."""
+    done = {(row["network"], row["seed"], row["method"], row["k"]) for row in rows}
+
+    def add(method, k, small, **facts):
+        row = {"network": name, "seed": seed, "method": method, "k": k}
+        rows.append({**row, task.unit: task.measured(small), **facts})
+        print(rows[-1], flush=True)
+        write(path, rows)
+
+    m = whole.nodes[0][0]
+    if (name, seed, "whole", m) not in done:
+        add("whole", m, whole)
+    asked = [one for one in methods if task.y is not None or one != "Taylor nodes"]
+    missing = {
+        k: [method for method in asked if (name, seed, method, k) not in done]
+        for k in SIZES[name.rsplit("-", 1)[0]]
+    }
+    if any(missing.values()):
+        seen = stack_moments(whole, task.x)
+        for k, methods in missing.items():
+            one(whole, task, seen, seed, k, methods, add)
+
+
+def one(whole, task, seen, seed, k, missing, add):
+    """The methods that are missing for one network at one size."""
+    x = task.x
     T = x.shape[1]
-    last = np.eye(T)[-1]
+    weights = np.eye(T)[-1] if task.reads == "last" else None
 
     def ratio(pruned):
         sample = x[:BOUNDED]
-        bound, gap = along_runs_bound(pruned, sample, last), measured_gap(pruned, sample, last)
-        return {"bound_over_error": bound.total / gap}
+        gap = measured_gap(pruned, sample, weights)
+        return {"bound_over_error": along_runs_bound(pruned, sample, weights).total / gap}
 
-    plain = {
-        "random nodes": {"method": "random", "rng": seed},
-        "spectral, no reconstruction": {"reconstruct": False},
-        "spectral": {},
-    }
-    for method, choices in plain.items():
-        if (name, seed, method, k) not in done:
-            pruned = prune_stack(whole, seen, k, **choices)
+    for method, by in MASKS.items():
+        if method in missing:
+            add(method, k, masked_weights(whole, k, by, seed))
+    for method, choices in PLAIN.items():
+        if method in missing:
+            pruned = prune_stack(whole, seen, k, rng=seed, **choices)
             add(method, k, pruned.pruned, **ratio(pruned))
+    for method in NODE_METHODS:
+        if method in missing:
+            nodes = baseline_nodes(whole, seen, k, method, x=x, y=task.y, rng=seed)
+            pruned = prune_stack_to(whole, seen, nodes, reconstruct=method not in CUT)
+            add(method, k, pruned.pruned, nodes=len(nodes[0][0]), **ratio(pruned))
+    if not set(missing) & set(BALANCED):
+        return
     began = time.monotonic()
-    chosen = prune_stack(whole, x, k, objective="balanced").nodes
+    chosen = prune_stack(whole, x, k, objective="balanced", reads=task.reads).nodes
     pruned = prune_stack_to(whole, seen, chosen)
-    if (name, seed, "balanced", k) not in done:
-        seconds = round(time.monotonic() - began, 1)
+    seconds = round(time.monotonic() - began, 1)
+    if "balanced" in missing:
         add("balanced", k, pruned.pruned, seconds=seconds, **ratio(pruned))
-    read = refit_stack_read_out(whole, pruned.pruned, x)
-    if (name, seed, "balanced, read-out", k) not in done:
+    read = refit_stack_read_out(whole, pruned.pruned, x, reads=task.reads)
+    if "balanced, read-out" in missing:
         add("balanced, read-out", k, read)
-    if (name, seed, "balanced, closed loop", k) not in done:
+    if "balanced, closed loop" in missing:
         began = time.monotonic()
-        fitted = refit_stack(whole, read, x, steps=STEPS, iterations=ITERATIONS)
+        fitted = refit_stack(
+            whole, read, x, reads=task.reads, steps=STEPS, iterations=ITERATIONS, progress=print
+        )
         seconds = round(time.monotonic() - began, 1)
-        from dataclasses import replace
-
         facts = ratio(replace(pruned, pruned=fitted))
         add("balanced, closed loop", k, fitted, seconds=seconds, **facts)
 
@@ -125,6 +188,18 @@ def network(file):
     from safetensors.numpy import load_file
 
     return torch_network(load_file(file)).stack
+
+
+def read(path):
+    """The rows of a file, none where there is no file."""
+    return json.loads(path.read_text())["rows"] if path.exists() else []
+
+
+def merged(rows, more):
+    """Rows with others in the place of those of the same settings, or behind them."""
+    key = "network", "seed", "method", "k"
+    by_key = {tuple(row[name] for name in key): row for row in [*rows, *more]}
+    return list(by_key.values())
 
 
 def write(path, rows) -> None:
@@ -140,12 +215,13 @@ def page(rows) -> str:
     lines = [
         "# GRU and LSTM, pruned before any fine-tuning",
         "",
-        "Test accuracy in %, mean and deviation over trainings; no label is seen by any method.",
-        f"Images: {SEQUENCES['row-mnist']:,} training sequences, digits: all of them. The last",
-        "column is the bound along both runs over the error that is measured, at the last step.",
-        "Made by `python benchmarks/studies/gates.py`.",
+        "Test accuracy in %, for the text test perplexity; mean and deviation over trainings. No",
+        "method but Taylor nodes sees a label. Moments, weights and refits come from",
+        f"{SEQUENCES['row-mnist']:,} training images or windows of 35 words (digits: all). The",
+        "last column is the bound along both runs over the error that is measured (images: at the",
+        "last step). Made by `python benchmarks/studies/gates.py`.",
         "",
-        "| network | k | method | accuracy | trainings | bound over error |",
+        "| network | k | method | accuracy or perplexity | trainings | bound over error |",
         "|---|---|---|---|---|---|",
     ]
     groups = {}
@@ -155,7 +231,9 @@ def page(rows) -> str:
     for (name, k, method), group in sorted(
         groups.items(), key=lambda item: (item[0][0], -item[0][1], order.index(item[0][2]))
     ):
-        values = 100 * np.array([row["accuracy"] for row in group])
+        values = np.array(
+            [100 * row["accuracy"] if "accuracy" in row else row["perplexity"] for row in group]
+        )
         spread = f" ± {values.std(ddof=1):.1f}" if len(values) > 1 else ""
         ratios = [row["bound_over_error"] for row in group if "bound_over_error" in row]
         ratio = f"{np.mean(ratios):.2f}" if ratios else ""

@@ -192,7 +192,7 @@ def ridge_condition(
     from pruning.reconstruction import reconstruction_matrix
 
     full = pruned.original
-    A = reconstruction_matrix(S, pruned.nodes, pruned.tau)
+    A = reconstruction_matrix(pruned.covariance, pruned.nodes, pruned.tau)
     gap = max(
         _gap(parts.w_output, full.w_output @ A),
         _gap(parts.w_hidden, full.w_hidden[pruned.nodes] @ A),

@@ -166,5 +166,7 @@ def _candidates(
 
 
 def _only_mean(method: str, weights: ArrayLike | None, T: int) -> None:
-    if weights is not None and not np.allclose(time_weights(weights, T), 1 / T, rtol=1e-12):
+    if weights is None:
+        return
+    if not np.allclose(time_weights(weights, T), 1 / T, rtol=1e-12, atol=0):
         raise ValueError(f"weights must be 1/T for method {method!r}, got others")

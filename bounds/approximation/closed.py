@@ -94,6 +94,9 @@ def _in_units(bound: Callable[..., Bound], given: inspect.BoundArguments) -> Bou
         given.arguments["lam"] = math.ldexp(
             float(given.arguments["lam"]), -2 * (states + pruned.exponent)
         )
+    rounding = pruned.rounding
+    if rounding is not None:
+        rounding = rounding.scaled(-(states + pruned.exponent))
     given.arguments["pruned"] = replace(
         pruned,
         original=_read_out_scaled(full, -out),
@@ -101,6 +104,7 @@ def _in_units(bound: Callable[..., Bound], given: inspect.BoundArguments) -> Bou
         covariance=_rounded_moments(own, -2 * states),
         tau=np.ldexp(np.asarray(pruned.tau, dtype=np.float64), -2 * states),
         exponent=0,
+        rounding=rounding,
     )
     found = bound(*given.args, **given.kwargs)
     scaled = found.scaled(out + states + pruned.exponent)

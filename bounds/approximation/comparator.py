@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.approximation.carried import carried_along
 from bounds.approximation.closed import FAILED, nothing_found
-from bounds.approximation.general import carried_along, check_pair
-from bounds.approximation.measured import Runs, paired_runs
-from bounds.rounding import log_up
+from bounds.approximation.general import check_pair
+from bounds.approximation.measured import RunErrors, Runs, paired_runs, read_rounding
+from bounds.approximation.recursion import log_norms, log_square_mean, log_state_norms
+from bounds.rounding import SMALLEST_NORMAL, inner_product, log_sum_up, raised, roundings, up
 from bounds.terms import VALID, Bound, Term
 from pruning.cells.secants import secant_factors
 from pruning.checks import Array, time_weights
@@ -53,8 +55,7 @@ def comparator_bound(
     Returns
     -------
     Bound
-        Terms ``read-out`` and ``propagated``, evaluated in float64 without outward rounding; +inf,
-        with a sentence, where floats cannot tell.
+        Terms ``read-out`` and ``propagated``; +inf, with a sentence, where floats cannot tell.
 
     Raises
     ------
@@ -63,8 +64,9 @@ def comparator_bound(
 
     Notes
     -----
-    Norms are taken of the terms of an identity, along both runs. Cost O(n T d_y k^2) for the last
-    step alone, O(n T^2 k^2) otherwise. Source: theory, section 11.
+    Norms are taken of the terms of an identity, along both runs, and, since the terms sum to
+    W_o' e_t, which is measured, the norm of that where it is larger. Cost O(n T d_y k^2) for the
+    last step alone, O(n T^2 k^2) otherwise. Source: theory, section 11.
     """
     check_pair(pruned)
     checked = pruned.original.check_input(x)
@@ -80,7 +82,7 @@ def _bound(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
     n, T = x.shape[:2]
     maps = _fitted(pruned, x, batch)
     full, small = pruned.original, pruned.pruned
-    read_out, spread, start = 0.0, 0.0, 0
+    read_out, spread, start, errors = [], [], 0, RunErrors(pruned)
     for runs in paired_runs(pruned, x, batch):
         part = x[start : start + len(runs.states)]
         start += len(part)
@@ -90,20 +92,41 @@ def _bound(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
         factors = secant_factors(e - born, change, small.activation)
         q = c @ small.w_output.T - runs.states @ full.w_output.T
         q += small.b_output - full.b_output
-        read_out += float((np.square(q).sum(axis=2) @ w).sum())
+        off = errors.original(part, runs.states)
+        read_out.append(log_square_mean(log_norms(np.abs(q) + _slip(pruned, c, runs, off)), w))
         carried = carried_along(small, factors, born, bool(not w[:-1].any()), after=True)
-        spread += float((np.square(carried) @ w).sum())
+        logs = log_norms(raised(carried, 8 * (T + small.m))[..., None])
+        # The terms sum to W_o' e_t, which is measured: no rounding of theirs can go below it.
+        apart = errors.pruned(part, runs.pruned_states)
+        apart = apart + roundings(1, np.abs(runs.pruned_states) + np.abs(c))
+        unseen = raised(apart @ np.abs(small.w_output).T, small.m + 8)
+        spread.append(
+            log_square_mean(np.maximum(logs, log_state_norms(e, small.w_output, unseen)), w)
+        )
     formula = (
         r"\bigl\|\sum_{s \le t} \|W_o' \Delta_t W_h' \cdots \Delta_{s+1} W_h' p_s\|\bigr\|_{n,w}"
     )
-    half_n = 0.5 * math.log(n)
-    terms = (
-        Term("read-out", 0.5 * log_up(read_out) - half_n, r"\|q\|_{n,w}", ID),
-        Term("propagated", 0.5 * log_up(spread) - half_n, formula, ID, {"T": T, "n": n}),
+    read, propagated = (
+        up(0.5 * (log_sum_up(np.array(logs)) - math.log(n))) for logs in (read_out, spread)
     )
-    note = "Evaluated in float64 on the measured runs, without outward rounding."
+    terms = (
+        Term("read-out", read, r"\|q\|_{n,w}", ID),
+        Term("propagated", propagated, formula, ID, {"T": T, "n": n}),
+    )
     statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
-    return Bound(ID, statement, terms, VALID, notes=(note,))
+    return Bound(ID, statement, terms, VALID, (errors.condition,))
+
+
+def _slip(pruned: PrunedRNN, c: Array, runs: Runs, off: Array) -> Array:
+    """How far q may be from that of the exact states of the original, (n, T, d_y)."""
+    full, small = pruned.original, pruned.pruned
+    size = np.abs(c) @ np.abs(small.w_output).T + np.abs(runs.states) @ np.abs(full.w_output).T
+    size = size + np.abs(small.b_output) + np.abs(full.b_output)
+    slip = inner_product(full.m + small.m + 2, size)
+    # Products that are not 0 may be no floats, nor their sum.
+    some = (c != 0) @ (small.w_output != 0).T | (runs.states != 0) @ (full.w_output != 0).T
+    slip = np.where(some, np.maximum(slip, (full.m + small.m) * SMALLEST_NORMAL), slip)
+    return np.asarray(slip + read_rounding(full.w_output, off))
 
 
 def _step(pruned: PrunedRNN, x: Any, c: Array, runs: Runs) -> tuple[Array, Array]:

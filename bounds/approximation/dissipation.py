@@ -36,14 +36,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bounds.approximation.certify_lmi import TINY, quotient
-from bounds.approximation.closed import FAILED
+from bounds.approximation.closed import FAILED, nothing_found
 from bounds.approximation.dissipation_program import Multipliers, Problem, solve
 from bounds.approximation.residuals import (
-    FLOAT_RUNS,
     Residuals,
     covariance_of,
     log_read_out,
     residuals,
+    runs_condition,
 )
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.rounding import (
@@ -147,7 +147,11 @@ def dissipation_bound(
     if not is_nondecreasing(s.name):
         raise ValueError(f"the activation must be nondecreasing for {ID}, got {s.name}")
     w = time_weights(weights, T)
-    parts, S = residuals(pruned), covariance_of(pruned)
+    parts = residuals(pruned)
+    try:
+        S = covariance_of(pruned)
+    except FAILED as error:
+        return nothing_found(ID, str(error))
     steps = None if per_step is None else real_array("per_step", per_step, (T, len(S), len(S)))
     last = int(np.flatnonzero(w)[-1]) + 1  # later steps weigh nothing
     moments, counted = (S[None], T) if steps is None else (steps[:last], 0)
@@ -177,7 +181,7 @@ def dissipation_bound(
     conditions = (
         Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."),
         Condition("s nondecreasing", True, f"{s.name} never decreases, so 0 <= Delta <= rho."),
-        FLOAT_RUNS,
+        runs_condition(pruned, per_step),
     )
     term = Term("error", up(0.5 * log_square), formula, ID, inputs)
     return Bound(ID, rf"\|\hat f - f'\|_{{n,w}} \le {formula}", (term,), VALID, conditions, notes)

@@ -19,7 +19,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.approximation.carried import carried_along
 from bounds.approximation.closed import FAILED, nothing_found
+from bounds.approximation.general_forms import (
+    SATURATION,
+    SCALED,
+    SECTOR,
+    DriveMoments,
+    DriveSums,
+    log_saturation,
+    log_scaled,
+    log_sector,
+)
 from bounds.approximation.kernels import (
     geometric_kernel,
     log_geometric_sum,
@@ -27,10 +38,12 @@ from bounds.approximation.kernels import (
     log_toeplitz_norm,
     power_kernel,
 )
-from bounds.approximation.measured import paired_runs
-from bounds.approximation.residuals import FLOAT_RUNS, Residuals
+from bounds.approximation.measured import RunErrors, paired_runs, read_rounding, same_twice
+from bounds.approximation.recursion import log_norms, log_square_mean, log_state_norms
+from bounds.approximation.residuals import Residuals
+from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import convolve, log_weighted_norm
-from bounds.rounding import add_up, inner_product, log_sum_up, log_up, norms_up, up
+from bounds.rounding import add_up, inner_product, log_sum_up, norms_up, raised, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.cells.secants import secant_factors
 from pruning.checks import Array, choice, time_weights
@@ -40,8 +53,9 @@ if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
 ID = "approximation.general"
-MEAN = ("global", "toeplitz", "power")
-METHODS = (*MEAN, "weighted", "weighted_power", "trajectory", "best")
+MEAN = ("global", "toeplitz", "power", "scaled")
+FORMS = ("sector", "saturation")
+METHODS = (*MEAN, "weighted", "weighted_power", *FORMS, "trajectory", "best")
 _TINIEST = -744.4401  # above the logarithm of the least subnormal: what underflowed
 
 
@@ -64,9 +78,12 @@ def general_bound(
         ``global``, ``toeplitz`` and ``power`` (nonincreasing weights) carry ||d||_{n,w} by
         Gam_{T+1}(rho kappa), by the spectral norm of the T x T Toeplitz matrix, or by that of
         rho^j min(kappa^j, || |W_h'|^j ||_2); ``weighted`` and ``weighted_power`` carry ||d_t||_n
-        step by step, for any weights; ``trajectory`` carries the vectors themselves by the secant
-        factors of both runs and takes norms of the sum's terms, in float64. ``best`` is the least
-        of those that apply, ``trajectory`` left out.
+        step by step, for any weights. ``scaled`` (nonincreasing weights) does so in the norm of
+        the best diagonal found, ``sector`` carries second moments of d_t by quadratic forms, for
+        a nondecreasing activation, and ``saturation`` ends the sum where a bounded activation
+        does, see `bounds.approximation.general_forms`. ``trajectory`` carries the vectors
+        themselves by the secant factors of both runs and takes norms of the sum's terms, in
+        float64. ``best`` is the least of those that apply, ``trajectory`` left out.
     weights : (T,) array, optional
         Time weights; 1/T by default.
     batch : int
@@ -80,7 +97,8 @@ def general_bound(
     Raises
     ------
     ValueError
-        If the activations differ, or weights that increase are given to a mean form.
+        If the activations differ, weights that increase are given to a mean form, or the
+        activation is not one that the method is for.
 
     Notes
     -----
@@ -127,16 +145,46 @@ def check_pair(pruned: PrunedRNN) -> None:
 
 @dataclass(frozen=True)
 class _Norms:
-    """Log of ||d_t||_n and ||q_t||_n, t = 1..T, rounded up."""
+    """Log of ||d_t||_n and ||q_t||_n, t = 1..T, rounded up; and the moments of d_t, if wanted."""
 
     drive: Array
     offset: Array
+    moments: DriveMoments | None
+    runs: Condition
 
 
 def _by_norms(pruned: PrunedRNN, x: Any, w: Array, method: str, batch: int) -> Bound:
     small, T = pruned.pruned, x.shape[1]
-    found = _norms(pruned, x, batch)
+    falling = bool((np.diff(w) <= 0).all())
+    if method in MEAN and not falling:
+        raise ValueError(f"weights must not increase for method {method!r}, got some that do")
+    s = small.activation
+    fits = {"sector": is_nondecreasing(s.name), "saturation": s.bound < math.inf}
+    if not fits.get(method, True):
+        kind = {"sector": "nondecreasing", "saturation": "bounded"}[method]
+        raise ValueError(f"the activation must be {kind} for method {method!r}, got {s.name}")
+    names = [method]
+    if method == "best":
+        names = [*(MEAN if falling else ()), "weighted", "weighted_power"]
+        names += [name for name in FORMS if fits[name]]
+    found = _norms(pruned, x, batch, bool({"scaled", *FORMS} & set(names)))
     read_out = log_weighted_norm(found.offset, w)
+    bounds = []
+    for name in names:
+        try:
+            propagated, formula = _carried(name, small, found, w, T)
+        except FAILED:
+            if method != "best":
+                raise
+            continue  # of several bounds that hold one less
+        bounds.append(_bound(name, small, propagated, formula, T, read_out, len(x), found.runs))
+    if not bounds:
+        raise FloatingPointError("none of the bounds that apply")
+    return min(bounds, key=lambda bound: bound.log_total)
+
+
+def _carried(name: str, small: RNN, found: _Norms, w: Array, T: int) -> tuple[float, str]:
+    """Log of the propagated term by one way to carry d_t over T lags, and its formula."""
     parts = Residuals(
         np.zeros((small.m, 0)),
         np.zeros((small.d_y, 0)),
@@ -144,71 +192,90 @@ def _by_norms(pruned: PrunedRNN, x: Any, w: Array, method: str, batch: int) -> B
         small.w_output,
         small.activation.lipschitz,
     )
-    falling = bool((np.diff(w) <= 0).all())
-    if method in MEAN and not falling:
-        raise ValueError(f"weights must not increase for method {method!r}, got some that do")
-    names = [method]
-    if method == "best":
-        names = [*(MEAN if falling else ()), "weighted", "weighted_power"]
-    bounds = [_carried(name, parts, found.drive, w, T, read_out, len(x)) for name in names]
-    return min(bounds, key=lambda bound: bound.log_total)
-
-
-def _carried(
-    name: str, parts: Residuals, drive: Array, w: Array, T: int, read_out: float, n: int
-) -> Bound:
-    """The bound by one way to carry ||d_t||_n, over T lags."""
+    if found.moments is not None:
+        nondecreasing = is_nondecreasing(small.activation.name)
+        if name == "scaled":
+            return log_scaled(small, found.moments, w), SCALED
+        if name == "sector":
+            return log_sector(small, found.moments, w), SECTOR
+        if name == "saturation":
+            return log_saturation(small, found.moments, w, nondecreasing), SATURATION
     log_a = parts.log_rho + parts.log_kappa
-    if name in MEAN:
-        gain = {
-            "global": lambda: log_geometric_sum(log_a, T + 1),
-            "toeplitz": lambda: log_geometric_toeplitz_norm(log_a, T + 1),
-            "power": lambda: log_toeplitz_norm(power_kernel(parts, T + 1)),
-        }[name]()
-        spread = add_up(parts.log_rho, gain, log_weighted_norm(drive, w))
-        symbol = {
-            "global": r"\Gamma_{T+1}(\rho\kappa)",
-            "toeplitz": r"\|L_{T+1}(\rho\kappa)\|_2",
-            "power": r"\|(\rho^j \min(\kappa^j, \||W_h'|^j\|_2))_{s-t=j}\|_2",
-        }[name]
-        formula = rf"\|W_o'\|_2\,\rho\,{symbol}\,\|d\|_{{n,w}}"
-    else:
+    if name not in MEAN:
         kernel = geometric_kernel if name == "weighted" else power_kernel
-        spread = log_weighted_norm(convolve(kernel(parts, T + 1), drive) + parts.log_rho, w)
+        spread = log_weighted_norm(convolve(kernel(parts, T + 1), found.drive) + parts.log_rho, w)
         formula = r"\|W_o'\|_2 \bigl(\sum_t w_t u_t^2\bigr)^{1/2}"
-    inputs = {"T": T, "n": n, "method": name, "rho": parts.rho}
+        return add_up(parts.log_readout, spread), formula
+    gain = {
+        "global": lambda: log_geometric_sum(log_a, T + 1),
+        "toeplitz": lambda: log_geometric_toeplitz_norm(log_a, T + 1),
+        "power": lambda: log_toeplitz_norm(power_kernel(parts, T + 1)),
+    }[name]()
+    symbol = {
+        "global": r"\Gamma_{T+1}(\rho\kappa)",
+        "toeplitz": r"\|L_{T+1}(\rho\kappa)\|_2",
+        "power": r"\|(\rho^j \min(\kappa^j, \||W_h'|^j\|_2))_{s-t=j}\|_2",
+    }[name]
+    spread = add_up(parts.log_rho, gain, log_weighted_norm(found.drive, w))
+    formula = rf"\|W_o'\|_2\,\rho\,{symbol}\,\|d\|_{{n,w}}"
+    return add_up(parts.log_readout, spread), formula
+
+
+def _bound(
+    name: str,
+    small: RNN,
+    propagated: float,
+    formula: str,
+    T: int,
+    read_out: float,
+    n: int,
+    runs: Condition,
+) -> Bound:
+    rho = small.activation.lipschitz
+    inputs = {"T": T, "n": n, "method": name, "rho": rho}
     terms = (
         Term("read-out", read_out, r"\|q\|_{n,w}", ID, {"T": T, "n": n}),
-        Term("propagated", add_up(parts.log_readout, spread), formula, ID, inputs),
+        Term("propagated", propagated, formula, ID, inputs),
     )
-    conditions = (
+    conditions = [
         Condition(
             "matched nodes",
             True,
             "Weights may be any; d and q are measured on this sample, along the original's run.",
         ),
-        FLOAT_RUNS,
-    )
+        runs,
+    ]
+    s = small.activation
+    if name == "sector":
+        said = f"{s.name} never decreases, so 0 <= Delta <= rho."
+        conditions.append(Condition("s nondecreasing", True, said))
+    if name == "saturation":
+        conditions.append(Condition("s bounded", True, f"|{s.name}| is at most {s.bound:g}."))
     statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
-    return Bound(ID, statement, terms, VALID, conditions)
+    return Bound(ID, statement, terms, VALID, tuple(conditions))
 
 
-def _norms(pruned: PrunedRNN, x: Any, batch: int) -> _Norms:
+def _norms(pruned: PrunedRNN, x: Any, batch: int, moments: bool) -> _Norms:
     full = pruned.original
     T = x.shape[1]
-    drives, offsets, start = [], [], 0
+    sums = DriveSums(T, pruned.pruned.m) if moments else None
+    drives, offsets, start, errors = [], [], 0, RunErrors(pruned)
     for h in full.state_batches(x, batch):
         part = x[start : start + len(h)]
         start += len(h)
-        drive, offset = _log_rows(pruned, part, h)
+        off = errors.original(part, h)
+        d, drive, offset, rounding = _log_rows(pruned, part, h, off)
+        if sums is not None:
+            sums.add(d, rounding, np.abs(h[:, :, pruned.nodes]) + off[:, pruned.nodes])
         drives.append([log_sum_up(2 * drive[:, t]) for t in range(T)])
         offsets.append([log_sum_up(2 * offset[:, t]) for t in range(T)])
     half = math.log(len(x))
-    sums = [
+    logs = [
         np.array([up(0.5 * (log_sum_up(column) - half)) for column in np.array(each).T])
         for each in (drives, offsets)
     ]
-    return _Norms(*sums)
+    found = None if sums is None else sums.moments()
+    return _Norms(logs[0], logs[1], found, errors.condition)
 
 
 def differences(pruned: PrunedRNN) -> tuple[Array, Array, Array, Array, Array]:
@@ -239,8 +306,12 @@ def drives(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
     return d + bias, h @ output.T + offset
 
 
-def _log_rows(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
-    """Log of ||d_t|| and ||q_t|| of every sequence and step, rounded up by all float64 rounding."""
+def _log_rows(pruned: PrunedRNN, x: Any, h: Array, off: Array) -> tuple[Array, Array, Array, Array]:
+    """d_t; log of ||d_t|| and ||q_t||, raised by all float64 rounding; log of that of d_t alone.
+
+    Of every sequence and step: (n, T, k), and (n, T) three times. `off`, (T, m), is how far h may
+    be from exact states.
+    """
     full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
     d, q = drives(pruned, x, h)
     now = _log_norms(h)
@@ -265,9 +336,15 @@ def _log_rows(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
     read = _log_add(sizes["output"] + now, np.full_like(now, sizes["offset"]))
     same = all(not G.any() for G in differences(pruned)) and len(nodes) == full.m
     if same:
-        return _log_norms(d), _log_norms(q)
-    drive = _log_add(_log_norms(d), units + step, np.full_like(now, _TINIEST))
-    return drive, _log_add(_log_norms(q), units + read, np.full_like(now, _TINIEST))
+        return d, _log_norms(d), _log_norms(q), np.full_like(now, -math.inf)
+    hidden, _, _, output, _ = differences(pruned)
+    unseen, unread = np.full((2, 1, x.shape[1]), -math.inf)
+    unseen[0, 1:] = _log_norms(read_rounding(hidden, off[:-1]))
+    unread[0] = _log_norms(read_rounding(output, off))
+    rounding = _log_add(units + step, unseen, np.full_like(now, _TINIEST))
+    drive = _log_add(_log_norms(d), rounding)
+    offset = _log_add(_log_norms(q), units + read, unread, np.full_like(now, _TINIEST))
+    return d, drive, offset, rounding
 
 
 def _log_norms(rows: Array) -> Array:
@@ -298,59 +375,34 @@ def _log_add(*logs: Array) -> Array:
 
 def _trajectory(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
     n, T = x.shape[:2]
-    read_out, spread, start = 0.0, 0.0, 0
+    read_out, spread, start, errors = [], [], 0, RunErrors(pruned)
     last_only = not w[:-1].any()
+    small = pruned.pruned
     for runs in paired_runs(pruned, x, batch):
         part = x[start : start + len(runs.states)]
         start += len(runs.states)
-        d, q = drives(pruned, part, runs.states)
+        off = errors.original(part, runs.states)
+        d, _, offset, _ = _log_rows(pruned, part, runs.states, off)
         e = runs.pruned_states - runs.states[:, :, pruned.nodes]
         change = d.copy()
-        change[:, 1:] += e[:, :-1] @ pruned.pruned.w_hidden.T
+        change[:, 1:] += e[:, :-1] @ small.w_hidden.T
         factors = secant_factors(e, change, pruned.original.activation)
-        read_out += float((np.square(q).sum(axis=2) @ w).sum())
-        carried = carried_along(pruned.pruned, factors, d, last_only)
-        spread += float((np.square(carried) @ w).sum())
+        read_out.append(log_square_mean(offset, w))
+        carried = carried_along(small, factors, d, last_only)
+        logs = log_norms(raised(carried, 8 * (T + small.m))[..., None])
+        # The terms sum to W_o' e_t, which is measured: no rounding of theirs can go below it.
+        apart = off[:, pruned.nodes] + errors.pruned(part, runs.pruned_states)
+        unseen = read_rounding(small.w_output, 0 * apart if same_twice(pruned) else apart)
+        logs = np.maximum(logs, log_state_norms(e, small.w_output, unseen))
+        spread.append(log_square_mean(logs, w))
     formula = r"\bigl\|\sum_{s \le t} \|W_o' \Delta_t W_h' \cdots \Delta_s d_s\|\bigr\|_{n,w}"
-    half_n = 0.5 * math.log(n)
     inputs = {"T": T, "n": n, "method": "trajectory"}
-    terms = (
-        Term("read-out", 0.5 * log_up(read_out) - half_n, r"\|q\|_{n,w}", ID),
-        Term("propagated", 0.5 * log_up(spread) - half_n, formula, ID, inputs),
+    terms = tuple(
+        Term(name, up(0.5 * (log_sum_up(np.array(logs)) - math.log(n))), text, ID, inputs)
+        for name, logs, text in (
+            ("read-out", read_out, r"\|q\|_{n,w}"),
+            ("propagated", spread, formula),
+        )
     )
     statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
-    note = "Evaluated in float64 on the measured runs, without outward rounding."
-    return Bound(ID, statement, terms, VALID, notes=(note,))
-
-
-def carried_along(
-    small: RNN, factors: Array, d: Array, last_only: bool, after: bool = False
-) -> Array:
-    """Sum over s <= t of ||W_o' Delta_t W_h' ... Delta_s d_s||, (n, T).
-
-    With `after` Delta_s is left out: d_s is born behind s. For the last step alone, 0 before, by
-    products from the left, O(n T d_y k^2); otherwise O(n T^2 k^2).
-    """
-    if after and not last_only:
-        return _every(small, factors, d, np.ones_like(factors))
-    if not last_only:
-        return _every(small, factors, d, factors)
-    n, T, _ = d.shape
-    out = np.zeros((n, T))
-    G = np.broadcast_to(small.w_output, (n, *small.w_output.shape))
-    for s in range(T - 1, -1, -1):
-        now = G if after else G * factors[:, s, None, :]
-        out[:, -1] += np.linalg.norm(np.einsum("nqk,nk->nq", now, d[:, s]), axis=-1)
-        G = (G * factors[:, s, None, :]) @ small.w_hidden
-    return out
-
-
-def _every(small: RNN, factors: Array, d: Array, own: Array) -> Array:
-    """The same at every step; `own` is the factor of d_s itself."""
-    n, T, k = d.shape
-    out, vectors = np.zeros((n, T)), np.zeros((n, 0, k))
-    for t in range(T):
-        vectors = (vectors @ small.w_hidden.T) * factors[:, t, None, :]
-        vectors = np.concatenate([vectors, (own[:, t] * d[:, t])[:, None]], axis=1)
-        out[:, t] = np.linalg.norm(vectors @ small.w_output.T, axis=-1).sum(axis=1)
-    return out
+    return Bound(ID, statement, terms, VALID, (errors.condition,))

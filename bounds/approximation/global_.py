@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike
 from bounds.approximation.closed import fails_closed
 from bounds.approximation.kernels import log_geometric_sum
 from bounds.approximation.residuals import (
-    FLOAT_RUNS,
     Residuals,
     covariance_of,
     log_drive,
     log_read_out,
     residuals,
+    runs_condition,
 )
 from bounds.rounding import add_up
 from bounds.terms import VALID, Bound, Condition, Term
@@ -111,7 +111,9 @@ def convolution_bound(
         Term("propagated", propagated, rf"\|W_o'\|_2\,\rho\,{gain}\,{DRIVE}", id, inputs),
     )
     statement = rf"\|\hat f - f'\|_{{n,T}} \le {READ_OUT} + \|W_o'\|_2\,\rho\,{gain}\,{DRIVE}"
-    return Bound(id, statement, terms, VALID, (condition, FLOAT_RUNS))
+    return Bound(
+        id, statement, terms, VALID, (condition, runs_condition(pruned, weighted_covariance))
+    )
 
 
 def covariance_for(

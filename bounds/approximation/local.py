@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike
 from bounds.approximation.closed import exponent_of, fails_closed
 from bounds.approximation.global_ import json_log
 from bounds.approximation.measured import (
-    RUN_ROUNDING,
+    RunErrors,
     Runs,
     paired_runs,
+    read_rounding,
     relative_rounding,
     rounding_of_outputs,
     rounding_of_states,
@@ -82,21 +83,25 @@ def local_bound(
     more = relative_rounding(pruned)
     log_kappa = add_up(parts.log_rho, parts.log_kappa, more)
     log_readout = add_up(parts.log_readout, more)
-    read_out, spread = [], []
+    read_out, spread, errors = [], [], RunErrors(pruned)
     for i, runs in enumerate(paired_runs(pruned, checked, batch)):
         inputs, h = checked[i * batch : i * batch + len(runs.states)], runs.states
-        delta = largest_slopes(pruned, inputs, runs)
+        off = errors.original(inputs, h)
+        off_small = errors.pruned(inputs, runs.pruned_states)
+        delta = largest_slopes(pruned, inputs, runs, (off, off_small))
         gain = log_scaled_norms(parts.w_hidden, delta) + more
         log_gain = np.full(h.shape[:2], -math.inf)
         log_gain[:, 1:] = np.minimum(gain, log_kappa)
-        full = log_state_norms(h[:, :-1], parts.hidden) + parts.log_rho
-        residual = np.minimum(log_scaled_rows(h[:, :-1], parts.hidden, delta), full)
+        unseen = read_rounding(parts.hidden, off[:-1])
+        full = log_state_norms(h[:, :-1], parts.hidden, unseen) + parts.log_rho
+        residual = np.minimum(log_scaled_rows(h[:, :-1], parts.hidden, delta, unseen), full)
         # From the first step on, for its rounding.
         rounding = rounding_of_states(pruned, inputs, h)
         log_drive = log_norms(rounding)
         log_drive[:, 1:] = np.logaddexp(log_drive[:, 1:], residual)
         log_drive = up(log_drive, 8)
-        gap = log_state_norms(h, parts.output, rounding_of_outputs(pruned, h))
+        seen = rounding_of_outputs(pruned, h) + read_rounding(parts.output, off)
+        gap = log_state_norms(h, parts.output, seen)
         read_out.append(log_square_mean(gap, w))
         spread.append(log_square_mean(log_unrolled(log_gain, log_drive), w))
     id = "approximation.local"
@@ -119,22 +124,29 @@ def local_bound(
         rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula},\; "
         r"v_t = \|\delta_t W_h'\|_2 v_{t-1} + \|\delta_t W_h[J,:]\, r_{t-1}\|"
     )
-    return Bound(id, statement, terms, VALID, (RUN_ROUNDING,))
+    return Bound(id, statement, terms, VALID, (errors.condition,))
 
 
-def largest_slopes(pruned: PrunedRNN, inputs: Any, runs: Runs) -> Array:
+def largest_slopes(
+    pruned: PrunedRNN, inputs: Any, runs: Runs, off: tuple[Array, Array] | None = None
+) -> Array:
     """Largest slope of s between the two pre-activations, (n, T - 1, k), from the second step.
 
     They are those of a kept node in the two runs. Each end is
-    moved outwards by what rounding may have done to it, given the states of the step before.
+    moved outwards by what rounding may have done to it, given the states of the step before, and
+    by what these may be `off`, (T, m) and (T, k).
     """
     full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
     ends: list[Array] = []
-    for rnn, w_hidden, states in (
-        (full, full.w_hidden[nodes], runs.states),
-        (small, small.w_hidden, runs.pruned_states),
+    for i, (rnn, w_hidden, states) in enumerate(
+        (
+            (full, full.w_hidden[nodes], runs.states),
+            (small, small.w_hidden, runs.pruned_states),
+        )
     ):
-        ends += _pre_activations(rnn, w_hidden, small.w_input, small.b_hidden, inputs, states)
+        low, high = _pre_activations(rnn, w_hidden, small.w_input, small.b_hidden, inputs, states)
+        more = 0.0 if off is None else read_rounding(w_hidden, off[i][:-1])
+        ends += low - more, high + more
     low, high = np.minimum(ends[0], ends[2]), np.maximum(ends[1], ends[3])
     return slope_between(full.activation, low, high)
 
@@ -180,8 +192,11 @@ def log_scaled_norms(W: Array, delta: Array) -> Array:
     return result
 
 
-def log_scaled_rows(h: Array, G: Array, delta: Array) -> Array:
-    """Log of ||diag(delta_t) G h_t|| for every sequence and step, rounded up."""
+def log_scaled_rows(h: Array, G: Array, delta: Array, off: Array) -> Array:
+    """Log of ||diag(delta_t) G h_t|| for every sequence and step, rounded up.
+
+    `off`, (N, q), is how far G h_t may be from G times the exact state.
+    """
     m = G.shape[1]
     if not G.any():
         return np.full(h.shape[:2], -math.inf)
@@ -189,9 +204,10 @@ def log_scaled_rows(h: Array, G: Array, delta: Array) -> Array:
     G, h = np.ldexp(G, -scale), np.ldexp(h, -unit)
     rows = np.linalg.norm(G, axis=1)
     size = np.linalg.norm(h, axis=-1, keepdims=True)
-    entries = delta * (np.abs(h @ G.T) + inner_product(m, 2 * size * rows))
+    off = np.ldexp(off, -scale - unit)
+    entries = delta * (np.abs(h @ G.T) + inner_product(m, 2 * size * rows) + off)
     # A product may underflow where it is not 0.
-    live = (delta > 0) & (rows > 0) & h.any(axis=-1, keepdims=True)
+    live = (delta > 0) & (rows > 0) & (h.any(axis=-1, keepdims=True) | (off > 0))
     entries = np.where(live, np.maximum(entries, TINY), entries)
     top = entries.max(axis=-1, initial=0.0)
     shown = entries / np.where(top > 0, top, 1.0)[..., None]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.rounding import SMALLEST_NORMAL, inner_product, roundings
+from bounds.rounding import SMALLEST_NORMAL, inner_product, raised, roundings
 from bounds.terms import Condition
 from pruning.checks import Array, time_weights
+from pruning.run_rounding import RunExtremes
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -89,12 +90,57 @@ def paired_runs(pruned: PrunedRNN, x: ArrayLike, batch: int = 256) -> Iterator[R
         yield Runs(h, h_pruned)
 
 
-RUN_ROUNDING = Condition(
-    "float64 runs",
-    True,
-    "The states are those of runs in float64, and the error is that of these runs; their rounding "
-    "is in the bound.",
-)
+class RunErrors:
+    """How far float64 runs of a pair may be from exact ones, batch by batch.
+
+    Parameters
+    ----------
+    pruned : PrunedRNN
+    """
+
+    def __init__(self, pruned: PrunedRNN) -> None:
+        self._original, self._pruned = RunExtremes(pruned.original), RunExtremes(pruned.pruned)
+        self._covered = True
+
+    def original(self, inputs: Any, states: Array) -> Array:
+        """Bound on |float64 state - exact state| of the original, (T, m); 0 if not covered."""
+        return self._of(self._original, inputs, states)
+
+    def pruned(self, inputs: Any, states: Array) -> Array:
+        """The same for the pruned network, (T, k)."""
+        return self._of(self._pruned, inputs, states)
+
+    @property
+    def condition(self) -> Condition:
+        """What the bound on the batches seen is about."""
+        if self._covered:
+            return Condition(
+                "exact runs",
+                True,
+                "The error is that of the networks as stored, in exact arithmetic, and of float64 "
+                "runs: what rounding may have made of the states is in the bound.",
+            )
+        return Condition(
+            "float64 runs",
+            True,
+            "The error is that of float64 runs, whose rounding is in the bound; all steps "
+            "together may carry them far from the exact runs, in the worst case.",
+        )
+
+    def _of(self, run: RunExtremes, inputs: Any, states: Array) -> Array:
+        found = run.rounding_of(inputs, states)
+        if found.covered:
+            return found.state
+        self._covered = False
+        return np.zeros_like(found.state)
+
+
+def read_rounding(G: Array, rounding: Array) -> Array:
+    """|G| delta for every step, (T, q), rounded up; delta is (T, m) as `RunErrors` has it."""
+    if not rounding.any():
+        return np.zeros((len(rounding), len(G)))
+    with np.errstate(invalid="raise"):
+        return np.asarray(raised(rounding @ np.abs(G).T, G.shape[1] + 8))
 
 
 def rounding_of_states(pruned: PrunedRNN, inputs: Any, states: Array) -> Array:

@@ -12,7 +12,8 @@ from bounds.approximation.closed import exponent_of, fails_closed
 from bounds.approximation.global_ import json_log
 from bounds.approximation.kernels import log_powers
 from bounds.approximation.measured import (
-    RUN_ROUNDING,
+    RunErrors,
+    read_rounding,
     relative_rounding,
     rounding_of_outputs,
     rounding_of_states,
@@ -68,14 +69,17 @@ def recursion_bound(
     log_a = add_up(parts.log_rho, parts.log_kappa, more)
     log_readout = add_up(parts.log_readout, more)
     log_c = log_powers(log_a, T + 1)
-    read_out, spread = [], []
+    read_out, spread, errors = [], [], RunErrors(pruned)
     for i, h in enumerate(pruned.original.state_batches(checked, batch)):
-        gap = log_state_norms(h, parts.output, rounding_of_outputs(pruned, h))
+        inputs = checked[i * batch : i * batch + len(h)]
+        off = errors.original(inputs, h)
+        seen = rounding_of_outputs(pruned, h) + read_rounding(parts.output, off)
+        gap = log_state_norms(h, parts.output, seen)
         read_out.append(log_square_mean(gap, w))
         # What enters at step t is the residual of the step before, and the rounding of this one.
-        rounding = rounding_of_states(pruned, checked[i * batch : i * batch + len(h)], h)
+        rounding = rounding_of_states(pruned, inputs, h)
         drive = log_norms(rounding) - parts.log_rho
-        residual = log_state_norms(h[:, :-1], parts.hidden)
+        residual = log_state_norms(h[:, :-1], parts.hidden, read_rounding(parts.hidden, off[:-1]))
         drive[:, 1:] = np.logaddexp(drive[:, 1:], residual)
         drive = up(drive, 8)
         spread.append(log_square_mean(log_convolved(log_c, drive) + parts.log_rho, w))
@@ -100,7 +104,7 @@ def recursion_bound(
         rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula},\; "
         r"v_t = \rho(\kappa v_{t-1} + \|W_h[J,:]\, r_{t-1}\|)"
     )
-    return Bound(id, statement, terms, VALID, (RUN_ROUNDING,))
+    return Bound(id, statement, terms, VALID, (errors.condition,))
 
 
 def log_norms(values: Array) -> Array:

@@ -30,6 +30,7 @@ from bounds.rounding import (
 )
 from bounds.terms import Condition
 from pruning.checks import Array, covariance
+from pruning.run_rounding import outward
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -134,12 +135,37 @@ def residuals(pruned: PrunedRNN) -> Residuals:
     )
 
 
-FLOAT_RUNS = Condition(
-    "float64 runs",
-    True,
-    "The states are those of runs in float64. The rounding of products with the hidden states is "
-    "in the bound; that of W_i x + b_h is not, as second moments do not show it.",
-)
+def runs_condition(pruned: PrunedRNN, given: object = None) -> Condition:
+    """Which runs the bound is about: what is known of how the states were rounded.
+
+    `given` are second moments that came as an argument, where some did.
+    """
+    known = pruned.rounding
+    if known is None or given is not None:
+        return Condition(
+            "given moments",
+            True,
+            "The second moments are taken as they were given, to be those of the network's states; "
+            "`StateCovariance.per_step` raises those of its own runs by what rounding may have "
+            "made of them. The rounding of products with the hidden states in float64 runs is in "
+            "the bound; that of W_i x + b_h is not, as second moments do not show it.",
+        )
+    if known.covered:
+        return Condition(
+            "exact runs",
+            True,
+            "The error is that of the networks as stored, in exact arithmetic: the second moments "
+            "are raised by what rounding may have made of the float64 run that they come from, at "
+            f"most {known.beside_state:.1g} of what is read of a state.",
+        )
+    return Condition(
+        "float64 runs",
+        True,
+        "The error is that of float64 runs. The rounding of products with the hidden states is in "
+        f"the bound; that of W_i x + b_h is not: one step rounds off at most "
+        f"{known.beside_step:.1g} of what is read of a state, which all steps together may carry "
+        "far from the exact run, in the worst case.",
+    )
 
 
 def log_read_out(parts: Residuals, S: Array) -> float:
@@ -235,5 +261,21 @@ def log_norm(W: Array) -> float:
 
 
 def covariance_of(pruned: PrunedRNN) -> Array:
-    """The time-mean covariance that came with the pruned network, checked."""
-    return covariance("the covariance of the pruned network", pruned.covariance)
+    """The time-mean covariance that came with the pruned network, checked.
+
+    Of a float64 run made here it is raised, so that it is at least that of the exact run.
+
+    Raises
+    ------
+    FloatingPointError
+        If that run may be off by more than floats can say.
+    """
+    S = covariance("the covariance of the pruned network", pruned.covariance)
+    if pruned.rounding is None or not pruned.rounding.covered:
+        return S
+    raised = outward(S, pruned.rounding.mean_spread, pruned.exponent)
+    if not np.isfinite(raised).all():
+        raise FloatingPointError(
+            "products cancel in the float64 run, whose rounding may be beyond the range of floats"
+        )
+    return raised

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bounds.approximation.closed import FAILED, exponent_of
+from bounds.approximation.closed import FAILED, exponent_of, nothing_found
 from bounds.approximation.global_ import READ_OUT
 from bounds.approximation.residuals import (
-    FLOAT_RUNS,
     Residuals,
     covariance_of,
     log_read_out,
     residuals,
+    runs_condition,
 )
 from bounds.approximation.scaled import MEAN_WEIGHTS
 from bounds.approximation.sector import Form, first_target, forms, log_traces
@@ -87,7 +87,11 @@ def saturation_bound(
     if s.bound == math.inf:
         raise ValueError(f"the activation must be bounded for {ID}, got {s.name}")
     w = time_weights(weights, T)
-    parts, S = residuals(pruned), covariance_of(pruned)
+    parts = residuals(pruned)
+    try:
+        S = covariance_of(pruned)
+    except FAILED as error:
+        return nothing_found(ID, str(error))
     # The covariance of the pair may be in units of its own.
     exponent = pruned.exponent if per_step is None else 0
     if per_step is not None:
@@ -114,7 +118,7 @@ def saturation_bound(
     conditions = (
         condition,
         Condition("s bounded", True, f"|{s.name}| is at most {s.bound:g}."),
-        FLOAT_RUNS,
+        runs_condition(pruned, per_step),
     )
     terms = (
         Term("read-out", read_out, read_formula, ID, {"T": T}),
@@ -153,12 +157,12 @@ def _propagated(
     S = steps.mean(axis=0)
     values = []
     for damping in (0.0, 0.3) if lags else (0.0,):
-        used, caps = _followed(parts, S, reach, lags, damping)
-        values.append(_ended(parts, used, caps, steps, w))
+        used, caps = followed_back(parts, S, reach, lags, damping)
+        values.append(log_ended(parts, used, caps, steps, w))
     return up(min(values) + unit * math.log(2))
 
 
-def _followed(
+def followed_back(
     parts: Residuals, S: Array, reach: Array, lags: int, damping: float
 ) -> tuple[list[Form], Array]:
     """Forms P_j of the lags, and log (sum_i d_{j,i} c_i^2)^{1/2} by j and step, rounded up."""
@@ -193,7 +197,7 @@ def _followed(
     return used, np.array(caps)
 
 
-def _ended(parts: Residuals, used: list[Form], caps: Array, steps: Array, w: Array) -> float:
+def log_ended(parts: Residuals, used: list[Form], caps: Array, steps: Array, w: Array) -> float:
     """Log of the sums of lags, each ended where it is least, over all steps."""
     T = len(w)
     if len(steps) == 1:

@@ -19,13 +19,13 @@ from bounds.approximation.closed import fails_closed
 from bounds.approximation.global_ import READ_OUT, json_log
 from bounds.approximation.kernels import log_geometric_toeplitz_norm
 from bounds.approximation.residuals import (
-    FLOAT_RUNS,
     Residuals,
     covariance_of,
     log_norm,
     log_read_out,
     log_row_drives,
     residuals,
+    runs_condition,
 )
 from bounds.rounding import add_up, log_sum_up, roundings, up
 from bounds.terms import VALID, Bound, Condition, Term
@@ -101,7 +101,7 @@ def scaled_bound(pruned: PrunedRNN, T: int, scaling: ArrayLike | None = None) ->
         ),
     )
     statement = rf"\|\hat f - f'\|_{{n,T}} \le {READ_OUT} + {formula}"
-    return Bound(id, statement, terms, VALID, (MEAN_WEIGHTS, FLOAT_RUNS))
+    return Bound(id, statement, terms, VALID, (MEAN_WEIGHTS, runs_condition(pruned)))
 
 
 def positive_array(name: str, value: ArrayLike, size: int) -> Array:

@@ -39,7 +39,6 @@ from bounds.approximation.kernels import (
     log_toeplitz_norm,
 )
 from bounds.approximation.residuals import (
-    FLOAT_RUNS,
     Residuals,
     correlations,
     covariance_of,
@@ -47,6 +46,7 @@ from bounds.approximation.residuals import (
     log_read_out,
     log_row_drives,
     residuals,
+    runs_condition,
     scaled_columns,
 )
 from bounds.approximation.scaled import MEAN_WEIGHTS, optimal_scaling, positive_array
@@ -149,11 +149,11 @@ def sector_bound(
             raise ValueError("per_step must be given when weights are not 1/T: S_t of every step")
         read_out, read_formula = log_read_out(parts, S), READ_OUT
         condition = MEAN_WEIGHTS
-    propagated, formula = _propagated(parts, S, T, steps, w, log_d)
+    propagated, formula = log_propagated(parts, S, T, steps, w, log_d)
     conditions = (
         condition,
         Condition("s nondecreasing", True, f"{s.name} never decreases, so 0 <= Delta <= rho."),
-        FLOAT_RUNS,
+        runs_condition(pruned, per_step),
     )
     terms = (
         Term("read-out", read_out, read_formula, ID, {"T": T}),
@@ -174,7 +174,7 @@ COARSE = r"\|W_o'\|_2 \rho\,\|L_T(\rho\kappa)\|_2 \|W_h[J,:]\, r\|_{n,T}"
 COARSE_BY_STEP = r"\|W_o'\|_2 \bigl(\sum_t w_t u_t^2\bigr)^{1/2}"
 
 
-def _propagated(
+def log_propagated(
     parts: Residuals, S: Array, T: int, steps: Array | None, w: Array, log_d: Array | None
 ) -> tuple[float, str]:
     """Log of the smallest value found, and its formula.
@@ -338,7 +338,8 @@ def _form(M: Array, scale: Array) -> Array | None:
         return None
     half = root[:, None] * U * np.sqrt(0.5 / values)
     P = (half @ half.T) * (1 + roundings(64 * k, 1 / float(values[0])))
-    result: Array = P + roundings(8 * k, float(np.linalg.norm(P))) * np.eye(k)
+    # The product is off by at most k + 1 roundings of |half| |half|^T, whose norm is at most Tr P.
+    result: Array = P + roundings(k + 8, float(np.trace(P))) * np.eye(k)
     return result
 
 

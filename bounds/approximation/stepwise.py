@@ -31,13 +31,13 @@ from bounds.approximation.closed import fails_closed
 from bounds.approximation.global_ import READ_OUT
 from bounds.approximation.kernels import log_toeplitz_norm
 from bounds.approximation.residuals import (
-    FLOAT_RUNS,
     Residuals,
     covariance_of,
     log_norm,
     log_read_out,
     log_row_drives,
     residuals,
+    runs_condition,
 )
 from bounds.approximation.scaled import MEAN_WEIGHTS, optimal_scaling
 from bounds.rounding import add_up, log_sum_up, roundings, up
@@ -99,7 +99,7 @@ def stepwise_bound(pruned: PrunedRNN, T: int) -> Bound:
         r" \operatorname{diag}(d_0) \succeq W_o'^\top W_o',\;"
         r" \operatorname{diag}(d_{j+1}) \succeq \rho^2 W_h'^\top \operatorname{diag}(d_j) W_h'"
     )
-    return Bound(id, statement, terms, VALID, (MEAN_WEIGHTS, FLOAT_RUNS))
+    return Bound(id, statement, terms, VALID, (MEAN_WEIGHTS, runs_condition(pruned)))
 
 
 def _chains(parts: Residuals, log_q: Array, T: int) -> list[Array]:

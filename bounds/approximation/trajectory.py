@@ -17,11 +17,13 @@ from numpy.typing import ArrayLike
 
 from bounds.approximation.closed import fails_closed
 from bounds.approximation.measured import (
-    RUN_ROUNDING,
+    RunErrors,
     Runs,
     output_gap,
     paired_runs,
+    read_rounding,
     rounding_of_outputs,
+    same_twice,
 )
 from bounds.approximation.recursion import log_norms, log_square_mean, log_state_norms
 from bounds.approximation.residuals import Residuals, residuals
@@ -77,9 +79,14 @@ def trajectory_bound(
     w = time_weights(weights, T)
     parts = residuals(pruned)
     contributions = _vectors if norms == "vectors" else _products
-    read_out, spread = [], []
-    for runs in paired_runs(pruned, checked, batch):
-        rounding = rounding_of_outputs(pruned, runs.states)
+    read_out, spread, errors = [], [], RunErrors(pruned)
+    for i, runs in enumerate(paired_runs(pruned, checked, batch)):
+        inputs = checked[i * batch : i * batch + len(runs.states)]
+        off, off_small = (
+            errors.original(inputs, runs.states),
+            errors.pruned(inputs, runs.pruned_states),
+        )
+        rounding = rounding_of_outputs(pruned, runs.states) + read_rounding(parts.output, off)
         gap = log_state_norms(runs.states, parts.output, rounding)
         read_out.append(log_square_mean(gap, w))
         factors = deltas(pruned, parts, runs)
@@ -88,7 +95,12 @@ def trajectory_bound(
         # The terms sum to W_o' e_t, which is measured: no rounding of theirs can go below it.
         e = runs.pruned_states - runs.states[:, :, pruned.nodes]
         logs = log_norms(raised(total, 8 * (T + len(pruned.nodes)))[..., None])
-        spread.append(log_square_mean(np.maximum(logs, log_state_norms(e, parts.w_output)), w))
+        apart = off[:, pruned.nodes] + off_small
+        # One network twice makes one error twice, which cancels.
+        unseen = read_rounding(parts.w_output, 0 * apart if same_twice(pruned) else apart)
+        spread.append(
+            log_square_mean(np.maximum(logs, log_state_norms(e, parts.w_output, unseen)), w)
+        )
     id = "approximation.trajectory"
     each = (
         r"\|W_o' \Delta_t W_h' \cdots \Delta_{s+1} g_s\|"
@@ -102,7 +114,7 @@ def trajectory_bound(
         Term("propagated", up(0.5 * log_sum_up(spread) - half_n), formula, id, {"T": T, "n": n}),
     )
     statement = rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula}"
-    return Bound(id, statement, terms, VALID, (RUN_ROUNDING,))
+    return Bound(id, statement, terms, VALID, (errors.condition,))
 
 
 def is_nondecreasing(name: str) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from bounds.approximation.closed import fails_closed
 from bounds.approximation.global_ import json_log
 from bounds.approximation.kernels import geometric_kernel, power_kernel
-from bounds.approximation.residuals import FLOAT_RUNS, log_drive, log_read_out, residuals
+from bounds.approximation.residuals import log_drive, log_read_out, residuals, runs_condition
 from bounds.rounding import add_up, log_sum_up, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.checks import Array, choice, real_array, time_weights
@@ -85,7 +85,10 @@ def weighted_bound(
         r"c_j = \rho^j\min(\kappa^j, \||W_h'|^j\|_2)"
     )
     statement = rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {u},\; {rule}"
-    conditions = (Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."), FLOAT_RUNS)
+    conditions = (
+        Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."),
+        runs_condition(pruned, per_step),
+    )
     return Bound(id, statement, terms, VALID, conditions)
 
 

@@ -11,11 +11,11 @@ from bounds.approximation.closed import fails_closed
 from bounds.approximation.global_ import DRIVE, json_log
 from bounds.approximation.kernels import geometric_kernel, log_toeplitz_norm, power_kernel
 from bounds.approximation.residuals import (
-    FLOAT_RUNS,
     covariance_of,
     log_drive,
     log_read_out,
     residuals,
+    runs_condition,
 )
 from bounds.rounding import add_up
 from bounds.terms import VALID, Bound, Condition, Term
@@ -89,5 +89,8 @@ def weighted_from_mean_bound(
         Term("propagated", propagated, formula, id, inputs),
     )
     statement = rf"\|\hat f - f'\|_{{n,w}} \le {read_formula} + {formula}"
-    conditions = (Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."), FLOAT_RUNS)
+    conditions = (
+        Condition("w_t >= 0, sum 1", True, "Any time weights are allowed."),
+        runs_condition(pruned, weighted_covariance),
+    )
     return Bound(id, statement, terms, VALID, conditions)

@@ -16,7 +16,7 @@ from bounds.binomial import upper_risk
 from bounds.others.code import BLOCKS, QuantisedRNN, decode, encode, estimated_bits, quantise
 from bounds.problem import Problem
 from bounds.relative_entropy import inverse_kl
-from bounds.rounding import EPS, log_up, raised
+from bounds.rounding import log_up, raised, roundings
 from bounds.terms import IID, VALID, Bound, Condition, Term
 from pruning.checks import choice
 
@@ -76,8 +76,7 @@ def occam(
     if form == "hoeffding":
         empirical = own.ramp
         without, reached = (
-            empirical + math.sqrt((price + extra) / (2 * n)) * (1 + 4 * EPS)
-            for extra in (0.0, log_inv)
+            empirical + raised(math.sqrt((price + extra) / (2 * n))) for extra in (0.0, log_inv)
         )
         first = own.empirical_term()
     else:
@@ -109,7 +108,7 @@ def occam(
             ),
             Term(
                 CONFIDENCE,
-                log_up(raised(rest, 4) + 4 * EPS),
+                log_up(raised(rest, 4) + roundings(4)),
                 r"\text{what } \delta \text{ adds}",
                 source,
                 inputs,
@@ -167,4 +166,4 @@ def describe(problem: Problem, precisions: Sequence[int] = PRECISIONS) -> Descri
 def _risk(form: str, k: int, n: int, log_inv: float) -> float:
     if form == "binomial":
         return upper_risk(k, n, raised(log_inv, 4))
-    return inverse_kl(min(1.0, k / n * (1 + EPS)), log_inv / n * (1 + 4 * EPS))
+    return inverse_kl(min(1.0, raised(k / n, 0)), raised(log_inv / n))

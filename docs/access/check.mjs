@@ -13,6 +13,10 @@ import puppeteer from "puppeteer-core";
 const PAGES = [
   "index.html",
   "docs/guides/state_a_lemma.html",
+  "docs/guides/certify_a_network.html",
+  "docs/certificates.html",
+  "certificates/README.html",
+  "catalogue/step.pinsker.html",
   "docs/theory.html",
   "docs/house.html",
   "docs/comparison.html",

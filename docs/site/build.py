@@ -10,10 +10,13 @@ and the committed files. Nothing asks the network, and a warning ends the build,
 from __future__ import annotations
 
 import argparse
+import html
+import multiprocessing
 import os
 import re
 import shutil
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -79,11 +82,39 @@ def accessible(page: str) -> str:
         'class="caption" role="heading">', 'class="caption" role="heading" aria-level="2">'
     )
     page = page.replace("<pre>", '<pre tabindex="0">')
+    # A wide figure is small on a narrow page: it opens alone, in its own size.
+    page = re.sub(r'<p>(<img [^>]*src="([^"]+)"[^>]*>)\s*</p>', r'<p><a href="\2">\1</a></p>', page)
+    page = re.sub(r"<table class=\"docutils.*?</table>", _records, page, flags=re.DOTALL)
     return re.sub(
         r'<div class="(table-wrapper [^"]*)">',
         r'<div class="\1" tabindex="0" role="region" aria-label="table">',
         page,
     )
+
+
+def _records(found: re.Match[str]) -> str:
+    """A table with a head, its cells but the first of a row with the names of their columns."""
+    table = found[0]
+    heads = [
+        html.escape(html.unescape(re.sub(r"<[^>]*>", "", head)).strip(), quote=True)
+        for head in re.findall(r"<th\b[^>]*>(.*?)</th>", table, re.DOTALL)
+    ]
+
+    def row(one: re.Match[str]) -> str:
+        names = iter(heads)
+        next(names, None)
+
+        def cell(begun: re.Match[str]) -> str:
+            name = next(names, "")
+            return f'<td data-label="{name}"' if name else begun[0]
+
+        first, mark, rest = one[0].partition("</td>")
+        return first + mark + re.sub(r"<td\b", cell, rest)
+
+    if not any(heads):
+        return table
+    table = table.replace('<table class="', '<table class="records ', 1)
+    return re.sub(r"<tr\b.*?</tr>", row, table, flags=re.DOTALL)
 
 
 def stage(source: Path) -> None:
@@ -99,10 +130,18 @@ def stage(source: Path) -> None:
         else:
             shutil.copyfile(path, target)
     (source / "docs" / "index.md").rename(source / "index.md")
-    catalogue.write(source / "catalogue", ROOT)
-    false_lemmas.write(source / "false_lemmas", ROOT)
-    figures.write(source / "gallery", ROOT)
-    reference.write(source / "api")
+    written = (
+        (catalogue.write, source / "catalogue", ROOT),
+        (false_lemmas.write, source / "false_lemmas", ROOT),
+        (figures.write, source / "gallery", ROOT),
+        (reference.write, source / "api"),
+    )
+    reference.public()  # our packages, before tests/ is on the path, which has folders called so
+    # Forked, as Sphinx forks its own: each finds the modules that are loaded here.
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(min(4, os.cpu_count() or 1), mp_context=fork) as pool:
+        for done in [pool.submit(*call) for call in written]:
+            done.result()
     for folder, head in FOLDERS.items():
         _list(source / folder, head)
     _list_the_rest(source)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import reference
+import worst
 
-from validation import Claim
+from validation import Claim, Instance
 from validation.catalogue import claims as catalogue_claims
 from validation.catalogue.sections import SECTIONS
 from validation.claims import KINDS
@@ -50,6 +51,14 @@ def _verdict(id: str, verdicts: dict[str, Any]) -> dict[str, Any] | None:
     if id in known:
         return known[id]
     return next((v["steps"][id] for v in known.values() if id in v["steps"]), None)
+
+
+def _made(id: str, recorded: dict[str, Any]) -> dict[str, Any]:
+    """How what is recorded of a claim was made; of a step, how that of its claim was."""
+    known = recorded["claims"]
+    whole = id if id in known else next((c for c in known if id in known[c]["steps"]), id)
+    made: dict[str, Any] = recorded.get("made_of", {}).get(whole, recorded["made"])
+    return made
 
 
 def _index(claims: list[Claim], verdicts: dict[str, Any]) -> str:
@@ -134,7 +143,7 @@ def _constants(claim: Claim, tightened: dict[str, Any]) -> list[str]:
     for name, value in claim.constants.items():
         lines.append(f"| `{name}` | {value} | {_tight(found.get(name), claim)} |")
     if found:
-        made = tightened["made"]
+        made = _made(claim.id, tightened)
         lines += [
             "",
             f"By `rnnbounds tighten {claim.id} --constant NAME --budget {made['budget']:g}`, on "
@@ -164,7 +173,7 @@ def _found(claim: Claim, verdicts: dict[str, Any]) -> list[str]:
     found = _verdict(claim.id, verdicts)
     if found is None:
         return ["## Verdict", "", f"Not recorded; `rnnbounds verify {claim.id}` finds it.", ""]
-    made = verdicts["made"]
+    made = _made(claim.id, verdicts)
     meaning = MEANING.get(found["verdict"], "")
     lines = [
         "## Verdict",
@@ -181,6 +190,9 @@ def _found(claim: Claim, verdicts: dict[str, Any]) -> list[str]:
     if found.get("worst"):
         lines += ["", "The worst instance, or a small one that is about as bad:", ""]
         lines += ["```text", *found["worst"], "```"]
+    if drawn := _drawn(claim, found):
+        shown = "" if found.get("worst") else "The simplest of the worst, too large to print. "
+        lines += ["", *([shown.strip(), ""] if shown else []), drawn]
     lines += [
         "",
         f"Recorded on {made['date']} with `--budget {made['budget']:g} --seed {made['seed']}` "
@@ -189,6 +201,16 @@ def _found(claim: Claim, verdicts: dict[str, Any]) -> list[str]:
         "",
     ]
     return lines
+
+
+def _drawn(claim: Claim, found: dict[str, Any]) -> str:
+    """The worst instance as pictures, where it was recorded and is still one of the claim."""
+    if not found.get("instance"):
+        return ""
+    instance = Instance.from_json(json.loads(found["instance"]))
+    if set(instance.raw) != set(claim.instances.factors):
+        return ""  # what is drawn has changed since: `record.py verdicts --again`
+    return worst.figure(claim, instance)
 
 
 def _proof(claim: Claim, verdicts: dict[str, Any], proofs: set[str]) -> list[str]:

@@ -8,6 +8,8 @@ import textwrap
 from pathlib import Path
 from types import ModuleType
 
+import worst
+
 from validation import Claim, Instance
 from validation.catalogue.sections import SECTIONS
 from validation.checking.describing import facts
@@ -88,6 +90,8 @@ def entry(lemma: Claim, instance: Instance | None) -> list[str]:
         lines += ["Changed: " + ", ".join(parts) + ".", ""]
     if instance is not None:
         lines += ["```text", *facts(lemma, instance), "```", ""]
+        drawn = worst.sides_alone(lemma, instance, lemma.id.replace(".", "-"))
+        lines += [drawn, ""] if drawn else []
         if lemma.kind == "probabilistic":
             lines += ["It fails there more often than is permitted, by a statistical test.", ""]
     return lines

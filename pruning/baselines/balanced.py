@@ -101,9 +101,10 @@ def with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[..., Prun
         *,
         x: ArrayLike,
         targets: str = "last",
+        refit: str | None = refit,
     ) -> PrunedRNN:
         generator = np.random.default_rng(0 if rng is None else rng)
         start = call(rnn, covariance_or_x, k, generator, tau=tau)
-        return refitted(start, x, refit, targets, generator)
+        return start if refit is None else refitted(start, x, refit, targets, generator)
 
     return pruned

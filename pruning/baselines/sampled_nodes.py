@@ -36,7 +36,7 @@ def leverage_nodes(
     k = integer("k", k, low=0, high=rnn.m)
     held = seen(rnn, covariance_or_x)
     S, _ = covariance_of(rnn, held)
-    nodes = _by_leverage(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
+    nodes = by_leverage(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
     return prune_to(rnn, held, nodes, tau, True, "leverage scores")
 
 
@@ -62,15 +62,7 @@ def determinantal_nodes(
     k = integer("k", k, low=0, high=rnn.m)
     held = seen(rnn, covariance_or_x)
     S, _ = covariance_of(rnn, held)
-    generator = np.random.default_rng(rng)
-    mu = spectrum(S)[0] if k else np.zeros(0)
-    if k == 0 or k >= len(mu):
-        nodes = sample_volume(S, k, generator) if k else np.zeros(0, np.int64)
-    else:
-        lam = lam_for_degrees_of_freedom(mu, k)
-        nodes = sample_determinantal(S, lam, generator)
-        while len(nodes) > k:
-            nodes = sample_determinantal(S, lam, generator)
+    nodes = by_process(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
     return prune_to(rnn, held, nodes, tau, True, "determinantal")
 
 
@@ -96,7 +88,8 @@ def volume_nodes(
     return prune_to(rnn, held, nodes, tau, True, "volume")
 
 
-def _by_leverage(S: Array, k: int, rng: np.random.Generator) -> Nodes:
+def by_leverage(S: Array, k: int, rng: np.random.Generator) -> Nodes:
+    """Return k > 0 nodes drawn in proportion to their scores; see `leverage_nodes`."""
     mu = spectrum(S)[0]
     if len(mu) == 0:
         return fill_up(np.zeros(0, np.int64), k, len(S))
@@ -107,3 +100,15 @@ def _by_leverage(S: Array, k: int, rng: np.random.Generator) -> Nodes:
     q = scores[alive] / scores[alive].sum()
     nodes = alive[rng.choice(len(alive), size=count, replace=False, p=q)]
     return fill_up(np.sort(nodes), k, len(S))
+
+
+def by_process(S: Array, k: int, rng: np.random.Generator) -> Nodes:
+    """Return at most k > 0 nodes of a determinantal process; see `determinantal_nodes`."""
+    mu = spectrum(S)[0]
+    if k >= len(mu):
+        return sample_volume(S, k, rng)
+    lam = lam_for_degrees_of_freedom(mu, k)
+    nodes = sample_determinantal(S, lam, rng)
+    while len(nodes) > k:
+        nodes = sample_determinantal(S, lam, rng)
+    return nodes

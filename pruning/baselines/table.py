@@ -52,6 +52,9 @@ class Method:
         Whether the paper compares spectral pruning with it.
     version : int
         Raised whenever the same settings would give another network.
+    refit : str
+        ``read-out`` or ``closed-loop`` where the call has the option `refit` and this is its value:
+        with None in its place it returns the network before the fit.
     """
 
     call: Callable[..., PrunedRNN | PrunedWeights]
@@ -60,6 +63,7 @@ class Method:
     draws: str = ""
     in_paper: bool = False
     version: int = 1
+    refit: str = ""
 
 
 no_reconstruction = partial(spectral, reconstruct=False)
@@ -84,20 +88,30 @@ METHODS: dict[str, Method] = {
     "volume": Method(volume_nodes, takes=("tau",), draws="volume"),
     "balanced": Method(balanced, takes=_OBSERVED, draws="observed"),
     "balanced, read-out": Method(
-        partial(balanced, refit="read-out"), takes=_OBSERVED, draws="observed"
+        partial(balanced, refit="read-out"), takes=_OBSERVED, draws="observed", refit="read-out"
     ),
     "balanced, closed loop": Method(
-        partial(balanced, refit="closed-loop"), takes=_OBSERVED, draws="observed"
+        partial(balanced, refit="closed-loop"),
+        takes=_OBSERVED,
+        draws="observed",
+        version=2,
+        refit="closed-loop",
     ),
     "exchanges, balanced": Method(balanced_exchanges, takes=_OBSERVED, draws="observed"),
     "pivoted QR, balanced": Method(balanced_pivoted_qr, takes=_OBSERVED, draws="observed"),
     "spectral, closed loop": Method(
-        with_refit(spectral, "closed-loop"), takes=("tau", "inputs"), draws="observed"
+        with_refit(spectral, "closed-loop"),
+        takes=("tau", "inputs"),
+        draws="observed",
+        version=2,
+        refit="closed-loop",
     ),
     "magnitude nodes, closed loop": Method(
         with_refit(partial(magnitude_nodes, reconstruct=True), "closed-loop"),
         takes=("tau", "inputs"),
         draws="observed",
+        version=2,
+        refit="closed-loop",
     ),
     "random weights": Method(random_weights, BY_PARAMETERS, draws="weights", in_paper=True),
     "magnitude weights": Method(magnitude_weights, BY_PARAMETERS, in_paper=True),

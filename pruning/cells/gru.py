@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pruning.cells import gru_steps
-from pruning.cells.gated import Gates, blocks, frozen_weights, gate_rows
+from pruning.cells.gated import Gates, frozen_weights, gate_rows
 from pruning.cells.gru_steps import GRURun
 from pruning.checks import Array, Nodes
 
@@ -54,14 +54,8 @@ class GRU(Gates):
     def states(self, x: Array, start: Array | None = None, out: Array | None = None) -> Array:
         """Return h_1..h_T of time-major inputs (T, n, d_x), shape (T, n, m), in their dtype."""
         start, out = self._prepared(x, start, out)
-        w_hidden, b_hidden = (
-            gru_steps.halved(w).astype(x.dtype) for w in (self.w_hidden, self.b_hidden)
-        )
-        w_input, b_input = (gru_steps.halved(w) for w in (self.w_input, self.b_input))
-        for steps, drive in blocks(x, w_input, b_input):
-            start = gru_steps.forward(
-                drive, w_hidden, b_hidden, start, self.reset_after, out[steps]
-            )
+        weights = self.w_input, self.w_hidden, self.b_input, self.b_hidden
+        gru_steps.forward(x, weights, start, self.reset_after, out)
         return out
 
     def run(self, x: Array, start: Array | None = None) -> GRURun:

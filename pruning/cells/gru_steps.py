@@ -6,8 +6,8 @@ ONNX with ``linear_before_reset = 1``):
     r = sigma(W_ir x + b_ir + W_hr h + b_hr),   z likewise,   v = W_hn h + b_hn,
     n = tanh(W_in x + b_in + r * v),            h+ = n + z * (h - n);
 
-with the reset gate *before* it, v = W_hn (r * h) + b_hn and n = tanh(W_in x + b_in + v). What the
-input brings (``drive``) is formed by the caller, for many steps at once.
+with the reset gate *before* it, v = W_hn (r * h) + b_hn and n = tanh(W_in x + b_in + v). For
+`trace` what the input brings (``drive``) is formed by the caller, for all steps at once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import numpy as np
 
 from pruning.cells.elementary import logistic
 from pruning.checks import Array
+
+Weights = tuple[Array, Array, Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,78 +48,57 @@ class GRURun:
         return np.concatenate([self.start[None], self.h[:-1]])
 
 
-def forward(
-    drive: Array, w_hidden: Array, b_hidden: Array, start: Array, reset_after: bool, out: Array
-) -> Array:
-    """Write the states of the steps of `drive` into `out` and return the last one.
+def forward(x: Array, weights: Weights, start: Array, reset_after: bool, out: Array) -> None:
+    """Write the states of all steps into `out`.
+
+    Nodes are rows while it runs, so that a gate is one contiguous block; r and z come from one
+    product a step, of (h, x, 1).
 
     Parameters
     ----------
-    drive : (T, n, 3 m) array
-        W_i x_t + b_i for r, z, n side by side, the first two halved (`halved`); overwritten.
-    w_hidden : (3 m, m) array
-        `halved` too.
-    b_hidden : (3 m,) array
-        `halved` too.
+    x : (T, n, d_x) array
+    weights : (W_i, W_h, b_i, b_h)
     start : (n, m) array
+    reset_after : bool
     out : (T, n, m) array
     """
-    step = _after if reset_after else _before
-    m = w_hidden.shape[1]
-    first = 3 * m if reset_after else 2 * m
-    now_reads = np.ascontiguousarray(w_hidden[:first].T)
-    candidate = np.ascontiguousarray(w_hidden[2 * m :].T)
-    scratch = np.empty((len(start), first), drive.dtype)
-    h = start
-    for now, given in zip(out, drive, strict=True):
-        np.matmul(h, now_reads, out=scratch)
-        step(now, given, scratch, candidate, b_hidden, h)
-        # now = h_+ = n + z (h - n), with n in the last third of what was given.
-        n = given[:, 2 * m :]
+    m = weights[1].shape[1]
+    # sigma(u) = (1 + tanh(u/2))/2; halving is exact.
+    (w_input, w_n), (w_hidden, w_v), (b_input, b_n), (b_hidden, b_v) = (
+        (0.5 * w[: 2 * m], w[2 * m :]) for w in weights
+    )
+    bias = (b_input + b_hidden)[:, None]
+    w = np.concatenate([w_hidden, w_input, bias], axis=1).astype(x.dtype)
+    drive = b_n if reset_after else b_n + b_v
+    w_n = np.concatenate([w_n, drive[:, None]], axis=1).astype(x.dtype)
+    w_v, b_v = np.ascontiguousarray(w_v, x.dtype), b_v[:, None].astype(x.dtype)
+    batch = x.shape[1]
+    read = np.empty((w.shape[1], batch), x.dtype)
+    read[:m], read[-1] = start.T, 1
+    h, given = read[:m], read[m:]
+    u = np.empty((2 * m, batch), x.dtype)
+    v, n = np.empty((m, batch), x.dtype), np.empty((m, batch), x.dtype)
+    r, z = u[:m], u[m:]
+    for now, inputs in zip(out, x, strict=True):
+        given[:-1] = inputs.T
+        np.matmul(w, read, out=u)
+        np.matmul(w_n, given, out=n)
+        np.tanh(u, out=u)
+        u += 1
+        u *= 0.5
+        if reset_after:
+            np.matmul(w_v, h, out=v)
+            v += b_v
+            v *= r
+        else:
+            r *= h
+            np.matmul(w_v, r, out=v)
+        n += v
         np.tanh(n, out=n)
-        np.subtract(h, n, out=now)
-        now *= given[:, m : 2 * m]
-        now += n
-        h = now
-    return h
-
-
-def _after(
-    now: Array, given: Array, recurrent: Array, candidate: Array, b_hidden: Array, h: Array
-) -> None:
-    m = h.shape[1]
-    recurrent += b_hidden
-    gates = given[:, : 2 * m]
-    gates += recurrent[:, : 2 * m]
-    _open(gates)
-    v = recurrent[:, 2 * m :]
-    v *= given[:, :m]
-    given[:, 2 * m :] += v
-
-
-def _before(
-    now: Array, given: Array, recurrent: Array, candidate: Array, b_hidden: Array, h: Array
-) -> None:
-    m = h.shape[1]
-    given += b_hidden
-    gates = given[:, : 2 * m]
-    gates += recurrent
-    _open(gates)
-    np.multiply(given[:, :m], h, out=now)
-    given[:, 2 * m :] += now @ candidate
-
-
-def _open(halves: Array) -> None:
-    """Turn u/2 into sigma(u) = (1 + tanh(u/2))/2, in place."""
-    np.tanh(halves, out=halves)
-    halves += 1
-    halves *= 0.5
-
-
-def halved(rows: Array) -> Array:
-    """Return the rows of r, z, n as r/2, z/2, n (exactly), as `forward` wants them."""
-    r, z, n = np.split(rows, 3)
-    return np.concatenate([r * 0.5, z * 0.5, n])
+        h -= n
+        h *= z
+        h += n
+        now[...] = h.T
 
 
 def trace(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pruning.cells import lstm_steps
-from pruning.cells.gated import Gates, blocks, frozen_weights, gate_rows
+from pruning.cells.gated import Gates, frozen_weights, gate_rows
 from pruning.cells.lstm_steps import LSTMRun
 from pruning.checks import Array, Nodes
 
@@ -52,11 +52,8 @@ class LSTM(Gates):
     def states(self, x: Array, start: Any = None, out: Array | None = None) -> Array:
         """Return h_1..h_T of time-major inputs (T, n, d_x), shape (T, n, m), in their dtype."""
         h, c, out = self._pair(x, start, out)
-        w_hidden = lstm_steps.halved(self.w_hidden).astype(x.dtype)
-        w_input = lstm_steps.halved(self.w_input)
-        bias = lstm_steps.halved(self.b_input + self.b_hidden)
-        for steps, drive in blocks(x, w_input, bias):
-            h, c = lstm_steps.forward(drive, w_hidden, h, c, out[steps])
+        weights = self.w_input, self.w_hidden, self.b_input + self.b_hidden
+        lstm_steps.forward(x, weights, h, c, out)
         return out
 
     def run(self, x: Array, start: Any = None) -> LSTMRun:

@@ -13,6 +13,8 @@ import numpy as np
 from pruning.cells.elementary import logistic
 from pruning.checks import Array
 
+Weights = tuple[Array, Array, Array]
+
 
 @dataclass(frozen=True, eq=False)
 class LSTMRun:
@@ -41,42 +43,46 @@ class LSTMRun:
         return np.concatenate([self.start[None], self.h[:-1]])
 
 
-def forward(
-    drive: Array, w_hidden: Array, start: Array, start_c: Array, out: Array
-) -> tuple[Array, Array]:
-    """Write the states of the steps of `drive` into `out`; return the last h and c.
+def forward(x: Array, weights: Weights, start: Array, start_c: Array, out: Array) -> None:
+    """Write the states of all steps into `out`.
+
+    Nodes are rows while it runs, so that a gate is one contiguous block, and one product a step
+    gives all four gates from (h, x, 1).
 
     Parameters
     ----------
-    drive : (T, n, 4 m) array
-        W_i x_t + b for i, f, o, g side by side, the first three halved (`halved`); overwritten.
-    w_hidden : (4 m, m) array
-        `halved` too.
+    x : (T, n, d_x) array
+    weights : (W_i, W_h, b)
+        b the sum of both biases.
     start, start_c : (n, m) arrays
     out : (T, n, m) array
     """
+    w_input, w_hidden, bias = (_halved(w).astype(x.dtype) for w in weights)
     m = w_hidden.shape[1]
-    transposed = np.ascontiguousarray(w_hidden.T)
-    recurrent = np.empty((len(start), 4 * m), drive.dtype)
-    h, c = start, start_c.copy()
-    for now, u in zip(out, drive, strict=True):
-        np.matmul(h, transposed, out=recurrent)
-        u += recurrent
+    w = np.concatenate([w_hidden, w_input, bias[:, None]], axis=1)
+    read = np.empty((w.shape[1], x.shape[1]), x.dtype)
+    read[:m], read[-1] = start.T, 1
+    h, c = read[:m], start_c.T.copy()
+    u = np.empty((4 * m, x.shape[1]), x.dtype)
+    i, f, o, g = (u[place * m : (place + 1) * m] for place in range(4))
+    gates = u[: 3 * m]
+    for now, given in zip(out, x, strict=True):
+        read[m:-1] = given.T
+        np.matmul(w, read, out=u)
         np.tanh(u, out=u)
-        gates = u[:, : 3 * m]
-        gates += 1
-        gates *= 0.5
-        c *= u[:, m : 2 * m]
-        u[:, :m] *= u[:, 3 * m :]
-        c += u[:, :m]
-        np.tanh(c, out=now)
-        now *= u[:, 2 * m : 3 * m]
-        h = now
-    return h, c
+        gates += 1  # twice sigma: the halves are taken of c and h below
+        c *= f
+        i *= g
+        c += i
+        c *= 0.5
+        np.tanh(c, out=h)
+        h *= o
+        h *= 0.5
+        now[...] = h.T
 
 
-def halved(rows: Array) -> Array:
-    """Return the rows of i, f, g, o as i/2, f/2, o/2, g, as `forward` wants them.
+def _halved(rows: Array) -> Array:
+    """Return the rows of i, f, g, o as i/2, f/2, o/2, g.
 
     sigma(u) = (1 + tanh(u/2))/2, so that one tanh over all four gates does; halving is exact.
     """

@@ -28,7 +28,7 @@ from pruning.rnn import RNN
 
 SOLVERS = ("auto", "dense", "cg")
 DENSE_LIMIT = 20_000
-_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-3, 1e-9, 1e6
+_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-9, 1e6
 _NUMBERS = 1 << 22
 
 
@@ -216,7 +216,7 @@ def _descend(
             system = _Products(ours, theta, iterations)
         if pull is None:
             pull = ridge * system.scale
-        away = theta.flat() - origin
+        away, growth = theta.flat() - origin, 4.0
         total = loss + pull * float(away @ away)
         while True:
             change = system.solve(damping, pull, away)
@@ -226,7 +226,9 @@ def _descend(
             after = trial_loss + pull * float(moved @ moved)
             if after < total:
                 break
-            damping *= 4
+            # Faster and faster: every trial is a system to be solved.
+            damping *= growth
+            growth *= 2
             if damping > _MOST_DAMPING:
                 return best
         theta, loss = trial, trial_loss

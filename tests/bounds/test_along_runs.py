@@ -89,7 +89,7 @@ def test_both_directions_are_refused_in_one_sentence():
 def test_the_difference_of_a_network_from_itself_is_nothing():
     rng = np.random.default_rng(0)
     stack = stack_of("lstm", (3,), 1, 3, 2, rng)
-    secants, q = _differences(
+    secants, q, e = _differences(
         stack,
         Stack(stack.layers, stack.w_output, stack.b_output),
         np.arange(3),
@@ -97,3 +97,4 @@ def test_the_difference_of_a_network_from_itself_is_nothing():
     )
     assert not secants.births.any()
     assert not q.any()
+    assert not e.any()

@@ -23,7 +23,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounds.approximation import approximation_error, local_bound, recursion_bound, trajectory_bound
-from bounds.approximation.local import largest_slopes, log_scaled_norms, slope_between
+from bounds.approximation.local import (
+    largest_slopes,
+    log_scaled_norms,
+    log_scaled_rows,
+    slope_between,
+)
 from bounds.approximation.measured import paired_runs
 from bounds.approximation.recursion import log_state_norms
 from bounds.approximation.residuals import residuals
@@ -232,4 +237,20 @@ def test_an_error_of_rounding_alone_is_in_the_bounds_along_the_runs(seed):
     for bound in (recursion_bound, local_bound, trajectory_bound):
         total = bound(pruned, x).total
         assert error <= total
-        assert "float64 runs" in [c.name for c in bound(pruned, x).conditions]
+        assert "exact runs" in [c.name for c in bound(pruned, x).conditions]
+
+
+def test_an_entry_that_underflows_is_not_taken_for_zero():
+    # The only live row is 2^-60 of the other, times the smallest slope: 2^-1082 is no float.
+    G = np.array([[1.0], [2.0**-60]])
+    delta = np.array([[[0.0, np.finfo(float).tiny]]])
+    still = np.zeros((1, 2))
+    found = log_scaled_rows(np.ones((1, 1, 1)), G, delta, still)
+    assert found[0, 0] >= -1082 * math.log(2)
+    # Nor is a state that only rounding keeps at 0, and a row that reads nothing is 0.
+    off = np.array([[0.0, 2.0**-40]])
+    assert log_scaled_rows(np.zeros((1, 1, 1)), G, np.ones((1, 1, 2)), off)[0, 0] >= -40 * math.log(
+        2
+    )
+    nothing = log_scaled_rows(np.ones((1, 1, 1)), np.array([[1.0], [0.0]]), delta, still)
+    assert nothing[0, 0] == -math.inf

@@ -25,7 +25,8 @@ from bounds.approximation import (
 )
 from bounds.approximation.measured import paired_runs
 from bounds.approximation.residuals import Residuals
-from bounds.approximation.sector import forms, rescaled
+from bounds.approximation.scaled import balancing
+from bounds.approximation.sector import _form, forms, rescaled
 from bounds.approximation.stepwise import diagonal_majorant, log_majorants
 from bounds.approximation.trajectory import deltas, residuals, unrolled_gap
 from pruning.activations import Activation
@@ -312,3 +313,39 @@ def test_every_step_of_the_slack_chain_is_its_formula():
         propagated = math.exp(chain[id]["propagated"].log_value)
         assert propagated == pytest.approx(value, rel=1e-9), id
         assert propagated >= value * (1 - 1e-12), id
+
+
+def test_the_slack_chain_begins_at_the_measured_error():
+    pruned, x, _ = example()
+    for weights in (None, np.eye(x.shape[1])[-1]):
+        measured = slack_chain(pruned, x[:3], weights=weights)[0]
+        error = approximation_error(pruned, x[:3], weights)
+        assert measured.total == pytest.approx(error, rel=1e-12)
+
+
+def test_weights_that_are_even_may_be_given_and_others_may_not():
+    pruned, x, _ = example()
+    T = x.shape[1]
+    even = np.nextafter(np.full(T, 1 / T), 1)  # rounded otherwise
+    for method in ("scaled", "stepwise"):
+        found = approximation_bound(pruned, T, method, weights=even)
+        assert found.log_total == approximation_bound(pruned, T, method).log_total
+        tilted = even + 1e-9 * np.array([1, *np.zeros(T - 2), -1])
+        with pytest.raises(ValueError, match="weights must be 1/T for method"):
+            approximation_bound(pruned, T, method, weights=tilted)
+
+
+def test_balancing_undoes_a_similarity():
+    rng = np.random.default_rng(0)
+    W, log_d = rng.normal(size=(5, 5)), np.array([0.0, 3, -3, 5, -5])
+    found = balancing(W * np.exp(log_d[:, None] - log_d))
+    plain = balancing(W)
+    assert np.abs((found - plain) - (found - plain).mean() + log_d).max() < 0.5
+
+
+@pytest.mark.parametrize("k", [1, 3, 100, 400])
+def test_a_form_pays_for_the_rounding_of_its_product(k):
+    # With M = 0 and Lambda = 1, P is I/2 but for its allowances; a product is off by k Tr P.
+    P = _form(np.zeros((k, k)), np.ones(k))
+    assert np.linalg.eigvalsh(P)[0] >= 0.5 + k * 2.0**-53 * k / 2
+    assert np.linalg.eigvalsh(P)[-1] <= 0.5 * (1 + 200 * k**2 * 2.0**-52)

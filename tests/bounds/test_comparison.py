@@ -188,3 +188,13 @@ def test_an_id_that_no_bound_has_is_refused(rng):
     with pytest.raises(ValueError, match=r"id must be one of theorem\.fixed_nodes, .* got 'others"):
         own.bound("others.problem")
     assert own.bound("theorem.fixed_nodes") is None  # nothing was pruned
+
+
+def test_published_theorems_hold_the_published_distance_and_sharper_ones_the_sharpest(sample):
+    net, x, y, _, _ = sample
+    bounds = compare(spectral_prune(net, x, 3), x, y, **OPTIONS)
+    names = {bound.id: bound.name for bound in bounds}
+    assert names["theorem.fixed_nodes"] == "theorem.fixed_nodes[weighted_from_mean]"
+    sharper = [bound.name for bound in bounds if bound.id.startswith("theorem.stratified")]
+    assert sharper
+    assert not any("weighted_from_mean" in name for name in sharper)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.network_pairs import moments, pair
 
-from bounds import Radii, Setting, others
+from bounds import Radii, Setting, generalization_bound, others
 from bounds.approximation import (
     a_priori_bound,
     approximation_bound,
@@ -41,7 +41,7 @@ from bounds.relative_entropy import inverse_kl
 from bounds.rounding import EPS, sum_up
 from bounds.terms import FIXED_RADII, VALID, Bound, Term, show
 from bounds.tradeoffs import tradeoff
-from pruning import RNN, prune_to
+from pruning import RNN, initial_rnn, prune_to, spectral_prune
 from pruning.activations import activation
 
 
@@ -377,3 +377,21 @@ def test_a_norm_that_is_scaled_is_worth_it_where_rows_differ_in_size():
     pruned = prune_to(rnn, moments(rnn.states(x))[1], [0, 1])
     scaled = approximation_bound(pruned, 6, "scaled").log_total
     assert scaled < approximation_bound(pruned, 6, "toeplitz").log_total - 1
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+def test_a_loss_without_the_bound_on_its_labels_names_the_argument_that_is_missing(loss):
+    rnn = initial_rnn(3, d_x=2, d_y=1, activation="tanh", rng=0)
+    x = np.zeros((4, 3, 2))
+    message = f"label_bound must bound .* for the loss {loss}, got None"
+
+    with pytest.raises(ValueError, match=message):
+        Setting(n=4, T=3, empirical_loss=0.5, loss=loss)
+    with pytest.raises(ValueError, match=message):
+        Problem(rnn, x, np.zeros((4, 1)), loss=loss)
+    with pytest.raises(ValueError, match=message):
+        generalization_bound(spectral_prune(rnn, x + 1, 2), x, np.zeros((4, 1)), loss=loss)
+    with pytest.raises(ValueError, match="label_bound must be at least 0"):
+        Setting(n=4, T=3, empirical_loss=0.5, loss=loss, label_bound=-1.0)
+    with pytest.raises(ValueError, match="loss must be one of"):
+        Setting(n=4, T=3, empirical_loss=0.5, loss="hinge")

@@ -54,3 +54,19 @@ def test_padded_sequences_are_refused_in_one_sentence(tmp_path, capsys):
     code, _, error = run(capsys, *words)
     assert code == 2
     assert "bounds are for sequences of one length" in error
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_labels_bring_the_theorem_with_its_label(kind, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    save_file(state_dict(kind, (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    x, y = rng.normal(size=(80, 5, 3)), rng.integers(0, 4, 80)
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4)
+    code, text, _ = run(capsys, *words)
+    assert code == 0
+    lines = [line for line in text.splitlines() if line.startswith("risk")]
+    assert len(lines) == 2
+    assert all(name in line for name, line in zip(("theorem.fixed", "others.chen2020"), lines))
+    assert all("valid if the radii were fixed in advance, vacuous" in line for line in lines)
+    assert "risk" not in run(capsys, *words, "--every-step")[1]

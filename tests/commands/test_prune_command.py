@@ -198,3 +198,18 @@ def test_an_array_on_disk_is_mapped_and_labels_are_not_needed(tmp_path, capsys):
     assert code == 0
     assert "agreement" in text
     assert "accuracy" not in text
+
+
+def test_layers_of_unequal_size_are_said_to_fit_no_single_module(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    path, data, facts = (tmp_path / n for n in ("net.safetensors", "data.npz", "facts.json"))
+    save_file(state_dict("gru", (6, 6), 2, 3, 2, rng), path)
+    np.savez(data, x=rng.normal(size=(40, 5, 3)))
+    for k, uneven in (("3", False), ("4,2", True)):
+        words = ["prune", path, "--data", data, "-k", k, "-o", tmp_path / "o.npz", "--json", facts]
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        assert not stop.value.code
+        printed = capsys.readouterr().out
+        assert ("one module of torch cannot hold" in " ".join(printed.split())) == uneven
+        assert bool(json.loads(facts.read_text())["note"]) == uneven

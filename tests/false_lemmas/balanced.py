@@ -53,6 +53,12 @@ defect_constant = lemmas.mutated(
     "The secant factor of the identity is 1.",
     c=Fraction(19, 20),
 )
+divergence_constant = lemmas.mutated(
+    true.divergence,
+    "divergence_constant",
+    "Two words of probability 1/2 and a small d = (e, -e): e^2/2 on both sides.",
+    c=Fraction(19, 20),
+)
 comparator_constant = lemmas.mutated(
     true.comparator,
     "comparator_constant",

@@ -7,6 +7,8 @@ from fractions import Fraction
 from planted import Lemmas
 
 from validation.catalogue import gates as true
+from validation.catalogue import gates_classes as classes
+from validation.catalogue import gates_runs as runs
 from validation.catalogue.gates import GRU, LSTM, gaps, gru_pair, gru_step, lstm_pair, lstm_step
 
 lemmas = Lemmas("12", __name__)
@@ -125,3 +127,59 @@ def state_error_of_the_cell_alone(xp, W, V, u, w, h, c, e, e_c, J):
 )
 def states_below_the_output_gate_of_before(xp, W, V, u, w, h, c, e, e_c, J):
     return xp.abs(lstm_step(xp, W, u, h, c)[5]), xp.abs(c)
+
+
+another_output_gate_for_nothing = lemmas.mutated(
+    classes.lstm_parameters,
+    "another_output_gate_for_nothing",
+    "Two networks that differ in b_o alone differ in their states where c is not 0.",
+    quarter=0,
+)
+cell_states_of_classes_do_not_grow = lemmas.mutated(
+    classes.lstm_parameters,
+    "cell_states_of_classes_do_not_grow",
+    "Another forget gate acts on a cell state that may be near t - 1.",
+    grows=0,
+)
+classes_forget_at_once = lemmas.mutated(
+    classes.lstm_parameters,
+    "classes_forget_at_once",
+    "The forget gate carries the first step's difference to the second.",
+    stay=0,
+)
+another_update_gate_for_nothing = lemmas.mutated(
+    classes.gru_parameters,
+    "another_update_gate_for_nothing",
+    "Two networks that differ in b_z alone differ in their states.",
+    half=0,
+)
+another_reset_gate_for_nothing = lemmas.mutated(
+    classes.gru_parameters,
+    "another_reset_gate_for_nothing",
+    "Two networks that differ in b_r alone differ in their states where b_hn is not 0.",
+    quarter=0,
+)
+
+
+@lemmas.claim(
+    "runs_without_the_first_lag",
+    r"\|f'_T - f_T\| \le \|q_T\| + \sum_{s=1}^{T} \|W_o' J_T \cdots J_{s+1} b_s\|",
+    runs.GRU_RUNS,
+    why="e_0 is carried by z', too: a decoder starts from an encoder's state.",
+)
+def runs_without_the_first_lag(xp, W, V, u, w, h, e, J, Z, Y, b):
+    lags, after, small = runs.gru_lags(xp, W, V, u, w, h, e, J)
+    return runs.sides(xp, lags[1:], after, small, J, Z, Y, b)
+
+
+@lemmas.claim(
+    "lstm_runs_without_the_read_out",
+    r"\|f'_T - f_T\| \le \sum_{s=0}^{T} \|W_o' J_T \cdots J_{s+1} b_s\|",
+    runs.LSTM_RUNS,
+    why="q = W_o' h_J + b_o' - W_o h is an error of its own.",
+)
+def lstm_runs_without_the_read_out(xp, W, V, u, w, h, c, e, e_c, J, Z, Y, b):
+    lags, after, small = runs.lstm_lags(xp, W, V, u, w, h, c, e, e_c, J)
+    left, right = runs.sides(xp, lags, after, small, J, Z, Y, b)
+    q = Y @ xp.take(after, J, axis=0) + b - Z @ after
+    return left, right - xp.linalg.vector_norm(q)

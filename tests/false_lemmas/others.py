@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import product
 
 from planted import Lemmas
 
 from validation import draw
+from validation.catalogue import martingales as text
 from validation.catalogue import others as true
 from validation.catalogue import others_probabilities as random
+from validation.catalogue import pac_bayes as drawn
 
 lemmas = Lemmas("9", __name__)
 
@@ -70,3 +73,50 @@ pac_bayes_root = lemmas.mutated(
     "n = 1, delta = 1/2: the right side would be 0.",
     root=Fraction(1, 2),
 )
+monte_carlo_forgotten = lemmas.mutated(
+    drawn.pac_bayes_kl_drawn,
+    "monte_carlo_forgotten",
+    "One network is drawn: that it makes no error on the sample says little of the mean over Q.",
+    monte_carlo=0,
+)
+NAMES = draw(n=draw.choices(8, 64, 4096), N=draw.integers(1, 6), delta=text.DELTAS)
+
+
+@lemmas.claim(
+    "draws_repeated",
+    r"P(\Psi(Q) > \text{the bound of the best of 64 runs of } N \text{ draws}) \le \delta",
+    NAMES,
+    why="delta_1 is spent on each of the 64 estimates of one and the same error, Psi^(Q) = 1/2.",
+)
+def draws_repeated(xp, n, N, delta):
+    return best_of(xp, n, N, delta, 64, 1), xp.asarray(delta)
+
+
+@lemmas.claim(
+    "posterior_after_the_draws",
+    r"P(\Psi(Q) > \text{the bound of the } Q \text{ whose draws were best, of 64}) \le \delta",
+    NAMES,
+    why="One of 64 pairs of classifiers is chosen on the draws, each with the error 1/2: KL pays "
+    "for the pair, and nothing for having looked at its estimate.",
+)
+def posterior_after_the_draws(xp, n, N, delta):
+    return best_of(xp, n, N, delta, 64, 64), xp.asarray(delta)
+
+
+def best_of(xp, n, N, delta, copies, pairs):
+    """P(failure) where one of `copies` estimates is used, all of a Q on one of `pairs` pairs.
+
+    Of each pair one classifier always errs and the other never does; the prior is uniform. So an
+    estimate q is binomial over N, the error is 1/2, and KL(Q || P) = ln(pairs).
+    """
+    half, total = xp.asarray(0.5), xp.asarray(0.0)
+    chances = [xp.asarray(float(math.comb(N, i))) * half**N for i in range(N + 1)]
+    above = xp.asarray(1.0)
+    for i, chance in enumerate(chances):
+        # The smallest estimate is i/N: none is smaller, and not all are larger.
+        smallest = above**copies - (above - chance) ** copies
+        above = above - chance
+        divergence = xp.log(xp.asarray(1.0 * pairs))
+        if drawn.fails(xp, i * n, half, half, divergence, n, N, delta):
+            total = total + smallest
+    return total

@@ -30,6 +30,7 @@ def main() -> int:
     """Run, print one line a lemma, and count."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--budget", type=float, default=60.0)
+    parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     known = json.loads(KNOWN.read_text())
     results: dict[str, dict[str, object]] = {}
@@ -48,8 +49,8 @@ def main() -> int:
             ending, why = "not tried", str(error)
         seconds = time.monotonic() - start
         results[claim.id] = {"ending": ending, "seconds": round(seconds, 1), "why": why}
+        options.out.write_text(json.dumps(results, indent=0, sort_keys=True) + "\n")
         print(f"{claim.id:60s} {ending:10s} {seconds:6.1f} s {why[:90]}", flush=True)
-    OUT.write_text(json.dumps(results, indent=0, sort_keys=True) + "\n")
     endings = [result["ending"] for result in results.values()]
     print({ending: endings.count(ending) for ending in set(endings)}, "of", len(endings))
     return int(Ending.PROVED.value in endings)

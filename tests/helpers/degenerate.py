@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from fractions import Fraction
 
 import mpmath
 import numpy as np
-from helpers.network_pairs import exact_square_error, log_sqrt
+from helpers.network_pairs import exact_square_error, exact_states, log_sqrt
 
 from bounds.approximation import (
     a_priori_bound,
     approximation_bound,
+    comparator_bound,
     general_bound,
     global_bound,
     local_bound,
@@ -28,6 +31,7 @@ from bounds.terms import VALID
 from pruning import RNN, StateCovariance
 from pruning.spectral import prune_to
 
+FLOAT64, INFINITE = "about float64 runs only", "infinite"
 EXTREMES = (-1000, -565, -540, -170, -30, -1, 0, 0, 0, 0, 1, 30, 170, 500, 565)
 
 
@@ -71,6 +75,73 @@ def network(seed):
     return pruned, x, covariance
 
 
+def cancelling(seed):
+    """The same of a network in which float64 loses a state, or most of it, to cancellation.
+
+    A pre-activation is brought to 0, or to a last bit, at one or two steps of one sequence, by its
+    bias, by an input or by another node, in exact arithmetic rounded once; entries have all their
+    bits, scales differ by up to 2^600, and a large read-out shows what was lost.
+    """
+    rng = np.random.default_rng([seed, 1])
+    m, d_x = int(rng.integers(2, 5)), int(rng.integers(1, 3))
+    n, T = int(rng.choice([1, 2, 4])), int(rng.choice([2, 3, 6]))
+
+    def matrix(*shape):
+        values = rng.normal(size=shape)
+        if rng.random() < 0.4:
+            values = rng.integers(-4, 5, size=shape) / rng.choice([1, 2, 3, 8])
+        return values * (rng.random(shape) < rng.choice([1.0, 0.7]))
+
+    W, V, b, x = matrix(m, m), matrix(m, d_x), matrix(m), matrix(n, T, d_x)
+    Wo = matrix(int(rng.integers(1, 3)), m)
+    scale = 2.0 ** float(rng.choice([-300, -60, 0, 0, 60, 170, 300]))
+    if rng.random() < 0.5:
+        W *= scale
+    else:
+        x, b = x * scale, b * scale
+    activation = str(rng.choice(["relu", "relu", "identity", "leaky_relu:0.5"]))
+    lost = int(rng.integers(0, m))
+    for t in sorted(
+        rng.choice(np.arange(1, T), size=int(rng.integers(1, min(T, 3))), replace=False)
+    ):
+        i, node = int(rng.integers(0, n)), lost if rng.random() < 0.7 else int(rng.integers(0, m))
+        _cancel(rng, (W, V, b), x, activation, i, int(t), node)
+    Wo[:, lost] *= 2.0 ** float(rng.choice([0, 20, 40, 60, 170]))
+    rnn = RNN(W, V, b, Wo, np.zeros(len(Wo)), activation)
+    keep = rng.random(m) < rng.choice([0.0, 0.5, 0.5, 1.0])
+    keep[lost] &= rng.random() < 0.3
+    covariance = StateCovariance.from_network(rnn, x, per_step=True)
+    nodes, reconstruct = np.flatnonzero(keep), bool(rng.integers(0, 2))
+    tau = np.zeros(len(nodes))
+    return prune_to(rnn, covariance, nodes, tau, reconstruct), x, covariance
+
+
+def _cancel(rng, weights, x, activation, i, t, node):
+    """Change one weight of `node` so that its pre-activation at step t of sequence i is about 0."""
+    W, V, b = weights
+    m, d_x = V.shape
+    rnn = RNN(W, V, b, np.zeros((1, m)), [0.0], activation)
+    before = exact_states(rnn, x[i : i + 1, :t])[0][-1]
+    rows = [Fraction(float(v)) for v in (*W[node], *V[node], b[node])]
+    values = [*before, *(Fraction(float(v)) for v in x[i, t]), Fraction(1)]
+    movable = [j for j, v in enumerate(values) if v != 0]
+    j = int(rng.choice(movable if rng.random() < 0.6 else [m + d_x]))
+    rest = sum((w * v for at, (w, v) in enumerate(zip(rows, values)) if at != j), Fraction(0))
+    quotient = -rest / values[j]
+    if abs(quotient) > Fraction(2) ** 900:
+        return
+    moved = float(quotient) * (1 + float(rng.choice([0, 0, 1, -1, 8])) * 2.0**-52)
+    if j < m:
+        W[node, j] = moved
+    elif j < m + d_x:
+        V[node, j - m] = moved
+    else:
+        b[node] = moved
+
+
+FAMILIES = {"any": network, "cancelling": cancelling}
+
+
 def _power(rng, largest=1000):
     e = int(rng.choice(EXTREMES))
     return 2.0 ** max(-largest, min(largest, e))
@@ -88,6 +159,8 @@ def bounds_of(pruned, x, covariance):
         "local": lambda: local_bound(pruned, x),
         "trajectory": lambda: trajectory_bound(pruned, x),
         "general": lambda: general_bound(pruned, x),
+        "general trajectory": lambda: general_bound(pruned, x, "trajectory"),
+        "comparator": lambda: comparator_bound(pruned, x),
     }
     searches = {
         "scaled": lambda: scaled_bound(pruned, T),
@@ -110,14 +183,16 @@ def bounds_of(pruned, x, covariance):
     return list(quick.items()), list(searches.items())
 
 
-def violations(seed, every=1):
+def violations(seed, every=1, family="any"):
     """(evaluations by name, descriptions of valid bounds below the exact error) of network `seed`.
+
+    Those that say that they are about float64 runs only are counted under that name, too.
 
     One network in `every` sees all bounds; the others, so that there can be more of them, see
     four of the quick ones in turn, and every second one a search.
     """
     try:
-        pruned, x, covariance = network(seed)
+        pruned, x, covariance = FAMILIES[family](seed)
     except ValueError:
         return Counter(), []  # weights or states beyond floats are refused
     log_error = log_sqrt(exact_square_error(pruned, x, np.full(x.shape[1], 1 / x.shape[1])))
@@ -131,6 +206,12 @@ def violations(seed, every=1):
         if bound.label != VALID:
             continue
         evaluated[name] += 1
+        if "float64 runs" in [condition.name for condition in bound.conditions]:
+            evaluated[FLOAT64] += 1
+        if bound.log_total == math.inf:
+            evaluated[INFINITE] += 1
         if not log_error <= mpmath.mpf(bound.log_total):
-            found.append(f"seed {seed}: {name} {bound.log_total} below {float(log_error)}")
+            found.append(
+                f"{family}, seed {seed}: {name} {bound.log_total} below {float(log_error)}"
+            )
     return evaluated, found

@@ -64,3 +64,30 @@ def _as_safetensors(path):
     out = path.with_suffix(".safetensors")
     save_file(dict(np.load(path)), out)
     return out
+
+
+@pytest.mark.parametrize("name", [name for name in FORMS if FORMS[name].made_by != "torch"])
+def test_a_total_is_shared_out_over_the_layers_of_every_library(name, tmp_path):
+    case = FORMS[name]
+    pytest.importorskip({"onnx": "onnxruntime"}.get(case.made_by, case.made_by))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 7, D)).astype(np.float32)
+    if case.tokens:
+        x = rng.integers(0, V, (60, 7))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path, _, run = case.make(tmp_path, rng)
+    data, out, facts = (tmp_path / n for n in ("data.npz", f"small.{case.out}", "facts.json"))
+    np.savez(data, x=x)
+    words = words_of(path, data, out, facts)
+    at = words.index("-k")
+    words[at : at + 2] = ["--total", "9"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert not stop.value.code
+        run(out, x)
+    nodes = json.loads(facts.read_text())["nodes"]
+    assert 8 <= sum(len(side) for layer in nodes for side in layer) <= 9
+    assert all(len({len(side) for side in layer}) == 1 for layer in nodes)

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from pruning.initialisation import initial_rnn
 from validation.certifying.conversion import integer_network
-from validation.certifying.language import encode
+from validation.certifying.language import encode, packed
 from validation.certifying.network import Form, TextForm
 from validation.certifying.pipeline import produce
 from validation.certifying.prices import price_table
@@ -117,7 +117,12 @@ def test_a_language_model_is_trained_to_what_its_integers_achieve(tmp_path):
     rnn, finished = train_text(chosen, tokens, len(alphabet), tmp_path, math.inf, said.append)
     assert finished
     form = TextForm(chosen.line, tuple(alphabet.tolist()), chosen.smoothing)
-    found = certified_text(text_network(rnn, chosen, form), text, Decimal("0.05"), {})
+    found = certified_text(
+        text_network(rnn.weights, chosen.training.steps, form, chosen.precision),
+        text,
+        Decimal("0.05"),
+        {},
+    )
     trained = float(said[-1].split(":")[1].split()[0])
     assert float(found.loss) < min(trained + 0.3, 0.7 * math.log2(len(alphabet)))
     assert found.loss < found.bound
@@ -126,3 +131,42 @@ def test_a_language_model_is_trained_to_what_its_integers_achieve(tmp_path):
     again, _ = train_text(chosen, tokens, len(alphabet), tmp_path, math.inf, said.append)
     assert len(said) == before
     assert np.array_equal(again.w_hidden, rnn.w_hidden)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"subspace": {"w_hidden": 20, "w_input": 30}},
+        {"subspace": {"w_output": 25}},
+        {"reference": 0.25},
+        {"reference": 0.25, "subspace": {"w_output": 25}},
+    ],
+)
+def test_random_signs_take_the_place_of_weights(changes):
+    """The coordinates alone are coded, and both decoders find the weights."""
+    digits = task("digits")
+    chosen = recipe("digits", k=8, epochs=30, smooth=0.0, rate=1.0, **changes)
+    chosen = replace(chosen, large=replace(chosen.large, epochs=5))
+    found = produce(chosen, digits, delta=Decimal("0.05"))
+    plain = encode(found.network, "digits")
+    # The code that does not know the signs is the longer one, or was taken instead.
+    assert len(found.code) < len(plain) if "subspace" in changes else len(found.code) <= len(plain)
+    assert found.errors < 0.8 * digits.n
+    from validation import check_certificate as checker
+
+    said = {"bits": len(found.code), "task": "digits", "language": 2}
+    net = checker.decode(said, packed(found.code), (8, 8), 16)
+    assert checker.count_errors(net, digits.images, digits.labels) == found.errors
+    assert not found.network.integers["b_hidden"].any()
+
+
+def test_subspaces_that_do_not_fit_are_named():
+    digits = task("digits")
+    for changes, message in (
+        ({"subspace": {"w_hidden": 65}}, "w_hidden must have 1 to 64 coordinates, got 65"),
+        ({"subspace": {"w_hidden": 3}, "reference": 1.0}, "not both be of w_hidden"),
+    ):
+        chosen = recipe("digits", k=8, epochs=1, **changes)
+        chosen = replace(chosen, large=replace(chosen.large, epochs=1))
+        with pytest.raises(ValueError, match=message):
+            produce(chosen, digits)

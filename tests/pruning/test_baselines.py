@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pruning import RNN, PrunedRNN, StateCovariance, initial_rnn, loss_values, prune_to
 from pruning.baselines import METHODS, PrunedWeights, fine_tune, prune_by, taylor_scores
-from pruning.baselines.sampled_nodes import _by_leverage
+from pruning.baselines.sampled_nodes import by_leverage
 from pruning.selection.leverage import lam_for_degrees_of_freedom
 
 TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01}
@@ -185,7 +185,7 @@ def test_leverage_draws_in_proportion_to_the_scores(rng):
     q = mu / (mu + lam)
     assert q.sum() == pytest.approx(1, rel=1e-12)
     draws = 1000
-    counts = Counter(int(_by_leverage(S, 1, rng)[0]) for _ in range(draws))
+    counts = Counter(int(by_leverage(S, 1, rng)[0]) for _ in range(draws))
     # Hoeffding with a union over the six nodes.
     slack = np.sqrt(np.log(2 * 6 / 1e-9) / (2 * draws))
     for node in range(6):

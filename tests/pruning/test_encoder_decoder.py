@@ -14,7 +14,7 @@ from pruning.encoder_decoder import (
     padded,
     prune_encoder_decoder,
 )
-from pruning.encoder_decoder_refit import _Fit, refit_encoder_decoder
+from pruning.encoder_decoder_refit import EncoderDecoderFit, refit_encoder_decoder
 
 
 def network(rng, m=6, scale=0.8):
@@ -87,7 +87,7 @@ def test_products_are_the_derivative_and_each_others_adjoint():
     net = network(rng)
     data = list(batches(net, words(rng, 7), 3))
     small = prune_encoder_decoder(net, data, 3)
-    fit = _Fit(net, small, data)
+    fit = EncoderDecoderFit(net, small, data)
     theta = fit.flat(small)
     r, state = fit.residuals(theta)
     v, u = rng.normal(size=theta.size), rng.normal(size=r.size)
@@ -118,7 +118,7 @@ def test_the_fit_does_not_make_held_out_words_worse():
     fitted = refit_encoder_decoder(net, small, data, held, steps=4, progress=steps.append)
 
     def gap(one):
-        fit = _Fit(net, one, held)
+        fit = EncoderDecoderFit(net, one, held)
         r, _ = fit.residuals(fit.flat(one), keep=False)
         return float(r @ r)
 

@@ -126,3 +126,18 @@ def test_a_gru_with_the_reset_before_needs_its_own_reconstruction():
     cell = cell_of("gru, reset before", 4, 2, rng)
     with pytest.raises(ValueError, match="A_reset must be given"):
         cell.restricted(np.array([0]), np.ones((4, 1)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("m", "n"), [(1, 1), (1, 3), (3, 1)])
+def test_the_start_is_left_as_it_was(kind, m, n):
+    """A transpose of one row or column is contiguous as it is: no copy was made of it."""
+    rng = np.random.default_rng(0)
+    cell = cell_of(kind, m, 2, rng)
+    h0, c0 = rng.normal(size=(2, n, m))
+    before = h0.copy(), c0.copy()
+    start = (h0, c0) if kind == "lstm" else h0
+    first = cell.states(rng.normal(size=(3, n, 2)), start)
+    assert np.array_equal(h0, before[0])
+    assert np.array_equal(c0, before[1])
+    assert np.isfinite(first).all()

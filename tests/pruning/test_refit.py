@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pruning import RNN, prune_to, refit_closed_loop, refit_read_out
 from pruning.observability import read_weights
+from pruning.refit.closed_loop import _is_dense
 from pruning.refit.held_out import split
 from pruning.refit.products import Parameters, Sample
 from pruning.refit.read_out import paired_moments
@@ -229,3 +230,10 @@ def test_a_start_that_overflows_is_named():
     fine = replace(rnn, w_hidden=np.zeros((1, 1)))
     with pytest.raises(ValueError, match="small must stay within the range of floats"):
         refit_closed_loop(fine, rnn, np.ones((10, 4, 1)))
+
+
+@pytest.mark.parametrize(("weights", "dense"), [("last", True), ("mean", False)])
+def test_the_normal_matrix_is_formed_only_where_the_last_step_alone_is_read(weights, dense):
+    held, theta, _, _ = sample(np.random.default_rng(0), "tanh", True, weights, False)
+    # Where products are dear enough that the matrix would be taken if it could be.
+    assert _is_dense("auto", theta, held, 10**6) is dense

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pruning.cells.gru import GRU
 from pruning.stack import Stack
 from pruning.stack_moments import stack_moments
-from pruning.stack_pruning import prune_stack, prune_stack_to
+from pruning.stack_pruning import prune_stack, prune_stack_to, shared_sizes
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -132,8 +132,25 @@ def test_a_total_is_shared_out_and_spent():
     stack = stack_of("gru", (6, 8), 2, 3, 2, rng)
     x = rng.normal(size=(40, 5, 3))
     pruned = prune_stack(stack, x, total=13)
-    assert sum(map(sum, pruned.pruned.nodes)) == 13
-    assert min(map(min, pruned.pruned.nodes)) >= 1
+    # Both directions of a layer get as many, so one of 13 is left.
+    assert sum(map(sum, pruned.pruned.nodes)) == 12
+    assert all(len(set(row)) == 1 and row[0] >= 1 for row in pruned.pruned.nodes)
+    one = prune_stack(stack_of("gru", (6, 8), 1, 3, 2, rng), x, total=9)
+    assert sum(map(sum, one.pruned.nodes)) == 9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_total_is_shared_out_as_trying_every_sharing_would_do(seed):
+    """Of curves that fall ever slower greedy sharing is the best there is."""
+    rng = np.random.default_rng(seed)
+    curves = [[np.sort(rng.random(6)).cumsum()[::-1] for _ in range(sides)] for sides in (1, 1, 1)]
+    sizes = shared_sizes(curves, 9)
+    every = [
+        (sum(row[0][k] for row, k in zip(curves, ks)), ks)
+        for ks in itertools.product(range(1, 6), repeat=3)
+        if sum(ks) == 9
+    ]
+    assert sum(row[0][k] for row, k in zip(curves, sizes)) == pytest.approx(min(every)[0])
 
 
 def test_batches_that_are_read_once_give_the_same_moments():

@@ -156,3 +156,25 @@ def test_bad_input_is_one_sentence():
 
     with pytest.raises(ValueError, match="the outputs must depend on the states of layer 0"):
         balanced_weights(replace(dead, w_output=np.zeros((2, 4))), x)
+
+
+@pytest.mark.parametrize("reads", ["last", "every"])
+def test_many_outputs_are_fitted_as_in_full(reads):
+    """Outputs in a basis of what the whole network says: the same least squares, far smaller."""
+    rng = np.random.default_rng(5)
+    whole, x = stack_of("gru", (4,), 1, 3, 12, rng, 0.7), rng.normal(size=(40, 5, 3))
+    small = prune_stack(whole, x, 2).pruned
+    found = refit_stack_read_out(whole, small, x, reads=reads, ridge=0.0)
+    h, f = small.layer_states(x)[-1], whole.predictions(x)
+    if reads == "last":
+        h, f = h[:, -1:], f[:, -1:]
+    H = np.column_stack([h.reshape(-1, 2), np.ones(h[..., 0].size)])
+    best = np.linalg.lstsq(H, f.reshape(len(H), -1), rcond=None)[0]
+    np.testing.assert_allclose(found.w_output, best[:-1].T, atol=1e-8)
+    np.testing.assert_allclose(found.b_output, best[-1], atol=1e-8)
+
+    def gap(net):
+        difference = net.predictions(x) - whole.predictions(x)
+        return float(np.square(difference[:, -1:] if reads == "last" else difference).sum())
+
+    assert gap(refit_stack(whole, found, x, reads=reads, steps=3)) < gap(found)

@@ -192,6 +192,7 @@ class Tensor:
 
     def __init__(self, value):
         self.value = np.asarray(value)
+        self.shape, self.dtype = self.value.shape, f"torch.{self.value.dtype}"
 
     def detach(self):
         return self
@@ -238,6 +239,25 @@ def test_both_biases_are_added_whatever_the_modules_are_called(prefix, head, wra
     assert np.array_equal(rnn.w_output, plain[head + "weight"])
     assert np.array_equal(rnn.b_output, plain[head + "bias"])
     assert rnn.activation.name == "relu"
+
+
+def test_masks_parametrisations_and_wrappers_are_read_as_prune_reads_them(tmp_path):
+    from safetensors.numpy import save_file
+
+    plain = state_dict(wrap=np.asarray)
+    mask = (np.arange(16).reshape(4, 4) % 3 > 0).astype(np.float32)
+    masked = {f"module._orig_mod.{key}": value for key, value in plain.items()}
+    whole = masked.pop("module._orig_mod.rnn.weight_hh_l0")
+    masked["module._orig_mod.rnn.weight_hh_l0_orig"] = whole
+    masked["module._orig_mod.rnn.weight_hh_l0_mask"] = mask
+    save_file(masked, tmp_path / "net.safetensors")
+
+    for found in (
+        RNN.from_torch({key: Tensor(value) for key, value in masked.items()}),
+        load_network(tmp_path / "net.safetensors", "tanh"),
+    ):
+        assert np.array_equal(found.w_hidden, plain["rnn.weight_hh_l0"].astype(float) * mask)
+        assert np.array_equal(found.w_input, plain["rnn.weight_ih_l0"])
 
 
 def test_missing_biases_read_as_zeros():

@@ -273,6 +273,17 @@ def smaller(a: Any, b: Any) -> Any:
     return a.min(b)
 
 
+def secant_slope(change: Any, after: Any, before: Any, slope: Callable[[Any], Any]) -> Any:
+    """Return (after - before)/change of two values of a function, or what contains it.
+
+    Where the ball of `change` touches 0, it is a derivative somewhere between the two points:
+    `slope`, the derivative as a function of the value, on all that lies between the values.
+    """
+    if change.contains(0):
+        return slope(after.union(before))
+    return (after - before) / change
+
+
 # -- ends of a ball, rounded outwards -----------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ slopes are nan, of which nothing is concluded.
 from __future__ import annotations
 
 import functools
+import weakref
 from typing import Any
 
 import numpy as np
@@ -41,12 +42,15 @@ class Enclosure:
         Bounds of the value.
     slopes : None or pair of arrays (p, 1) or (p, cells)
         Bounds of the partial derivatives; None where all are 0.
+    addends : pair of weak references to enclosures, or None
+        What this is the sum of, while that exists: a quotient a/(a + b) is enclosed as such.
     """
 
-    __slots__ = ("high", "low", "slopes")
+    __slots__ = ("__weakref__", "addends", "high", "low", "slopes")
 
     def __init__(self, low: Any, high: Any, slopes: Any = None) -> None:
         self.low, self.high, self.slopes = low, high, slopes
+        self.addends: tuple[Any, Any] | None = None
 
     @property
     def pair(self) -> iv.Pair:
@@ -86,7 +90,9 @@ class Enclosure:
             slopes = other.slopes
         elif other.slopes is not None:
             slopes = iv.add(slopes, other.slopes)
-        return Enclosure(*iv.add(self.pair, other.pair), slopes)
+        total = Enclosure(*iv.add(self.pair, other.pair), slopes)
+        total.addends = weakref.ref(self), weakref.ref(other)
+        return total
 
     __radd__ = __add__
 
@@ -148,6 +154,9 @@ class Enclosure:
             if abs(np.frexp(c)[0]) == 0.5:
                 result: Enclosure = self * Enclosure(1 / c, 1 / c)
                 return result
+        rest = _without(other, self)
+        if rest is not None:
+            return _share(self, rest, other)
         value = iv.divide(self.pair, other.pair)
         slopes = self.slopes
         if other.slopes is not None:
@@ -182,6 +191,34 @@ class Enclosure:
 
     def __repr__(self) -> str:
         return f"[{self.low}, {self.high}]"
+
+
+def _without(total: Enclosure, part: Enclosure) -> Enclosure | None:
+    """The other addend of a sum, where this one and it are not negative on any cell."""
+    if total.addends is None:
+        return None
+    first, second = (reference() for reference in total.addends)
+    rest: Enclosure | None = second if first is part else first if second is part else None
+    if rest is None or not part.certainly_nonnegative() or not rest.certainly_nonnegative():
+        return None
+    return rest
+
+
+def _share(a: Enclosure, b: Enclosure, total: Enclosure) -> Enclosure:
+    """The quotient a/(a + b) of numbers >= 0: it rises in a and falls in b."""
+    least = iv.divide(iv.point(a.low), iv.add(iv.point(a.low), iv.point(b.high)))
+    most = iv.divide(iv.point(a.high), iv.add(iv.point(a.high), iv.point(b.low)))
+    low, high = iv.poisoned(least[0], most[1])
+    if a.slopes is None and b.slopes is None:
+        return Enclosure(low, high)
+    # (b a' - a b')/(a + b)^2, with a/(a + b) and b/(a + b) as enclosed.
+    other = iv.subtract((1.0, 1.0), (low, high))
+    other = np.where(other[0] < 0, 0.0, other[0]), other[1]
+    zero = (np.zeros((1, 1)), np.zeros((1, 1)))
+    rising = zero if a.slopes is None else iv.multiply(other, a.slopes)
+    falling = zero if b.slopes is None else iv.multiply((low, high), b.slopes)
+    top = iv.subtract(rising, falling)
+    return Enclosure(low, high, iv.divide(top, total.pair))
 
 
 def of_integer(value: int) -> Enclosure:

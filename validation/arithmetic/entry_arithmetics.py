@@ -1,4 +1,6 @@
-"""The readings of a body that prove: intervals over cells, jets of balls, recorded expressions."""
+"""The readings of a body that prove: intervals over cells, jets of balls, recorded expressions,
+quotients of polynomials.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ class EntryArithmetic:
     Attributes
     ----------
     name : str
-        "intervals", "jets" or "expressions".
+        "intervals", "jets", "expressions" or "quotients of polynomials".
     precision : int or None
         Bits of the balls of jets.
     """
@@ -70,6 +72,7 @@ INTERVALS = EntryArithmetic("intervals")
 JETS = EntryArithmetic("jets", 80)
 FINE_JETS = EntryArithmetic("jets", 320)
 EXPRESSIONS = EntryArithmetic("expressions")
+QUOTIENTS = EntryArithmetic("quotients of polynomials")
 
 
 @functools.cache
@@ -82,6 +85,10 @@ def _namespace(name: str) -> Any:
         from validation.arithmetic.jets import JetNamespace
 
         return JetNamespace()
+    if name == "quotients of polynomials":
+        from validation.arithmetic.rational_functions import QuotientNamespace
+
+        return QuotientNamespace()
     from validation.arithmetic.expressions import ExpressionNamespace
 
     return ExpressionNamespace()

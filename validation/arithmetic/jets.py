@@ -95,12 +95,16 @@ def _operator(method: Any) -> Any:
 
 
 class Jet:
-    """A value and a derivative, both as (low, high); the derivative is None where it is 0."""
+    """A value and a derivative, both as (low, high); the derivative is None where it is 0.
 
-    __slots__ = ("slope", "value")
+    A sum remembers what it is the sum of, for quotients a/(a + b).
+    """
+
+    __slots__ = ("addends", "slope", "value")
 
     def __init__(self, value: Span, slope: Span | None = None) -> None:
         self.value, self.slope = value, slope
+        self.addends: tuple[Jet, ...] = ()
 
     def certainly_nonnegative(self) -> bool:
         """Whether the value is certainly >= 0."""
@@ -138,7 +142,9 @@ class Jet:
             slope = other.slope
         elif other.slope is not None:
             slope = _sum(slope, other.slope)
-        return Jet(_sum(self.value, other.value), slope)
+        total = Jet(_sum(self.value, other.value), slope)
+        total.addends = self, other
+        return total
 
     __radd__ = __add__
 
@@ -172,6 +178,11 @@ class Jet:
 
     @_operator
     def __truediv__(self, other: Any) -> Jet:
+        if any(self is part for part in other.addends):
+            first, second = other.addends
+            rest = second if first is self else first
+            if self.value[0] >= 0 and rest.value[0] >= 0 and other.value[0] > 0:
+                return _part_of_sum(self, rest)
         value = _quotient(self.value, other.value)
         if self.slope is None and other.slope is None:
             return Jet(value)
@@ -203,6 +214,25 @@ class Jet:
             return Jet(value)
         power = (_even if n % 2 == 1 else _odd)(self.value, n - 1)
         return Jet(value, _product(_product((arb(n), arb(n)), power), self.slope))
+
+
+def _part_of_sum(a: Jet, b: Jet) -> Jet:
+    """Return a/(a + b), end by end, for numbers >= 0 with a positive sum."""
+
+    def at(x: Any, y: Any) -> Any:
+        return arb(0) if x == 0 else 1 / (1 + y / x)
+
+    low = at(a.value[0], b.value[1]).lower()
+    high = at(a.value[1], b.value[0]).upper()
+    value = -_least([-low, arb(0)]), _least([high, arb(1)])
+    if a.slope is None and b.slope is None:
+        return Jet(value)
+    # (b/(a + b)) a'/(a + b) - (a/(a + b)) b'/(a + b)
+    rest = (1 - value[1]).lower(), (1 - value[0]).upper()
+    whole = _sum(a.value, b.value)
+    first = ZERO if a.slope is None else _quotient(_product(rest, a.slope), whole)
+    second = ZERO if b.slope is None else _quotient(_product(value, b.slope), whole)
+    return Jet(value, _sum(first, _minus(second)))
 
 
 def _odd(a: Span, n: int) -> Span:

@@ -283,7 +283,8 @@ class SmallLinalg(ExactLinalg):
     ) -> Any:
         """Return the 1-, 2- or infinity-norm along axes."""
         if ord in (1, 2, math.inf) and x.size == 1:
-            return abs(x).reshaped((1,) * x.ndim if keepdims else ())
+            axes = 1 if isinstance(axis, int) else x.ndim if axis is None else len(axis)
+            return abs(x).reshaped((1,) * (x.ndim if keepdims else x.ndim - axes))
         return super().vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
 
 

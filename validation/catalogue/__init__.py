@@ -23,6 +23,8 @@ MODULES = (
     "approximation_slopes",
     "approximation_bounded",
     "gates",
+    "gates_runs",
+    "gates_classes",
     "lipschitz",
     "covering",
     "uniform",
@@ -34,6 +36,7 @@ MODULES = (
     "martingales",
     "others",
     "others_probabilities",
+    "pac_bayes",
     "balanced",
     "scalar_steps",
 )

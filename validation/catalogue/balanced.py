@@ -47,6 +47,12 @@ LINEAR = draw(
     sizes=SIZES,
 )
 
+LOGITS = draw(
+    f=draw.vectors("q", low=-8, high=8),
+    d=draw.vectors("q", low=-8, high=8),
+    sizes={"q": (2, 6)},
+)
+
 
 @dataclass(frozen=True)
 class AnyPair:
@@ -440,3 +446,22 @@ def probes(xp, w_hidden, w_output, slopes, w):
 def determinantal(xp, S, M, lam):
     left = mean(xp, S, lam, lambda J: xp.linalg.trace(M @ residual(xp, S, J)))
     return left, lam * xp.linalg.trace(M @ smoothed(xp, S, lam))
+
+
+@section.sharper(
+    "balanced.divergence",
+    r"\mathrm{KL}(\operatorname{softmax} f \,\|\, \operatorname{softmax}(f + d))"
+    r" \le (\max_i d_i - \min_i d_i)^2/8 \le \|d\|^2/4",
+    LOGITS,
+    code="pruning.refit.divergence.Divergence",
+    proof="The left side is log E exp(d - E d) for p = softmax f: Hoeffding's lemma. And "
+    "(a - b)^2 <= 2 a^2 + 2 b^2. So squared gaps of logits bound what a fit of them costs in "
+    "log-perplexity; with many improbable words by far too much, and with two equal ones exactly.",
+)
+def divergence(xp, f, d, *, c=1):
+    p = xp.exp(f) / xp.sum(xp.exp(f))
+    centred = d - xp.sum(p * d)
+    spread = xp.max(d) - xp.min(d)
+    found = xp.log(xp.sum(p * xp.exp(centred)))
+    bound = c * spread * spread / 8
+    return xp.stack([found, bound]), xp.stack([bound, c * xp.sum(d * d) / 4])

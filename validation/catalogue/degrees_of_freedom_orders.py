@@ -58,6 +58,7 @@ POLYNOMIAL = draw(
     code="bounds.degrees_of_freedom",
     proof=r"N \le \sum_j 1/(1 + (\lambda/c) j^a) \le \int_0^\infty dx/(1 + (\lambda/c) x^a), since "
     "the integrand decreases; the integral is Euler's. The constant is the limit as lam -> 0.",
+    invariance={"c": 1, "lam": 1},
 )
 def order_polynomial_sharp(xp, share, c, a, lam, *, factor=1):
     angle = xp.pi / a
@@ -72,6 +73,7 @@ def order_polynomial_sharp(xp, share, c, a, lam, *, factor=1):
     POLYNOMIAL,
     code="bounds.degrees_of_freedom",
     proof="Terms are at most min(1, (c/lam) x^{-a}) for every x <= j: integrate it over (0, oo).",
+    invariance={"c": 1, "lam": 1},
 )
 def order_polynomial_simple(xp, share, c, a, lam, *, factor=1):
     left = effective(xp, polynomial(xp, share, c, a), lam)
@@ -107,6 +109,7 @@ def order(xp, x, c, a, *, exponent=1):
     ),
     code="bounds.degrees_of_freedom",
     proof=r"N \le \int_0^\infty dx/(1 + (\lambda/c) e^{a x}) = \tfrac1a \log(1 + c/\lambda).",
+    invariance={"c": 1, "lam": 1},
 )
 def order_exponential_explicit(xp, share, c, a, lam, *, factor=1):
     left = effective(xp, exponential(xp, share, c, a), lam)
@@ -149,6 +152,7 @@ def root_integral(xp, log_number, upper, pieces=32):
     symbolic=proofs.integral_step,
     proof="log(1 + u) <= u. The left side here is a right sum after eps = B s^2, above the "
     "integral, since s^2 log(1 + c/(B s^2)) increases in s.",
+    invariance={"c": 1, "B": 1},
 )
 def integral_step(xp, c, B, *, factor=2):
     left = root_integral(xp, lambda eps: xp.log1p(c / eps), B)

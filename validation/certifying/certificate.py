@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from validation.certifying.language import LANGUAGE, TEXT, packed
+from validation.certifying.language import TEXT, packed
 from validation.certifying.pipeline import Certified
 from validation.certifying.tasks import PREPROCESSING
 from validation.certifying.text import CertifiedText
@@ -23,15 +23,15 @@ FORMAT = 1
 ASSUMPTIONS = (
     "The sequences of the data set are independent and identically distributed, and the labels "
     "with them.",
-    "Description language 1 was fixed before any of the networks that it codes was trained; its "
-    "authors know, as everybody does, what was published about this data set.",
+    "Description language {language} was fixed before any of the networks that it codes was "
+    "trained; its authors know, as everybody does, what was published about this data set.",
     "The bound is about new sequences of the same distribution, and about the decoded network of "
     "integers.",
 )
 TEXT_ASSUMPTIONS = (
     "Nothing about the text: no independence, no distribution, no alphabet.",
-    "Description language 1 was fixed before any of the networks that it codes was trained; its "
-    "authors know, as everybody does, what was published about this text.",
+    "Description language {language} was fixed before any of the networks that it codes was "
+    "trained; its authors know, as everybody does, what was published about this text.",
     "The bound is about what the network had to expect at each byte of this very text, given the "
     "bytes before it, on average over the text; not about another text.",
 )
@@ -69,7 +69,7 @@ def facts(found: Certified, name: str, how: dict[str, Any]) -> dict[str, Any]:
     T, d = found.network.images_form().shape(*found.task.images.shape[1:])
     return {
         "format": FORMAT,
-        "language": LANGUAGE,
+        "language": found.language,
         "preprocessing": PREPROCESSING,
         "name": name,
         "task": found.task.name,
@@ -80,7 +80,7 @@ def facts(found: Certified, name: str, how: dict[str, Any]) -> dict[str, Any]:
         "bits": len(found.code),
         "delta": f"{found.delta:f}",
         "bound": f"{found.bound:.6f}",
-        "assumptions": list(ASSUMPTIONS),
+        "assumptions": _said(ASSUMPTIONS, found.language),
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
         "network": {"k": found.network.k, "T": T, "d": d, "q": found.network.q, **how},
     }
@@ -90,7 +90,7 @@ def text_facts(found: CertifiedText, name: str, how: dict[str, Any]) -> dict[str
     """Return the content of ``certificate.json`` for a language model."""
     return {
         "format": FORMAT,
-        "language": LANGUAGE,
+        "language": found.language,
         "preprocessing": PREPROCESSING,
         "name": name,
         "task": TEXT,
@@ -101,10 +101,14 @@ def text_facts(found: CertifiedText, name: str, how: dict[str, Any]) -> dict[str
         "bits": len(found.code),
         "delta": f"{found.delta:f}",
         "bound": f"{found.bound:.6f}",
-        "assumptions": list(TEXT_ASSUMPTIONS),
+        "assumptions": _said(TEXT_ASSUMPTIONS, found.language),
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
         "network": {"k": found.network.k, "d": found.network.q, "q": found.network.q, **how},
     }
+
+
+def _said(assumptions: tuple[str, ...], language: int) -> list[str]:
+    return [line.format(language=language) for line in assumptions]
 
 
 def write_certificate(

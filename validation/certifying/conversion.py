@@ -24,6 +24,7 @@ def integer_network(
     *,
     largest_state: float = 0.0,
     guard: int = 0,
+    centre: bool = True,
 ) -> IntegerNetwork:
     """Return the network of integers that does what `rnn` does, up to the rounding of states.
 
@@ -43,13 +44,15 @@ def integer_network(
         The largest state of a ReLU network on the data; a state beyond H saturates.
     guard : int
         More bits of a state; there are more, too, where a bias would be none of its units.
+    centre : bool
+        Whether the read-out may be shifted, which changes no class.
 
     Raises
     ------
     ValueError
         If a weight is no multiple of its step.
     """
-    integers = sorted_integers(rnn, steps)
+    integers = sorted_integers(rnn.weights, steps, centre)
     unit = input_exponent - steps["w_input"] + guard
     if integers["b_output"].any():
         # The read-out's bias must be an integer, too.
@@ -72,8 +75,12 @@ def integer_network(
     return IntegerNetwork(form, two_sided, cap, exponents, integers)
 
 
-def sorted_integers(rnn: RNN, steps: Mapping[str, int]) -> dict[str, Integers]:
+def sorted_integers(
+    weights: Mapping[str, Any], steps: Mapping[str, int], centre: bool = True
+) -> dict[str, Integers]:
     """Return the weights in units of their steps, the nodes by their biases, the read-out centred.
+
+    Nodes may have gates, whose rows stand behind theirs.
 
     Raises
     ------
@@ -81,16 +88,21 @@ def sorted_integers(rnn: RNN, steps: Mapping[str, int]) -> dict[str, Integers]:
         If a weight is no multiple of its step.
     """
     integers = {}
-    for block, weights in rnn.weights.items():
-        units = np.ldexp(weights, -steps[block])
+    for block, held in weights.items():
+        units = np.ldexp(held, -steps[block])
         integers[block] = np.rint(units).astype(np.int64)
         if not np.array_equal(units, integers[block]):
             raise ValueError(f"{block} must hold multiples of 2^{steps[block]}")
-    order = np.argsort(integers["b_hidden"], kind="stable")
-    integers["b_hidden"] = integers["b_hidden"][order]
-    integers["w_hidden"] = integers["w_hidden"][order][:, order]
-    integers["w_input"] = integers["w_input"][order]
-    integers["w_output"] = centred(integers["w_output"][:, order])
+    rows, k = integers["w_hidden"].shape
+    order = np.argsort(integers["b_hidden"][:k], kind="stable")
+    both = np.concatenate([order + first for first in range(0, rows, k)])
+    integers["b_hidden"] = integers["b_hidden"][both]
+    integers["w_hidden"] = integers["w_hidden"][both][:, order]
+    integers["w_input"] = integers["w_input"][both]
+    integers["w_output"] = integers["w_output"][:, order]
+    if not centre:
+        return integers
+    integers["w_output"] = centred(integers["w_output"])
     integers["b_output"] = centred(integers["b_output"][:, None])[:, 0]
     return integers
 

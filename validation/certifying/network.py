@@ -16,6 +16,8 @@ BLOCKS = ("b_hidden", "w_hidden", "w_input", "w_output", "b_output")
 """In the order in which they are coded."""
 EXACT = 1 << 53
 """Integers below it are float64 numbers, and so are their sums and products below it."""
+MOST_GATED_CAP = 25
+"""A gate times a change of the state is then at most 2^51."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,11 @@ class IntegerNetwork:
         2^exponent, in units of the state. For texts of ``w_output``, too, and then the read-out
         is in nats.
     integers : mapping of block to int64 array
-        Shaped as in `pruning.RNN`; ``b_hidden`` ascends.
+        Shaped as in `pruning.RNN`; ``b_hidden`` ascends. With gates, ``w_hidden``, ``w_input`` and
+        ``b_hidden`` have k more rows, those of the gates, whose biases need not ascend.
+    gated : bool
+        Whether each node has a gate g in [0, H]: h becomes h + g (u - h)/H, rounded half up, for u
+        what it would be without.
     """
 
     form: Form | TextForm
@@ -116,11 +122,12 @@ class IntegerNetwork:
     cap: int
     exponents: Mapping[str, int]
     integers: Mapping[str, Integers]
+    gated: bool = False
 
     @property
     def k(self) -> int:
         """Number of nodes."""
-        return len(self.integers["b_hidden"])
+        return int(self.integers["w_hidden"].shape[1])
 
     @property
     def q(self) -> int:
@@ -130,8 +137,8 @@ class IntegerNetwork:
     def same(self, other: IntegerNetwork) -> bool:
         """Whether both are one network, written in one way."""
         return (
-            (self.form, self.two_sided, self.cap, dict(self.exponents))
-            == (other.form, other.two_sided, other.cap, dict(other.exponents))
+            (self.form, self.two_sided, self.cap, dict(self.exponents), self.gated)
+            == (other.form, other.two_sided, other.cap, dict(other.exponents), other.gated)
         ) and all(np.array_equal(self.integers[b], other.integers[b]) for b in BLOCKS)
 
     def shift(self) -> int:
@@ -145,7 +152,7 @@ class IntegerNetwork:
         if e["b_output"] < 0 and not text:
             raise ValueError(f"the exponent of b_output must be at least 0, got {e['b_output']}")
         rows = {b: _row_sums(self.integers[b]) for b in BLOCKS}
-        for i in range(self.k):
+        for i in range(len(rows["b_hidden"])):
             size = (
                 (H * rows["w_hidden"][i] << e["w_hidden"] + s)
                 + (x_max * rows["w_input"][i] << e["w_input"] + s)
@@ -199,6 +206,7 @@ class IntegerNetwork:
             bias,
             s,
             (-H if self.two_sided else 0.0, H),
+            self.gated,
         )
 
     def images_form(self) -> Form:
@@ -223,11 +231,12 @@ class Stepper:
 
     Attributes
     ----------
-    w_hidden, w_input : (k, k) and (d, k) arrays
-        Transposed, and in units of the sum.
-    bias : (k,) array
+    w_hidden, w_input : (k, rows) and (d, rows) arrays
+        Transposed, and in units of the sum; rows is k, or 2 k with gates.
+    bias : (rows,) array
     shift : int
     limits : tuple of 2 float
+    gated : bool
     """
 
     w_hidden: Any
@@ -235,15 +244,21 @@ class Stepper:
     bias: Any
     shift: int
     limits: tuple[float, float]
+    gated: bool = False
 
     def __call__(self, drive: Any, h: Any) -> Any:
-        """Return the next states (n, k); `drive` is W_x X and is overwritten."""
+        """Return the next states (n, k); `drive` is W_x X, (n, rows), and is overwritten."""
         drive += h @ self.w_hidden
         drive += self.bias
         if self.shift:
             drive *= 2.0**-self.shift
             np.floor(drive, out=drive)
-        return np.clip(drive, *self.limits, out=drive)
+        if not self.gated:
+            return np.clip(drive, *self.limits, out=drive)
+        k, H = h.shape[1], self.limits[1]
+        change = np.clip(drive[:, :k], *self.limits) - h
+        change *= np.clip(drive[:, k:], 0.0, H)
+        return h + np.floor(change / H + 0.5)  # H is a power of two: nothing is rounded but here
 
 
 def _row_sums(weights: Integers) -> list[int]:

@@ -20,9 +20,10 @@ from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from pruning.storage import load_network
 from validation.certifying.conversion import integer_network, largest_state
-from validation.certifying.language import decode, encode
+from validation.certifying.descent import descended
+from validation.certifying.language import LANGUAGE, decode, encode
 from validation.certifying.network import BLOCKS, IntegerNetwork
-from validation.certifying.quantised_training import checkpoint_path, train_quantised
+from validation.certifying.quantised_training import Training, checkpoint_path, train_quantised
 from validation.certifying.recipes import Recipe
 from validation.certifying.tasks import Task
 
@@ -46,6 +47,8 @@ class Certified:
     delta : Decimal
     bound : Decimal
         Rounded up to six digits.
+    language : int
+        What the code is written in.
     """
 
     network: IntegerNetwork
@@ -54,6 +57,7 @@ class Certified:
     errors: int
     delta: Decimal
     bound: Decimal
+    language: int = LANGUAGE
 
     def test_errors(self) -> tuple[int, int] | None:
         """Errors on what was held out, and how many that are; the bound knows nothing of them."""
@@ -63,7 +67,14 @@ class Certified:
         return errors, len(self.task.test_labels)
 
 
-def certified(network: IntegerNetwork, task: Task, delta: Decimal) -> Certified:
+def certified(
+    network: IntegerNetwork,
+    task: Task,
+    delta: Decimal,
+    *,
+    language: int = LANGUAGE,
+    subspaces: Mapping[str, tuple[int, tuple[int, ...]]] | None = None,
+) -> Certified:
     """Encode a network, decode it again, count its errors, and bound them.
 
     Parameters
@@ -72,6 +83,9 @@ def certified(network: IntegerNetwork, task: Task, delta: Decimal) -> Certified:
     task : Task
     delta : Decimal
         In (0, 1).
+    language : int
+    subspaces : mapping, optional
+        See `validation.certifying.language.encode`.
 
     Raises
     ------
@@ -80,12 +94,13 @@ def certified(network: IntegerNetwork, task: Task, delta: Decimal) -> Certified:
     """
     v, w = network.images_form().pool
     network.check_range(task.x_max * v * w)
-    code = encode(network, task.name)
-    decoded = decode(code, task.name, task.images.shape[1:])
+    code = encode(network, task.name, language, subspaces)
+    decoded = decode(code, task.name, task.images.shape[1:], language=language)
     if not decoded.same(network):
         raise AssertionError("the code was not decoded to the network that was encoded")
     errors = decoded.errors(task.images, task.labels)
-    return Certified(decoded, code, task, errors, delta, bound(errors, task.n, len(code), delta))
+    above = bound(errors, task.n, len(code), delta)
+    return Certified(decoded, code, task, errors, delta, above, language)
 
 
 def bound(errors: int, n: int, bits: int, delta: Decimal) -> Decimal:
@@ -105,6 +120,7 @@ def produce(
     models: Path = Path("models"),
     delta: Decimal = Decimal("0.05"),
     until: float = math.inf,
+    descent: float = 0.0,
     say: Say = lambda line: None,
 ) -> Certified:
     """Train, prune, train to be short, and encode.
@@ -124,6 +140,8 @@ def produce(
     delta : Decimal
     until : float
         A time of `time.time`: what is trained by then is encoded as it stands.
+    descent : float
+        Seconds for changing single numbers at the end; see `validation.certifying.descent`.
     say : callable
     """
     integer("k", recipe.k, 1, recipe.m if start is None else start.m)
@@ -131,7 +149,7 @@ def produce(
     x = recipe.form.sequences(task.images).astype(np.float32) * np.float32(2.0**-exponent)
     large = start
     if large is None:
-        large = _large(recipe, task, x, exponent, work, models, until, say)
+        large = large_network(recipe, task, work=work, models=models, until=until, say=say)
     small = _pruned(recipe, large, x[:_PRUNED_ON])
     trained = small
     if recipe.training.epochs:
@@ -140,7 +158,7 @@ def produce(
             x,
             task.labels,
             recipe.training,
-            teacher=_probabilities(large, x) if recipe.training.teacher else None,
+            teacher=answers_of(large, x) if recipe.training.teacher else None,
             checkpoint=checkpoint_path(
                 work,
                 recipe.name,
@@ -161,8 +179,35 @@ def produce(
         recipe.form,
         exponent,
         largest_state=2 * largest_state(trained, x[:_PRUNED_ON]),
+        centre="w_output" not in recipe.training.subspace,
     )
-    return certified(network, task, delta)
+    subspaces = subspaces_of(trained, recipe.training)
+    found = certified(network, task, delta, subspaces=subspaces)
+    if not descent:
+        return found
+    changed = descended(
+        network, task, len(found.code), seconds=descent, delta=float(delta), say=say
+    )
+    after = certified(changed, task, delta, subspaces=subspaces)
+    return min(found, after, key=lambda one: one.bound)
+
+
+def subspaces_of(rnn: RNN, options: Training) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Return the seeds and coordinates that the blocks of a network are written relative to."""
+    if not (options.epochs and options.quantised):
+        return {}
+    found = {}
+    for block in options.subspace:
+        units = np.ldexp(getattr(rnn, block).ravel(), -options.steps[block])
+        S = options.signs(block, getattr(rnn, block).shape)
+        z = np.rint(np.linalg.lstsq(S.astype(np.float64), units)[0]).astype(np.int64)
+        if not np.array_equal(S @ z, units):
+            raise AssertionError(f"{block} does not lie where it was trained")
+        found[block] = (options.seed, tuple(z.tolist()))
+    if options.reference:
+        size = round(options.reference / 2.0 ** options.steps["w_hidden"])
+        found["w_hidden"] = (options.seed, (size,))
+    return found
 
 
 def input_exponent(recipe: Recipe, task: Task) -> int:
@@ -171,42 +216,23 @@ def input_exponent(recipe: Recipe, task: Task) -> int:
     return math.ceil(math.log2(task.x_max * v * w))
 
 
-def pruned(recipe: Recipe, large: RNN, task: Task) -> RNN:
-    """Return what the recipe's first stage makes of a network."""
-    exponent = input_exponent(recipe, task)
-    some = recipe.form.sequences(task.images[:_PRUNED_ON]).astype(np.float32)
-    return _pruned(recipe, large, some * np.float32(2.0**-exponent))
-
-
-def rounded(rnn: RNN, steps: Mapping[str, int]) -> RNN:
-    """Return the network with every weight at the nearest multiple of its block's step."""
-    weights = {}
-    for block in BLOCKS:
-        units = np.rint(np.ldexp(getattr(rnn, block), -steps[block]))
-        weights[block] = np.ldexp(units, steps[block])
-    return RNN(**weights, activation=rnn.activation)
-
-
-def in_units(rnn: RNN, exponent: int, divisor: float) -> RNN:
-    """Return a network of integers times 2^-exponent for one that reads them over `divisor`."""
-    return replace(rnn, w_input=rnn.w_input * (2.0**exponent / divisor))
-
-
-def _large(
+def large_network(
     recipe: Recipe,
     task: Task,
-    x: Any,
-    exponent: int,
-    work: Path | None,
-    models: Path,
-    until: float,
-    say: Say,
+    *,
+    work: Path | None = None,
+    models: Path = Path("models"),
+    until: float = math.inf,
+    say: Say = lambda line: None,
 ) -> RNN:
+    """Return the network that is pruned: trained, or read from a file; see `produce`."""
+    exponent = input_exponent(recipe, task)
     if recipe.model:
         path = models / f"{recipe.model}.safetensors"
         if not path.exists():
             raise ValueError(f"{recipe.name} starts from {path}, and there is no such file")
         return in_units(load_network(path), exponent, 255.0)
+    x = recipe.form.sequences(task.images).astype(np.float32) * np.float32(2.0**-exponent)
     d = x.shape[2]
     start = initial_rnn(
         recipe.m,
@@ -232,6 +258,37 @@ def _large(
     return large
 
 
+def pruned(recipe: Recipe, large: RNN, task: Task) -> RNN:
+    """Return what the recipe's first stage makes of a network."""
+    exponent = input_exponent(recipe, task)
+    some = recipe.form.sequences(task.images[:_PRUNED_ON]).astype(np.float32)
+    return _pruned(recipe, large, some * np.float32(2.0**-exponent))
+
+
+def answers_of(rnn: RNN, x: Any, temperature: float = 2.0) -> Any:
+    """Return what a teacher answers to sequences (n, T, d), (n, q)."""
+    parts = []
+    for begin in range(0, len(x), 2000):
+        y = rnn.predictions(x[begin : begin + 2000])[:, -1] / temperature
+        e = np.exp(y - y.max(axis=1, keepdims=True))
+        parts.append(e / e.sum(axis=1, keepdims=True))
+    return np.concatenate(parts)
+
+
+def rounded(rnn: RNN, steps: Mapping[str, int]) -> RNN:
+    """Return the network with every weight at the nearest multiple of its block's step."""
+    weights = {}
+    for block in BLOCKS:
+        units = np.rint(np.ldexp(getattr(rnn, block), -steps[block]))
+        weights[block] = np.ldexp(units, steps[block])
+    return RNN(**weights, activation=rnn.activation)
+
+
+def in_units(rnn: RNN, exponent: int, divisor: float) -> RNN:
+    """Return a network of integers times 2^-exponent for one that reads them over `divisor`."""
+    return replace(rnn, w_input=rnn.w_input * (2.0**exponent / divisor))
+
+
 def _pruned(recipe: Recipe, large: RNN, x: Any) -> RNN:
     integer("k", recipe.k, 1, large.m)
     if recipe.k == large.m:
@@ -246,13 +303,3 @@ def _pruned(recipe: Recipe, large: RNN, x: Any) -> RNN:
 def _digest(rnn: RNN) -> str:
     joined = b"".join(weights.tobytes() for weights in rnn.weights.values())
     return hashlib.sha256(joined).hexdigest()
-
-
-def _probabilities(rnn: RNN, x: Any, temperature: float = 2.0) -> Any:
-    """What a teacher answers, (n, q)."""
-    parts = []
-    for begin in range(0, len(x), 2000):
-        y = rnn.predictions(x[begin : begin + 2000])[:, -1] / temperature
-        e = np.exp(y - y.max(axis=1, keepdims=True))
-        parts.append(e / e.sum(axis=1, keepdims=True))
-    return np.concatenate(parts)

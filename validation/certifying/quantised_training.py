@@ -13,14 +13,15 @@ import json
 import math
 import pickle
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pruning.rnn import RNN
+from validation.certifying.numbers import random_signs
 from validation.certifying.prices import LEVELS, price_table, smoothed_prices
 from validation.training.torch_models import import_torch, recurrence
 
@@ -58,6 +59,11 @@ class Training:
     clip_norm : float
     identity : bool
         Integers of ``w_hidden`` count from the identity, for networks that remember by it.
+    subspace : mapping of block to int
+        So many coordinates z take the place of the weights of a block, which is step S z for S the
+        random signs of `seed`; the biases of the nodes then stay 0, as S knows the nodes by place.
+    reference : float
+        Weights of ``w_hidden`` count from random signs of `seed` times this, rounded to steps.
     quantised : bool
         False: an ordinary training, for the network that is pruned.
     seed : int
@@ -84,12 +90,27 @@ class Training:
     teacher: float = 0.0
     clip_norm: float = 1.0
     identity: bool = False
+    subspace: Mapping[str, int] = field(default_factory=dict)
+    reference: float = 0.0
     quantised: bool = True
     seed: int = 0
 
     def settings(self) -> dict[str, Any]:
         """Return what a checkpoint must agree with."""
-        return {**asdict(self), "steps": dict(self.steps)}
+        found = {**asdict(self), "steps": dict(self.steps), "subspace": dict(self.subspace)}
+        # Checkpoints and certificates of before know neither.
+        if not self.subspace and not self.reference:
+            del found["subspace"], found["reference"]
+        return found
+
+    @property
+    def placed(self) -> bool:
+        """Whether weights belong to nodes by their place."""
+        return bool(self.subspace or self.reference)
+
+    def signs(self, block: str, shape: Sequence[int]) -> Any:
+        """Return S of a block, (numbers, coordinates) of -1 and 1."""
+        return random_signs(self.seed, block, math.prod(shape), self.subspace.get(block, 1))
 
 
 @dataclass(frozen=True)
@@ -188,14 +209,40 @@ class Model:
         self.activation = start.activation
         self.two_sided = start.activation.name == "tanh"
         self.shapes = {b: getattr(start, b).shape for b in BLOCKS}
-        flat = np.concatenate([getattr(start, b).ravel() for b in BLOCKS])
+        held = {b: getattr(start, b).ravel() for b in BLOCKS}
         reference = {b: np.zeros(self.shapes[b]) for b in BLOCKS}
         if options.identity and options.quantised:
             reference["w_hidden"] = np.eye(len(start.b_hidden))
+        if options.reference and "w_hidden" in options.subspace:
+            raise ValueError("subspace and reference must not both be of w_hidden")
+        if options.reference and options.quantised:
+            step = 2.0 ** options.steps["w_hidden"]
+            drawn = options.signs("w_hidden", self.shapes["w_hidden"])
+            size = round(options.reference / step) * step
+            reference["w_hidden"] = size * drawn.reshape(self.shapes["w_hidden"])
+        if not options.quantised:
+            options = replace(options, subspace={}, reference=0.0)
+        if options.placed:
+            held["b_hidden"] = np.zeros(len(start.b_hidden))
+        self.signs: dict[str, Any] = {}
+        for b in options.subspace:
+            most = math.prod(self.shapes[b])
+            if not 1 <= options.subspace[b] <= most:
+                raise ValueError(
+                    f"subspace of {b} must have 1 to {most} coordinates, got {options.subspace[b]}"
+                )
+            S = options.signs(b, self.shapes[b]).astype(np.float64)
+            held[b] = np.linalg.lstsq(S, held[b])[0]
+            reference[b] = np.zeros(S.shape[1])
+            self.signs[b] = torch.as_tensor(S.astype(np.float32))
         origin = np.concatenate([reference[b].ravel() for b in BLOCKS])
         self.origin = torch.as_tensor(origin.astype(np.float32))
+        flat = np.concatenate([held[b] for b in BLOCKS])
         self.theta = torch.as_tensor((flat - origin).astype(np.float32))
-        sizes = [math.prod(self.shapes[b]) for b in BLOCKS]
+        sizes = [len(held[b]) for b in BLOCKS]
+        self.fixed = torch.as_tensor(
+            np.repeat([options.placed and b == "b_hidden" for b in BLOCKS], sizes)
+        )
         steps = [2.0 ** options.steps[b] for b in BLOCKS]
         self.step_sizes = torch.as_tensor(np.repeat(steps, sizes).astype(np.float32))
         self.block = torch.as_tensor(np.repeat(np.arange(len(BLOCKS)), sizes))
@@ -213,7 +260,9 @@ class Model:
 
     def parts(self, flat: Any) -> dict[str, Any]:
         pieces = self.torch.split(flat, self.sizes)
-        return {b: piece.view(self.shapes[b]) for b, piece in zip(BLOCKS, pieces)}
+        found = dict(zip(BLOCKS, pieces))
+        found |= {b: S @ found[b] for b, S in self.signs.items()}
+        return {b: piece.view(self.shapes[b]) for b, piece in found.items()}
 
     def outputs(self, flat: Any, x: Any) -> Any:
         w = self.parts(flat)
@@ -253,6 +302,7 @@ class Model:
                 self.reprice()
             # Before the norm is clipped, so that a bit costs what it should beside the loss.
             gradient += rate * self.slopes()
+        gradient[self.fixed] = 0
         norm = float(gradient.norm())
         if not math.isfinite(norm):
             return False

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bounds.rounding import raised
-from validation.certifying.language import TEXT, decode, encode
+from validation.certifying.language import LANGUAGE, TEXT, decode, encode
 from validation.certifying.network import IntegerNetwork, TextForm
 
 SLACK = 2.0**-30
@@ -44,7 +44,7 @@ def bits_of_losses(network: IntegerNetwork, text: Any) -> Any:
     symbol[list(form.alphabet)] = np.arange(len(form.alphabet))
     step, e = network.stepper(), network.exponents
     # A byte that is not in the alphabet drives nothing, and only the uniform part predicts it.
-    drive = np.vstack([step.w_input, np.zeros(network.k)])
+    drive = np.vstack([step.w_input, np.zeros(len(step.bias))])
     w_output = network.integers["w_output"].astype(np.float64).T
     b_output = np.ldexp(network.integers["b_output"].astype(np.float64), e["b_output"])
     uniform, rest = 2.0**-form.smoothing / 256, 1 - 2.0**-form.smoothing
@@ -90,23 +90,27 @@ class CertifiedText:
     bound: Decimal
     delta: Decimal
     data_sha256: Mapping[str, str]
+    language: int = LANGUAGE
 
 
 def certified_text(
-    network: IntegerNetwork, text: Any, delta: Decimal, data_sha256: Mapping[str, str]
+    network: IntegerNetwork,
+    text: Any,
+    delta: Decimal,
+    data_sha256: Mapping[str, str],
+    language: int = LANGUAGE,
 ) -> CertifiedText:
     """Encode a language model, decode it again, measure its loss, and bound it."""
     network.check_range(1)
-    code = encode(network, TEXT)
-    decoded = decode(code, TEXT)
+    code = encode(network, TEXT, language)
+    decoded = decode(code, TEXT, language=language)
     if not decoded.same(network):
         raise AssertionError("the code was not decoded to the network that was encoded")
     losses = bits_of_losses(decoded, text)
     assert isinstance(decoded.form, TextForm)
     above = text_bound(losses, decoded.form, len(code), delta)
-    return CertifiedText(
-        decoded, code, len(text), _up(float(losses.mean()) + SLACK), _up(above), delta, data_sha256
-    )
+    loss = _up(float(losses.mean()) + SLACK)
+    return CertifiedText(decoded, code, len(text), loss, _up(above), delta, data_sha256, language)
 
 
 def text_bound(losses: Any, form: TextForm, bits: int, delta: Decimal) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -77,22 +77,40 @@ def produce_text(
     say: Say = lambda line: None,
 ) -> CertifiedText:
     """Train on the bytes of the Penn Treebank's training part, and certify."""
-    from validation.data.fetching import read
     from validation.data.sources import PTB
 
-    text = np.frombuffer(read("ptb", "ptb.train.txt"), np.uint8)
+    text = training_text()
     alphabet, tokens = np.unique(text, return_inverse=True)
     rnn, finished = train_text(recipe, tokens, len(alphabet), work, until, say)
     if not finished:
         say("stopped before the last epoch; the same call goes on from the checkpoint")
     form = TextForm(recipe.line, tuple(alphabet.tolist()), recipe.smoothing)
-    network = text_network(rnn, recipe, form)
+    network = text_network(rnn.weights, recipe.training.steps, form, recipe.precision)
     return certified_text(network, text, delta, {"ptb.train.txt": PTB["ptb.train.txt"]})
 
 
-def text_network(rnn: RNN, recipe: TextRecipe, form: TextForm) -> IntegerNetwork:
-    """Return the trained network as integers; H is 1 in units of 2^-precision."""
-    steps, unit = recipe.training.steps, recipe.precision
+def training_text() -> Any:
+    """Return the bytes of the Penn Treebank's training part, (N,)."""
+    from validation.data.fetching import read
+
+    return np.frombuffer(read("ptb", "ptb.train.txt"), np.uint8)
+
+
+def text_network(
+    weights: Mapping[str, Any], steps: Mapping[str, int], form: TextForm, precision: int
+) -> IntegerNetwork:
+    """Return the trained network as integers; H is 1 in units of 2^-precision.
+
+    Parameters
+    ----------
+    weights : mapping of block to array
+        Multiples of their steps; with gates, ``w_hidden``, ``w_input`` and ``b_hidden`` have 2 k
+        rows.
+    steps : mapping of block to int
+    form : TextForm
+    precision : int
+    """
+    unit = precision
     exponents = {
         "b_hidden": steps["b_hidden"] + unit,
         "w_hidden": steps["w_hidden"],
@@ -100,7 +118,8 @@ def text_network(rnn: RNN, recipe: TextRecipe, form: TextForm) -> IntegerNetwork
         "w_output": steps["w_output"] - unit,
         "b_output": steps["b_output"],
     }
-    return IntegerNetwork(form, True, unit, exponents, sorted_integers(rnn, steps))
+    rows, k = np.shape(weights["w_hidden"])
+    return IntegerNetwork(form, True, unit, exponents, sorted_integers(weights, steps), rows > k)
 
 
 def train_text(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 ANSWER_SECONDS = 10
 """How long a scheduler may take to answer."""
@@ -33,3 +35,36 @@ def cluster(address: str) -> Iterator[int]:
         if not workers:
             raise ValueError(f"the Dask scheduler at {address} has no workers")
         yield sum(worker["nthreads"] for worker in workers.values())
+
+
+def scattered(
+    address: str, function: Callable[..., Any], items: Sequence[Any], limit: float
+) -> Iterator[tuple[int, Any]]:
+    """Call a function on every item on a cluster; yields (place, result) as they finish.
+
+    A task whose worker dies is run again on another, up to the scheduler's number of failures. What
+    a task raises is yielded in place of its result, and so is a `TimeoutError` for those that are
+    not finished when so many seconds have passed for every round of the workers.
+
+    Raises
+    ------
+    ValueError
+        As `cluster`.
+    """
+    with cluster(address) as count:
+        from distributed import as_completed, get_client
+
+        client = get_client()
+        tasks = {
+            client.submit(function, item, pure=False): place for place, item in enumerate(items)
+        }
+        seconds = limit * math.ceil(len(items) / count)
+        left = dict(tasks)
+        try:
+            for task in as_completed(list(tasks), timeout=seconds):
+                error = task.exception()
+                yield left.pop(task), task.result() if error is None else error
+        except TimeoutError:
+            client.cancel(list(left))
+            for place in left.values():
+                yield place, TimeoutError(f"not finished after {seconds:g} s")

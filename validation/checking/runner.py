@@ -8,11 +8,14 @@ again alone, which tells whose fault it was, and the others in a new pool.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ def verify_all(
     seed: int = 0,
     workers: int | None = None,
     limit: float | None = None,
+    dask: str = "",
     on_result: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Verify claims in parallel; the result has their order.
@@ -53,6 +57,9 @@ def verify_all(
         Processes; all cores by default. 0 runs everything in this process.
     limit : float
         Seconds after which a claim is given up; by default four budgets and fifteen seconds.
+    dask : str
+        The address of a Dask scheduler, whose workers are used instead; `limit` is then kept from
+        here, and a claim whose worker dies is run on another.
     on_result : function of an Outcome
         Called as each claim finishes, in any order.
 
@@ -75,7 +82,9 @@ def verify_all(
     # Of tasks that are cancelled where a signal ends the run: that is what the signal was for.
     warnings.filterwarnings("ignore", "[0-9]+ tasks which were still being processed", UserWarning)
     try:
-        for outcome in _outcomes(list(claims), workers, options):
+        chosen = list(claims)
+        found = _on_cluster(chosen, dask, options) if dask else _outcomes(chosen, workers, options)
+        for outcome in found:
             done[outcome.id] = outcome
             if on_result is not None:
                 on_result(outcome)
@@ -106,6 +115,18 @@ def _outcomes(
                 suspects = _suspects(marks, waiting) or list(waiting)
                 for place in suspects:
                     yield _alone(waiting.pop(place), place, marks, options)
+
+
+def _on_cluster(claims: list[Claim], address: str, options: dict[str, Any]) -> Iterator[Outcome]:
+    from validation.checking.clusters import scattered
+
+    by_value(claims)
+    limit = options["limit"] + GRACE
+    for place, outcome in scattered(address, partial(limited, **options), claims, limit):
+        if isinstance(outcome, BaseException):
+            claim = claims[place]
+            outcome = failed(claim, f"{claim.id} ({claim.location}): on the cluster: {outcome}")
+        yield outcome
 
 
 def cores() -> int:
@@ -167,16 +188,16 @@ def _marked(place: int, claim: Claim, marks: str, options: dict[str, Any]) -> tu
 
 def by_value(claims: list[Claim]) -> None:
     """Send claims of a user's file as code: the workers cannot import it by name."""
-    try:
-        from joblib.externals import cloudpickle  # before joblib 1.6 it has its own
-    except ImportError:
-        import cloudpickle
-
+    picklers = []
+    for home in ("joblib.externals.cloudpickle", "cloudpickle"):  # before joblib 1.6 it has its own
+        with contextlib.suppress(ImportError):
+            picklers.append(importlib.import_module(home))
     package = __package__.split(".")[0]
     for name in {claim.module for claim in claims}:
         module = sys.modules.get(name)
         if module is not None and name.split(".")[0] != package and name != "__main__":
-            cloudpickle.register_pickle_by_value(module)
+            for pickler in picklers:
+                pickler.register_pickle_by_value(module)
 
 
 def limited(

@@ -27,7 +27,8 @@ def bounds(
 ) -> None:
     """Prune a network and set bounds beside the error that this makes on the data.
 
-    The bounds hold for these very sequences; none of them speaks of others.
+    The bounds on the error hold for these very sequences. Where there are labels, a gated network
+    of one layer also gets section 7's bound on its margin risk over new ones.
     """
     from bounds.terms import show
     from validation.commands.prune import sizes
@@ -50,5 +51,8 @@ def bounds(
         total = bound.total
         times = "" if total is None or not found.error else f", {total / found.error:.3g} times"
         typer.echo(f"bound     {show(bound.log_total)}{times} ({bound.id}; {bound.label})")
+    for bound in found.risks:
+        vacuous = ", vacuous: above 1" if bound.log_total >= 0 else ""
+        typer.echo(f"risk      {show(bound.log_total)} ({bound.id}; {bound.label}{vacuous})")
     for note in found.notes:
         typer.echo(f"left out  {note}")

@@ -41,9 +41,22 @@ def certify(
     steps: Annotated[
         str | None, typer.Option(help="Exponents of two, such as w_hidden=-3,w_input=-2.")
     ] = None,
+    subspace: Annotated[
+        str | None,
+        typer.Option(help="Blocks as so many coordinates of random signs: w_hidden=200."),
+    ] = None,
+    reference: Annotated[
+        float | None, typer.Option(help="Count w_hidden from random signs times this.")
+    ] = None,
     crop: Annotated[str | None, typer.Option(help="Pixels cut off: top,bottom,left,right.")] = None,
     pool: Annotated[str | None, typer.Option(help="Pixels that are summed: 2,2.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the training.")] = None,
+    descent: Annotated[
+        float, typer.Option(help="Minutes for changing single numbers where that lowers the bound.")
+    ] = 0.0,
+    draws: Annotated[
+        int, typer.Option(help="Networks drawn for the PAC-Bayes bound beside it; 0 leaves it out.")
+    ] = 2000,
     work: Annotated[
         Path | None, typer.Option(help="Where checkpoints go; by default beside the data.")
     ] = None,
@@ -58,12 +71,13 @@ def certify(
     import math
     import time
 
-    from pruning.checks import nonnegative
+    from pruning.checks import integer, nonnegative
     from validation.certifying.certificate import FILES, KIND, delta_of, write_certificate
     from validation.certifying.language import TEXT
     from validation.certifying.network import Form
     from validation.certifying.pipeline import produce
     from validation.certifying.recipes import RECIPES
+    from validation.certifying.side_by_side import lines, routes_of
     from validation.data.fetching import cache_folder
     from validation.output.writing import check_replaceable
 
@@ -77,6 +91,8 @@ def certify(
     if name and (model is not None or data is not None):
         raise ValueError(f"model and data take the place of a recipe, they do not go with {name}")
     level = delta_of(delta)
+    integer("draws", draws, 0)
+    nonnegative("descent", descent)
     check_replaceable(out, FILES, KIND)  # before anything is trained
     until = math.inf if minutes is None else time.time() + 60 * nonnegative("minutes", minutes)
     changes: dict[str, Any] = {
@@ -90,12 +106,16 @@ def certify(
         "learning_rate": learning_rate,
         "batch_size": batch_size,
         "seed": seed,
+        "subspace": None if subspace is None else _subspace(subspace),
+        "reference": reference,
     }
     changes = {key: value for key, value in changes.items() if value is not None}
     folder = cache_folder() / "certifying" if work is None else work
     if name == TEXT:
         if crop is not None or pool is not None:
             raise ValueError(f"crop and pool are for images, they do not go with {TEXT}")
+        if descent:
+            raise ValueError(f"descent is for images, it does not go with {TEXT}, got {descent}")
         _text(out, _checked(changes), _steps(steps), folder, level, until)
         return
     form = None
@@ -116,6 +136,7 @@ def certify(
         work=folder,
         delta=level,
         until=until,
+        descent=60 * nonnegative("descent", descent),
         say=typer.echo,
     )
     tested = found.test_errors()
@@ -123,6 +144,9 @@ def certify(
     how = {"method": chosen.method, "settings": settings}
     if tested is not None:
         how["test_errors"], how["test_n"] = tested
+    write_certificate(out, found, chosen.name, how)  # before what may take a minute
+    routes = routes_of(found, identity=chosen.training.identity, draws=draws)
+    how["routes"] = [route.to_json() for route in routes]
     write_certificate(out, found, chosen.name, how)
     typer.echo(
         f"{found.errors} of {task.n} wrong, {len(found.code)} bits: error at most "
@@ -130,6 +154,9 @@ def certify(
     )
     if found.bound >= 1:
         typer.echo("This certifies nothing: the code is too long for so few sequences.")
+    typer.echo(f"Every route to a number, each at delta = {level}; the least does not hold at it:")
+    for line in lines(routes):
+        typer.echo(f"  {line}")
 
 
 def _text(
@@ -140,9 +167,10 @@ def _text(
 
     from validation.certifying.certificate import write_certificate
     from validation.certifying.language import TEXT
-    from validation.certifying.text_training import TextRecipe, produce_text
+    from validation.certifying.side_by_side import lines, routes_of_text
+    from validation.certifying.text_training import TextRecipe, produce_text, training_text
 
-    for key in ("method", "power", "teacher", "batch_size", "seed"):
+    for key in ("method", "power", "teacher", "batch_size", "seed", "subspace", "reference"):
         if key in changes:
             raise ValueError(f"{key} does not go with {TEXT}, got {changes[key]}")
     chosen = TextRecipe()
@@ -150,11 +178,18 @@ def _text(
     training = replace(chosen.training, **rest, steps={**chosen.training.steps, **steps})
     chosen = replace(chosen, k=changes.get("k", chosen.k), training=training)
     found = produce_text(chosen, work=work, delta=delta, until=until, say=typer.echo)
-    write_certificate(out, found, TEXT, {"settings": chosen.settings()})
+    how: dict[str, Any] = {"settings": chosen.settings()}
+    write_certificate(out, found, TEXT, how)
+    routes = routes_of_text(found, training_text())
+    how["routes"] = [route.to_json() for route in routes]
+    write_certificate(out, found, TEXT, how)
     typer.echo(
         f"{found.loss} bits a byte on {found.n} bytes, code of {len(found.code)} bits: expected "
         f"loss at most {found.bound} bits a byte at delta = {delta}, in {out}"
     )
+    typer.echo(f"Every route to a number of bits a byte, each at delta = {delta}:")
+    for line in lines(routes, "bits"):
+        typer.echo(f"  {line}")
 
 
 def _recipe(
@@ -229,7 +264,7 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
     for key, least in (("k", 1), ("epochs", 0), ("batch_size", 1), ("seed", 0)):
         if key in changes:
             integer(key, changes[key], least)
-    for key in ("rate", "smooth"):
+    for key in ("rate", "smooth", "reference"):
         if key in changes:
             nonnegative(key, changes[key])
     if "learning_rate" in changes:
@@ -258,6 +293,22 @@ def _steps(text: str | None) -> dict[str, int]:
             ) from None
         if block.strip() not in BLOCKS or abs(int(exponent)) > 40:
             raise ValueError(f"steps must name {_BLOCKS}, each within 40 of 0, got {part!r}")
+    return found
+
+
+def _subspace(text: str) -> dict[str, int]:
+    from validation.certifying.language import WEIGHTS
+
+    found = {}
+    for part in text.split(","):
+        block, _, number = part.partition("=")
+        if block.strip() not in WEIGHTS or not number.strip().isdigit() or int(number) < 1:
+            raise ValueError(
+                f"subspace must be such as w_hidden=200, of {', '.join(WEIGHTS)}, got {part!r}"
+            )
+        if block.strip() in found:
+            raise ValueError(f"subspace must name each block once, got {text!r}")
+        found[block.strip()] = int(number)
     return found
 
 

@@ -34,6 +34,22 @@ def experiment(
     restart: Annotated[
         bool, typer.Option("--restart", help="Forget finished rows and begin anew.")
     ] = False,
+    method: Annotated[
+        list[str] | None, typer.Option(help="Only rows of this method; may be repeated.")
+    ] = None,
+    nodes: Annotated[
+        list[int] | None, typer.Option(help="Only rows of this k; may be repeated.")
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="Only rows of this seed; may be repeated.")
+    ] = None,
+    take: Annotated[
+        list[Path] | None,
+        typer.Option(help="First take the rows of a NAME.sqlite or NAME.csv; may be repeated."),
+    ] = None,
+    run_rows: Annotated[
+        bool, typer.Option("--run/--no-run", help="Finish the rows that are not finished.")
+    ] = True,
     models: Annotated[Path, typer.Option(help="The folder of the trained networks.")] = Path(
         "models"
     ),
@@ -49,7 +65,8 @@ def experiment(
         os.environ[variable] = "1"
     from validation.experiments.declared import DECLARED, grid_named
     from validation.experiments.grid_files import read_grid
-    from validation.experiments.runner import run
+    from validation.experiments.recover import gather
+    from validation.experiments.runner import Part, declare, run
     from validation.experiments.store import Store
 
     if not name:
@@ -67,10 +84,24 @@ def experiment(
                 f"{store.path} holds {held} finished rows: use --resume to go on with it or "
                 "--restart to begin anew"
             )
-        with _shown() as progress:
-            count = run(
-                grid, store, fine_tune=finetune, workers=workers, dask=dask, progress=progress
-            )
+        part = Part(tuple(method or ()), tuple(nodes or ()), tuple(seed or ()))
+        part.check(grid)
+        if take:
+            taken = gather(grid, take, store)
+            declare(grid, store, finetune)
+            typer.echo(f"{store.path}: {taken} rows taken")
+        count = 0
+        if run_rows:
+            with _shown() as progress:
+                count = run(
+                    grid,
+                    store,
+                    fine_tune=finetune,
+                    workers=workers,
+                    dask=dask,
+                    part=part,
+                    progress=progress,
+                )
         typer.echo(f"{store.path}: {count} rows finished now, {len(store.keys())} in all")
 
 

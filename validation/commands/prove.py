@@ -17,7 +17,16 @@ from validation.loading import gather
 from validation.output.schema import SCHEMA
 from validation.proving.gaps import Slack
 from validation.proving.pools import pooled
-from validation.proving.prove import BUDGET, SEARCH, Attempt, begin, refuted, searched, slack_of
+from validation.proving.prove import (
+    ALGEBRA,
+    BUDGET,
+    SEARCH,
+    Attempt,
+    begin,
+    refuted,
+    searched,
+    slack_of,
+)
 from validation.proving.prove import prove as run
 from validation.proving.records import Ending, Proof, keep
 from validation.proving.regions import regions
@@ -48,6 +57,9 @@ def prove(
     scale: Annotated[
         bool, typer.Option(help="Use a declared invariance to reach every scale.")
     ] = True,
+    algebra: Annotated[
+        bool, typer.Option(help="Try a proof by algebra, of all instances, before cells are cut.")
+    ] = True,
     fresh: Annotated[bool, typer.Option(help="Do not go on from an interrupted attempt.")] = False,
     seed: Annotated[int, typer.Option(help="Of the points that are tried first.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
@@ -76,7 +88,7 @@ def prove(
             try:
                 proof = one(
                     claim, sizes_for(claim, asked), ranges, slacks, budget=budget, seed=seed,
-                    compact=scale, fresh=fresh, pool=pool,
+                    compact=scale, algebra=algebra, fresh=fresh, pool=pool,
                 )  # fmt: skip
             except ClaimError as error:
                 if len(chosen) == 1:
@@ -109,6 +121,7 @@ def one(
     slacks: list[Slack] | None,
     *,
     compact: bool = True,
+    algebra: bool = True,
     fresh: bool = False,
     quiet: bool = False,
     **options: Any,
@@ -122,6 +135,13 @@ def one(
     try:
         attempt: Attempt = begin(claim, sizes, box, compact)
     except ClaimError:
+        if algebra:
+            from validation.proving.algebra import proof_by_algebra
+
+            exact = proof_by_algebra(claim, sizes, box, options.get("budget", BUDGET) / ALGEBRA)
+            if isinstance(exact, Proof):
+                keep(exact)
+                return exact
         found = None if box else searched(claim, sizes, SEARCH, options.get("seed", 0))
         if found is None:
             raise
@@ -142,8 +162,9 @@ def one(
 
         try:
             proof = run(
-                claim, slacks=slacks, attempt=attempt, progress=said, checkpoint=keeper, **options
-            )
+                claim, sizes=sizes, box=box, slacks=slacks, compact=compact, algebra=algebra,
+                attempt=attempt, progress=said, checkpoint=keeper, **options,
+            )  # fmt: skip
         except KeyboardInterrupt:
             keeper(attempt, now=True)
             raise
@@ -217,6 +238,11 @@ def text_of(claim: Claim, proof: Proof) -> list[str]:
         from validation.instances import Instance
 
         lines += [f"  {fact}" for fact in facts(claim, Instance.from_json(proof.instance))]
+    elif proof.method:
+        lines.append(
+            f"  by {proof.method}; compared with the body in exact numbers at {proof.rechecked} "
+            f"points; {proof.seconds:.1f} s"
+        )
     else:
         lines.append(
             f"  {proof.evaluated:,} cells looked at, cover of {proof.cells:,}, "
@@ -236,7 +262,8 @@ def headline(proof: Proof) -> str:
     """The ending in one sentence."""
     if proof.kind is Ending.PROVED:
         checked = f", checked by {proof.machine}" if proof.machine else ""
-        return f"proved for all instances of the box{checked}"
+        where = "" if proof.method else " of the box"
+        return f"proved for all instances{where}{checked}"
     if proof.kind is Ending.RELAXED:
         eta, eta_0 = (f"{float(part_of(text)):g}" for text in proof.slack)
         return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,13 @@ def table(
         list[str],
         typer.Argument(metavar="NAME", help="Experiments, or their NAME.sqlite or NAME.csv."),
     ],
-    form: Annotated[str, typer.Option("--format", help="md, latex, or csv of every row.")] = "md",
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="md, latex, csv of every row, or text; default: text on a terminal, else md.",
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="Where NAME.sqlite is, or else the committed NAME.csv.")
     ] = Path("results"),
@@ -27,5 +35,8 @@ def table(
     from validation.experiments.tables import written
 
     found = [results_named(name, out, models) for name in names]
-    text = written(found[0], form) if len(found) == 1 else overview(found, form)
+    chosen = form or ("text" if sys.stdout.isatty() else "md")
+    width = shutil.get_terminal_size().columns
+    one = len(found) == 1
+    text = written(found[0], chosen, width) if one else overview(found, chosen, width)
     typer.echo(text, nl=False)

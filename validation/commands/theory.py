@@ -10,6 +10,7 @@ from validation.catalogue.sections import SECTIONS
 from validation.claims import Claim
 from validation.commands.explain import describe_instances
 from validation.loading import gather
+from validation.proving.frontier import as_committed
 
 
 def theory(
@@ -22,7 +23,7 @@ def theory(
 
 
 def document(claims: list[Claim]) -> str:
-    """The document; it depends on nothing but the claims."""
+    """The document; it depends on nothing but the claims and what `proofs/` holds of them."""
     lines = [
         "# The claims",
         "",
@@ -83,6 +84,7 @@ def _entry(claim: Claim) -> list[str]:
         "Code": f"`{claim.code}`" if claim.code else "",
         "Steps": ", ".join(f"[`{step.id}`](#{step.id})" for step in claim.steps),
         "Proof": " ".join(claim.proof.split()),
+        "Evidence": as_committed(claim),
     }
     lines += [f"- {name}: {value}" for name, value in facts.items() if value]
     return [*lines, ""]

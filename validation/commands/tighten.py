@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +28,7 @@ def tighten(
     ] = "",
     budget: Annotated[float, typer.Option(help="Seconds of search for a claim.")] = 30.0,
     seed: Annotated[int, typer.Option(help="Determines the sequence of trials.")] = 0,
+    dask: Annotated[str, typer.Option(help="Address of a Dask scheduler to work on.")] = "",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write what was found to this file.")
     ] = None,
@@ -44,8 +47,7 @@ def tighten(
         raise ClaimError(f"none of these {len(gathered)} claims has a constant to tighten")
     results = []
     violated = False
-    for claim, name in chosen:
-        found = _with_progress(claim, name, budget, seed)
+    for claim, found in _found(chosen, budget, seed, dask):
         results.append(to_json(found))
         violated = violated or any("published value is violated" in n for n in found.notes)
         violated = violated or found.value is None
@@ -54,6 +56,30 @@ def tighten(
         json_file.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
     if violated:
         raise typer.Exit(VIOLATED)
+
+
+def _found(
+    chosen: list[tuple[Claim, str]], budget: float, seed: int, dask: str
+) -> Iterator[tuple[Claim, Tightened]]:
+    """Every claim with its constant, here or on a cluster, in their order."""
+    if not dask:
+        for claim, name in chosen:
+            yield claim, _with_progress(claim, name, budget, seed)
+        return
+    from validation.checking.clusters import scattered
+    from validation.checking.runner import by_value
+
+    by_value([claim for claim, _ in chosen])
+    limit = 4 * budget + 15
+    done = dict(scattered(dask, partial(_apart, budget=budget, seed=seed), chosen, limit))
+    for place, (claim, name) in enumerate(chosen):
+        if isinstance(done[place], BaseException):
+            raise ClaimError(f"{claim.id}, {name}: on the cluster: {done[place]}")
+        yield claim, done[place]
+
+
+def _apart(one: tuple[Claim, str], budget: float, seed: int) -> Tightened:
+    return find(*one, seconds=budget, seed=seed)
 
 
 def _constant(claim: Claim, name: str) -> str:

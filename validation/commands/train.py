@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,23 +34,28 @@ def train(
     A training that was killed goes on where its last checkpoint stands, to the same weights as one
     that was not.
     """
+    from pruning.checks import choice
     from validation.training import constrained, model_training
     from validation.training.gated import GATED_RECIPES
+    from validation.training.gated_text import TEXT_RECIPES
     from validation.training.recipes import RECIPES, recipe
 
     if not name:
         for known in RECIPES.values():
             typer.echo(f"{known.name:24} {known.title}")
-        for gated in GATED_RECIPES.values():
-            typer.echo(f"{gated.name:24} {gated.title}")
+        gated = {name: one.title for name, one in GATED_RECIPES.items()}
+        gated |= {name: one.title for name, one in TEXT_RECIPES.items()}
+        for known_name, title in gated.items():
+            typer.echo(f"{known_name:24} {title}")
         typer.echo(f"{constrained.NAME:24} {constrained.TITLE}")
         return
     if name == constrained.NAME:
         _constrained(out, seed, epochs, device, snapshot)
         return
-    if name in GATED_RECIPES:
+    if name in GATED_RECIPES or name in TEXT_RECIPES:
         _gated(name, out, work, seed, epochs, device, restart, snapshot)
         return
+    choice("the network", name, (*RECIPES, *GATED_RECIPES, *TEXT_RECIPES, constrained.NAME))
     chosen = recipe(name).with_epochs(epochs)
     seeds = range(chosen.seeds) if seed is None else [seed]
     for each in seeds:
@@ -103,12 +109,20 @@ def _gated(
     restart: bool,
     snapshot: bool,
 ) -> None:
-    """A GRU or an LSTM, with torch on the processor."""
-    from validation.training.gated import gated_recipe, make
+    """A GRU or an LSTM, with torch; a language model on any device."""
+    from validation.training import gated, gated_text
 
-    if device or snapshot:
-        raise ValueError(f"{name} is trained with torch on the processor: no device, snapshot")
-    chosen = gated_recipe(name).with_epochs(epochs)
+    if snapshot:
+        raise ValueError(f"{name} cannot be written before its training is finished: no snapshot")
+    chosen: Any
+    make: Any
+    if name in gated_text.TEXT_RECIPES:
+        chosen = gated_text.TEXT_RECIPES[name].with_epochs(epochs)
+        make = partial(gated_text.make, device=device or "cpu")
+    elif device:
+        raise ValueError(f"{name} is trained with torch on the processor: no device")
+    else:
+        chosen, make = gated.gated_recipe(name).with_epochs(epochs), gated.make
     for each in range(chosen.seeds) if seed is None else [seed]:
 
         def say(record: dict[str, Any], each: int = each) -> None:

@@ -45,6 +45,7 @@ def verify(
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed draws the same instances.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
+    dask: Annotated[str, typer.Option(help="Address of a Dask scheduler to work on.")] = "",
 ) -> None:
     """Try to break claims, and certify the verdict on the worst instances found."""
     if json_file is not None and not json_file.absolute().parent.is_dir():
@@ -60,7 +61,9 @@ def verify(
     results = Results([claim.id for claim in chosen], json_file)
     if quick and budget is None:
         budget = quick_budget(len(chosen), cores() if workers is None else workers)
-    interrupted = run(chosen, results, quick=quick, budget=budget, seed=seed, workers=workers)
+    interrupted = run(
+        chosen, results, quick=quick, budget=budget, seed=seed, workers=workers, dask=dask
+    )
     results.finish()
     if interrupted:
         done = len(results.outcomes)

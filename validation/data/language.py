@@ -20,6 +20,7 @@ import numpy as np
 
 from pruning.checks import choice, integer
 from pruning.rnn import RNN
+from pruning.stack import Stack
 from validation.data.dataset import Dataset
 from validation.data.fetching import read
 from validation.data.sources import SOURCES
@@ -113,12 +114,12 @@ def sampled_windows(
     return Dataset(title, x, y, x_test, y_test, settings, x_bound=1.0)
 
 
-def perplexity(rnn: RNN, tokens: Any, window: int | None = None, piece: int = 512) -> float:
+def perplexity(rnn: RNN | Stack, tokens: Any, window: int | None = None, piece: int = 512) -> float:
     """Return exp of the mean negative log-likelihood of every token but the first, given the past.
 
     Parameters
     ----------
-    rnn : RNN
+    rnn : RNN or Stack
         Reads and predicts tokens of one vocabulary.
     tokens : (N,) integer array
     window : int, optional
@@ -130,12 +131,11 @@ def perplexity(rnn: RNN, tokens: Any, window: int | None = None, piece: int = 51
     tokens = np.asarray(tokens)
     x, y = tokens[:-1], tokens[1:]
     if window is None:
-        h = rnn.states(x[None])[0]
+        h = _states(rnn, x[None])[0]
     else:
         window = integer("window", window, 1)
         padded = np.concatenate([x, np.zeros(-len(x) % window, x.dtype)]).reshape(-1, window)
-        batches = [h.reshape(-1, rnn.m) for h in rnn.state_batches(padded)]
-        h = np.concatenate(batches)[: len(x)]
+        h = _states(rnn, padded).reshape(padded.size, -1)[: len(x)]
     total = 0.0
     w_output_t = rnn.w_output.T.astype(np.float32)
     b_output = rnn.b_output.astype(np.float32)
@@ -145,6 +145,10 @@ def perplexity(rnn: RNN, tokens: Any, window: int | None = None, piece: int = 51
         right = f[np.arange(len(f)), y[begin : begin + piece]].astype(np.float64)
         total += float((np.log(np.exp(f).sum(axis=1, dtype=np.float64)) - right).sum())
     return math.exp(total / len(x))
+
+
+def _states(rnn: RNN | Stack, x: Any) -> Any:
+    return rnn.layer_states(x)[-1] if isinstance(rnn, Stack) else rnn.states(x)
 
 
 def _penn() -> list[list[str]]:

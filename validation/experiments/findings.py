@@ -36,11 +36,18 @@ class Lead:
     deviations: float | None
 
 
-def lead(results: Results, k: int, in_paper: bool = False, trained: bool = False) -> Lead | None:
+def lead(
+    results: Results,
+    k: int,
+    in_paper: bool = False,
+    trained: bool = False,
+    feels_recursion: bool = True,
+) -> Lead | None:
     """Compare spectral pruning with the best other method with as few parameters.
 
     `in_paper` leaves only the methods that the paper compares with; `trained` compares after
-    fine-tuning, and leaves out the small network from scratch. None without rows.
+    fine-tuning, and leaves out the small network from scratch; without `feels_recursion` those of
+    section 11 are left out. None without rows.
     """
     own = results.scores("spectral", k, trained=trained)
     rivals = [
@@ -48,6 +55,7 @@ def lead(results: Results, k: int, in_paper: bool = False, trained: bool = False
         for pair in results.rivals(k, trained=trained)
         if pair[0] != SCRATCH
         and (not in_paper or _in_paper(pair[0]))
+        and (feels_recursion or not knows_recursion(pair[0]))
         # One that is not finished yet is no rival: its mean is over other seeds.
         and (own is None or len(pair[1].values) >= len(own.values))
     ]
@@ -78,6 +86,14 @@ _LEADS = (
     "better, by one seed,",
     "not better",
 )
+
+
+def knows_recursion(method: str) -> bool:
+    """Whether a method of the table has the balanced weight, or fits the small network."""
+    if file_of(method) is not None or method == WHOLE:
+        return False
+    known = method_named(method)
+    return bool(known.refit) or "weight" in known.takes
 
 
 def _how_much(found: Lead) -> str:
@@ -140,7 +156,7 @@ def _balanced(results: Results) -> Iterable[str]:
         rivals = [
             pair
             for pair in results.rivals(k, "balanced", trained=trained)
-            if "balanced" not in pair[0] and "closed loop" not in pair[0] and pair[0] != SCRATCH
+            if not knows_recursion(pair[0]) and pair[0] != SCRATCH
         ]
         if not found or not rivals:
             continue
@@ -163,15 +179,18 @@ def _balanced(results: Results) -> Iterable[str]:
 
 def _after_training(results: Results) -> Iterable[str]:
     k = results.focus
-    tuned = results.scores("spectral", k, trained=True)
     scratch = results.scores(SCRATCH, k, trained=True)
-    if tuned is None or scratch is None:
+    if scratch is None:
         return
-    margin, spread = _margin(results, tuned, scratch)
-    verdict = "at least as good" if margin >= 0 else "worse"
-    if margin < 0 and spread:
-        verdict += f" by {-margin / spread:.1f} standard deviations"
-    yield (
-        f"k = {k}, after fine-tuning: spectral {show(tuned, results)}, the small network from "
-        f"scratch {show(scratch, results)}: spectral is {verdict}."
-    )
+    for name in ("spectral", *FAMILY):
+        tuned = results.scores(name, k, trained=True)
+        if tuned is None:
+            continue
+        margin, spread = _margin(results, tuned, scratch)
+        verdict = "at least as good" if margin >= 0 else "worse"
+        if margin < 0 and spread:
+            verdict += f" by {-margin / spread:.1f} standard deviations"
+        yield (
+            f"k = {k}, after fine-tuning: {name} {show(tuned, results)}, the small network from "
+            f"scratch {show(scratch, results)}: {name} is {verdict}."
+        )

@@ -204,6 +204,9 @@ class Grid:
         }
         if (changed := method_named(method).version) > 1:
             facts["method_version"] = changed
+        if self.score == "perplexity" and "inputs" in method_named(method).takes:
+            # Since the outputs of a language model are logits for these methods.
+            facts["outputs"] = "logits"
         own = file_of(method)
         if own is not None:
             facts["method_sha256"] = digest(Path(own))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,34 @@ _BOUNDS = (
     "error", "log10_trajectory", "log10_best", "log10_toeplitz", "log10_global", "risk",
     "log10_theorem",
 )  # fmt: skip
+
+
+def gather(grid: Grid, paths: Iterable[str | Path], store: Store) -> int:
+    """Store the rows of the grid that other stores hold, or tables in CSV; return how many are new.
+
+    Parameters
+    ----------
+    grid : Grid
+    paths : paths
+        Each a store NAME.sqlite of another machine or of a part, or a table as in `recover`. A row
+        that is there already is left as it is, so that the first of them counts.
+    store : Store
+
+    Raises
+    ------
+    ValueError
+        If one of them is missing, or is neither.
+    """
+    before = len(store.keys())
+    rows = {row_key(row): row for row in _all_rows(grid)}
+    for path in map(Path, paths):
+        if path.suffix != ".sqlite":
+            recover(grid, path, store)
+            continue
+        with Store(path, read_only=True) as other:
+            found = other.results(rows).items()
+        store.add_all((key, rows[key], result, seconds) for key, (result, seconds) in found)
+    return len(store.keys()) - before
 
 
 def recover(grid: Grid, path: str | Path, store: Store) -> int:
@@ -50,14 +78,17 @@ def recover(grid: Grid, path: str | Path, store: Store) -> int:
         lines = list(reader)
     full = max((int(line["steps"]) for line in lines if line["what"] == "bound"), default=None)
     places = {_place_of_line(line, full): line for line in lines}
-    rows = [*grid.rows(), *(grid.rows(True) if grid.fine_tuning else ())]
-    found = 0
-    for key, row in {row_key(row): row for row in rows}.items():
-        line = places.get(_place_of_row(row))
-        if line is not None:
-            store.add(key, row, _result(line), 0.0)
-            found += 1
-    return found
+    found = [
+        (key, row, _result(line), 0.0)
+        for key, row in {row_key(row): row for row in _all_rows(grid)}.items()
+        if (line := places.get(_place_of_row(row))) is not None
+    ]
+    store.add_all(found)
+    return len(found)
+
+
+def _all_rows(grid: Grid) -> list[dict[str, Any]]:
+    return [*grid.rows(), *(grid.rows(True) if grid.fine_tuning else ())]
 
 
 def _place_of_line(line: Mapping[str, str], full: int | None) -> tuple[Any, ...]:

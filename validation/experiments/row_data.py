@@ -19,7 +19,7 @@ from pruning.checks import Array
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import observed_weight
-from pruning.storage import UNREADABLE, load_network
+from pruning.storage import UNREADABLE, load_network, save_network
 from validation.data.dataset import Dataset, read_file
 from validation.data.fetching import cache_folder
 from validation.data.language import sampled_windows
@@ -46,12 +46,37 @@ def balanced_weight(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
     """M of the row's network on training sequences that its seed draws, kept on disk alike."""
     facts = {name: row[name] for name in ("version", "network", "data", "seed")}
     facts["balanced"] = WEIGHT_VERSION
+    if "outputs" in row:
+        facts["outputs"] = row["outputs"]
 
     def formed() -> Array:
         targets = "every" if data.every_step else "last"
         return observed_weight(rnn, data.x, targets, np.random.default_rng([row["seed"], 0xBA1A]))
 
     return _cached("balanced", facts, rnn, formed)
+
+
+def fitted_network(row: Mapping[str, Any], fitted: Callable[[], RNN]) -> RNN:
+    """Return the small network that a row's fit ends with, kept on disk: it may take minutes.
+
+    The rows before and after fine-tuning begin with the same one, those of other experiments, too.
+    """
+    facts = {
+        name: value
+        for name, value in row.items()
+        if name not in ("what", "fine_tuning", "theta", "small", "training", "start")
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    path = cache_folder() / "fitted" / f"{digest}.npz"
+    if path.is_file():
+        try:
+            return load_network(path)
+        except ValueError:
+            pass  # not whole
+    rnn = fitted()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_network(path, rnn)
+    return rnn
 
 
 def _cached(folder: str, facts: Mapping[str, Any], rnn: RNN, formed: Callable[[], Array]) -> Array:

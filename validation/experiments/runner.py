@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import joblib
 
-from pruning.checks import integer
+from pruning.checks import choice, integer
 from validation.checking.clusters import cluster
 from validation.experiments.grids import Grid, row_key
+from validation.experiments.methods import WHOLE
 from validation.experiments.store import Store
 from validation.experiments.workbench import Task, finish, warm
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many pieces are done and how many there are."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a grid: those of certain methods, sizes and seeds; an empty tuple is all.
+
+    Of a part that names methods the bounds are not, nor the read-out from true states.
+    """
+
+    methods: tuple[str, ...] = ()
+    nodes: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row with these settings is among them."""
+        if self.methods and (row["what"] != "score" or row["method"] not in self.methods):
+            return False
+        if self.nodes and row["k"] not in self.nodes:
+            return False
+        return not self.seeds or row["seed"] in self.seeds
+
+    def check(self, grid: Grid) -> None:
+        """Raise a ValueError that names what the grid does not have."""
+        for method in self.methods:
+            choice("a method of the part", method, (WHOLE, *grid.methods))
+        for k in self.nodes:
+            if k not in grid.nodes:
+                raise ValueError(f"a size of the part must be one of {grid.nodes}, got {k}")
+        for seed in self.seeds:
+            if not 0 <= seed < grid.seeds:
+                raise ValueError(
+                    f"a seed of the part must be one of 0..{grid.seeds - 1}, got {seed}"
+                )
 
 
 def run(
@@ -26,6 +61,7 @@ def run(
     fine_tune: bool = False,
     workers: int | None = None,
     dask: str = "",
+    part: Part | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> int:
     """Finish every row of the grid and store each as soon as it is finished.
@@ -44,6 +80,8 @@ def run(
     dask : str
         Address of a Dask scheduler. Its workers must see the files of the networks and the data
         under the same paths.
+    part : Part, optional
+        Finish the rows of this part of the grid only.
     progress : callable
 
     Returns
@@ -57,14 +95,17 @@ def run(
         If the grid names what does not exist or does not fit, nobody answers at the address, or the
         store cannot take another row.
     """
+    if part is not None:
+        part.check(grid)
     declared = declare(grid, store, fine_tune)
     done = store.keys()
     count = joblib.cpu_count() if workers is None else integer("workers", workers, 1)
     processes = count > 1 and not dask
-    tasks = [_task(grid, key, row, processes) for key, row in declared.items() if key not in done]
+    wanted = {key: row for key, row in declared.items() if part is None or part.holds(row)}
+    tasks = [_task(grid, key, row, processes) for key, row in wanted.items() if key not in done]
     if not tasks:
         return 0
-    total = len(declared)
+    total = len(wanted)
     with _pool(count, dask) as pool:
         first = _one_of_each_covariance(tasks)
         for count, _ in enumerate(pool(joblib.delayed(warm)(task) for task in first)):

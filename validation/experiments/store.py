@@ -89,9 +89,18 @@ class Store:
         ValueError
             If it cannot be written, on a full disk for instance. The rows that were there are kept.
         """
-        values = (key, _json(settings), _json(result), seconds)
+        self.add_all([(key, settings, result, seconds)])
+
+    def add_all(
+        self, rows: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any], float]]
+    ) -> None:
+        """Store rows as `add` does, all of them or none: one commit, however many there are."""
+        values = [
+            (key, _json(settings), _json(result), seconds)
+            for key, settings, result, seconds in rows
+        ]
         with self._named_errors("cannot take another row"), self._db:
-            self._db.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?)", values)
+            self._db.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?)", values)
 
     def rows(self, keys: Iterable[str]) -> list[dict[str, Any]]:
         """Return the finished ones among these rows, in this order: settings and result."""
@@ -103,6 +112,17 @@ class Store:
                 )
             }
         return [found[key] for key in keys if key in found]
+
+    def results(self, keys: Iterable[str]) -> dict[str, tuple[dict[str, Any], float]]:
+        """Return result and seconds of the finished ones among these rows, by key."""
+        with self._named_errors("cannot be read"):
+            found = {
+                key: (json.loads(result), seconds)
+                for key, result, seconds in self._db.execute(
+                    "SELECT key, result, seconds FROM rows"
+                )
+            }
+        return {key: found[key] for key in keys if key in found}
 
     def seconds(self) -> float:
         """Return the processor time that all rows took, added up."""

@@ -1,4 +1,4 @@
-"""The tables of an experiment, in Markdown, LaTeX and CSV."""
+"""The tables of an experiment: in Markdown, LaTeX and CSV, and for a terminal."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from validation.experiments.findings import findings, lead
 from validation.experiments.grids import is_trained
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Cell, Results, matched_by, show
-from validation.output.tables import Table, latex, markdown
+from validation.output.tables import Table, formatted
 
-FORMATS = ("md", "latex", "csv")
+FORMATS = ("md", "latex", "csv", "text")
 
 _BLOCKS = {"w_input": "W_i", "w_hidden": "W_h", "w_output": "W_o", "biases": "biases"}
 
 
-def written(results: Results, form: str) -> str:
-    """Return the tables in a format; CSV is one line for every finished row instead."""
+def written(results: Results, form: str, width: int = 100) -> str:
+    """Return the tables in a format; CSV is one line for every finished row instead.
+
+    `width` is that of the terminal that text is for.
+    """
     choice("format", form, FORMATS)
     if form == "csv":
         return _csv(results)
     sentences = [_caption(results), *findings(results)]
     tables = tables_of(results)
-    return latex(sentences, tables) if form == "latex" else markdown(sentences, tables)
+    return formatted(sentences, tables, form, width)
 
 
 def tables_of(results: Results) -> list[Table]:

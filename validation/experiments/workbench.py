@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.baselines import PrunedWeights, fine_tune
+from pruning.baselines import Method, PrunedWeights, fine_tune
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
@@ -27,6 +27,7 @@ from validation.experiments.row_data import (
     balanced_weight,
     covariance,
     data_set,
+    fitted_network,
     network,
     window_seed,
 )
@@ -190,9 +191,9 @@ class _Bench:
 
         row, data = self.row, self.data
         x, y = self._first(data.x, data.y)
-        S = StateCovariance.from_network(self.rnn, x, batch=batch(self.rnn, x.shape[1])).matrix
-        tau = row["tau"] * float(np.trace(S)) / self.rnn.m
-        pruned = spectral_prune(self.rnn, S, row["k"], row["theta"], tau)
+        seen = StateCovariance.from_network(self.rnn, x, batch=batch(self.rnn, x.shape[1]))
+        tau = row["tau"] * float(np.trace(seen.matrix)) / self.rnn.m
+        pruned = spectral_prune(self.rnn, seen, row["k"], row["theta"], tau)
         T = x.shape[1]
         logs = {
             f"log10_{name}": _log10(approximation_bound(pruned, T, name))
@@ -246,13 +247,32 @@ class _Bench:
             options["weight"] = balanced_weight(rnn, self.data, row)
         if "training" in method.takes:
             options |= {"training": row["training"], "start": row["start"]}
-        pruned = method.call(rnn, S, row["k"], self._rng(method.draws), **options)
+        pruned = self._call(method, S, options)
         if not isinstance(pruned, PrunedRNN | PrunedWeights):
             raise ValueError(
                 f"{row['method']} must return a PrunedRNN or a PrunedWeights, "
                 f"got {type(pruned).__name__}"
             )
         return pruned
+
+    def _call(self, method: Method, S: Any, options: dict[str, Any]) -> Any:
+        """What the method makes; the fit of a closed loop is kept, and not done twice."""
+
+        def call(**more: Any) -> Any:
+            return method.call(
+                self.rnn, S, self.row["k"], self._rng(method.draws), **options, **more
+            )
+
+        if method.refit != "closed-loop":
+            return call()
+        made: list[Any] = []
+
+        def fitted() -> RNN:
+            made.append(call())
+            return made[0].pruned  # type: ignore[no-any-return]
+
+        small = fitted_network(self.row, fitted)
+        return made[0] if made else replace(call(refit=None), pruned=small, refit=method.refit)
 
     def _score(self, rnn: RNN) -> float | None:
         return score(rnn, self.data, self.row["data"])

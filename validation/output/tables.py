@@ -1,7 +1,8 @@
-"""Tables of text, written as Markdown or LaTeX."""
+"""Tables of text, written as Markdown, as LaTeX, or for a terminal of some width."""
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 
@@ -12,6 +13,13 @@ class Table:
     title: str
     header: tuple[str, ...]
     lines: list[tuple[str, ...]]
+
+
+def formatted(sentences: list[str], tables: list[Table], form: str, width: int) -> str:
+    """Return sentences and tables in one of the formats: md, latex, or text of some width."""
+    if form == "text":
+        return plain(sentences, tables, width)
+    return (latex if form == "latex" else markdown)(sentences, tables)
 
 
 def markdown(sentences: list[str], tables: list[Table]) -> str:
@@ -25,6 +33,40 @@ def markdown(sentences: list[str], tables: list[Table]) -> str:
         body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         parts.append(f"**{table.title}**\n\n{body}")
     return "\n\n".join(parts) + "\n"
+
+
+def plain(sentences: list[str], tables: list[Table], width: int) -> str:
+    """Return the same for eyes: columns where they fit into `width`, else a record a line."""
+    first, *others = sentences
+    listed = [
+        textwrap.fill(sentence, width, initial_indent="- ", subsequent_indent="  ")
+        for sentence in others
+    ]
+    parts = [textwrap.fill(first, width), *(["\n".join(listed)] if listed else [])]
+    for table in tables:
+        body = _columns(table)
+        if max(map(len, body)) > width:
+            body = [line for cells in table.lines for line in _record(table.header, cells)]
+        parts.append("\n".join([*textwrap.wrap(table.title, width), "", *body]).rstrip())
+    return "\n\n".join(parts) + "\n"
+
+
+def _columns(table: Table) -> list[str]:
+    rows = [table.header, *table.lines]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:]))]
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _record(header: tuple[str, ...], cells: tuple[str, ...]) -> list[str]:
+    """The first cell alone, and below it every other that says something, beside its head."""
+    wide = max(map(len, header[1:]), default=0)
+    named = zip(header[1:], cells[1:])
+    return [cells[0], *(f"  {head:<{wide}}  {cell}" for head, cell in named if cell), ""]
 
 
 def latex(sentences: list[str], tables: list[Table]) -> str:

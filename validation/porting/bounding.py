@@ -10,9 +10,14 @@ import numpy as np
 
 from bounds.approximation import approximation_bound
 from bounds.approximation.along_runs import along_runs_bound, measured_gap
+from bounds.assembly import Setting
+from bounds.gated_classes import GatedRadii, chen2020_gated, gated_bound
+from bounds.sample import largest_input, mean_loss, ramp
 from bounds.terms import Bound
+from pruning.losses import margins
 from pruning.rnn import RNN
 from pruning.spectral import prune_to
+from pruning.stack import Stack
 from pruning.stack_pruning import PrunedStack
 from validation.porting.models import PrunedFile, Settings, StackForm, opened
 from validation.porting.sequences import read_sequences
@@ -35,6 +40,8 @@ class Bounded:
     steps : str
         Which outputs count, in words.
     bounds : list of Bound
+    risks : list of Bound
+        On the risk of the pruned network over new sequences, where there are labels.
     notes : list of str
         What was left out, and why.
     """
@@ -44,6 +51,7 @@ class Bounded:
     size: float
     steps: str
     bounds: list[Bound]
+    risks: list[Bound]
     notes: list[str]
 
 
@@ -101,7 +109,23 @@ def bound_file(
     steps = "the mean over all steps" if every_step else "the last step"
     words = f"{form.words} -> {pruned.words}"
     error = measured_gap(result, x, weights)
-    return Bounded(words, error, size, f"{steps} of {len(x):,} sequences", found, notes)
+    risks = [] if every_step else _risks(result.pruned, x, held.y_eval)
+    steps = f"{steps} of {len(x):,} sequences"
+    return Bounded(words, error, size, steps, found, risks, notes)
+
+
+def _risks(small: Stack, x: Any, y: Any) -> list[Bound]:
+    """Section 7's theorem for a gated network of one layer, and the form of Chen, Li and Zhao."""
+    (cell, *others), *more = small.layers
+    if y is None or np.ndim(y) != 1 or cell.kind not in ("gru", "lstm"):
+        return []
+    if others or more or small.embedding is not None:
+        return []
+    f = small.predictions(x)[:, -1]
+    loss = mean_loss(ramp(margins(f, np.asarray(y)[: len(x)]), Setting.gamma), "margin_ramp")
+    setting = Setting(len(x), x.shape[1], loss, complexity="net_chain", split="minimising")
+    radii = GatedRadii.of(small, largest_input(x))
+    return [gated_bound(small, setting, radii), chen2020_gated(setting, radii)]
 
 
 def _is_plain(result: PrunedStack) -> bool:

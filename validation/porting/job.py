@@ -109,6 +109,9 @@ def records(done: Done) -> list[tuple[str, str]]:
             f"{before * 1e3:.3g} -> {after * 1e3:.3g} ms a sequence in {runtime}: {word}{times}",
         )
     )
+    note = getattr(done.pruned, "note", "")
+    if note:
+        rows.append(("note", note))
     rows.append(("wrote", done.out))
     return rows
 
@@ -130,6 +133,7 @@ def to_json(done: Done) -> str:
         "runtime": done.latency[2],
         "held_out": done.held_out,
         **asdict(done.change),
+        "note": getattr(done.pruned, "note", ""),
         "out": done.out,
     }
     return json.dumps(facts, indent=1) + "\n"

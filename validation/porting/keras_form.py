@@ -71,24 +71,32 @@ class KerasForm:
 
     def prune(self, held: Sequences, settings: Any) -> PrunedKeras:
         """Prune every recurrent layer."""
-        if settings.total is not None:
-            raise ValueError("--total is not supported for Keras models, give -k")
         if settings.objective != "paper" or settings.refit:
             raise ValueError(
                 "--objective and --refit need gradients through the network, which Keras models "
                 "do not give here; take a state_dict of torch"
             )
-        sizes = layer_sizes(settings.k, len(self.found))
         moments = _moments(self.model, self.found, held)
         rng = np.random.default_rng(settings.seed)
+        readers = [_reader(one.layer) for one in self.found]
+        read = [None if target is None else _reading_rows(target) for target in readers]
+        sizes = layer_sizes(
+            settings,
+            [
+                [
+                    (moments[number][side][0], cell.w_hidden, _part(read[number], side, one.m))
+                    for side, cell in enumerate(one.cells)
+                ]
+                for number, one in enumerate(self.found)
+            ],
+        )
         chosen, targets, losses = {}, {}, []
         for number, one in enumerate(self.found):
-            target = _reader(one.layer)
-            rows = None if target is None else _reading_rows(target)
+            target = readers[number]
             name = f"k of layer {number}" if len(self.found) > 1 else "k"
             kept = []
             for side, cell in enumerate(one.cells):
-                own = None if rows is None else rows[:, side * one.m : (side + 1) * one.m]
+                own = _part(read[number], side, one.m)
                 S, S_reset = moments[number][side]
                 kept.append(
                     choose(name, S, cell.w_hidden, own, sizes[number], settings, rng, S_reset)
@@ -98,6 +106,11 @@ class KerasForm:
         small = _cloned(self.model, self.found, chosen, targets)
         nodes = [[side.nodes.tolist() for side in chosen[one.layer.name]] for one in self.found]
         return PrunedKeras(self.model, small, nodes, losses)
+
+
+def _part(rows: Any, side: int, m: int) -> Any:
+    """The columns of what reads both directions that belong to one."""
+    return None if rows is None else rows[:, side * m : (side + 1) * m]
 
 
 @dataclass(frozen=True, eq=False)

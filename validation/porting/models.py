@@ -94,6 +94,7 @@ class PrunedFile:
 
     result: PrunedStack
     write: Callable[[Path], None]
+    note: str = ""
 
     @property
     def words(self) -> str:
@@ -175,7 +176,13 @@ class StackForm:
         )
         if settings.refit:
             result = replace(result, pruned=self._refitted(result.pruned, held, settings))
-        return PrunedFile(result, lambda out: self.write(out, result.pruned))
+        return PrunedFile(
+            result, lambda out: self.write(out, result.pruned), self.note(result.pruned)
+        )
+
+    def note(self, pruned: Stack) -> str:
+        """What a user must know to load the result; empty where there is nothing."""
+        return ""
 
     def _refitted(self, small: Stack, held: Sequences, settings: Settings) -> Stack:
         from pruning.stack_refit import refit_stack, refit_stack_read_out
@@ -217,6 +224,22 @@ class TorchForm(StackForm):
     stack: Stack
     words: str
     metadata: dict[str, str]
+
+    def note(self, pruned: Stack) -> str:
+        """A module of torch has one size for all its layers: others take a module a layer."""
+        sizes: dict[str, set[int]] = {}
+        for names, cells in zip(self.network.cells, pruned.layers, strict=True):
+            for (head, _), cell in zip(names, cells, strict=True):
+                sizes.setdefault(head, set()).add(cell.m)
+        uneven = [
+            head.rstrip(".") or "the module" for head, found in sizes.items() if len(found) > 1
+        ]
+        if not uneven:
+            return ""
+        return (
+            f"the layers of {', '.join(uneven)} differ in size, which one module of torch cannot "
+            "hold: load each layer into a module of its own, or give one number to -k"
+        )
 
     def check_out(self, out: Path) -> None:
         """Any file of named tensors."""

@@ -90,17 +90,24 @@ class OnnxForm:
 
     def prune(self, held: Sequences, settings: Any) -> PrunedGraph:
         """Prune every recurrent node."""
-        if settings.total is not None:
-            raise ValueError("--total is not supported for ONNX graphs, give -k")
         if settings.objective != "paper" or settings.refit:
             raise ValueError(
                 "--objective and --refit need gradients through the network, which ONNX graphs "
                 "do not give here; take a state_dict of torch"
             )
-        sizes = layer_sizes(settings.k, len(self.found))
         moments = _moments(self.model, self.found, self._fed, held)
         rng = np.random.default_rng(settings.seed)
         model = copied(self.model)
+        sizes = layer_sizes(
+            settings,
+            [
+                [
+                    (moments[number][side][0], one.R[side], _outside(model, one))
+                    for side in range(one.directions)
+                ]
+                for number, one in enumerate(recurrences(model))
+            ],
+        )
         nodes, losses = [], []
         for number, one in enumerate(recurrences(model)):
             name = f"k of layer {number}" if len(self.found) > 1 else "k"
@@ -149,6 +156,12 @@ class OnnxForm:
                     return False
             first, steps = node.input[0] if node.op_type != "Gather" else node.input[1], steps + 1
         return True
+
+
+def _outside(model: Any, one: Any) -> Any:
+    """The rows that read the states of a recurrent node linearly; None where they are not known."""
+    reader = fold_target(model, one) if one.directions == 1 else None
+    return None if reader is None else reader[2]
 
 
 @dataclass(frozen=True, eq=False)

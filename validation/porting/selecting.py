@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from pruning.checks import Array, Nodes, integer
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.selection.dispatch import select_nodes
 from pruning.selection.reading import reading_weight
+from pruning.stack_pruning import relative_objective, shared_sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +66,7 @@ def choose(
     """
     m = len(S)
     k = integer(name, k, 1, m)
-    blocks = [block for block in (readers, rows) if block is not None and block.size]
-    M = reading_weight(blocks, settings.theta)
+    M = weight_of(rows, readers, settings)
     if settings.method == "random":
         nodes = np.sort(rng.permutation(m)[:k])
     else:
@@ -82,13 +83,33 @@ def choose(
     return Chosen(nodes, A, A_reset, max(0.0, lost))
 
 
-def layer_sizes(k: Any, layers: int) -> list[int]:
-    """Return one k a layer from one number or a list."""
-    if k is None:
-        raise ValueError("-k must be given for this form of network, got none")
-    values = list(k) if isinstance(k, list | tuple) else [k] * layers
-    if len(values) != layers:
+def weight_of(rows: Array, readers: Array | None, settings: Any) -> Array:
+    """Return M of the objective, from what reads the state in the recursion and outside it."""
+    blocks = [block for block in (readers, rows) if block is not None and block.size]
+    return reading_weight(blocks, settings.theta)
+
+
+def layer_sizes(settings: Any, layers: Sequence[Sequence[tuple[Array, Array, Any]]]) -> list[int]:
+    """Return one k a layer, from -k or from --total.
+
+    Parameters
+    ----------
+    settings : Settings
+    layers : by layer and direction
+        S, rows and readers, as `choose` takes them.
+    """
+    k, total = settings.k, settings.total
+    if (k is None) == (total is None):
+        raise ValueError("either -k or --total must be given, got both or neither")
+    if total is not None:
+        curves = [
+            [relative_objective(S, weight_of(rows, read, settings)) for S, rows, read in row]
+            for row in layers
+        ]
+        return shared_sizes(curves, total)
+    values = list(k) if isinstance(k, list | tuple) else [k] * len(layers)
+    if len(values) != len(layers):
         raise ValueError(
-            f"k must be one number or one for each of the {layers} layers, got {len(values)}"
+            f"k must be one number or one for each of the {len(layers)} layers, got {len(values)}"
         )
     return values

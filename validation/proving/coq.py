@@ -2,12 +2,13 @@
 
 The statement is written from the very body of the claim, by the reading of `xp` that records
 expressions: what is proved is what is claimed. Tactics are tried from the exact to the relaxed:
-`nra` for polynomials (which decides also where both sides agree), `interval` with bisections, and
-where the sides agree at a point, the same with a slack that then stands in the theorem.
+proofs by hand, by algebra and from a point where both sides agree (`coq_by_hand`, `coq_algebra`),
+`nra`, `interval` with bisections, and last the same with a slack that then stands in the theorem.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -24,18 +25,20 @@ from validation.arithmetic.expressions import Expression, coq, coq_number, names
 from validation.checking.evaluation import fault, pair
 from validation.claims import Claim, ClaimError
 from validation.output.writing import write_atomically
+from validation.proving import coq_algebra, coq_by_hand
 from validation.proving.records import Proof
 from validation.proving.regions import Region
 
 SLACKS = (Fraction(1, 10**6), Fraction(1, 10**3), Fraction(1, 10**2))
 SECONDS = 40
+MOST_EXACT = 4  # proofs without slack that are tried
 INSTALL = (
     "install it with `apt-get install coq libcoq-interval` (Debian) or `opam install coq-interval`"
 )
 POLYNOMIAL = {"number", "variable", "+", "*", "neg", "power"}
 
 HEADER = """From Coq Require Import Reals Lra Psatz.
-From Interval Require Import Tactic.
+{imports}From Interval Require Import Tactic.
 Open Scope R_scope.
 
 (* claim {id}: {said} *)
@@ -60,12 +63,15 @@ class Goal:
     name : str
     variables : tuple of (name, low, high)
     left, right : Expression
+    by_hand : str
+        A proof that somebody wrote; empty where there is none.
     """
 
     name: str
     variables: tuple[tuple[str, Fraction, Fraction], ...]
     left: Expression
     right: Expression
+    by_hand: str = ""
 
     def operations(self) -> set[str]:
         """The operations that occur."""
@@ -83,8 +89,16 @@ class Goal:
         room = f" + {coq_number(slack)}" if slack else ""
         return f"Theorem {self.name} : {head}  {coq(self.left)} <= {coq(self.right)}{room}."
 
+    def exact(self) -> list[str]:
+        """Proofs that leave no slack, worth trying first."""
+        gap = self.right - self.left
+        found = coq_algebra.proofs(coq_algebra.Aim(self.variables, gap))
+        tried = itertools.islice(found, MOST_EXACT)
+        made = [f"intros. enough (0 <= {coq(gap)}) by lra. {proof}" for proof in tried]
+        return [self.by_hand, *made] if self.by_hand else made
+
     def tactics(self) -> list[str]:
-        """Proofs worth trying, the cheapest first."""
+        """Proofs by tactics that search, the cheapest first."""
         operations = self.operations()
         rewriting = "".join(
             f"rewrite ?R{name}_by_abs; " for name in ("max", "min") if name in operations
@@ -113,17 +127,28 @@ class Goal:
 
     def document(self, tactic: str, slack: Fraction) -> str:
         """A file of its own, to try a tactic."""
-        return headed("a trial", "", self.operations()) + self.proved(tactic, slack)
+        body = self.proved(tactic, slack)
+        return headed("a trial", "", self.operations(), body=body) + body
 
     def proved(self, tactic: str, slack: Fraction) -> str:
         """The theorem with its proof."""
-        return f"\n{self.theorem(slack)}\nProof.\n  {tactic}\nQed.\n"
+        lines = re.sub(r"(?<=[.}]) (?=\S)", "\n  ", tactic)
+        return f"\n{self.theorem(slack)}\nProof.\n  {lines}\nQed.\n"
 
 
-def headed(id: str, about: str, operations: set[str], said: str = "not accepted yet") -> str:
-    """The head of a file: what it is about, and the lemmas that its theorems need."""
-    lemmas = [text for name, text in LEMMAS.items() if name in operations]
-    head = HEADER.format(id=id, about=about.replace("*)", "* )"), said=said)
+def headed(
+    id: str, about: str, operations: set[str], said: str = "not accepted yet", body: str = ""
+) -> str:
+    """The head of a file: what it is about, and the lemmas and tactics that its proofs use."""
+    lemmas = [text for name, text in LEMMAS.items() if name in operations and f"R{name}_by" in body]
+    if "from_" in body:
+        lemmas.append(coq_algebra.LEMMAS)
+    if re.search(r"\b(positive|nonnegative|nonzero)\b", body):
+        lemmas.append(coq_algebra.TACTICS)
+    if re.search(r"\b(ln_up|exp_up|ln_difference|ln_exp_below)\b", body):
+        lemmas.append(coq_by_hand.LEMMAS)
+    imports = "From Coquelicot Require Import Coquelicot.\n" if "from_" in body else ""
+    head = HEADER.format(id=id, about=about.replace("*)", "* )"), said=said, imports=imports)
     return "\n".join([head, *lemmas])
 
 
@@ -163,7 +188,8 @@ def goals(claim: Claim, region: Region, suffix: str = "") -> list[Goal]:
     for place, (a, b) in enumerate(zip(lefts, rights)):
         name = stem if len(lefts) == 1 else f"{stem}_{place + 1}"
         used = _variables(a) | _variables(b)
-        found.append(Goal(name, tuple(v for v in variables if v[0] in used), a, b))
+        by_hand = coq_by_hand.BY_HAND.get(claim.id, "")
+        found.append(Goal(name, tuple(v for v in variables if v[0] in used), a, b, by_hand))
     return found
 
 
@@ -208,6 +234,10 @@ def solve(
 ) -> tuple[str, Fraction] | str:
     """A tactic that coqc accepts, with its slack; or what coqc said of the last that it did not."""
     said = ""
+    for tactic in goal.exact() if Fraction(0) in slacks else ():
+        accepted, said = compiles(path, goal.document(tactic, Fraction(0)), seconds)
+        if accepted:
+            return tactic, Fraction(0)
     for slack in slacks:
         for tactic in goal.tactics():
             accepted, said = compiles(path, goal.document(tactic, slack), seconds)
@@ -264,8 +294,9 @@ def write(claim: Claim, where: Sequence[Region], slacks: Sequence[Fraction] = SL
     said = "not accepted yet"
     if checked:
         said = f"{checked}, " + (f"with the slack {worst}" if worst else "as stated")
-    head = headed(claim.id, f"{claim.id}: {claim.statement}", operations, said)
-    return Written(head + "".join(body), worst, checked, failed)
+    text = "".join(body)
+    head = headed(claim.id, f"{claim.id}: {claim.statement}", operations, said, text)
+    return Written(head + text, worst, checked, failed)
 
 
 def states(text: str, claim: Claim, where: Sequence[Region]) -> bool:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from validation.catalogue.scalar_steps import REST, USED_BY
 from validation.claims import Claim
+from validation.proving import committed as algebra
 from validation.proving.coq import states
 from validation.proving.records import Ending, known
 from validation.proving.regions import regions
@@ -36,7 +37,8 @@ class Row(NamedTuple):
     depth : int
         0 for the statement itself, 1 for its steps, and so on.
     evidence : str
-        "machine-checked" (perhaps "with slack"), "proved on a box", "proved with slack",
+        "machine-checked" (perhaps "with slack"), "proved" (for all instances of the sizes named, by
+        algebra), "proved on a box", "proved with slack",
         "symbolic", "certified on instances", "tested" (probabilistic and order claims), "cited".
     covers : str
         What exactly.
@@ -72,8 +74,15 @@ def evidence(claim: Claim) -> tuple[str, str]:
         relaxed = "up to" in machine or "slack" in machine
         return "machine-checked" + (" with slack" if relaxed else ""), f"{machine}{rest}"
     for proof in proofs:
+        if proof.kind is Ending.PROVED and proof.method:
+            return "proved", f"{proof.statement}, by {proof.method.partition(':')[0]}"
         if proof.kind is Ending.PROVED:
             return "proved on a box", f"{proof.statement}{rest}"
+    exact = algebra.current(claim)
+    if exact:
+        where = "; ".join(entry.statement for entry in exact)
+        return "proved", f"{where}, by algebra, as committed"
+    for proof in proofs:
         if proof.kind is Ending.RELAXED:
             slack = f"slack {proof.slack[0]} |right| + {proof.slack[1]}"
             return "proved with slack", f"{slack}; {proof.statement}{rest}"
@@ -84,6 +93,29 @@ def evidence(claim: Claim) -> tuple[str, str]:
     if claim.deterministic:
         return "certified on instances", "`rnnbounds verify`"
     return "tested", "`rnnbounds verify`"
+
+
+def as_committed(claim: Claim) -> str:
+    """All evidence for a claim that the repository itself holds, the strongest first.
+
+    The order is that of `Evidence`: machine-checked, proved, symbolic, certified; what is not
+    deterministic is tested statistically. Marks are not compared here; the tests compare them.
+    """
+    found = []
+    text = committed().get(claim.id, "")
+    said = re.search(r"\(\* claim \S+: (Coq.*) \*\)", text)
+    if said:
+        found.append(f"machine-checked ({said[1]})")
+    exact = algebra.committed().get(claim.id, ())
+    if exact:
+        sizes = ", ".join(entry.sizes for entry in exact if entry.sizes)
+        found.append(f"proved by algebra{f' ({sizes})' if sizes else ''}")
+    if claim.symbolic is not None:
+        found.append("symbolic")
+    if claim.id in CITED:
+        found.append("cited")
+    found.append("certified on instances" if claim.deterministic else "tested statistically")
+    return "; ".join(found)
 
 
 def checked_by(claim: Claim) -> str:

@@ -31,7 +31,8 @@ def with_proofs(claim: Claim, outcome: Outcome) -> Outcome:
     proved = best.kind is Ending.PROVED
     evidence = Evidence.MACHINE_CHECKED if _exactly_checked(best) else Evidence.PROVED
     conclusion = Conclusion.HOLDS if proved else Conclusion.UNDECIDED
-    seen = Coverage(evaluated=best.cells, drawn=best.cells)
+    count = best.cells or best.rechecked
+    seen = Coverage(evaluated=count, drawn=count)
     rung = Verdict(conclusion, evidence, seen, message=notes[0])
     verdict = outcome.verdict
     if proved and verdict.conclusion in (Conclusion.HOLDS, Conclusion.TIGHT):
@@ -77,6 +78,8 @@ def sentence(proof: Proof) -> str:
     if proof.kind is Ending.VIOLATED:
         return "a counterexample is on file"
     checked = f" and checked by {proof.machine}" if proof.machine else ""
+    if proof.kind is Ending.PROVED and proof.method:
+        return f"proved for all instances{checked}: {proof.statement}; by {proof.method}"
     if proof.kind is Ending.PROVED:
         return f"proved on a box{checked}: {proof.statement}"
     if proof.kind is Ending.RELAXED:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from validation.claims import Claim, ClaimError
 from validation.instances.discrete import Choice, Integer, MultiSet, NodeSet, Size
-from validation.instances.factors import ArrayFactor, Factor, Positive, Real
+from validation.instances.factors import (
+    LARGEST,
+    SMALLEST,
+    ArrayFactor,
+    Factor,
+    Positive,
+    Real,
+)
 from validation.instances.matrices import Covariance, Distribution, Orthogonal, Spectrum
 from validation.instances.networks import WEIGHTS, Networks
 
@@ -20,6 +28,46 @@ DEFAULT_ENTRIES = 4.0
 
 DEFAULT_POSITIVE = (2.0**-10, 2.0**10)
 Number = Any
+
+
+@dataclass(frozen=True)
+class Domain:
+    """All that a coordinate may be, box or not: from `low` to `high`, None where there is no end.
+
+    Attributes
+    ----------
+    low, high : Fraction or None
+    positive : bool
+        Whether `low` itself is left out.
+    """
+
+    low: Fraction | None = None
+    high: Fraction | None = None
+    positive: bool = False
+
+    def __str__(self) -> str:
+        if self.low is None and self.high is None:
+            return "any number"
+        if self.high is None:
+            return f"{'>' if self.positive else '>='} {float(self.low or 0):g}"
+        if self.low is None:
+            return f"<= {float(self.high):g}"
+        return f"in {'(' if self.positive else '['}{float(self.low):g}, {float(self.high):g}]"
+
+    def within(self, low: float, high: float) -> Domain:
+        """The part of it that lies in a box."""
+        first, last = Fraction(low), Fraction(high)
+        above = self.low is None or first > self.low
+        return Domain(
+            first if above else self.low,
+            last if self.high is None else min(last, self.high),
+            self.positive and not above,
+        )
+
+
+def _domain(low: float, high: float) -> Domain:
+    first, last = (Fraction(x) if np.isfinite(x) else None for x in (low, high))
+    return Domain(first, last)
 
 
 @dataclass(frozen=True)
@@ -36,6 +84,8 @@ class Axis:
         Whether it is split on a logarithmic scale.
     open_end : float or None
         The part of the range below `low` that belongs to the statement and is left out.
+    domain : Domain or None
+        What the factor admits, whatever the box; None for the box itself.
     """
 
     name: str
@@ -43,6 +93,7 @@ class Axis:
     high: float
     log: bool = False
     open_end: float | None = None
+    domain: Domain | None = None
 
 
 @dataclass(frozen=True)
@@ -103,12 +154,14 @@ def pieces_of(
             high = factor.high
         low, high = max(low, factor.low), min(high, factor.high)
         _check(claim, name, low, high)
-        return [_scalar(factor, Axis(name, low, high, log=high > 4 * low))]
+        domain = _positive(factor)
+        return [_scalar(factor, Axis(name, low, high, log=high > 4 * low, domain=domain))]
     if isinstance(factor, Real):
         low, high = (factor.low, factor.high) if box is None else box
         low, high = max(low, factor.low), min(high, factor.high)
         _check(claim, name, low, high)
-        return [_scalar(factor, Axis(name, low, high))]
+        domain = _domain(factor.low, factor.high)
+        return [_scalar(factor, Axis(name, low, high, domain=domain))]
     if isinstance(factor, ArrayFactor) and type(factor).realise is Factor.realise:
         low, high = (factor.low, factor.high) if box is None else box
         if name in claim.invariance and not np.isfinite([low, high]).all():
@@ -135,6 +188,13 @@ def _check(claim: Claim, name: str, low: float, high: float) -> None:
         )
 
 
+def _positive(factor: Positive) -> Domain:
+    """The open interval that was asked for, and the floats at its ends."""
+    low, high = np.nextafter(factor.low, 0.0), np.nextafter(factor.high, np.inf)
+    least = Fraction(0) if factor.low <= SMALLEST else Fraction(low)
+    return Domain(least, None if factor.high >= LARGEST else Fraction(high), least == 0)
+
+
 def _constant(factor: Factor, raw: Any, note: str) -> Piece:
     return Piece(
         (),
@@ -156,7 +216,10 @@ def _array(
     factor: ArrayFactor, name: str, shape: tuple[int, ...], low: float, high: float
 ) -> Piece:
     places = list(np.ndindex(*shape))
-    axes = tuple(Axis(f"{name}[{','.join(map(str, place))}]", low, high) for place in places)
+    domain = _domain(factor.low, factor.high)
+    axes = tuple(
+        Axis(f"{name}[{','.join(map(str, place))}]", low, high, domain=domain) for place in places
+    )
 
     def value(arithmetic: Any, numbers: Sequence[Number]) -> Any:
         if not numbers:
@@ -206,8 +269,12 @@ def _covariance(factor: Covariance, name: str, m: int, box: Any) -> Piece:
     low, high = (-DEFAULT_ENTRIES, DEFAULT_ENTRIES) if box is None else box
     least = 2.0**-20 if factor.nonsingular else 0.0
     places = [(i, j) for i in range(m) for j in range(i + 1)]
+    diagonal = Domain(Fraction(0), positive=factor.nonsingular)
     axes = tuple(
-        Axis(f"{name}.F[{i},{j}]", max(low, least) if i == j else low, high) for i, j in places
+        Axis(f"{name}.F[{i},{j}]", max(low, least), high, domain=diagonal)
+        if i == j
+        else Axis(f"{name}.F[{i},{j}]", low, high, domain=Domain())
+        for i, j in places
     )
 
     def value(arithmetic: Any, numbers: Sequence[Number]) -> Any:
@@ -227,7 +294,8 @@ def _covariance(factor: Covariance, name: str, m: int, box: Any) -> Piece:
 
 def _spectrum(factor: Spectrum, name: str, m: int, box: Any) -> Piece:
     low, high = (0.0, DEFAULT_ENTRIES**2) if box is None else box
-    axes = tuple(Axis(f"{name}[{j}]", max(low, 0.0), high) for j in range(m))
+    domain = Domain(Fraction(0))
+    axes = tuple(Axis(f"{name}[{j}]", max(low, 0.0), high, domain=domain) for j in range(m))
     return Piece(
         axes,
         lambda arithmetic, numbers: arithmetic.xp.stack(list(numbers)),
@@ -238,7 +306,9 @@ def _spectrum(factor: Spectrum, name: str, m: int, box: Any) -> Piece:
 
 
 def _simplex(factor: Distribution, name: str, m: int) -> Piece:
-    axes = tuple(Axis(f"{name}[{j}]", 0.0, 1.0) for j in range(m - 1))
+    # That the last is not negative bounds the others, too; it is among the constraints.
+    domain = Domain(Fraction(0))
+    axes = tuple(Axis(f"{name}[{j}]", 0.0, 1.0, domain=domain) for j in range(m - 1))
 
     def last(numbers: Sequence[Number]) -> Any:
         rest: Any = 1
@@ -291,5 +361,6 @@ def _orthogonal(factor: Orthogonal, name: str, m: int) -> list[Piece]:
             return np.array(columns).T
 
         note = ("(1, t)" if first else "(t, 1)") + (" and (1, 0)" if second else "")
-        found.append(Piece((Axis(f"{name}.t", -1.0, 1.0),), value, raw, note=note))
+        axis = Axis(f"{name}.t", -1.0, 1.0, domain=Domain())
+        found.append(Piece((axis,), value, raw, note=note))
     return found

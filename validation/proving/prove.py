@@ -43,6 +43,7 @@ SLICE = 2.0  # seconds between two looks at the clock, the progress bar and the 
 PROBED = 1000
 RECHECKED = 256  # cells between two looks at the clock
 SHOWN = 5
+ALGEBRA = 4  # the part of the budget that goes to algebra
 SEARCH = 5.0  # seconds of `verify`'s search before cells are cut
 DRAWS = 2000
 TRIED = 12
@@ -101,6 +102,7 @@ def prove(
     budget: float = BUDGET,
     seed: int = 0,
     compact: bool = True,
+    algebra: bool = True,
     pool: Any = None,
     attempt: Attempt | None = None,
     progress: Progress | None = None,
@@ -124,6 +126,8 @@ def prove(
         Of the points tried first.
     compact : bool
         Use a declared invariance to reach instances of every scale.
+    algebra : bool
+        Try a proof by algebra before cells are cut: it has no box and no slack.
     pool : `Pool` or None
         Where batches are run; None runs them here.
     attempt : Attempt
@@ -142,13 +146,26 @@ def prove(
             f"{claim.id}: a claim of the kind {claim.kind!r} is not a comparison on instances; "
             "`rnnbounds verify` tests it, and its deterministic steps can be proved"
         )
-    if attempt is None:
-        attempt = begin(claim, sizes or {}, box or {}, compact)
     start = time.monotonic()
+    if attempt is None:
+        try:
+            attempt = begin(claim, sizes or {}, box or {}, compact)
+        except ClaimError:
+            exact = _by_algebra(claim, sizes, box, budget) if algebra else ""
+            if isinstance(exact, Proof):
+                return exact
+            raise
     # The claim itself first; then the easiest relaxed statement, then sharper ones.
     levels = [NO_SLACK, *sorted(SLACKS if slacks is None else slacks, reverse=True)]
     said = progress or (lambda stage, done: None)
     found = _tried(claim, attempt, seed)
+    why = ""
+    if found is None and algebra:
+        exact = _by_algebra(claim, sizes, box, budget)
+        if isinstance(exact, Proof):
+            attempt.spent += time.monotonic() - start
+            return replace(exact, seconds=round(attempt.spent, 3))
+        why = exact
     where = "of the box"
     if found is None and not box:
         found = searched(claim, sizes or {}, min(SEARCH, budget / 4), seed)
@@ -163,6 +180,9 @@ def prove(
             claim, attempt, Ending.VIOLATED, NO_SLACK, [], instance=found.to_json(),
             message=f"left certainly exceeds right at an instance {where}",
         )  # fmt: skip
+    if why and proof.kind in (Ending.OPEN, Ending.RELAXED):
+        message = "; ".join(filter(None, [proof.message, f"no proof by algebra: {why}"]))
+        proof = replace(proof, message=message)
     attempt.spent += time.monotonic() - start
     return replace(proof, seconds=round(attempt.spent, 3))
 
@@ -183,6 +203,15 @@ def begin(
         except Unsupported as error:
             raise fault(claim, claim.body, error, INTERVALS) from error
     return Attempt(claim, where, [whole(region) for region in where])
+
+
+def _by_algebra(claim: Claim, sizes: Any, box: Any, budget: float) -> Proof | str:
+    from validation.proving.algebra import proof_by_algebra
+
+    try:
+        return proof_by_algebra(claim, sizes or {}, box or {}, budget / ALGEBRA)
+    except ClaimError as error:  # a fault of the body shows again where cells are cut
+        return str(error)
 
 
 def _tried(claim: Claim, attempt: Attempt, seed: int) -> Instance | None:

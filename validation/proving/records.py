@@ -55,9 +55,12 @@ class Proof:
         The counterexample, as `Instance.to_json`.
     message : str
     rechecked : int
-        Cells that balls proved again.
+        Cells that balls proved again; points at which a proof by algebra was compared with the body
+        in exact numbers.
     machine : str
         The version of the proof assistant whose kernel checked it; empty where none did.
+    method : str
+        How it was proved where not by cells, as "algebra: ...".
     seconds : float
     fingerprint : str
     versions : mapping
@@ -77,6 +80,7 @@ class Proof:
     message: str = ""
     rechecked: int = 0
     machine: str = ""
+    method: str = ""
     seconds: float = 0.0
     fingerprint: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)

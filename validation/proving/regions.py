@@ -107,6 +107,7 @@ def regions(
     sizes: Mapping[str, Sequence[int]],
     box: Mapping[str, tuple[float, float]],
     compact: bool = True,
+    unlimited: bool = False,
 ) -> list[Region]:
     """All regions of a claim.
 
@@ -120,6 +121,8 @@ def regions(
         Ranges of its real coordinates.
     compact : bool
         Use a declared invariance.
+    unlimited : bool
+        Take what has no box as well, for a proof that looks at the axes' domains only.
 
     Raises
     ------
@@ -147,7 +150,9 @@ def regions(
     ]  # fmt: skip
     invariance = dict(claim.invariance) if compact else {}
     unbounded = [name for name in unbounded if name not in invariance]
-    if unbounded:
+    if unlimited:
+        box |= dict.fromkeys(unbounded, (-1.0, 1.0))
+    elif unbounded:
         raise ClaimError(
             f"{claim.id}: {' and '.join(unbounded)} {'is' if len(unbounded) == 1 else 'are'} "
             f"unbounded: say in which box, as --box {unbounded[0]}=-4..4"

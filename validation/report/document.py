@@ -48,6 +48,9 @@ def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
             else reference.side_by_side.to_json(),
             "tradeoff": {name: tradeoff(t) for name, t in reference.tradeoffs.items()},
             "description_length": None if study.described is None else study.described.to_json(),
+            "description_length_pruned": None
+            if study.described_pruned is None
+            else study.described_pruned.to_json(),
             "settings": settings(study),
         }
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bounds.node_theorems import RESIDUAL_FACTOR
 from bounds.terms import Bound
 from validation.output.figures import SIZE, Drawing, Fill, Series, bounds_over_nodes, draw
 from validation.report import figures, sharpness
@@ -287,7 +288,7 @@ def _says_something(reference: Reference, id: str) -> list[int]:
     """Where on its grid of lam a theorem promises a residual below Tr S."""
     curve = reference.tradeoffs[id]
     trace = float(reference.S.trace())
-    factor = {"theorem.degrees_of_freedom": 4, "theorem.determinantal": 3}[id]
+    factor = RESIDUAL_FACTOR[id]
     return [
         place
         for place, (lam, N, bound) in enumerate(zip(curve.lam, curve.N, curve.bounds))

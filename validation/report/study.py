@@ -39,6 +39,8 @@ class Study:
         Of Python and of the packages that the numbers depend on.
     described : Described or None
         What the code of a user's own network certifies of it.
+    described_pruned : Described or None
+        What the code of its pruned version does.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Study:
     reference: Reference
     versions: dict[str, str]
     described: Described | None = None
+    described_pruned: Described | None = None
 
     @property
     def activations(self) -> list[str]:
@@ -108,8 +111,13 @@ def run(
         trials = list(_counted(pool(tasks), "networks", total, progress))
         work = joblib.delayed(examine)(settings, data, trials[0].rnn)
         [reference] = _counted(pool([work]), "bounds", total, progress, done=total - 1)
-    own = None if model is None else described(model, data, settings.delta)
-    return Study(settings, data, model_name, trials, reference, versions(), own)
+    own = smaller = None
+    if model is not None:
+        own = described(model, data, settings.delta)
+        small = reference.pruned.pruned
+        which = f"the network pruned to {small.m} nodes"
+        smaller = described(small, data, settings.delta, which)
+    return Study(settings, data, model_name, trials, reference, versions(), own, smaller)
 
 
 def check_fit(model: RNN, data: Dataset) -> None:

@@ -20,6 +20,7 @@ from pruning.checks import choice, integer
 from pruning.optimizers import learning_rate_factor
 from validation.data.fetching import cache_folder
 from validation.output.writing import write_atomically
+from validation.training.model_training import readable
 from validation.training.recipes import load
 from validation.training.torch_models import import_torch
 
@@ -213,13 +214,11 @@ def _finish(
             "python": platform.python_version(),
             "torch": torch.__version__,
         },
-        "log": [],
+        "log": log,
     }
-    rows = ",\n  ".join(json.dumps(row) for row in log)
-    text = json.dumps(facts, indent=1).replace('"log": []', f'"log": [\n  {rows}\n ]') + "\n"
     tensors = {name: value.contiguous() for name, value in modules.state_dict().items()}
     write_atomically(path, save(tensors, {"cell": recipe.cell}))
-    write_atomically(path.with_suffix(".json"), text.encode())
+    write_atomically(path.with_suffix(".json"), readable(facts).encode())
     return path
 
 

@@ -91,7 +91,7 @@ def make(
         "log": log,
     }
     save_network(path, rnn, dtype=recipe.stored)
-    write_atomically(path.with_suffix(".json"), _readable(facts).encode())
+    write_atomically(path.with_suffix(".json"), readable(facts).encode())
     return path
 
 
@@ -244,7 +244,7 @@ def _with_torch(
     )
 
 
-def _readable(facts: dict[str, Any]) -> str:
+def readable(facts: dict[str, Any]) -> str:
     """Return JSON with a line for each line of the log."""
     rows = ",\n  ".join(json.dumps(row) for row in facts["log"])
     head = json.dumps({**facts, "log": []}, indent=1)

@@ -166,17 +166,23 @@ class LanguageModel:
         state = self.state
         if place == 0:
             state = torch.zeros_like(state)
-        keep = torch.rand(state.shape[0], 1, generator=generator, device=self.device) >= self.reset
+        keep = torch.rand(state.shape[-2], 1, generator=generator, device=self.device) >= self.reset
         state = state * keep
         embedded = self._drop(torch.nn.functional.embedding(x, w["w_output"]), generator)
-        h = self.recurrence(embedded @ w["w_embedding"].T + w["b_hidden"], w["w_hidden"], state)
-        self._next = h[-1].detach()
+        h, last = self.hidden(embedded, state)
+        self._next = last.detach()
         read = self._drop(h, generator).reshape(-1, self.m)
         if epoch < self.sampled_epochs:
             return self._sampled_loss(read, y.reshape(-1), generator)
         return torch.nn.functional.cross_entropy(
             torch.addmm(w["b_output"], read, w["w_output"].T), y.reshape(-1)
         )
+
+    def hidden(self, embedded: Any, state: Any) -> tuple[Any, Any]:
+        """Return the states (T, lines, m), and what the next window starts from."""
+        w = self.weights
+        h = self.recurrence(embedded @ w["w_embedding"].T + w["b_hidden"], w["w_hidden"], state)
+        return h, h[-1]
 
     def after_step(self) -> None:
         """Carry the last state to the next window."""

@@ -37,11 +37,13 @@ def data_are_read_once(monkeypatch):
 
 
 @functools.cache
-def counted(code: bytes, bits: int) -> int | None:
+def counted(code: bytes, bits: int, language: int) -> int | None:
     """The errors of what a string describes, counted in int64; None where it is no code."""
     x, y, x0 = checker.load({"task": "digits", "data_sha256": sha(), "n": N}, [str(FILE.parent)])
     try:
-        net = checker.decode({"task": "digits", "bits": bits}, code, (8, 8), x0)
+        net = checker.decode(
+            {"task": "digits", "bits": bits, "language": language}, code, (8, 8), x0
+        )
     except checker.Stop:
         return None
     W, U, V = (net[name].astype(np.int64) for name in ("w_hidden", "w_input", "w_output"))
@@ -50,10 +52,14 @@ def counted(code: bytes, bits: int) -> int | None:
     X = x[:, top : 8 - bottom, left : 8 - right]
     X = X.reshape(N, X.shape[1] // v, v, X.shape[2] // w, w).sum(axis=(2, 4))
     X = X.reshape(N, -1, net["d"])
-    h = np.zeros((N, net["k"]), np.int64)
+    k, H = net["k"], int(net["H"])
+    h = np.zeros((N, k), np.int64)
     for t in range(X.shape[1]):
         A = np.einsum("ij,nj->ni", W, h) + np.einsum("ij,nj->ni", U, X[:, t]) + b
-        h = np.clip((A + (1 << s - 1)) >> s if s else A, int(net["least"]), int(net["H"]))
+        A = (A + (1 << s - 1)) >> s if s else A
+        u = np.clip(A[:, :k], int(net["least"][0]), H)
+        g = np.clip(A[:, k:], 0, H)
+        h = h + (2 * g * (u - h) + H) // (2 * H) if g.size else u
     scores = np.einsum("ij,nj->ni", V, h) + c
     return int((scores.argmax(axis=1) != y).sum())
 
@@ -65,7 +71,7 @@ def sha():
 def deserved(folder):
     """Whether what the files say is true: the count, and a bound that is not below its own."""
     said = json.loads((folder / "certificate.json").read_text())
-    errors = counted((folder / "code.bin").read_bytes(), said["bits"])
+    errors = counted((folder / "code.bin").read_bytes(), said["bits"], said["language"])
     if errors is None or said["errors"] != errors or said["n"] != N:
         return False
     bound = upper_risk(errors, N, said["bits"] * math.log(2) - math.log(float(said["delta"])))
@@ -112,7 +118,7 @@ def test_no_flipped_bit_leaves_it_valid(number, tmp_path, capsys, rng):
         assert outcome(folder, capsys) == 1
         # A forger who mends the checksum, and one who mends the count of errors as well.
         mended = {**said, "code_sha256": hashlib.sha256(flipped).hexdigest()}
-        errors = counted(bytes(flipped), said["bits"])
+        errors = counted(bytes(flipped), said["bits"], said["language"])
         for forged in (mended, {**mended, "errors": said["errors"] if errors is None else errors}):
             (folder / "certificate.json").write_text(json.dumps(forged))
             code_of = outcome(folder, capsys)

@@ -48,7 +48,9 @@ def predictors(draw):
 
 def decoded(network):
     bits = network.bits()
-    return checker.decode({"bits": len(bits), "task": "ptb-bytes"}, packed(bits), (), 1)
+    return checker.decode(
+        {"bits": len(bits), "task": "ptb-bytes", "language": 1}, packed(bits), (), 1
+    )
 
 
 def losses(network, text):

@@ -58,6 +58,19 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
     from decimal import Decimal
 
     assert facts["bound"] == f"{bound(errors, 2000, len(bits), Decimal('0.01')):.6f}"
+    # Every route is printed, with what it assumes or why it says nothing, and is in the file.
+    routes = {route["id"]: route for route in facts["network"]["routes"]}
+    assert list(routes) == [
+        *("occam.binomial", "occam.kl", "others.pac_bayes_kl", "others.pick_to_learn"),
+        *("split.binomial", "others.test_set_binomial"),
+    ]
+    for id, route in routes.items():
+        [line] = [line for line in text.splitlines() if line.strip().startswith(id)]
+        assert route["assumes"] in line
+        assert ("not evaluated" in line) == (route["value"] is None)
+    assert 0 <= float(facts["bound"]) - routes["occam.binomial"]["value"] < 1e-6
+    assert routes["occam.kl"]["value"] >= routes["occam.binomial"]["value"]
+    assert routes["others.pac_bayes_kl"]["value"] > errors / 2000
     assert 0.02 < float(facts["bound"]) < 0.3
     assert f"{facts['bits']} bits" in text
     words = (cert / "README.txt").read_text()
@@ -90,6 +103,12 @@ def test_a_network_of_ones_own_is_certified_without_training(files, capsys):
         (("--model", "empty.npz", "--data", "data.npz"), "model must have a node"),
         (("digits", "--method", "magic"), "method must be"),
         (("digits", "--rate", "-1"), "rate must be"),
+        (("digits", "--descent", "-1"), "descent must be"),
+        (("digits", "--draws", "-1"), "draws must be"),
+        (("digits", "--subspace", "w_hidden"), "subspace must be such as w_hidden=200"),
+        (("digits", "--subspace", "b_hidden=2"), "subspace must be such as w_hidden=200"),
+        (("digits", "--subspace", "w_input=2,w_input=3"), "must name each block once"),
+        (("ptb-bytes", "--descent", "1"), "descent is for images"),
         (("digits", "--power", "2"), "power must be in [0, 1], got 2"),
         (("digits", "--learning-rate", "0"), "learning_rate must be"),
         (("digits", "--steps", "w_hidden"), "steps must be such as"),

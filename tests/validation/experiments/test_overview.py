@@ -80,4 +80,4 @@ def test_the_command_takes_several(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert out.count(r"\begin{table}") == 1
     assert out.count(r"20 to 8") == 2
-    assert "format of several experiments must be one of md, latex, got 'csv'" in err
+    assert "format of several experiments must be one of md, latex, text, got 'csv'" in err

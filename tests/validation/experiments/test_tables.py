@@ -141,11 +141,17 @@ def test_of_perplexities_the_smaller_is_better():
 def test_after_fine_tuning_spectral_is_held_against_the_network_from_scratch():
     rows = rows_of(SPECTRAL, RIVAL)
     for seed in range(3):
-        tuned = {"theta": 0.5, "tau": 1e-8, "fine_tuning": {"epochs": 1}}
-        rows.append(score("spectral", 8, seed, 0.94, **tuned))
+        tuned = {"fine_tuning": {"epochs": 1}}
+        rows.append(score("spectral", 8, seed, 0.94, theta=0.5, tau=1e-8, **tuned))
         rows.append(score("small network from scratch", 8, seed, 0.95, training={"epochs": 1}))
     found = results(rows)
     assert "spectral is worse" in findings(found)[-1]
+    with_fit = results(
+        [*rows, *(score("balanced, closed loop", 8, s, 0.97, tau=1e-8, **tuned) for s in range(3))]
+    )
+    ours, last = findings(with_fit)[-2:]
+    assert "spectral is worse" in ours
+    assert last.endswith("from scratch 95.0 ± 0.0: balanced, closed loop is at least as good.")
     text = written(found, "md")
     assert "| spectral | 8 | 10 | 10 | 10 | 20 | 50 | 91.0 ± 1.0 | 94.0 ± 0.0 |" in text
     assert "| small network from scratch | 8 | 10 | 10 | 10 | 20 | 50 | - | 95.0 ± 0.0 |" in text
@@ -186,7 +192,7 @@ def test_csv_has_a_line_for_every_row_and_every_digit():
 
 
 def test_an_unknown_format_is_refused():
-    with pytest.raises(ValueError, match="format must be one of md, latex, csv, got 'xls'"):
+    with pytest.raises(ValueError, match="format must be one of md, latex, csv, text, got 'xls'"):
         written(results(rows_of(SPECTRAL, RIVAL)), "xls")
 
 

@@ -1,11 +1,13 @@
 """Intervals of float64 contain the truth, outwards in every operation, and are narrow."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from validation.arithmetic import FLOAT64, Unsupported, ball, vocabulary
+from validation.arithmetic import FLOAT64, Unsupported, ball, jets, vocabulary
 from validation.arithmetic import intervals as iv
 from validation.arithmetic.ball import arb
 from validation.arithmetic.cells import Cells, Fork, deciding
@@ -251,3 +253,48 @@ def test_the_widening_of_the_elementary_functions_holds_at_ten_million_points(na
                 assert not arb(a) > truth, (name, x)
                 assert not arb(b) < truth, (name, x)
                 assert b - a <= 2.0**-47 * max(abs(a), abs(b), 1.0), (name, x)
+
+
+@given(st.lists(st.tuples(*[st.floats(0, 8)] * 4, st.floats(0, 1), st.floats(0, 1)), min_size=1))
+def test_a_share_of_a_sum_is_enclosed_as_one(cells):
+    """The share a/(a + b) on cells and its slopes, against fractions."""
+    low, high = (np.array([sorted(c[2 * i : 2 * i + 2]) for c in cells]).T for i in (0, 1))
+    a = coordinate(low[0], low[1], 0, 2)
+    b = coordinate(high[0], high[1], 1, 2)
+    with np.errstate(all="ignore"):
+        found = a / (a + b)
+    for i, cell in enumerate(cells):
+        x = Fraction(low[0][i]) + Fraction(cell[4]) * Fraction(low[1][i] - low[0][i])
+        y = Fraction(high[0][i]) + Fraction(cell[5]) * Fraction(high[1][i] - high[0][i])
+        x, y = min(x, Fraction(low[1][i])), min(y, Fraction(high[1][i]))
+        if x + y == 0 or np.isnan(found.low[i]):
+            continue
+        assert Fraction(found.low[i]) <= x / (x + y) <= Fraction(found.high[i])
+        with JETS.active():
+            ends = ((low[0][i], low[1][i]), (high[0][i], high[1][i]))
+            one, two = (jets.coordinate(*map(float, pair), i == 0) for i, pair in enumerate(ends))
+            judged = one / (one + two)
+            exact = x / (x + y)
+            inside = arb(exact.numerator) / arb(exact.denominator)
+            assert not judged.value[0] > inside
+            assert not judged.value[1] < inside
+            slope = y / (x + y) ** 2
+            if judged.slope is not None and judged.slope[0].is_finite():
+                inside = arb(slope.numerator) / arb(slope.denominator)
+                assert not judged.slope[0] > inside
+                assert not judged.slope[1] < inside
+        for place, slope in ((0, y / (x + y) ** 2), (1, -x / (x + y) ** 2)):
+            ends = [side[place, i] for side in found.slopes]
+            if np.isfinite(ends).all():
+                assert Fraction(ends[0]) <= slope <= Fraction(ends[1])
+
+
+def test_a_share_of_a_sum_is_monotone_where_the_quotient_rule_cannot_see_it():
+    a = coordinate(np.array([0.0]), np.array([1.0]), 0, 2)
+    b = coordinate(np.array([1e-9]), np.array([1e-8]), 1, 2)
+    share = a / (a + b)
+    assert share.high[0] <= 1
+    assert share.slopes[0][0, 0] >= 0
+    assert share.slopes[1][1, 0] <= 0
+    negative = coordinate(np.array([-1.0]), np.array([1.0]), 0, 2)
+    assert np.isnan((negative / (negative + b)).low[0])

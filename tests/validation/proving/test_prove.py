@@ -1,16 +1,18 @@
-"""Proofs, refutations and honest open ends of claims whose truth is known."""
+"""Proofs by cells, refutations and honest open ends of claims whose truth is known."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 
 from validation import claim, draw
 from validation.claims import ClaimError
-from validation.proving.prove import prove
+from validation.proving.prove import prove as decided
 from validation.proving.records import Ending
 from validation.proving.regions import regions
 
+prove = partial(decided, algebra=False)
 NONE = [(Fraction(1, 1000), Fraction(1, 10**6))]
 
 

@@ -94,6 +94,18 @@ def test_the_page_and_the_document_have_it_for_an_own_network_alone(study, data)
     mine = run(Settings(nodes=(3, 6), seeds=1), data, model, "own.npz")
     page = render(mine, [], {})
     assert 'id="description"' in page
+    assert 'id="description-pruned"' in page
+    assert page.count('id="routes-') == 2
+    for own in (mine.described, mine.described_pruned):
+        ids = [route.id for route in own.routes]
+        assert ids[:2] == ["occam.binomial", "occam.kl"]
+        assert len(ids) == 6
+        assert all(route.assumes for route in own.routes)
+        # What is printed is not below what was found.
+        assert all(f">{route.id}<" in page for route in own.routes)
+    assert "pruned to 3 nodes" in mine.described_pruned.sentence()
+    assert mine.described_pruned.bits < mine.described.bits
+    assert document(mine, [])["description_length_pruned"]["bits"] == mine.described_pruned.bits
     assert document(mine, [])["description_length"]["bits"] == mine.described.bits
     assert mine.described.bound > 0.9  # forty sequences certify nothing
     assert 'id="description"' not in render(study, [], {})

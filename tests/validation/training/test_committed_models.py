@@ -14,8 +14,10 @@ from validation.data.digits import digits
 from validation.data.fetching import held_files
 from validation.data.images import images
 from validation.data.language import corpus
+from validation.data.segmentation import segmentation
 from validation.data.sources import SOURCES
 from validation.training.gated import GATED_RECIPES, gated_recipe
+from validation.training.gated_text import TEXT_RECIPES, results
 from validation.training.model_training import evaluate
 from validation.training.recipes import recipe
 
@@ -24,10 +26,14 @@ FOLDER = Path(__file__).parents[3] / "models"
 GATED = sorted(
     path for path in FOLDER.glob("*.safetensors") if path.stem.rsplit("-", 1)[0] in GATED_RECIPES
 )
+TEXTS = sorted(
+    path for path in FOLDER.glob("*.safetensors") if path.stem.rsplit("-", 1)[0] in TEXT_RECIPES
+)
+TAGGER = FOLDER / "ptb-tagger-0.safetensors"
 MODELS = sorted(
     path
     for path in FOLDER.glob("*.safetensors")
-    if not path.stem.endswith("-constrained") and path not in GATED
+    if not path.stem.endswith("-constrained") and path not in (*GATED, *TEXTS, TAGGER)
 )
 
 
@@ -95,6 +101,45 @@ def test_a_gated_network_is_made_by_the_recipe_of_its_name(path):
         # One image of 360 may lie so close to a tie that another processor decides it otherwise.
         assert right.mean() == pytest.approx(facts["result"]["test_accuracy"], abs=1 / 360 + 1e-12)
     assert facts["result"]["test_accuracy"] >= 0.95
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_a_gated_language_model_is_small_and_made_by_the_recipe_of_its_name(path):
+    facts = facts_of(path)
+    chosen = TEXT_RECIPES[facts["settings"]["name"]]
+    seed = facts["settings"]["seed"]
+    assert path.stem == f"{chosen.name}-{seed}"
+    assert facts["command"].startswith(f"rnnbounds train {chosen.name} --seed {seed}")
+    assert facts["settings"] == json.loads(json.dumps(chosen.settings(seed)))
+    assert len(facts["log"]) == chosen.epochs
+    assert path.stat().st_size < 6_000_000
+    stack = torch_network(read_state_dict(path)[0]).stack
+    assert stack.nodes == ((chosen.m,),)
+    assert stack.layers[0][0].kind == chosen.cell
+    assert np.array_equal(stack.embedding, stack.w_output)  # tied
+    assert facts["result"]["test_perplexity"] < 124  # the plain network's, of as many nodes
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_a_gated_language_model_achieves_what_its_log_says(path):
+    if len(held_files("ptb")) < len(SOURCES["ptb"].files):
+        pytest.skip("ptb was not fetched")
+    got = results(torch_network(read_state_dict(path)[0]).stack, corpus("ptb"))
+    assert got == pytest.approx(facts_of(path)["result"], rel=2e-3)
+
+
+@pytest.mark.skipif(not TAGGER.exists(), reason="the tagger was not trained")
+def test_the_tagger_has_two_layers_in_both_directions():
+    stack = torch_network(read_state_dict(TAGGER)[0]).stack
+    assert stack.nodes == ((64, 64), (64, 64))
+    assert stack.layers[0][0].kind == "gru"
+    if len(held_files("ptb")) < len(SOURCES["ptb"].files):
+        pytest.skip("ptb was not fetched")
+    data = segmentation(n=1, n_test=300, seed=5)
+    right = stack.predictions(data.x_test).argmax(axis=2) == data.y_test
+    # Another 18,000 tags: four deviations of a share near 95 %, with words' tags dependent.
+    assert right.mean() == pytest.approx(facts_of(TAGGER)["result"]["test_accuracy"], abs=0.02)
 
 
 @pytest.mark.long

@@ -1,0 +1,90 @@
+"""What pruning that knows the recursion costs, beside the states themselves.
+
+    python benchmarks/balanced_cost.py [--fit]
+
+m = 128, T = 28, n = 5,000, 10 outputs, ReLU, float32 and float64: seconds of one thread's processor
+time for the states, for the exact observability of the last step and for one probe, and the
+ratios; the greedy selection of 42 nodes with the weight of section 0 and with the balanced one.
+With --fit the closed loop at k = 42, too: its seconds on the wall (BLAS may use every core).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+if "--fit" not in sys.argv:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
+
+import numpy as np
+
+from pruning import (
+    Observability,
+    StateCovariance,
+    balanced_weight,
+    initial_rnn,
+    select_nodes,
+    selection_weight,
+    spectral_prune,
+)
+from pruning.observability import states
+
+M, T, N, REPEATS = 128, 28, 5000, 5
+
+
+def seconds(*calls: Callable[[], object]) -> list[float]:
+    """The least processor time of each, taken in turns, so that all see the same machine."""
+    best = [float("inf")] * len(calls)
+    for _ in range(REPEATS):
+        for i, call in enumerate(calls):
+            begin = time.process_time()
+            call()
+            best[i] = min(best[i], time.process_time() - begin)
+    return best
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    rnn = initial_rnn(M, d_x=28, d_y=10, activation="relu", rng=0)
+    x = rng.normal(size=(N, T, 28))
+    batches = [x[start : start + 100] for start in range(0, N, 100)]
+
+    for dtype in ("float32", "float64"):
+
+        def run(dtype: str = dtype) -> None:
+            for part in batches:
+                states(rnn, part, dtype)
+
+        def exact(dtype: str = dtype) -> Observability:
+            return Observability(rnn, T, dtype=dtype).update(x)
+
+        def probe(dtype: str = dtype) -> Observability:
+            return Observability(rnn, T, probes=1, rng=0, dtype=dtype).update(x)
+
+        base, full, one = seconds(run, exact, probe)
+        print(
+            f"{dtype}: states {base:.3f} s, exact {full:.3f} s = {full / base:.1f} times, "
+            f"one probe {one:.3f} s = {one / base:.1f} times",
+            flush=True,
+        )
+
+    S = StateCovariance.from_network(rnn, x[:1000]).matrix
+    weights = selection_weight(rnn, 0.5), balanced_weight(Observability(rnn, T).update(x[:500]))
+    plain, balanced = seconds(*[lambda M=M: select_nodes(S, 42, weight=M) for M in weights])
+    print(f"greedy, k = 42: {1e3 * plain:.1f} ms, with the balanced weight {1e3 * balanced:.1f} ms")
+
+    if "--fit" in sys.argv:
+        begin, used = time.perf_counter(), time.process_time()
+        steps: list[object] = []
+        spectral_prune(
+            rnn, x, 42, objective="balanced", refit="closed-loop", rng=0, progress=steps.append
+        )
+        wall, used = time.perf_counter() - begin, time.process_time() - used
+        print(f"closed loop, k = 42: {wall:.0f} s, {used:.0f} s of processors, {len(steps)} steps")
+
+
+if __name__ == "__main__":
+    main()
