@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from validation.arithmetic.polynomials import fraction, rational, terms_of
-from validation.proving.certificates import MOST_SECONDS, Certificate, Exponents
+from validation.proving.identities import MOST_SECONDS, Certificate, Exponents
 from validation.proving.signs import Chart
 
 MOST_MONOMIALS = 160

@@ -18,7 +18,8 @@ from validation.commands.prove import sizes_for
 from validation.loading import gather
 from validation.proving import algebra, certificates, signs, squares
 from validation.proving.algebra import by_algebra, proof_by_algebra
-from validation.proving.certificates import Certificate, certificate, confirmed
+from validation.proving.certificates import certificate
+from validation.proving.identities import Certificate, confirmed
 from validation.proving.pieces import Domain
 from validation.proving.prove import prove
 from validation.proving.records import Ending
