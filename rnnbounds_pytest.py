@@ -75,7 +75,6 @@ class ClaimItem(pytest.Item):
             seed=0,
             instances=() if found is None else (found,),
             limit=limit,
-            hard=False,
         )
         everything = [outcome, *outcome.steps]
         if any(o.error or o.conclusion.bad for o in everything):

@@ -309,9 +309,9 @@ def test_an_interrupt_prints_what_is_finished(tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     end = time.monotonic() + 60
-    while time.monotonic() < end:  # until one sleeps and the other has been quiet for 2 s
+    while time.monotonic() < end:  # until one sleeps and the other has been quiet for 4 s
         time.sleep(0.2)
-        if sleeping.exists() and good.exists() and time.time() - good.stat().st_mtime > 2:
+        if sleeping.exists() and good.exists() and time.time() - good.stat().st_mtime > 4:
             break
 
     os.killpg(process.pid, signal.SIGINT)
