@@ -17,8 +17,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.approximation.general import keeps_reconstruction
-from bounds.approximation.measured import paired_runs
-from bounds.rounding import log_up
+from bounds.approximation.measured import (
+    RunErrors,
+    output_gap,
+    paired_runs,
+    read_rounding,
+    same_twice,
+)
+from bounds.approximation.recursion import log_norms, log_square_mean
+from bounds.rounding import (
+    SMALLEST_NORMAL,
+    inner_product,
+    log_sum_up,
+    log_up,
+    raised,
+    roundings,
+    sum_up,
+    up,
+)
 from bounds.terms import VALID, Bound, Condition, Term, violated
 from pruning.checks import Array
 from pruning.observability import Observability
@@ -114,8 +130,15 @@ def linear_bound(pruned: PrunedRNN, x: ArrayLike) -> Bound:
     Returns
     -------
     Bound
-        One term, with a part a step; labelled *violated* unless s is the identity. Evaluated in
-        float64 without outward rounding.
+        Terms ``defects``, with a part a step, and ``rounding``; labelled *violated* unless s is
+        the identity. The condition says whether the bound is on the error of exact runs, or of
+        those in float64.
+
+    Notes
+    -----
+    The defects carried to the end sum to f_T - f'_T, which is measured; ``rounding`` pays for what
+    floats have of the sum of their norms below the norm of that, for the products with the states
+    and, where *exact runs* is said, for what rounding may have made of the states.
     """
     losses = step_losses(pruned, x)
     id = "balanced.linear"
@@ -124,13 +147,55 @@ def linear_bound(pruned: PrunedRNN, x: ArrayLike) -> Bound:
         Term(f"step {t + 1}", 0.5 * log_up(float(felt)), r"\sqrt{\operatorname{Tr}[O_t P_t]}", id)
         for t, felt in enumerate(losses.defect_felt)
     )
-    total = log_up(math.fsum(np.sqrt(losses.defect_felt)))
+    total = log_up(raised(sum_up(np.sqrt(losses.defect_felt)), 16))
     formula = r"\sum_t \sqrt{\operatorname{Tr}[O_t P_t]}"
     term = Term("defects", total, formula, id, {"T": len(parts)}, parts)
     condition = Condition("s = id", linear, "Otherwise df_T/dh_t differs from run to run.")
-    note = "Evaluated in float64 on the measured runs, without outward rounding."
-    label = VALID if linear else violated("s = id")
-    return Bound(id, rf"\|f_T - f'_T\|_n \le {formula}", (term,), label, (condition,), (note,))
+    if not linear:
+        return Bound(id, _statement(formula), (term,), violated("s = id"), (condition,))
+    log_gap, log_rounding, runs = _measured_at_the_end(pruned, x)
+    log_rounding = log_sum_up([log_rounding, _log_short(log_gap, total)])
+    rounding = Term("rounding", log_rounding, r"\epsilon", id)
+    return Bound(
+        id, _statement(formula + r" + \epsilon"), (term, rounding), VALID, (condition, runs)
+    )
+
+
+def _log_short(log_gap: float, log_sum: float) -> float:
+    """Log of what the second number is below the first by, rounded up; -inf where it is not."""
+    if log_gap <= log_sum:
+        return -math.inf
+    share = -math.expm1(log_sum - log_gap)
+    # Of the difference of the logarithms.
+    size = 1 + abs(log_gap) + (abs(log_sum) if log_sum > -math.inf else 0.0)
+    return up(log_gap + log_up(share + roundings(8, size)))
+
+
+def _statement(right: str) -> str:
+    return rf"\|f_T - f'_T\|_n \le {right}"
+
+
+def _measured_at_the_end(pruned: PrunedRNN, x: ArrayLike) -> tuple[float, float, Condition]:
+    """Logs of ||f_T - f'_T||_n and of what rounding may have made of it, and of which runs."""
+    full, small = pruned.original, pruned.pruned
+    checked, errors = full.check_input(x), RunErrors(pruned)
+    last = np.eye(checked.shape[1])[-1]
+    same, start = same_twice(pruned), 0
+    gaps, slips = [], []
+    for runs in paired_runs(pruned, checked):
+        part = checked[start : start + len(runs.states)]
+        start += len(part)
+        gap = np.abs(output_gap(pruned, runs))
+        size = np.abs(runs.states) @ np.abs(full.w_output).T
+        size = size + np.abs(runs.pruned_states) @ np.abs(small.w_output).T + gap
+        slip = inner_product(full.m + small.m + 4, size) + (full.m + small.m) * SMALLEST_NORMAL
+        slip = slip + read_rounding(full.w_output, errors.original(part, runs.states))
+        slip = slip + read_rounding(small.w_output, errors.pruned(part, runs.pruned_states))
+        gaps.append(log_square_mean(log_norms(gap), last))
+        slips.append(log_square_mean(log_norms(0 * slip if same else slip), last))
+    log_n = math.log(len(checked))
+    log_gap, log_slip = (up(0.5 * (log_sum_up(np.array(logs)) - log_n)) for logs in (gaps, slips))
+    return log_gap, log_slip, errors.condition
 
 
 def _defects(pruned: PrunedRNN, x: ArrayLike, small_states: Array) -> Array:

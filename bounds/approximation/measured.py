@@ -18,6 +18,13 @@ from pruning.run_rounding import RunExtremes
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
+EXACT_RUNS = Condition(
+    "exact runs",
+    True,
+    "The error is that of the networks as stored, in exact arithmetic, and of float64 "
+    "runs: what rounding may have made of the states is in the bound.",
+)
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -114,12 +121,7 @@ class RunErrors:
     def condition(self) -> Condition:
         """What the bound on the batches seen is about."""
         if self._covered:
-            return Condition(
-                "exact runs",
-                True,
-                "The error is that of the networks as stored, in exact arithmetic, and of float64 "
-                "runs: what rounding may have made of the states is in the bound.",
-            )
+            return EXACT_RUNS
         return Condition(
             "float64 runs",
             True,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bounds.approximation.along_runs import _differences, along_runs_bound, measured_gap
 from pruning.cells.gated_secants import gru_secants, lstm_secants
 from pruning.stack import Stack
+from pruning.stack_gradients import run_stack
 from pruning.stack_pruning import prune_stack
 
 GATED = [kind for kind in KINDS if kind != "plain"]
@@ -89,12 +90,10 @@ def test_both_directions_are_refused_in_one_sentence():
 def test_the_difference_of_a_network_from_itself_is_nothing():
     rng = np.random.default_rng(0)
     stack = stack_of("lstm", (3,), 1, 3, 2, rng)
-    secants, q, e = _differences(
-        stack,
-        Stack(stack.layers, stack.w_output, stack.b_output),
-        np.arange(3),
-        rng.normal(size=(4, 5, 3)),
-    )
+    same = Stack(stack.layers, stack.w_output, stack.b_output)
+    x = rng.normal(size=(4, 5, 3))
+    runs = run_stack(stack, x), run_stack(same, x)
+    secants, q, e = _differences(stack, same, np.arange(3), *runs)
     assert not secants.births.any()
     assert not q.any()
     assert not e.any()
