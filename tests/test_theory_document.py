@@ -35,6 +35,12 @@ def anchors(text: str) -> Counter[str]:
     return Counter(re.findall(r'<a id="([^"]+)"></a>', text))
 
 
+def test_what_is_said_in_words_has_no_macros():
+    # Proofs and hypotheses stand in terminals and pages as they are written.
+    for claim in claims():
+        assert "\\" not in (claim.proof or ""), claim.id
+
+
 def test_sections_have_titles_and_none_stands_twice():
     headings = re.findall(r"^## (.*)$", COPY.read_text("utf-8"), re.MULTILINE)
     assert len(headings) == len(set(headings))

@@ -25,7 +25,7 @@ def degrees_of_freedom(xp, S, lam):
     r"N(\lambda) \le \operatorname{Tr} S / \lambda",
     SETTING,
     code="bounds.degrees_of_freedom",
-    proof=r"Each \mu/(\mu + \lambda) is at most \mu/\lambda.",
+    proof="Each mu/(mu + lam) is at most mu/lam.",
     symbolic=proofs.range_trace,
     invariance={"S": 1, "lam": 1},
 )
@@ -64,7 +64,7 @@ def decreasing(xp, S, lam, step):
     r"2 N((\lambda_1 + \lambda_2)/2) \le N(\lambda_1) + N(\lambda_2)",
     draw(S=draw.covariances(), lam=draw.positive(), step=draw.positive()),
     code="bounds.degrees_of_freedom",
-    proof=r"Each \mu/(\mu + \lambda) is convex in \lambda > 0.",
+    proof="Each mu/(mu + lam) is convex in lam > 0.",
     symbolic=proofs.convex,
     invariance={"S": 1, "lam": 1, "step": 1},
 )
@@ -139,7 +139,7 @@ SPECTRUM = draw(mu=draw.spectra(), lam=draw.positive())
     r"\#\{j: \mu_j > \lambda\} \le 2 N(\lambda)",
     SPECTRUM,
     code="bounds.degrees_of_freedom",
-    proof=r"\mu/(\mu + \lambda) > 1/2 where \mu > \lambda.",
+    proof="mu/(mu + lam) > 1/2 where mu > lam.",
     symbolic=proofs.spectrum_split,
     invariance={"mu": 1, "lam": 1},
 )
@@ -152,7 +152,7 @@ def spectrum_split(xp, mu, lam, *, c=2):
     r"\textstyle\sum_{\mu_j \le \lambda} \mu_j \le 2 \lambda N(\lambda)",
     SPECTRUM,
     code="bounds.degrees_of_freedom",
-    proof=r"\mu = (\mu + \lambda) \mu/(\mu + \lambda) \le 2 \lambda \mu/(\mu + \lambda).",
+    proof="mu = (mu + lam) mu/(mu + lam) <= 2 lam mu/(mu + lam) where mu <= lam.",
     symbolic=proofs.spectrum_split,
     invariance={"mu": 1, "lam": 1},
 )

@@ -56,8 +56,8 @@ POLYNOMIAL = draw(
     r"\frac{\pi/a}{\sin(\pi/a)}",
     POLYNOMIAL,
     code="bounds.degrees_of_freedom",
-    proof=r"N \le \sum_j 1/(1 + (\lambda/c) j^a) \le \int_0^\infty dx/(1 + (\lambda/c) x^a), since "
-    "the integrand decreases; the integral is Euler's. The constant is the limit as lam -> 0.",
+    proof="N <= sum_j 1/(1 + (lam/c) j^a), at most the integral of dx/(1 + (lam/c) x^a) from 0, "
+    "as the integrand decreases; the integral is Euler's. The constant is the limit as lam -> 0.",
     invariance={"c": 1, "lam": 1},
 )
 def order_polynomial_sharp(xp, share, c, a, lam, *, factor=1):
@@ -108,7 +108,7 @@ def order(xp, x, c, a, *, exponent=1):
         sizes={"m": (1, 24)},
     ),
     code="bounds.degrees_of_freedom",
-    proof=r"N \le \int_0^\infty dx/(1 + (\lambda/c) e^{a x}) = \tfrac1a \log(1 + c/\lambda).",
+    proof="N is at most the integral of dx/(1 + (lam/c) e^(a x)) from 0 on: log(1 + c/lam)/a.",
     invariance={"c": 1, "lam": 1},
 )
 def order_exponential_explicit(xp, share, c, a, lam, *, factor=1):

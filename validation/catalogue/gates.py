@@ -138,7 +138,7 @@ def gru_slopes(xp, W, V, u, w, h, e, J, *, quarter=0.25):
     r"\|e^+\| \le \kappa \|e\| + \|\mathrm{drive}\|, \quad \kappa = \max z' + \|W_n'\| +"
     r" \tfrac14 \|\mathrm{diag}(|h_J - n|) W_z'\| + \tfrac14 \|\mathrm{diag}(|v|) W_r'\|",
     GRU,
-    proof="`gates.gru_identity` with `gates.gru_slopes`, \\delta u = W'e + d; the drive holds"
+    proof="`gates.gru_identity` with `gates.gru_slopes`, delta u = W'e + d; the drive holds"
     " |h_J - n| |d_z|/4, |d_n|, |d_v| and |v| |d_r|/4; 1 - z', r' <= 1.",
 )
 def gru(xp, W, V, u, w, h, e, J, *, quarter=0.25, stay=1):

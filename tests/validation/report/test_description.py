@@ -33,9 +33,12 @@ def network():
     return load_network(Path(__file__).parents[3] / "models" / "digits-relu-0.safetensors")
 
 
-def test_it_is_what_the_command_certifies(own, network, tmp_path, capsys):
-    found = described(network, own, 0.05)
+@pytest.fixture(scope="module")
+def found(own, network):
+    return described(network, own, 0.05)
 
+
+def test_it_is_what_the_command_certifies(found, own, network, tmp_path, capsys):
     np.savez(tmp_path / "mine.npz", x=own.x, y=own.y)
     save_network(tmp_path / "mine.safetensors", network)
     command = ["certify", "--model", str(tmp_path / "mine.safetensors"), "--data"]
@@ -49,15 +52,14 @@ def test_it_is_what_the_command_certifies(own, network, tmp_path, capsys):
     assert said["bound"] in found.sentence()
 
 
-def test_what_is_no_better_than_the_commonest_class_is_said_to_be(own, network):
-    found = described(network, own, 0.05)
+def test_what_is_no_better_than_the_commonest_class_is_said_to_be(found):
     assert 0.85 < found.common < 0.9
     assert "no better than" in found.sentence()
     assert "no better than" not in replace(found, bound=0.5).sentence()
 
 
-def test_a_larger_delta_gives_a_smaller_bound(own, network):
-    assert described(network, own, 0.5).bound < described(network, own, 1e-6).bound
+def test_a_larger_delta_gives_a_smaller_bound(found, own, network):
+    assert described(network, own, 0.5).bound < found.bound
 
 
 @pytest.mark.parametrize(
