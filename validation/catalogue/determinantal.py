@@ -25,11 +25,6 @@ def principal_minor(xp, S, J):
     return xp.linalg.det(minor(xp, S, nodes, nodes))
 
 
-def probability(xp, S, lam, J):
-    """P(J) = det(S_J/lam)/det(I + S/lam)."""
-    return principal_minor(xp, S / lam, J) / xp.linalg.det(xp.eye(S.shape[0]) + S / lam)
-
-
 def reconstruction(xp, S, J):
     """A = S_{:J} S_J^{-1}, (m, |J|), for S_J nonsingular and J not empty."""
     nodes = xp.asarray(J)
@@ -42,11 +37,11 @@ def residual(xp, S, J):
 
 
 def mean(xp, S, lam, value):
-    """E value(J)."""
-    total = xp.asarray(0.0)
+    """E value(J) under P(J) = det(S_J/lam)/det(I + S/lam)."""
+    scaled, total = S / lam, xp.asarray(0.0)
     for J in subsets(S.shape[0]):
-        total = total + probability(xp, S, lam, J) * value(J)
-    return total
+        total = total + principal_minor(xp, scaled, J) * value(J)
+    return total / xp.linalg.det(xp.eye(S.shape[0]) + scaled)
 
 
 @section.sharper(
