@@ -243,6 +243,27 @@ def test_a_body_that_ends_its_process_is_not_called_late_for_waiting_its_turn(tm
     assert "ended the process" in outcome.error
 
 
+def test_no_worker_serves_two_runs(tmp_path):
+    # One that took the place of a worker that had been idle for long could die unnoticed.
+    path = tmp_path / "who.py"
+    path.write_text(
+        "import os\n"
+        "from pathlib import Path\n"
+        "from validation import claim, draw\n"
+        "@claim('who.runs', 'x', draw(x=draw.positive()))\n"
+        "def runs(xp, x):\n"
+        "    Path(__file__).with_suffix(f'.{os.getpid()}').touch()\n"
+        "    return x, 2 * x\n"
+    )
+    seen = []
+    for _ in range(2):
+        verify_all(load_file(path), quick=True, budget=0.1, workers=2)
+        seen.append({file.suffix for file in tmp_path.glob("who.*")} - {".py"})
+
+    assert len(seen[0]) == 1 + (f".{os.getpid()}" in seen[0])
+    assert len(seen[1]) == len(seen[0]) + 1
+
+
 def test_bad_bodies_are_named_with_their_line_and_the_others_finish(tmp_path):
     path = tmp_path / "bad_lemmas.py"
     path.write_text(BAD)

@@ -165,7 +165,11 @@ def _pool(
     claims: dict[int, Claim], workers: int, marks: str, options: dict[str, Any]
 ) -> Iterator[tuple[int, Outcome]]:
     from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
 
+    # No pool is used twice. Workers leave after five idle minutes, and a pool that replaces them
+    # need not notice the death of a new one: a claim that ends its process was waited for forever.
+    get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
     # Two processes even for one claim: with one, joblib would run it right here.
     parallel = Parallel(
         n_jobs=max(workers, 2), backend="loky", return_as="generator_unordered", batch_size=1
