@@ -94,6 +94,10 @@ PLANS = {
         says="9 rows finished now, 9 in all",
         long=True,
     ),
+    "rnnbounds experiment row-mnist --seed 3": Plan(
+        elsewhere=True,
+        because="tests/validation/experiments/test_parts.py takes parts together, of a small grid",
+    ),
     "dask scheduler": Plan(
         replace=(
             ("experiment digits", "experiment grid.toml"),
