@@ -22,11 +22,10 @@ from pruning.stack import Stack
 from validation.data.fetching import cache_folder
 from validation.data.language import corpus, perplexity
 from validation.output.writing import write_atomically
+from validation.training.gated import CELLS
 from validation.training.model_training import readable
 from validation.training.torch_models import LanguageModel, import_torch
 from validation.training.torch_training import Schedule, run
-
-CELLS = {"gru": "GRU", "lstm": "LSTM"}
 
 
 @dataclass(frozen=True)
