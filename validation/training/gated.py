@@ -200,24 +200,64 @@ def _finish(
 ) -> Path:
     from safetensors.torch import save
 
+    tensors = {name: value.contiguous() for name, value in modules.state_dict().items()}
+    return write_trained(
+        recipe,
+        seed,
+        out,
+        save(tensors, {"cell": recipe.cell}),
+        usual=GATED_RECIPES[recipe.name].epochs,
+        result={"test_accuracy": _accuracy(torch, modules, data)},
+        log=log,
+    )
+
+
+def write_trained(
+    recipe: Any,
+    seed: int,
+    out: Path,
+    weights: bytes,
+    *,
+    usual: int,
+    result: Mapping[str, float],
+    log: list[dict[str, Any]],
+    device: str = "cpu",
+) -> Path:
+    """Write NAME-SEED.safetensors, and beside it the command that made it, its facts and its log.
+
+    Parameters
+    ----------
+    recipe : GatedRecipe or TextRecipe
+    seed : int
+    out : path
+    weights : bytes
+        Of the file.
+    usual : int
+        Epochs of the recipe of this name: others are part of the command.
+    result : mapping
+    log : list
+    device : str
+        As torch calls it.
+    """
     path = out / f"{recipe.name}-{seed}.safetensors"
     command = f"rnnbounds train {recipe.name} --seed {seed}"
-    if recipe.epochs != GATED_RECIPES[recipe.name].epochs:
+    if recipe.epochs != usual:
         command += f" --epochs {recipe.epochs}"
+    if device != "cpu":
+        command += f" --device {device}"
     facts = {
         "command": command,
         "finished": True,
-        "result": {"test_accuracy": _accuracy(torch, modules, data)},
+        "result": result,
         "settings": recipe.settings(seed),
         "versions": {
             "numpy": np.__version__,
             "python": platform.python_version(),
-            "torch": torch.__version__,
+            "torch": import_torch().__version__,
         },
         "log": log,
     }
-    tensors = {name: value.contiguous() for name, value in modules.state_dict().items()}
-    write_atomically(path, save(tensors, {"cell": recipe.cell}))
+    write_atomically(path, weights)
     write_atomically(path.with_suffix(".json"), readable(facts).encode())
     return path
 

@@ -8,7 +8,6 @@ layer and a linear read-out; the embedding stands in it a second time, as the re
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,9 +20,7 @@ from pruning.checks import choice, integer
 from pruning.stack import Stack
 from validation.data.fetching import cache_folder
 from validation.data.language import corpus, perplexity
-from validation.output.writing import write_atomically
-from validation.training.gated import CELLS
-from validation.training.model_training import readable
+from validation.training.gated import CELLS, write_trained
 from validation.training.torch_models import LanguageModel, import_torch
 from validation.training.torch_training import Schedule, run
 
@@ -169,7 +166,7 @@ def make(
     device : str
         A device of torch. The bits of a training differ from one kind of device to another.
     """
-    torch = import_torch()
+    import_torch()  # before anything is read, where it is missing
     folder = (cache_folder() / "training" if work is None else work) / f"{recipe.name}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.safetensors"
@@ -208,29 +205,18 @@ def make(
     )
     tensors = model.state_dict(recipe.stored)
     stack = torch_network(tensors).stack
-    command = f"rnnbounds train {recipe.name} --seed {seed}"
-    if recipe.epochs != TEXT_RECIPES[recipe.name].epochs:
-        command += f" --epochs {recipe.epochs}"
-    if device != "cpu":
-        command += f" --device {device}"
-    facts = {
-        "command": command,
-        "finished": True,
-        "result": results(stack, text),
-        "settings": recipe.settings(seed),
-        "versions": {
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-        },
-        "log": log,
-    }
     from safetensors.numpy import save
 
-    path = out / f"{recipe.name}-{seed}.safetensors"
-    write_atomically(path, save(tensors, {"cell": recipe.cell}))
-    write_atomically(path.with_suffix(".json"), readable(facts).encode())
-    return path
+    return write_trained(
+        recipe,
+        seed,
+        out,
+        save(tensors, {"cell": recipe.cell}),
+        usual=TEXT_RECIPES[recipe.name].epochs,
+        result=results(stack, text),
+        log=log,
+        device=device,
+    )
 
 
 def results(stack: Stack, text: Any) -> dict[str, float]:
