@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 
 from pruning.cells.elementary import logistic
 from pruning.checks import Array
@@ -131,20 +132,24 @@ def forward(x: Array, weights: Fused, start: Array, start_c: Array, out: Array) 
 def _forward_one(x: Array, weights: Fused, start: Array, start_c: Array, out: Array) -> None:
     """`forward` of one sequence (T, d_x): calls count, so that inputs are multiplied at once."""
     m = len(start)
+    if m == 0:
+        return
     u = np.empty(5 * m, x.dtype)
     u[4 * m :] = start_c
     four, gates, o, i, f, i_f, g_c, c = _parts(u)
     one, half = np.ones((), x.dtype), np.full((), 0.5, x.dtype)
-    w, h = weights.w_hidden, np.multiply(start, 2)
-    dot, add, multiply, tanh = np.dot, np.add, np.multiply, np.tanh
+    h = np.multiply(start, 2)
+    turned = int(not weights.w_hidden.flags.f_contiguous)
+    w = weights.w_hidden.T if turned else weights.w_hidden
+    gemv = get_blas_funcs("gemv", dtype=x.dtype)
+    add, multiply, tanh = np.add, np.multiply, np.tanh
     steps = max(1, _DRIVE // max(1, 4 * m))
     for begin in range(0, len(x), steps):
         drive = x[begin : begin + steps] @ weights.w_input.T
         drive += weights.bias
         for now, given in zip(out[begin : begin + steps], drive, strict=True):
-            dot(w, h, four)
-            add(four, given, four)
-            tanh(four, four)
+            gemv(1.0, w, h, 1.0, given, 0, 1, 0, 1, turned, 1)  # given += W_h h
+            tanh(given, four)
             add(gates, one, gates)
             multiply(i_f, g_c, i_f)
             add(i, f, c)
