@@ -33,7 +33,7 @@ from pruning import (
     selection_weight,
     spectral_prune,
 )
-from pruning.observability import states
+from pruning.observability_steps import states
 
 M, T, N, REPEATS = 128, 28, 5000, 5
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pruning import RNN, Observability
-from pruning.observability import gradients_backwards, read_weights, states
+from pruning.observability import read_weights
+from pruning.observability_steps import gradients_backwards, states
 
 seeds = st.integers(0, 2**32)
 sizes = st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), st.integers(1, 3))
