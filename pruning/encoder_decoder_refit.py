@@ -108,7 +108,7 @@ class EncoderDecoderFit(LeastSquares):
         )
 
     def residuals(self, theta: Array, keep: bool = True) -> tuple[Array, Any]:
-        """See `pruning.gauss_newton.LeastSquares`; runs of the batches are kept for the products."""
+        """See `LeastSquares`; runs of the batches are kept for the products."""
         net = self.network(theta)
         parts, runs = [], []
         for batch, target in zip(self.data, self.targets, strict=True):

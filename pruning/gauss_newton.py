@@ -114,7 +114,8 @@ def gauss_newton(
     for step in range(1, steps + 1):
         gradient = problem.gradient(state) * scale
         size = float(gradient @ gradient)
-        if size == 0 or not np.isfinite(size):
+        # A value that cannot be negative is, by rounding, at a perfect fit.
+        if size == 0 or not np.isfinite(size) or value <= 0:
             break
         along = scale * gradient
         curvature = float(along @ problem.product(state, along)) / size

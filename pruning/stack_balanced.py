@@ -2,8 +2,8 @@
 
 O_t = E[g_t g_t^T], g_t the gradient in h_t of a random sign combination of the outputs
 (`balanced.probes`), one backward pass a probe whatever the number of outputs. The objective's
-weight is M = sum_t O_t/Tr O_t, in which no few exploding steps decide (`balanced.weight`). Logits are
-seen through `softmax_stack`: a word counts as it is probable.
+weight is M = sum_t O_t/Tr O_t, in which no few exploding steps decide (`balanced.weight`). Logits
+are seen through `softmax_stack`: a word counts as it is probable.
 """
 
 from __future__ import annotations

@@ -65,21 +65,8 @@ class StackWeights:
         blocks = self.shaped(theta)
         layers = self.stack.layers
         if self.moves:
-            cells = iter(self.by_cell(blocks))
-            layers = tuple(
-                tuple(
-                    replace(
-                        cell,
-                        **{
-                            name: array
-                            for names, block in zip(_PAIRS, next(cells), strict=True)
-                            for name, array in zip(names, _split(block), strict=True)
-                        },
-                    )
-                    for cell in layer
-                )
-                for layer in layers
-            )
+            pairs = iter(self.by_cell(blocks))
+            layers = tuple(tuple(_with_blocks(cell, next(pairs)) for cell in row) for row in layers)
         return Stack(layers, *_split(blocks[-1]), self.stack.embedding)
 
     def by_cell(self, blocks: list[Array]) -> list[tuple[Array, Array]]:
@@ -221,7 +208,7 @@ class StackDivergence:
         run, h = self._run(theta)
         shape = self.gaps.shape(self.weights.shaped(theta)[-1], h, self.moves)
         factors = []
-        if shape.pulled is not None:
+        if run is not None and shape.pulled is not None:
             alive = np.ones(run.top.shape[:2], bool)
             if self.lengths is not None:
                 alive = np.arange(len(alive))[:, None] < self.lengths
@@ -273,6 +260,13 @@ def top_states(stack: Stack, x: Any, lengths: Any, reads: str) -> Array:
 def _joined(owner: Any, names: tuple[str, str]) -> Array:
     """A matrix and a bias that stand side by side."""
     return np.column_stack([getattr(owner, name) for name in names])
+
+
+def _with_blocks(cell: Any, blocks: tuple[Array, Array]) -> Any:
+    arrays: dict[str, Array] = {}
+    for names, block in zip(_PAIRS, blocks, strict=True):
+        arrays.update(zip(names, _split(block), strict=True))
+    return replace(cell, **arrays)
 
 
 def _split(block: Array) -> tuple[Array, Array]:

@@ -226,7 +226,7 @@ class Divergence:
         return self.states(theta) if self._states is None else self._states
 
     def _rows(self, h: Array) -> Array:
-        """h' where it is read, sequence by sequence, (n reads, k)."""
+        """Return h' where it is read, sequence by sequence, (n reads, k)."""
         return h[self.read].transpose(1, 0, 2).reshape(self.n * len(self.read), self.k)
 
     def _pulled(self, rows: Array) -> Array:
