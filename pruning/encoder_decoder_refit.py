@@ -15,7 +15,7 @@ import numpy as np
 from pruning.cells.gru import GRU
 from pruning.checks import Array
 from pruning.encoder_decoder import Batch, EncoderDecoder
-from pruning.gauss_newton import FitStep, LeastSquares, gauss_newton
+from pruning.gauss_newton import FitStep, gauss_newton
 from pruning.stack_gradients import CELL_WEIGHTS, into_weights
 
 _READ = ("bridge", "w_output", "b_output")
@@ -61,7 +61,7 @@ def refit_encoder_decoder(
     return ours.network(found)
 
 
-class EncoderDecoderFit(LeastSquares):
+class EncoderDecoderFit:
     """Gaps of the outputs over the true steps, as a function of all weights but embeddings."""
 
     def __init__(self, whole: EncoderDecoder, small: EncoderDecoder, data: list[Batch]) -> None:
@@ -108,7 +108,7 @@ class EncoderDecoderFit(LeastSquares):
         )
 
     def residuals(self, theta: Array, keep: bool = True) -> tuple[Array, Any]:
-        """See `LeastSquares`; runs of the batches are kept for the products."""
+        """See `pruning.gauss_newton.Problem`; runs of the batches are kept for the products."""
         net = self.network(theta)
         parts, runs = [], []
         for batch, target in zip(self.data, self.targets, strict=True):
@@ -119,7 +119,7 @@ class EncoderDecoderFit(LeastSquares):
         return self.weight * np.concatenate(parts), (net, runs)
 
     def forward(self, state: Any, v: Array) -> Array:
-        """See `pruning.gauss_newton.LeastSquares`."""
+        """See `pruning.gauss_newton.Problem`."""
         net, runs = state
         b = self.shaped(v)
         in_bridge, in_w, in_b = b[8:]
@@ -138,7 +138,7 @@ class EncoderDecoderFit(LeastSquares):
         return result
 
     def backward(self, state: Any, u: Array) -> Array:
-        """See `pruning.gauss_newton.LeastSquares`."""
+        """See `pruning.gauss_newton.Problem`."""
         net, runs = state
         sums = [np.zeros_like(block) for block in self.blocks(self.small)]
         at = 0

@@ -1,7 +1,7 @@
 """What a stack is fitted by: its weights as one vector, and how its outputs differ from another's.
 
-Squared gaps of the outputs, or the divergence of their softmax (`pruning.refit.softmax_gaps`), over
-the outputs that count; both are problems of `pruning.gauss_newton`.
+Squared gaps of the outputs, for `pruning.gauss_newton`, or the divergence of their softmax, for
+`pruning.refit.coordinates`, over the outputs that count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from pruning.checks import Array
-from pruning.gauss_newton import LeastSquares
 from pruning.refit.coordinates import Coordinates, root
 from pruning.refit.softmax_gaps import SoftmaxGaps
 from pruning.stack import Stack, counted
@@ -105,7 +104,7 @@ class StackWeights:
         return np.concatenate(parts)
 
 
-class SquaredGaps(LeastSquares):
+class SquaredGaps:
     """||f' - f^||^2 over the outputs that count, as residuals of all weights of a small stack."""
 
     def __init__(self, whole: Stack, small: Stack, x: Any, lengths: Any, reads: str) -> None:
@@ -116,7 +115,7 @@ class SquaredGaps(LeastSquares):
         self.weight = 1 / np.sqrt(len(self.target))
 
     def residuals(self, theta: Array) -> tuple[Array, tuple[Stack, StackRun]]:
-        """See `pruning.gauss_newton.LeastSquares`."""
+        """See `pruning.gauss_newton.Problem`."""
         stack = self.weights.with_weights(theta) if np.isfinite(theta).all() else self.small
         run = run_stack(stack, self.x, self.lengths)
         h = run.top.transpose(1, 0, 2)[self.where]
@@ -124,7 +123,7 @@ class SquaredGaps(LeastSquares):
         return (self.weight * gap).reshape(-1), (stack, run)
 
     def forward(self, state: tuple[Stack, StackRun], v: Array) -> Array:
-        """See `pruning.gauss_newton.LeastSquares`."""
+        """See `pruning.gauss_newton.Problem`."""
         stack, run = state
         blocks = self.weights.shaped(v)
         in_w, in_b = _split(blocks[-1])
@@ -134,7 +133,7 @@ class SquaredGaps(LeastSquares):
         return result
 
     def backward(self, state: tuple[Stack, StackRun], u: Array) -> Array:
-        """See `pruning.gauss_newton.LeastSquares`."""
+        """See `pruning.gauss_newton.Problem`."""
         stack, run = state
         at_output = self.weight * u.reshape(self.target.shape)
         h = run.top.transpose(1, 0, 2)[self.where]
@@ -175,33 +174,18 @@ class StackDivergence:
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """It and its gradient, which is 0 where it is inf."""
-        value, state = self.at(theta)
-        gradient = self.gradient(state)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            return np.inf, np.zeros_like(gradient)
-        return value, gradient
-
-    def at(self, theta: Array) -> tuple[float, Any]:
-        """See `pruning.gauss_newton.Problem`."""
         Y = self.weights.shaped(theta)[-1]
         run, h = self._run(theta)
         value, at_Y, at_h = self.gaps.value_and_gradient(Y, h, self.moves)
-        return value, (Y, run, h, at_Y, at_h)
-
-    def gradient(self, state: Any) -> Array:
-        """See `pruning.gauss_newton.Problem`."""
-        _, run, _, at_Y, at_h = state
-        return self._through_time(run, at_Y, at_h)
-
-    def product(self, state: Any, v: Array) -> Array:
-        """J^T (diag p' - p' p'^T) J v; see `pruning.gauss_newton.Problem`."""
-        Y, run, h, _, _ = state
-        blocks = self.weights.shaped(v)
-        moved = None
-        if self.moves:
-            tangent = weight_tangent(run, self.weights.direction(blocks))
-            moved = tangent.transpose(1, 0, 2)[self.where]
-        return self._through_time(run, *self.gaps.product(Y, h, blocks[-1], moved))
+        if run is None or at_h is None:
+            gradient = at_Y.ravel()
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):
+                cells = weight_gradients(run, self._given(run, at_h))
+            gradient = self.weights.gradient(cells, at_Y)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return np.inf, np.zeros_like(gradient)
+        return value, gradient
 
     def coordinates(self, theta: Array) -> Coordinates:
         """Return coordinates in which the curvature at theta is about I."""
@@ -238,13 +222,6 @@ class StackDivergence:
         given = np.zeros_like(run.top)
         given.transpose(1, 0, 2)[self.where] = at_h
         return given
-
-    def _through_time(self, run: StackRun | None, at_Y: Array, at_h: Array | None) -> Array:
-        if run is None or at_h is None:
-            return at_Y.ravel()
-        with np.errstate(over="ignore", invalid="ignore"):
-            cells = weight_gradients(run, self._given(run, at_h))
-        return self.weights.gradient(cells, at_Y)
 
 
 def top_states(stack: Stack, x: Any, lengths: Any, reads: str) -> Array:

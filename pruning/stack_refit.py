@@ -1,10 +1,10 @@
 """A pruned stack fitted to the whole one's outputs, without labels (theory, section 11).
 
 `refit_stack_read_out` fits W_o', b_o' on the small stack's own states; `refit_stack` fits all
-weights of its cells through time, too (`balanced.closed_loop`), by Gauss-Newton from products
-alone. Of outputs that are numbers squared gaps count, of logits the divergence of their softmax
-(`balanced.divergence`): most words are improbable everywhere, and to have their logits right is
-worth nothing.
+weights of its cells through time, too (`balanced.closed_loop`). Of outputs that are numbers squared
+gaps count: least squares, and Gauss-Newton from products alone. Of logits the divergence of their
+softmax counts (`balanced.divergence`), as in `pruning.refit.divergence`: most words are improbable
+everywhere, and to have their logits right is worth nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import numpy as np
 from pruning.cells.lru import LRU
 from pruning.checks import Array, choice, fraction, integer, nonnegative
 from pruning.gauss_newton import FitStep, gauss_newton
-from pruning.refit.coordinates import InCoordinates
+from pruning.refit.coordinates import descend
 from pruning.refit.divergence import check_classes
 from pruning.refit.held_out import split
 from pruning.stack import Stack, counted, true_lengths
 from pruning.stack_balanced import READS, are_logits
 from pruning.stack_fit import SquaredGaps, StackDivergence
+
+SQUARE_STEPS, LOGIT_STEPS, PATIENCE = 10, 30, 3
 
 
 def refit_stack_read_out(
@@ -36,8 +38,7 @@ def refit_stack_read_out(
     ridge: float = 1e-6,
     outputs: str | None = None,
     held_out: float = 0.2,
-    steps: int = 6,
-    iterations: int = 12,
+    steps: int = 30,
     dtype: str = "float32",
     progress: Callable[[FitStep], None] | None = None,
 ) -> Stack:
@@ -51,7 +52,7 @@ def refit_stack_read_out(
         As in `balanced_weights`; labels are not needed.
     ridge : float
         For numbers: pull towards the read-out that it has, in units of the mean square of a state.
-    held_out, steps, iterations, dtype, progress
+    held_out, steps, dtype, progress
         For logits, as in `refit_stack`.
     """
     choice("reads", reads, READS)
@@ -59,7 +60,7 @@ def refit_stack_read_out(
     ends = None if lengths is None else true_lengths(lengths, checked)
     if are_logits(whole, checked, outputs):
         return _least_divergence(
-            whole, small, checked, ends, reads, False, held_out, steps, iterations, dtype, progress
+            whole, small, checked, ends, reads, False, held_out, steps, dtype, progress
         )
     whole, small, basis = _in_basis(whole, small)
     width = small.w_output.shape[1] + 1
@@ -90,7 +91,7 @@ def refit_stack(
     reads: str = "last",
     outputs: str | None = None,
     held_out: float = 0.2,
-    steps: int = 10,
+    steps: int | None = None,
     iterations: int = 20,
     dtype: str = "float32",
     progress: Callable[[FitStep], None] | None = None,
@@ -106,12 +107,15 @@ def refit_stack(
     held_out : float
         Share of the sequences, the last ones, that decide when to stop; never worse on them than
         the start.
-    steps, iterations : int
-        Of Gauss-Newton, and of conjugate gradients in each.
+    steps : int, optional
+        At most so many: by default 10 of Gauss-Newton for numbers, 30 of L-BFGS for logits.
+    iterations : int
+        Of conjugate gradients in each step, for numbers.
     dtype : {"float32", "float64"}
-        Precision of logits; sums over them are float64.
+        Precision of logits; sums over sequences are float64.
     progress : callable, optional
-        Called with a `pruning.gauss_newton.FitStep`: squared gaps, or divergences of logits.
+        Called with a `pruning.gauss_newton.FitStep` of squared gaps; or of divergences, whose
+        damping is 0.
     """
     choice("reads", reads, READS)
     if any(isinstance(cell, LRU) for layer in small.layers for cell in layer):
@@ -120,7 +124,6 @@ def refit_stack(
         )
     checked = _checked(whole, small, x)
     share = fraction("held_out", held_out)
-    integer("steps", steps, 0)
     ends = None if lengths is None else true_lengths(lengths, checked)
     cut = len(checked) - int(share * len(checked))
     if cut == 0 or cut == len(checked):
@@ -129,20 +132,26 @@ def refit_stack(
             f"{share:g}"
         )
     if are_logits(whole, checked, outputs):
+        limit = LOGIT_STEPS if steps is None else steps
         return _least_divergence(
-            whole, small, checked, ends, reads, True, share, steps, iterations, dtype, progress
+            whole, small, checked, ends, reads, True, share, limit, dtype, progress
         )
     whole, small, basis = _in_basis(whole, small)
     ours, theirs = (
         SquaredGaps(whole, small, checked[p], None if ends is None else ends[p], reads)
         for p in (slice(0, cut), slice(cut, None))
     )
+
+    def other(theta: Array) -> float:
+        r = theirs.residuals(theta)[0]
+        return float(r @ r)
+
     found = gauss_newton(
         ours,
         ours.weights.flat(small),
-        held_out=lambda theta: theirs.at(theta)[0],
+        held_out=other,
         scale=ours.weights.scale(small),
-        steps=steps,
+        steps=SQUARE_STEPS if steps is None else integer("steps", steps, 0),
         iterations=iterations,
         progress=progress,
     )
@@ -158,7 +167,6 @@ def _least_divergence(
     moves: bool,
     held_out: float,
     steps: int,
-    iterations: int,
     dtype: str,
     progress: Callable[[FitStep], None] | None,
 ) -> Stack:
@@ -179,21 +187,22 @@ def _least_divergence(
         for part in split(len(x), held_out)
     )
     assert ours is not None
-    judge = (theirs or ours).value
     start = ours.weights.flat(small)
-    if not (np.isfinite(ours.value(start)) and np.isfinite(judge(start))):
-        raise ValueError("small must stay within the range of floats on x, left it")
-    coordinates = ours.coordinates(start)
-    v = gauss_newton(
-        InCoordinates(ours, coordinates),
-        np.zeros(coordinates.size),
-        held_out=lambda v: judge(coordinates.at(v)),
-        scale=np.ones(coordinates.size),
+
+    def told(step: int, fitted: float, judged: float) -> None:
+        if progress is not None:
+            progress(FitStep(step, fitted, judged, 0.0))
+
+    found = descend(
+        ours.value_and_gradient,
+        lambda theta, value: value if theirs is None else theirs.value(theta),
+        start,
+        lambda: ours.coordinates(start),
         steps=integer("steps", steps, 0),
-        iterations=integer("iterations", iterations, 1),
-        progress=progress,
+        patience=PATIENCE,
+        progress=told,
     )
-    return ours.weights.with_weights(coordinates.at(v))
+    return ours.weights.with_weights(found)
 
 
 def _in_basis(whole: Stack, small: Stack) -> tuple[Stack, Stack, Array | None]:

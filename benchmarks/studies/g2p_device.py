@@ -68,14 +68,14 @@ class DeviceFit(EncoderDecoderFit):
         return g.transpose(0, 1)[alive] @ blocks[9].T + blocks[10]
 
     def residuals(self, theta: Any, keep: bool = True) -> tuple[Any, Any]:
-        """See `pruning.gauss_newton.LeastSquares`."""
+        """See `pruning.gauss_newton.Problem`."""
         blocks = self._on_device(theta)
         with self.torch.no_grad():
             parts = [self.gap(blocks, i) for i in range(len(self.data))]
         return self.torch.cat([part.reshape(-1) for part in parts]).double(), blocks
 
     def forward(self, state: Any, v: Any) -> Any:
-        """See `pruning.gauss_newton.LeastSquares`."""
+        """See `pruning.gauss_newton.Problem`."""
         moved = tuple(self._on_device(v))
         parts = []
         with self.torch.no_grad():
@@ -89,7 +89,7 @@ class DeviceFit(EncoderDecoderFit):
         return self.torch.cat(parts).double()
 
     def backward(self, state: Any, u: Any) -> Any:
-        """See `pruning.gauss_newton.LeastSquares`."""
+        """See `pruning.gauss_newton.Problem`."""
         blocks = [block.detach().requires_grad_() for block in state]
         totals = [self.torch.zeros_like(block) for block in state]
         at = 0

@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
 
 from pruning.checks import Array
-from pruning.gauss_newton import Problem
 
 _DAMPED = 1e-3  # directions whose share of a second moment is below this hardly move
 
@@ -67,27 +65,6 @@ class Coordinates:
             parts.append((left[:, None] * change if left.ndim == 1 else left.T @ change).ravel())
             at += size
         return np.concatenate(parts)
-
-
-class InCoordinates:
-    """A problem of `pruning.gauss_newton`, as a function of v."""
-
-    def __init__(self, problem: Problem, coordinates: Coordinates) -> None:
-        self.problem, self.coordinates = problem, coordinates
-
-    def at(self, theta: Array) -> tuple[float, Any]:
-        """See `pruning.gauss_newton.Problem`."""
-        return self.problem.at(self.coordinates.at(theta))
-
-    def gradient(self, state: Any) -> Array:
-        """See `pruning.gauss_newton.Problem`."""
-        return self.coordinates.pull(self.problem.gradient(state))
-
-    def product(self, state: Any, v: Array) -> Array:
-        """See `pruning.gauss_newton.Problem`."""
-        moved = np.zeros(len(self.coordinates.origin))
-        moved[len(moved) - self.coordinates.size :] = self.coordinates.move(v)
-        return self.coordinates.pull(self.problem.product(state, moved))
 
 
 def root(moment: Array) -> Array:

@@ -4,9 +4,8 @@ With f^ = G (g, 1) of the large network and f' = Y (h', 1) of the small one,
 
     D = sum_i s_i KL(softmax f^_i || softmax f'_i),
 
-s_i >= 0 of sum 1. In f' its gradient is p' - p and its Hessian diag p' - p' p'^T, Fisher's metric;
-the curvature here is what these make of the parameters, the Gauss-Newton matrix of D. No more is
-formed than the logits of some rows.
+s_i >= 0 of sum 1. In f' its gradient is p' - p and its Hessian Fisher's metric, diag p' - p' p'^T.
+No more is formed than the logits of some rows.
 """
 
 from __future__ import annotations
@@ -100,28 +99,6 @@ class SoftmaxGaps:
                 if at_h is not None:
                     at_h[part] = u @ Y[:, :-1]
         return (total if math.isfinite(total) else math.inf), at_Y, at_h
-
-    def product(
-        self, Y: Array, h: Array, in_Y: Array, in_h: Array | None
-    ) -> tuple[Array, Array | None]:
-        """Curvature times a direction of Y and, unless they stay, of the rows h'."""
-        at_Y = np.zeros(Y.shape)
-        at_h = None if in_h is None else np.zeros(h.shape)
-        with np.errstate(over="ignore", invalid="ignore"):
-            Y, in_Y = self._rounded(Y), self._rounded(in_Y)
-            both = in_Y if in_h is None else np.hstack([in_Y, Y[:, :-1]])
-            for part, y in self._batches(h):
-                p = _log_softmax(y, Y)
-                np.exp(p, out=p)
-                moved = y if in_h is None else np.hstack([y, self._rounded(in_h[part])])
-                u = moved @ both.T
-                u -= np.einsum("ij,ij->i", p, u)[:, None]
-                u *= p
-                u *= self._column(part)
-                at_Y += u.T @ y
-                if at_h is not None:
-                    at_h[part] = u @ Y[:, :-1]
-        return at_Y, at_h
 
     def shape(self, Y: Array, h: Array, in_states: bool) -> Shape:
         """See `Shape`; of the large network's distribution, as at f' = f^."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.stacks import KINDS, stack_of
 
-from pruning.gauss_newton import LeastSquares, gauss_newton
+from pruning.gauss_newton import gauss_newton
 from pruning.stack_balanced import balanced_weights, probe
 from pruning.stack_fit import SquaredGaps
 from pruning.stack_gradients import run_stack, state_gradients
@@ -120,7 +120,7 @@ def test_gauss_newton_solves_a_linear_problem_and_leaves_a_solved_one_alone():
     rng = np.random.default_rng(5)
     A, b = rng.normal(size=(30, 6)), rng.normal(size=30)
 
-    class Linear(LeastSquares):
+    class Linear:
         def residuals(self, theta):
             return A @ theta - b, None
 
