@@ -18,7 +18,7 @@ import numpy as np
 from pruning.cells.lru import LRU
 from pruning.checks import Array, choice, fraction, integer, nonnegative
 from pruning.gauss_newton import FitStep, gauss_newton
-from pruning.refit.coordinates import descend
+from pruning.refit.coordinates import quasi_newton
 from pruning.refit.divergence import check_classes
 from pruning.refit.held_out import split
 from pruning.stack import Stack, counted, true_lengths
@@ -189,18 +189,14 @@ def _least_divergence(
     assert ours is not None
     start = ours.weights.flat(small)
 
-    def told(step: int, fitted: float, judged: float) -> None:
-        if progress is not None:
-            progress(FitStep(step, fitted, judged, 0.0))
-
-    found = descend(
+    found = quasi_newton(
         ours.value_and_gradient,
         lambda theta, value: value if theirs is None else theirs.value(theta),
         start,
         lambda: ours.coordinates(start),
         steps=integer("steps", steps, 0),
         patience=PATIENCE,
-        progress=told,
+        progress=progress,
     )
     return ours.weights.with_weights(found)
 

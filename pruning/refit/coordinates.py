@@ -1,4 +1,4 @@
-"""Coordinates in which the curvature of a fit is about I, and the descent in them.
+"""Coordinates in which the curvature of a fit is about I, and quasi-Newton steps in them.
 
 Of a block of weights that reads z and passes on a, a curvature E[delta delta^T] x E[z z^T], delta
 being gradients in a, is I in the coordinates v of W_0 + L v R^T where L^T E[delta delta^T] L = I
@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from pruning.checks import Array
+from pruning.gauss_newton import RefitStep
 
 _DAMPED = 1e-3  # directions whose share of a second moment is below this hardly move
 
@@ -76,7 +77,7 @@ def root(moment: Array) -> Array:
     return result
 
 
-def descend(
+def quasi_newton(
     value_and_gradient: Callable[[Array], tuple[float, Array]],
     judge: Callable[[Array, float], float],
     start: Array,
@@ -84,7 +85,7 @@ def descend(
     *,
     steps: int,
     patience: int,
-    progress: Callable[[int, float, float], None] | None = None,
+    progress: Callable[[RefitStep], None] | None = None,
 ) -> Array:
     """Return the weights that are best on what judges, never worse there than the start: L-BFGS.
 
@@ -100,7 +101,7 @@ def descend(
     steps, patience : int
         At most so many steps; stop after so many that did not improve on the best by a thousandth.
     progress : callable, optional
-        Called with step, fitted value and judged value at the start and after each step.
+        Called with a `RefitStep`, whose damping is 0, at the start and after each step.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def descend(
     if not (math.isfinite(value) and math.isfinite(judged)):
         raise ValueError("small must stay within the range of floats on x, left it")
     if progress is not None:
-        progress(0, value, judged)
+        progress(RefitStep(0, value, judged, 0.0))
     coordinates = shape()
     first = coordinates.pull(gradient)
     length = float(np.linalg.norm(first))
@@ -137,7 +138,7 @@ def descend(
         theta = coordinates.at(unit * u)
         reached = judge(theta, last)
         if progress is not None:
-            progress(step, last, reached)
+            progress(RefitStep(step, last, reached, 0.0))
         since = 0 if reached < (1 - 1e-3) * least else since + 1
         if reached < least:
             best, least = theta, reached

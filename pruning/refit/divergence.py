@@ -27,9 +27,10 @@ from numpy.typing import ArrayLike
 
 from pruning.cells import recursion
 from pruning.checks import Array, choice, integer
+from pruning.gauss_newton import RefitStep
 from pruning.observability import read_weights
-from pruning.refit.closed_loop import RefitStep, check_pair
-from pruning.refit.coordinates import Coordinates, descend, root
+from pruning.refit.closed_loop import check_pair
+from pruning.refit.coordinates import Coordinates, quasi_newton, root
 from pruning.refit.held_out import split
 from pruning.refit.products import Parameters
 from pruning.refit.softmax_gaps import SoftmaxGaps
@@ -117,18 +118,14 @@ def refit_divergence(
     def judge(theta: Array, value: float) -> float:
         return value if theirs is None else theirs.value(ours.start.like(theta))
 
-    def told(step: int, fitted: float, judged: float) -> None:
-        if progress is not None:
-            progress(RefitStep(step, fitted, judged, 0.0))
-
-    found = descend(
+    found = quasi_newton(
         ours.flat_value_and_gradient,
         judge,
         ours.start.flat(),
         ours.coordinates,
         steps=steps,
         patience=patience,
-        progress=told,
+        progress=progress,
     )
     best, k = ours.start.like(found), small.m
     w_output, b_output = best.Y[:, :k].copy(), best.Y[:, k].copy()
