@@ -1,10 +1,17 @@
-"""What a bound on one network is given: one network, one sample, one margin."""
+"""What a bound on one network is given: one network, one sample, one margin.
+
+Every theorem of section 7 takes a `Problem`, or a `StatedProblem` where there is no sample: a plan,
+or a population that is known. Two kinds of functions take neither. The counts of nodes read nothing
+but a spectrum, lam and a probability (`bounds.node_counts`, `bounds.tradeoffs.tradeoff_order`). The
+bounds of `bounds.constrained` are of a class that was fixed before there was a sample, with its own
+T, gamma, eps and delta; of the sample they read one number, and n.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -17,6 +24,14 @@ from bounds.sample import empirical_loss, largest_input, last_margins, mean_loss
 from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term
 from pruning.checks import Array, choice, nonnegative, positive, probability, time_weights
 from pruning.rnn import RNN
+
+
+class Complexity(TypedDict, total=False):
+    """How the complexity of a class is bounded: fields of `Setting`, whose defaults stand."""
+
+    complexity: str
+    split: str
+    eps: float | tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,13 +209,7 @@ class Problem:
         """The label of a bound whose only doubtful hypothesis is that radii were fixed."""
         return VALID if self.measured.fixed else FIXED_RADII
 
-    def setting(
-        self,
-        complexity: str = Setting.complexity,
-        *,
-        split: str = "minimising",
-        eps: float | tuple[float, ...] = Setting.eps,
-    ) -> Setting:
+    def setting(self, **how: Unpack[Complexity]) -> Setting:
         """Of a uniform bound for this network's own loss; see `Setting` for the parameters."""
         return Setting(
             self.n,
@@ -211,10 +220,8 @@ class Problem:
             loss=self.loss,
             gamma=self.gamma,
             label_bound=self.label_bound,
-            complexity=complexity,
-            split=split,
-            eps=eps,
             log_price=self.log_price,
+            **how,
         )
 
     def as_if(self, n: int | None = None, T: int | None = None) -> Problem:
@@ -250,6 +257,44 @@ class Problem:
         """The margin must not have been chosen on the sample; nobody can see whether it was."""
         detail = f"gamma = {self.gamma:g} must not have been chosen on the sample."
         return Condition("gamma fixed in advance", None, detail)
+
+
+@dataclass(frozen=True, eq=False)
+class StatedProblem:
+    """A problem without a sample: its numbers are stated, and nothing is measured.
+
+    For planning, with the n, T and loss that are hoped for, and for populations that are known.
+
+    Attributes
+    ----------
+    rnn : RNN
+        The network that is bounded.
+    stated : Setting
+        With the loss Psi^ of `rnn`; of the large network where there is an approximation error.
+    measured : Radii
+        Of the class.
+
+    Examples
+    --------
+    >>> from rnnbounds import Radii, Setting, StatedProblem, initial_rnn
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> radii = Radii(2.0, 2.0, 2.0, 1.0, 1.0, 1.0, fixed=True, data_fixed=True)
+    >>> plan = StatedProblem(rnn, Setting(n=10_000, T=5, empirical_loss=0.1), radii)
+    >>> plan.setting(complexity="net").complexity, plan.setting().complexity
+    ('net', 'dudley')
+    """
+
+    rnn: RNN
+    stated: Setting
+    measured: Radii
+
+    def setting(self, **how: Unpack[Complexity]) -> Setting:
+        """What was stated, but for `how`."""
+        return replace(self.stated, **how)
+
+    def of(self, rnn: RNN) -> StatedProblem:
+        """The same numbers, stated of another network."""
+        return replace(self, rnn=rnn)
 
 
 def _at_least(name: str, radius: float, largest: float) -> float:
