@@ -14,12 +14,11 @@ from numpy.typing import ArrayLike
 from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
 from bounds.formerly import fixed_nodes, formerly
 from bounds.lipschitz import Radii
-from bounds.problem import Complexity, Problem, StatedProblem
+from bounds.problem import Complexity, Problem, StatedProblem, check_network, setting_of
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
 from pruning.checks import choice, positive, time_weights
 
 if TYPE_CHECKING:
-    from pruning.rnn import RNN
     from pruning.spectral import PrunedRNN
 
 BY_NODES = ("degrees_of_freedom", "determinantal")
@@ -161,39 +160,13 @@ def theorem_bound(
     from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
 
     if whole is not None:
-        _of(whole, pruned.original, "whole", "large", theorem)
+        check_network(whole, pruned.original, "whole", "large", theorem)
     e = pruned.exponent
     if lam is not None and e:
         lam = float(np.ldexp(positive("lam", lam), -2 * e))
     by_nodes = degrees_of_freedom_bound if theorem == "degrees_of_freedom" else determinantal_bound
     k = len(pruned.nodes)
     return by_nodes(problem, pruned.covariance, k, lam=lam, pruned=pruned, exponent=e, **how)
-
-
-def setting_of(
-    theorem: str,
-    pruned: PrunedRNN,
-    problem: Problem | StatedProblem,
-    approximation: Bound | None,
-    whole: Problem | StatedProblem | None,
-    how: Complexity,
-) -> Setting:
-    """Return the setting of a theorem for the compressed network.
-
-    The empirical loss is that of the large network where there is an error to add to it.
-    """
-    _of(problem, pruned.pruned, "problem", "compressed", theorem)
-    if approximation is None:
-        return problem.setting(**how)
-    if whole is None:
-        whole = problem.of(pruned.original)
-    _of(whole, pruned.original, "whole", "large", theorem)
-    return whole.setting(**how)
-
-
-def _of(problem: Problem | StatedProblem, rnn: RNN, name: str, size: str, theorem: str) -> None:
-    if problem.rnn is not rnn:
-        raise ValueError(f"{name} must be of the {size} network for {theorem}, got another one")
 
 
 @formerly(fixed_nodes)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -21,9 +21,12 @@ from bounds.others.unbiased import Unbiased, measure
 from bounds.radii import Radii
 from bounds.rounding import log_up, raised
 from bounds.sample import empirical_loss, largest_input, last_margins, mean_loss, ramp
-from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term
+from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Label, Term
 from pruning.checks import Array, choice, nonnegative, positive, probability, time_weights
 from pruning.rnn import RNN
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
 
 
 class Complexity(TypedDict, total=False):
@@ -295,6 +298,35 @@ class StatedProblem:
     def of(self, rnn: RNN) -> StatedProblem:
         """The same numbers, stated of another network."""
         return replace(self, rnn=rnn)
+
+
+def setting_of(
+    theorem: str,
+    pruned: PrunedRNN,
+    problem: Problem | StatedProblem,
+    approximation: Bound | None,
+    whole: Problem | StatedProblem | None,
+    how: Complexity,
+) -> Setting:
+    """Return the setting of a theorem for the compressed network.
+
+    The empirical loss is that of the large network where there is an error to add to it.
+    """
+    check_network(problem, pruned.pruned, "problem", "compressed", theorem)
+    if approximation is None:
+        return problem.setting(**how)
+    if whole is None:
+        whole = problem.of(pruned.original)
+    check_network(whole, pruned.original, "whole", "large", theorem)
+    return whole.setting(**how)
+
+
+def check_network(
+    problem: Problem | StatedProblem, rnn: RNN, name: str, size: str, theorem: str
+) -> None:
+    """Raise a ValueError where a problem is of another network than `rnn`."""
+    if problem.rnn is not rnn:
+        raise ValueError(f"{name} must be of the {size} network for {theorem}, got another one")
 
 
 def _at_least(name: str, radius: float, largest: float) -> float:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from bounds.assembly import assemble, common_conditions, inputs_bounded, loss_class
 from bounds.formerly import formerly, stratified
-from bounds.generalization import setting_of
 from bounds.lipschitz import BLOCKS, Radii
-from bounds.problem import Complexity, Problem, StatedProblem
+from bounds.problem import Complexity, Problem, StatedProblem, setting_of
 from bounds.rounding import add_up
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition
 from pruning.checks import integer
