@@ -29,8 +29,9 @@ from scipy.optimize import minimize
 
 from pruning.cells import recursion
 from pruning.checks import Array, choice, integer
+from pruning.gauss_newton import RefitStep
 from pruning.observability import read_weights
-from pruning.refit.closed_loop import RefitStep, check_pair
+from pruning.refit.closed_loop import check_pair
 from pruning.refit.held_out import split
 from pruning.refit.products import Parameters
 from pruning.rnn import RNN
