@@ -1,6 +1,7 @@
 """Balanced pruning, its refits, and its rivals, in the call of the other methods.
 
-Theory, section 11. None of these reads a label: `x` are sequences.
+Theory, section 11. None of these reads a label, `x` are sequences, but the choice of nodes in
+`labelled_with_refit`.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[..., Prun
     call : callable
         ``call(rnn, covariance_or_x, k, rng, tau=tau)``.
     refit : {"read-out", "closed-loop"}
-        See `pruning.spectral_prune`.
+        See `pruning.spectral_prune`. The fit reads no label.
     """
 
     def pruned(
@@ -105,6 +106,36 @@ def with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[..., Prun
     ) -> PrunedRNN:
         generator = np.random.default_rng(0 if rng is None else rng)
         start = call(rnn, covariance_or_x, k, generator, tau=tau)
+        return start if refit is None else refitted(start, x, refit, targets, generator)
+
+    return pruned
+
+
+def labelled_with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[..., PrunedRNN]:
+    """Return what `with_refit` does for a `call` that chooses its nodes by labels.
+
+    Parameters
+    ----------
+    call : callable
+        ``call(rnn, covariance_or_x, k, rng, tau=tau, x=x, y=y, targets=targets)``.
+    refit : {"read-out", "closed-loop"}
+        See `pruning.spectral_prune`. The fit itself reads no label.
+    """
+
+    def pruned(
+        rnn: RNN,
+        covariance_or_x: Moments,
+        k: int,
+        rng: np.random.Generator | int | None = None,
+        tau: ArrayLike | None = None,
+        *,
+        x: ArrayLike,
+        y: ArrayLike,
+        targets: str = "last",
+        refit: str | None = refit,
+    ) -> PrunedRNN:
+        generator = np.random.default_rng(0 if rng is None else rng)
+        start = call(rnn, covariance_or_x, k, generator, tau=tau, x=x, y=y, targets=targets)
         return start if refit is None else refitted(start, x, refit, targets, generator)
 
     return pruned

@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from pruning.baselines.balanced import balanced, balanced_pivoted_qr, with_refit
+from pruning.baselines.balanced import (
+    balanced,
+    balanced_pivoted_qr,
+    labelled_with_refit,
+    with_refit,
+)
 from pruning.baselines.columns import columns
 from pruning.baselines.from_scratch import from_scratch
 from pruning.baselines.low_rank import low_rank
@@ -111,6 +116,12 @@ METHODS: dict[str, Method] = {
         takes=("tau", "inputs"),
         draws="observed",
         version=2,
+        refit="closed-loop",
+    ),
+    "Taylor nodes, closed loop": Method(
+        labelled_with_refit(partial(taylor_nodes, reconstruct=True), "closed-loop"),
+        takes=("tau", "data"),
+        draws="sequences",
         refit="closed-loop",
     ),
     "random weights": Method(random_weights, BY_PARAMETERS, draws="weights", in_paper=True),

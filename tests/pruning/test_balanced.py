@@ -15,7 +15,9 @@ from pruning import (
     balanced_weight,
     certified_nodes,
     information_loss,
+    prune_to,
     reconstruction_matrix,
+    refitted,
     residual_covariance,
     select_nodes,
     spectral_prune,
@@ -188,3 +190,18 @@ def test_no_method_of_the_family_asks_for_labels(name):
     pruned = prune_by(name, rnn, S, 3, 0, x=x, targets="last")
     assert len(pruned.nodes) == 3
     assert np.isfinite(pruned.pruned.predictions(x)).all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds, k=st.integers(1, 5))
+def test_taylor_nodes_read_labels_and_the_fit_that_follows_reads_none(seed, k):
+    rng = np.random.default_rng(seed)
+    rnn, x = network(rng), rng.normal(size=(60, 4, 2))
+    y = rng.integers(rnn.d_y, size=60)
+    S = StateCovariance.from_network(rnn, x).matrix
+    made = prune_by("Taylor nodes, closed loop", rnn, S, k, seed, x=x, y=y)
+    chosen = prune_by("Taylor nodes", rnn, S, k, seed, x=x, y=y)
+    assert made.nodes.tolist() == chosen.nodes.tolist()
+    fitted = refitted(prune_to(rnn, S, chosen.nodes), x, "closed-loop", rng=seed)
+    for name, weight in fitted.pruned.weights.items():
+        assert np.array_equal(made.pruned.weights[name], weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -142,6 +143,7 @@ def declare(grid: Grid, store: Store, fine_tune: bool = False) -> dict[str, dict
         "fine_tuning_seeds": grid.fine_tuning_seeds,
         "training": dict(grid.training),
         "keys": list(rows),
+        "planned": Counter(row["method"] for row in rows.values()),
     }
     store.put_fact("grid", facts)
     return rows

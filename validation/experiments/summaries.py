@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,16 @@ class Results:
     def missing(self) -> int:
         """How many rows of the grid are not finished."""
         return len(self.facts["keys"]) - len(self.rows)
+
+    @property
+    def missing_by_method(self) -> list[tuple[str, int, int]]:
+        """Method, how many of its rows are not finished, and how many it has; those with some.
+
+        Empty for a store that was written before it counted them.
+        """
+        held = Counter(row["method"] for row in self.rows)
+        planned: Mapping[str, int] = self.facts.get("planned", {})
+        return [(name, n - held[name], n) for name, n in planned.items() if n > held[name]]
 
     @property
     def focus(self) -> int:
@@ -184,6 +195,12 @@ def matched_by(method: str) -> str:
     if method == WHOLE:
         return ""
     return "own" if file_of(method) is not None else method_named(method).matched
+
+
+def reads_labels(method: str) -> bool:
+    """Whether a method prunes by what the labels of the training data say."""
+    takes = () if method == WHOLE else method_named(method).takes
+    return "data" in takes and "training" not in takes
 
 
 def show(cell: Cell | None, results: Results) -> str:

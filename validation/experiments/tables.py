@@ -12,7 +12,7 @@ from pruning.checks import choice
 from validation.experiments.findings import findings, lead
 from validation.experiments.grids import is_trained
 from validation.experiments.methods import WHOLE
-from validation.experiments.summaries import Cell, Results, matched_by, show
+from validation.experiments.summaries import Cell, Results, matched_by, reads_labels, show
 from validation.output.tables import Table, formatted
 
 FORMATS = ("md", "latex", "csv", "text")
@@ -217,8 +217,14 @@ def _caption(results: Results) -> str:
     few = facts.get("fine_tuning_seeds")
     if results.fine_tuned and few is not None and few < facts["seeds"]:
         text += f" After fine-tuning over {_seeds(few)}."
+    readers = [name for name in results.methods if reads_labels(name)]
+    if readers:
+        names = "; ".join(readers)
+        text += f" Of the methods that prune, only these read labels before fine-tuning: {names}."
     if results.missing:
-        text += f" {results.missing} of {len(facts['keys'])} rows are not finished."
+        text += f" {results.missing} of {len(facts['keys'])} rows are not finished"
+        parts = [f"{name} {gone} of {n}" for name, gone, n in results.missing_by_method]
+        text += f": {'; '.join(parts)}." if parts else "."
     return text
 
 

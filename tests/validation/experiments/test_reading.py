@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from validation.commands import main
+from validation.experiments.declared import DECLARED
 from validation.experiments.reading import results_named
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +32,18 @@ def ended(capsys, *words):
     return ends.value.code, capsys.readouterr()
 
 
-@pytest.mark.parametrize("name", ["digits", "sotu", "ptb-long"])
+TABLES = sorted(
+    path.stem
+    for path in (ROOT / "results").glob("*.csv")
+    if path.read_text().startswith("what,method,k,")
+)
+
+
+def test_the_tables_of_the_experiments_are_found():
+    assert {*DECLARED, "row-mnist-long", "pixel-mnist-long", "ptb-long", "ptb-refit"} <= {*TABLES}
+
+
+@pytest.mark.parametrize("name", TABLES)
 def test_the_table_of_a_fresh_clone_is_the_committed_one(clone, capsys, name):
     code, said = ended(capsys, "table", name)
     assert code == 0

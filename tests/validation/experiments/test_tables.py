@@ -172,6 +172,27 @@ def test_what_is_missing_is_said():
     assert "2 of 20 rows are not finished" in written(results(rows_of(SPECTRAL, RIVAL), 2), "md")
 
 
+def test_what_is_missing_is_said_of_every_method():
+    rows = rows_of(SPECTRAL, RIVAL)
+    planned = {"whole network": 3, "spectral": 12, "pivoted QR": 4, "balanced, closed loop": 1}
+    text = written(results(rows, 2, planned=planned), "md")
+    assert "not finished: pivoted QR 1 of 4; balanced, closed loop 1 of 1." in text
+
+
+def test_the_caption_names_the_methods_that_read_labels():
+    rows = rows_of(SPECTRAL, RIVAL)
+    assert "labels" not in written(results(rows), "md")
+    rows += [
+        score("small network from scratch", 8, 0, 0.5),
+        score("Taylor nodes", 8, 0, 0.5),
+        score("Taylor nodes, closed loop", 8, 0, 0.5, tau=1e-8),
+        score("magnitude nodes, closed loop", 8, 0, 0.5, tau=1e-8),
+    ]
+    text = written(results(rows), "md")
+    said = "only these read labels before fine-tuning: Taylor nodes; Taylor nodes, closed loop."
+    assert said in text
+
+
 def test_latex_escapes_what_it_must():
     text = written(results(rows_of(SPECTRAL, RIVAL)), "latex")
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 6
