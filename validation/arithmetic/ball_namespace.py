@@ -19,7 +19,8 @@ from validation.arithmetic.checked import check_matrix, check_square
 from validation.arithmetic.errors import Undecided
 from validation.arithmetic.exact_linalg import ExactLinalg
 from validation.arithmetic.namespace import ExactNamespace
-from validation.arithmetic.values import Axis, Value
+from validation.arithmetic.objects import ObjectArray
+from validation.arithmetic.values import Axis, Given, Value
 
 
 class BallLinalg(ExactLinalg):
@@ -37,49 +38,49 @@ class BallLinalg(ExactLinalg):
         except ZeroDivisionError:
             raise Undecided("solve: the matrix is not certainly nonsingular") from None
 
-    def slogdet(self, x: Value, /) -> tuple[Value, Value]:
+    def slogdet(self, x: Given, /) -> tuple[Value, Value]:
         """Return the signs and the logarithms of the absolute values of determinants."""
         det = self.det(x)
         sign = det.mapped(ball.sign)
         return sign, (det * sign).mapped(ball.logarithm)
 
-    def eigvalsh(self, x: Value, /) -> Value:
+    def eigvalsh(self, x: Given, /) -> Value:
         """Return the eigenvalues of symmetric matrices in ascending order, certified."""
         check_square("eigvalsh", x)
         return stacks.over_stacks(singular_values.eigenvalues_with_zeros, x)
 
-    def cholesky(self, x: Value, /) -> Value:
+    def cholesky(self, x: Given, /) -> Value:
         """Return the lower triangular factor of certainly positive definite matrices."""
         check_square("cholesky", x)
         return stacks.over_stacks(eigenvalues.cholesky, x)
 
-    def eigh(self, x: Value, /) -> Value:
+    def eigh(self, x: Given, /) -> Value:
         """Return eigenvalues and oriented unit eigenvectors, where the eigenvalues are apart."""
         check_square("eigh", x)
         values = self.eigvalsh(x)
         return values, stacks.over_stacks(eigenvectors.eigenvectors, x)
 
-    def svdvals(self, x: Value, /) -> Value:
+    def svdvals(self, x: Given, /) -> Value:
         """Return the singular values in descending order, certified."""
         check_matrix("svdvals", x)
         return stacks.over_stacks(singular_values.singular_values, x)
 
-    def matrix_rank(self, x: Value, /) -> Value:
+    def matrix_rank(self, x: Given, /) -> Value:
         """Return ranks, where they are certain."""
         check_matrix("matrix_rank", x)
         return stacks.over_stacks(lambda a: arb(singular_values.rank(a)), x)
 
-    def pinv(self, x: Value, /) -> Value:
+    def pinv(self, x: Given, /) -> Value:
         """Return Moore-Penrose inverses, where the rank is certain."""
         check_matrix("pinv", x)
         return stacks.over_stacks(singular_values.pseudo_inverse, x)
 
-    def spectral_radius(self, x: Value, /) -> Value:
+    def spectral_radius(self, x: Given, /) -> Value:
         """Return the largest absolute value of an eigenvalue of square matrices, certified."""
         check_square("spectral_radius", x)
         return stacks.over_stacks(spectral_radius.spectral_radius, x)
 
-    def _spectral_norm(self, x: Value) -> Value:
+    def _spectral_norm(self, x: Given) -> Value:
         return stacks.over_stacks(eigenvalues.spectral_norm, x)
 
 
@@ -99,40 +100,40 @@ class BallNamespace(ExactNamespace):
         self.linalg = BallLinalg(self)
 
     @property
-    def pi(self) -> Value:
+    def pi(self) -> ObjectArray:
         """The number pi."""
         return Balls.of_entries(ball.constant("pi"))
 
     @property
-    def e(self) -> Value:
+    def e(self) -> ObjectArray:
         """The number e."""
         return Balls.of_entries(ball.constant("e"))
 
-    def sqrt(self, x: Value, /) -> Value:
+    def sqrt(self, x: Given, /) -> ObjectArray:
         """Return square roots; a ball that touches 0 is cut there."""
         return self._array(x).mapped(ball.square_root)
 
-    def log(self, x: Value, /) -> Value:
+    def log(self, x: Given, /) -> ObjectArray:
         """Return natural logarithms."""
         return self._array(x).mapped(ball.logarithm)
 
-    def log1p(self, x: Value, /) -> Value:
+    def log1p(self, x: Given, /) -> ObjectArray:
         """Return log(1 + x)."""
         return self._array(x).mapped(ball.logarithm_one_plus)
 
-    def log2(self, x: Value, /) -> Value:
+    def log2(self, x: Given, /) -> ObjectArray:
         """Return logarithms to base 2."""
         return self._array(x).mapped(ball.logarithm_to_base_2)
 
-    def xlogx(self, x: Value, /) -> Value:
+    def xlogx(self, x: Given, /) -> ObjectArray:
         """Return x log x, 0 at 0."""
         return self._array(x).mapped(ball.x_log_x)
 
-    def lgamma(self, x: Value, /) -> Value:
+    def lgamma(self, x: Given, /) -> ObjectArray:
         """Return log Gamma(x) of positive numbers."""
         return self._array(x).mapped(ball.log_gamma)
 
-    def logsumexp(self, x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
+    def logsumexp(self, x: Given, /, *, axis: Axis = None, keepdims: bool = False) -> ObjectArray:
         """Return the logarithm of the sum of exponentials along axes."""
         return self._along(x, axis, keepdims, ball.log_sum_exp)
 
@@ -140,7 +141,7 @@ class BallNamespace(ExactNamespace):
 def _elementwise(name: str) -> Callable[..., Value]:
     function = ball.elementwise(name)
 
-    def method(self: BallNamespace, x: Value, /) -> Value:
+    def method(self: BallNamespace, x: Given, /) -> ObjectArray:
         return self._array(x).mapped(function)
 
     method.__name__ = name

@@ -17,7 +17,8 @@ from validation.arithmetic.checked import (
     check_vector_order,
 )
 from validation.arithmetic.errors import Unsupported
-from validation.arithmetic.values import Axis, Namespace, Value
+from validation.arithmetic.objects import ObjectArray
+from validation.arithmetic.values import Axis, Given, Namespace, Value
 
 
 class ExactLinalg(Checked):
@@ -33,7 +34,7 @@ class ExactLinalg(Checked):
         """Multiply matrices, as `@`."""
         return x1 @ x2
 
-    def vecdot(self, x1: Value, x2: Value, /, *, axis: int = -1) -> Value:
+    def vecdot(self, x1: Given, x2: Given, /, *, axis: int = -1) -> Value:
         """Return inner products along an axis."""
         return self._xp.vecdot(x1, x2, axis=axis)
 
@@ -47,7 +48,7 @@ class ExactLinalg(Checked):
         """Exchange the last two axes."""
         return x.mT
 
-    def trace(self, x: Value, /, *, offset: int = 0) -> Value:
+    def trace(self, x: Given, /, *, offset: int = 0) -> Value:
         """Sum a diagonal of each matrix."""
         return self._xp.sum(self.diagonal(x, offset=offset), axis=-1)
 
@@ -80,7 +81,7 @@ class ExactLinalg(Checked):
         check_square("inv", x)
         return self.solve(x, self._xp.broadcast_to(self._xp.eye(x.shape[-1]), x.shape))
 
-    def det(self, x: Value, /) -> Value:
+    def det(self, x: Given, /) -> Value:
         """Return determinants."""
         check_square("det", x)
         return stacks.over_stacks(lambda a: a.det(), x)
@@ -132,10 +133,10 @@ class ExactLinalg(Checked):
             result = self._xp.max(sums, axis=-1)
         return result.reshaped((*result.shape, 1, 1)) if keepdims else result
 
-    def _spectral_norm(self, x: Value) -> Value:
+    def _spectral_norm(self, x: Given) -> ObjectArray:
         raise NotImplementedError
 
-    def svdvals(self, x: Value, /) -> Value:
+    def svdvals(self, x: Given, /) -> ObjectArray:
         """Return the singular values in descending order."""
         raise NotImplementedError
 
@@ -143,7 +144,7 @@ class ExactLinalg(Checked):
 def refuse(name: str) -> Callable[..., Value]:
     """Return a function that says that rationals do not have this one."""
 
-    def refused(*args: object, **kwargs: object) -> Value:
+    def refused(*args: object, **kwargs: object) -> ObjectArray:
         raise Unsupported(f"{name} of a rational is not rational; use balls")
 
     return refused

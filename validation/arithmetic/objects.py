@@ -20,7 +20,7 @@ from validation.arithmetic.checked import check_short
 from validation.arithmetic.errors import OutsideVocabulary, Undecided, Unsupported
 from validation.arithmetic.stacks import boxed, check_product, matmul, scalar_or_array, stack
 from validation.arithmetic.truth import Truth
-from validation.arithmetic.values import Matrix, Value
+from validation.arithmetic.values import Given, Matrix, Value
 from validation.arithmetic.vocabulary import substitute
 
 
@@ -57,12 +57,12 @@ class ObjectArray:
         return self
 
     @classmethod
-    def exact(cls, value: Value) -> Value:
+    def exact(cls, value: Given) -> Value:
         """Convert one Python or NumPy number exactly."""
         raise NotImplementedError
 
     @classmethod
-    def lift(cls, value: Value) -> Self:
+    def lift(cls, value: Given) -> Self:
         """Convert numbers, arrays and nested lists of them exactly; arrays of this kind pass."""
         if isinstance(value, cls):
             return value
@@ -77,13 +77,13 @@ class ObjectArray:
         return cls.of_entries(cls.exact(value))
 
     @classmethod
-    def literal(cls, value: Value) -> Self:
+    def literal(cls, value: Given) -> Self:
         """Convert a Python number that a formula itself mentions; refuse rounded ones."""
         check_short(value, cls.kind)
         return cls.of_entries(cls.exact(value))
 
     @classmethod
-    def operand(cls, value: Value) -> Value:
+    def operand(cls, value: Given) -> Value:
         """Convert the other side of an operator, or return NotImplemented."""
         if isinstance(value, Truth | np.bool_):
             raise Unsupported(
@@ -276,15 +276,15 @@ class ObjectArray:
     def __abs__(self) -> Self:
         return self.of_entries(abs(self.entries()))
 
-    def __pow__(self, exponent: Value) -> Self:
+    def __pow__(self, exponent: Given) -> Self:
         result: Self = self.power(self, exponent)
         return result
 
-    def __rpow__(self, base: Value) -> Self:
+    def __rpow__(self, base: Given) -> Self:
         base = self.operand(base)
         return NotImplemented if base is NotImplemented else self.power(base, self)
 
-    def __matmul__(self, other: Value) -> Self:
+    def __matmul__(self, other: Given) -> Self:
         if type(other) is not type(self):
             if self.operand(other) is NotImplemented:
                 return NotImplemented
@@ -301,28 +301,28 @@ class ObjectArray:
         return top / bottom
 
     @classmethod
-    def power(cls, base: Value, exponent: Value) -> Value:
+    def power(cls, base: Given, exponent: Given) -> Value:
         """Raise to a power."""
         raise NotImplementedError
 
     # -- questions: answered when certain -------------------------------------------------------
 
-    def __lt__(self, other: Value) -> Value:
+    def __lt__(self, other: Given) -> Value:
         return self._compare(other, operator.lt, operator.ge)
 
-    def __le__(self, other: Value) -> Value:
+    def __le__(self, other: Given) -> Value:
         return self._compare(other, operator.le, operator.gt)
 
-    def __gt__(self, other: Value) -> Value:
+    def __gt__(self, other: Given) -> Value:
         return self._compare(other, operator.gt, operator.le)
 
-    def __ge__(self, other: Value) -> Value:
+    def __ge__(self, other: Given) -> Value:
         return self._compare(other, operator.ge, operator.lt)
 
-    def __eq__(self, other: Value) -> Value:
+    def __eq__(self, other: Given) -> Value:
         return self._compare(other, operator.eq, operator.ne)
 
-    def __ne__(self, other: Value) -> Value:
+    def __ne__(self, other: Given) -> Value:
         return self._compare(other, operator.ne, operator.eq)
 
     def _compare(self, other: Value, yes: Callable[..., Value], no: Callable[..., Value]) -> Value:
@@ -372,7 +372,7 @@ class ObjectArray:
     def __round__(self, *args: object) -> NoReturn:
         raise Unsupported(f"round() was called on a {self.kind}")
 
-    def __contains__(self, value: Value) -> NoReturn:
+    def __contains__(self, value: Given) -> NoReturn:
         raise Unsupported(f"`in` was asked of a {self.kind} array")
 
     def _only_entry(self, use: str) -> Value:
@@ -381,18 +381,18 @@ class ObjectArray:
         return self.entries()
 
     @classmethod
-    def is_exact_integer(cls, value: Value) -> bool:
+    def is_exact_integer(cls, value: Given) -> bool:
         """Whether an entry is certainly one integer and nothing else."""
         raise NotImplementedError
 
     @classmethod
-    def integer_part(cls, value: Value) -> int:
+    def integer_part(cls, value: Given) -> int:
         """Convert an exact integer entry."""
         raise NotImplementedError
 
     # -- what is refused ------------------------------------------------------------------------
 
-    def __setitem__(self, key: Value, value: Value) -> NoReturn:
+    def __setitem__(self, key: Value, value: Given) -> NoReturn:
         raise Unsupported(f"arrays of {self.kind}s do not change; build a new one with xp.stack")
 
     def __getattr__(self, name: str) -> Value:
@@ -440,7 +440,7 @@ class ObjectArray:
 
     # -- shapes ---------------------------------------------------------------------------------
 
-    def reshaped(self, shape: tuple[int, ...]) -> Self:
+    def reshaped(self, shape: int | tuple[int, ...]) -> Self:
         """Return the entries in another shape."""
         return self.of_entries(scalar_or_array(boxed(self.entries()).reshape(shape)))
 

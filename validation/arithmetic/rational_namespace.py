@@ -9,8 +9,9 @@ from validation.arithmetic.checked import check_matrix
 from validation.arithmetic.errors import Undefined
 from validation.arithmetic.exact_linalg import ExactLinalg, refuse
 from validation.arithmetic.namespace import ExactNamespace
+from validation.arithmetic.objects import ObjectArray
 from validation.arithmetic.rational import Rationals
-from validation.arithmetic.values import Value
+from validation.arithmetic.values import Given, Value
 
 
 class RationalLinalg(ExactLinalg):
@@ -22,12 +23,12 @@ class RationalLinalg(ExactLinalg):
         except ZeroDivisionError:
             raise Undefined("solve: the matrix is singular") from None
 
-    def matrix_rank(self, x: Value, /) -> Value:
+    def matrix_rank(self, x: Given, /) -> Value:
         """Return ranks."""
         check_matrix("matrix_rank", x)
         return stacks.over_stacks(lambda a: fmpq(a.rank()), x)
 
-    def pinv(self, x: Value, /) -> Value:
+    def pinv(self, x: Given, /) -> Value:
         """Return Moore-Penrose inverses."""
         check_matrix("pinv", x)
         return stacks.over_stacks(rational.pseudo_inverse, x)
@@ -66,15 +67,15 @@ class RationalNamespace(ExactNamespace):
         """Refuse: e is not rational."""
         return refuse("xp.e")()
 
-    def sqrt(self, x: Value, /) -> Value:
+    def sqrt(self, x: Given, /) -> ObjectArray:
         """Return the roots of squares; others are refused."""
         return self._array(x).mapped(rational.square_root)
 
-    def log2(self, x: Value, /) -> Value:
+    def log2(self, x: Given, /) -> ObjectArray:
         """Return the logarithms of powers of 2; others are refused."""
         return self._array(x).mapped(rational.logarithm_to_base_2)
 
-    def xlogx(self, x: Value, /) -> Value:
+    def xlogx(self, x: Given, /) -> ObjectArray:
         """Return 0 at 0 and at 1; other values are refused."""
         return self._array(x).mapped(rational.x_log_x)
 
