@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from validation.instances.factors import Raw
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -79,7 +81,7 @@ class NumpySource:
 class HypothesisSource:
     """Simple dyadic numbers that shrink well; `draw` is that of a composite strategy."""
 
-    def __init__(self, draw: Any) -> None:
+    def __init__(self, draw: Raw) -> None:
         from hypothesis import strategies as st
 
         self.draw = draw
