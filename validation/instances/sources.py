@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-
-from validation.instances.factors import Raw
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -81,7 +79,7 @@ class NumpySource:
 class HypothesisSource:
     """Simple dyadic numbers that shrink well; `draw` is that of a composite strategy."""
 
-    def __init__(self, draw: Raw) -> None:
+    def __init__(self, draw: Any) -> None:
         from hypothesis import strategies as st
 
         self.draw = draw
