@@ -9,6 +9,7 @@ from .cells.lru import LRU as LRU
 from .cells.lstm import LSTM as LSTM
 from .covariance import StateCovariance as StateCovariance
 from .fisher import softmax_network as softmax_network
+from .gauss_newton import RefitStep as RefitStep
 from .initialisation import initial_rnn as initial_rnn
 from .losses import loss_values as loss_values
 from .losses import margins as margins
@@ -17,7 +18,6 @@ from .reconstruction import information_loss as information_loss
 from .reconstruction import reconstruction_matrix as reconstruction_matrix
 from .reconstruction import residual_covariance as residual_covariance
 from .reconstruction import ridge_schur_complement as ridge_schur_complement
-from .refit.closed_loop import RefitStep as RefitStep
 from .refit.closed_loop import refit_closed_loop as refit_closed_loop
 from .refit.divergence import refit_divergence as refit_divergence
 from .refit.read_out import refit_read_out as refit_read_out

@@ -7,8 +7,8 @@ W_o^T F W_o, is m x m however many words there are.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,8 @@ from pruning.rnn import RNN
 SEEN = 20_000
 """At most about so many outputs are looked at."""
 
-_NUMBERS = 1 << 23
+NUMBERS = 1 << 23
+"""Logits formed at a time."""
 
 
 def softmax_network(
@@ -52,26 +53,37 @@ def softmax_network(
     """
     checked = rnn.check_input(x)
     w = read_weights(weights, checked.shape[1])
-    root = _rooted(metric(rnn, checked, w, integer("most", most, low=1)))
+    read = np.flatnonzero(w)
+    checked = checked[: max(1, integer("most", most, low=1) // len(read))]
+    step = max(1, NUMBERS // (len(read) * rnn.d_y))
+
+    def rows() -> Iterator[tuple[Array, Array]]:
+        for start in range(0, len(checked), step):
+            with np.errstate(over="ignore", invalid="ignore"):
+                h = rnn.states(checked[start : start + step])[:, read]
+            yield h.reshape(-1, rnn.m), np.tile(w[read] / len(checked), len(h))
+
+    root = softmax_root(rnn.w_output, rnn.b_output, rows())
     return replace(rnn, w_output=root, b_output=np.zeros(len(root)))
 
 
-def metric(rnn: RNN, x: Any, w: Array, most: int) -> Array:
-    """W_o^T E[sum_t w_t (diag p_t - p_t p_t^T)] W_o, (m, m)."""
-    read = np.flatnonzero(w)
-    x = x[: max(1, most // len(read))]
-    n, q = len(x), rnn.d_y
-    probability, outer = np.zeros(q), np.zeros((rnn.m, rnn.m))
-    # A constant added to a column of W_o changes nothing; the sums lose no digits to it.
+def softmax_root(w_output: Array, b_output: Array, rows: Iterable[tuple[Array, Array]]) -> Array:
+    """Return R (m, m) with R^T R = sum_i s_i W_o^T (diag p_i - p_i p_i^T) W_o.
+
+    Parameters
+    ----------
+    w_output, b_output : (q, m) and (q,) arrays
+        What makes logits of states.
+    rows : iterable of ((N, m), (N,))
+        States h_i and their shares s_i >= 0.
+    """
+    q, m = w_output.shape
+    probability, outer = np.zeros(q), np.zeros((m, m))
     with np.errstate(over="ignore", invalid="ignore"):
-        centred = rnn.w_output - rnn.w_output.mean(axis=0)
-    step = max(1, _NUMBERS // (len(read) * q))
-    for start in range(0, n, step):
-        with np.errstate(over="ignore", invalid="ignore"):
-            h = rnn.states(x[start : start + step])[:, read]
-            rows = h.reshape(-1, rnn.m)
-            shares = np.tile(w[read], len(h))
-            p = rows @ rnn.w_output.T + rnn.b_output
+        # A constant added to a column of W_o changes nothing; the sums lose no digits to it.
+        centred = w_output - w_output.mean(axis=0)
+        for h, shares in rows:
+            p = h @ w_output.T + b_output
             p -= p.max(axis=1, keepdims=True)
             np.exp(p, out=p)
             p /= p.sum(axis=1, keepdims=True)
@@ -80,12 +92,7 @@ def metric(rnn: RNN, x: Any, w: Array, most: int) -> Array:
             outer += (mean.T * shares) @ mean
     if not (np.isfinite(outer).all() and np.isfinite(probability).all()):
         raise ValueError("the outputs must stay within the range of floats on x, left it")
-    result: Array = ((centred.T * probability) @ centred - outer) / n
-    return result
-
-
-def _rooted(M: Array) -> Array:
-    """R with R^T R = M, for a symmetric M >= 0 up to rounding."""
+    M = (centred.T * probability) @ centred - outer
     mu, U = np.linalg.eigh((M + M.T) / 2)
     result: Array = np.sqrt(np.maximum(mu, 0))[:, None] * U.T
     return result

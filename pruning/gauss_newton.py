@@ -1,16 +1,25 @@
-"""Nonlinear least squares from products alone: Gauss-Newton, Levenberg's damping, inner CG."""
+"""Nonlinear least squares by Gauss-Newton steps that are damped.
+
+`descend` is the loop: it asks a `Local` model for steps, more and more damped until one makes the
+sum of squares smaller, and stops by what other sequences say. `gauss_newton` runs it from products
+J v and J^T u alone, with Levenberg's damping; `pruning.refit.closed_loop` with Marquardt's.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from pruning.checks import Array
 
-_LEAST, _MOST = 1e-8, 1e8
+_LEAST, _MOST, _GROWTH = 1e-8, 1e8, 8.0
+_LEAST_GAIN = 1e-5
+_SOLVED = 1e-8
 
 
 class Problem(Protocol):
@@ -30,13 +39,186 @@ class Problem(Protocol):
 
 
 @dataclass(frozen=True)
-class FitStep:
-    """One accepted step: sums of squares on what is fitted and on what is held out."""
+class RefitStep:
+    """What one step of a fit came to: mean squared gaps of the outputs.
+
+    Attributes
+    ----------
+    step : int
+        0 is the start.
+    fitted, held_out : float
+        ||f' - f^||_{n,w}^2 on the sequences that are fitted and on those held out.
+    damping : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnbounds import initial_rnn, refit_closed_loop, RefitStep, spectral_prune
+    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
+    >>> x = np.random.default_rng(0).normal(size=(100, 5, 2))
+    >>> steps = []
+    >>> small = spectral_prune(rnn, x, k=3).pruned
+    >>> fitted = refit_closed_loop(rnn, small, x, progress=steps.append)
+    >>> isinstance(steps[0], RefitStep), [one.step for one in steps[:2]]
+    (True, [0, 1])
+    """
 
     step: int
     fitted: float
     held_out: float
     damping: float
+
+
+FitStep = RefitStep
+
+
+class Local(Protocol):
+    """What is minimised near one theta: its value there, and the quadratic model of it."""
+
+    total: float
+    """What is minimised, at theta: the sum of squares, and a ridge where there is one."""
+
+    def solve(self, damping: float) -> Array:
+        """Return the change of theta that the model asks for."""
+        ...
+
+    def total_at(self, fitted: float, change: Array) -> float:
+        """Return what is minimised at theta + change, where the sum of squares is `fitted`."""
+        ...
+
+    def damping_after(self, damping: float, change: Array, fall: float) -> float:
+        """Return the damping of the next step, `total` having fallen by `fall`."""
+        ...
+
+
+class Descent(Protocol):
+    """What `descend` minimises."""
+
+    def value(self, theta: Array) -> float:
+        """Return the sum of squares at theta; not finite where there is none."""
+        ...
+
+    def local(self, theta: Array) -> Local | None:
+        """Return the model at theta, whose value was asked for last; None where it is at rest."""
+        ...
+
+
+def descend(
+    problem: Descent,
+    theta: Array,
+    *,
+    held_out: Callable[[Array], float] | None,
+    damping: float,
+    most: float,
+    growth: Callable[[int], float],
+    steps: int,
+    patience: int,
+    least_gain: float = 0.0,
+    progress: Callable[[RefitStep], None] | None = None,
+) -> Array:
+    """Return the theta that is best on what is held out, never worse there than the start.
+
+    Parameters
+    ----------
+    problem : Descent
+    theta : (p,) array
+        The start.
+    held_out : callable or None
+        The sum of squares of other sequences at theta; None: those that are fitted decide.
+    damping, most : float
+        The first, and the one above which there is no step left to try.
+    growth : callable
+        By how much the damping grows after so many refused trials of one step, from 0.
+    steps, patience : int
+        At most so many steps; stop after so many that did not improve on the best by a thousandth.
+    least_gain : float
+        Stop after a step that made what is minimised smaller by less than this share.
+    progress : callable, optional
+        Called with a `RefitStep` at the start and after each accepted step.
+
+    Raises
+    ------
+    ValueError
+        Where the start itself leaves the range of floats.
+    """
+    fitted = problem.value(theta)
+    judged = fitted if held_out is None else held_out(theta)
+    if not (math.isfinite(fitted) and math.isfinite(judged)):
+        raise ValueError("small must stay within the range of floats on x, left it")
+    best, least, stale = theta, judged, 0
+    if progress is not None:
+        progress(RefitStep(0, fitted, judged, damping))
+    for step in range(1, steps + 1):
+        model = problem.local(theta)
+        if model is None:
+            break
+        refused = 0
+        while True:
+            change = model.solve(damping)
+            trial = theta + change
+            trial_fitted = problem.value(trial)
+            after = model.total_at(trial_fitted, change)
+            if after < model.total:
+                break
+            damping *= growth(refused)
+            refused += 1
+            if damping > most:
+                return best
+        damping = model.damping_after(damping, change, model.total - after)
+        gain = 1 - after / model.total
+        theta, fitted = trial, trial_fitted
+        judged = fitted if held_out is None else held_out(theta)
+        if progress is not None:
+            progress(RefitStep(step, fitted, judged, damping))
+        stale = 0 if judged < (1 - 1e-3) * least else stale + 1
+        if judged < least:
+            best, least = theta, judged
+        if stale >= patience or gain < least_gain:
+            break
+    return best
+
+
+def conjugate_gradients(
+    product: Callable[[Array], Array],
+    shift: float | Array,
+    b: Array,
+    iterations: int,
+    tolerance: float,
+    inverse: float | Array = 1.0,
+) -> tuple[Array, Array]:
+    """Return about x = (A + diag shift)^{-1} b, and A x.
+
+    Parameters
+    ----------
+    product : callable
+        A v, A symmetric and positive semidefinite.
+    shift : float or (p,) array
+        > 0.
+    b : (p,) array
+    iterations : int
+        At most so many.
+    tolerance : float
+        Stop where r^T diag(inverse) r, r being what is left of b, has fallen by this factor.
+    inverse : float or (p,) array
+        The preconditioner, about the inverse of the diagonal.
+    """
+    x, image, r = np.zeros_like(b), np.zeros_like(b), b.copy()
+    s = inverse * r
+    p, rs = s.copy(), float(r @ s)
+    first = rs
+    for _ in range(iterations):
+        if rs <= tolerance * first:
+            break
+        Ap = product(p)
+        full = Ap + shift * p
+        step = rs / float(p @ full)
+        x += step * p
+        image += step * Ap
+        r -= step * full
+        s = inverse * r
+        rs, last = float(r @ s), rs
+        p = s + (rs / last) * p
+    return x, image
 
 
 def gauss_newton(
@@ -49,7 +231,7 @@ def gauss_newton(
     patience: int = 2,
     iterations: int = 20,
     damping: float = 1e-2,
-    progress: Callable[[FitStep], None] | None = None,
+    progress: Callable[[RefitStep], None] | None = None,
 ) -> Array:
     """Return the theta that is best on what is held out, never worse there than the start.
 
@@ -69,61 +251,65 @@ def gauss_newton(
     damping : float
         The first, relative to the curvature along the gradient.
     progress : callable, optional
-        Called with a `FitStep` at the start and after each accepted step.
+        Called with a `RefitStep` at the start and after each accepted step.
     """
-    r, state = problem.residuals(theta)
-    value = float(r @ r)
-    best, best_value = theta, held_out(theta)
-    if progress is not None:
-        progress(FitStep(0, value, best_value, damping))
-    stale = 0
-    for step in range(1, steps + 1):
-        gradient = problem.backward(state, r) * scale
-        size = float(gradient @ gradient)
-        if size == 0 or not np.isfinite(size):
-            break
-        along = problem.forward(state, scale * gradient)
-        curvature = float(along @ along) / size
-        accepted = False
-        while damping <= _MOST and not accepted:
-            move = _conjugate(problem, state, scale, -gradient, damping * curvature, iterations)
-            trial = theta + scale * move
-            r_trial, state_trial = problem.residuals(trial)
-            found = float(r_trial @ r_trial)
-            accepted = bool(np.isfinite(found)) and found < value
-            if not accepted:
-                damping *= 8
-        if not accepted:
-            break
-        theta, r, state = trial, r_trial, state_trial
-        gain = 1 - found / value
-        value, damping = found, max(_LEAST, damping / 4)
-        other = held_out(theta)
-        stale = 0 if other < best_value * (1 - 1e-3) else stale + 1
-        if other < best_value:
-            best, best_value = theta, other
-        if progress is not None:
-            progress(FitStep(step, value, other, damping))
-        if stale >= patience or gain < 1e-5:
-            break
-    return best
+    return descend(
+        _FromProducts(problem, scale, iterations),
+        theta,
+        held_out=held_out,
+        damping=damping,
+        most=_MOST,
+        growth=lambda refused: _GROWTH,
+        steps=steps,
+        patience=patience,
+        least_gain=_LEAST_GAIN,
+        progress=progress,
+    )
 
 
-def _conjugate(
-    problem: Problem, state: Any, scale: Array, b: Array, shift: float, iterations: int
-) -> Array:
-    """Return about (D J^T J D + shift I)^{-1} b, D the diagonal of `scale`."""
-    x, r = np.zeros_like(b), b.copy()
-    p, rho = r.copy(), float(r @ r)
-    first = rho
-    for _ in range(iterations):
-        q = scale * problem.backward(state, problem.forward(state, scale * p)) + shift * p
-        step = rho / float(p @ q)
-        x += step * p
-        r -= step * q
-        new = float(r @ r)
-        if new <= 1e-8 * first:
-            break
-        p = r + (new / rho) * p
-        rho = new
-    return x
+class _FromProducts:
+    """A `Problem` as `descend` takes it: the residuals of the last trial are kept."""
+
+    def __init__(self, problem: Problem, scale: Array, iterations: int) -> None:
+        self.problem, self.scale, self.iterations = problem, scale, iterations
+
+    def value(self, theta: Array) -> float:
+        self.r, self.state = self.problem.residuals(theta)
+        return float(self.r @ self.r)
+
+    def local(self, theta: Array) -> _Levenberg | None:
+        found = _Levenberg(self.problem, self.r, self.state, self.scale, self.iterations)
+        return found if 0 < found.size < np.inf else None
+
+
+class _Levenberg:
+    """Steps in units of `scale`, all damped alike, relative to the curvature along the gradient."""
+
+    def __init__(
+        self, problem: Problem, r: Array, state: Any, scale: Array, iterations: int
+    ) -> None:
+        self.problem, self.state, self.scale, self.iterations = problem, state, scale, iterations
+        self.total = float(r @ r)
+        self.gradient = problem.backward(state, r) * scale
+        self.size = float(self.gradient @ self.gradient)
+
+    @cached_property
+    def curvature(self) -> float:
+        along = self.problem.forward(self.state, self.scale * self.gradient)
+        return float(along @ along) / self.size
+
+    def solve(self, damping: float) -> Array:
+        shift = damping * self.curvature
+        move, _ = conjugate_gradients(self.product, shift, -self.gradient, self.iterations, _SOLVED)
+        return self.scale * move
+
+    def product(self, v: Array) -> Array:
+        """D J^T J D v, D the diagonal of `scale`."""
+        forth = self.problem.forward(self.state, self.scale * v)
+        return self.scale * self.problem.backward(self.state, forth)
+
+    def total_at(self, fitted: float, change: Array) -> float:
+        return fitted
+
+    def damping_after(self, damping: float, change: Array, fall: float) -> float:
+        return max(_LEAST, damping / 4)

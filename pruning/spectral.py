@@ -19,9 +19,10 @@ from pruning.balanced import balanced_weight
 from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, real_array, ridge
 from pruning.covariance import Moments, StateCovariance, covariance_of, seen
 from pruning.fisher import softmax_network
+from pruning.gauss_newton import RefitStep
 from pruning.observability import Observability
 from pruning.reconstruction import reconstruction_matrix, residual
-from pruning.refit.closed_loop import RefitStep, refit_closed_loop
+from pruning.refit.closed_loop import refit_closed_loop
 from pruning.refit.divergence import refit_divergence
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN

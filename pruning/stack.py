@@ -233,6 +233,16 @@ def true_lengths(lengths: ArrayLike, x: Any) -> Any:
     return array.astype(np.int64)
 
 
+def counted(shape: tuple[int, ...], lengths: Any, reads: str) -> Any:
+    """Return the index of the outputs that count in arrays (n, T, ...)."""
+    n, T = shape[:2]
+    if reads == "every":
+        steps = np.full(n, T) if lengths is None else lengths
+        return np.arange(T) < steps[:, None]
+    ends = np.full(n, T - 1) if lengths is None else lengths - 1
+    return np.arange(n), ends
+
+
 def reversed_in_time(x: Array, lengths: Any) -> Array:
     """Return time-major sequences (T, n, d) from their ends; what lies behind the end stays."""
     if lengths is None:

@@ -2,20 +2,25 @@
 
 O_t = E[g_t g_t^T], g_t the gradient in h_t of a random sign combination of the outputs
 (`balanced.probes`), one backward pass a probe whatever the number of outputs. The objective's
-weight is M = sum_t O_t/Tr O_t, in which no few exploding steps decide (`balanced.weight`).
+weight is M = sum_t O_t/Tr O_t, in which no few exploding steps decide (`balanced.weight`). Logits
+are seen through `softmax_stack`: a word counts as it is probable.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from pruning.checks import Array, choice, integer
-from pruning.stack import Stack, true_lengths
+from pruning.fisher import NUMBERS, SEEN, softmax_root
+from pruning.stack import Stack, counted, true_lengths
 from pruning.stack_gradients import run_stack, state_gradients
 
 READS = ("last", "every")
+OUTPUTS = ("numbers", "logits")
 _BATCH = 128
 
 
@@ -28,6 +33,7 @@ def balanced_weights(
     probes: int = 4,
     rng: np.random.Generator | int | None = 0,
     batch: int = _BATCH,
+    outputs: str | None = None,
 ) -> list[Array]:
     """Return M of every layer, (width, width) of trace 1.
 
@@ -45,6 +51,10 @@ def balanced_weights(
         Draws the signs.
     batch : int
         Sequences at a time.
+    outputs : {None, "numbers", "logits"}
+        What the outputs are: numbers, whose squared gaps count, or logits, of which the divergence
+        of their softmax counts. None: logits where the network reads tokens and has an output for
+        each of them, as language models have, and numbers otherwise.
 
     Raises
     ------
@@ -56,6 +66,8 @@ def balanced_weights(
     generator = np.random.default_rng(rng)
     checked = stack.check_input(x)
     ends = None if lengths is None else true_lengths(lengths, checked)
+    if are_logits(stack, checked, outputs):
+        stack = softmax_stack(stack, checked, ends, reads=reads)
     T = checked.shape[1]
     widths = [sum(layer) for layer in stack.nodes]
     sums = [np.zeros((T, width, width)) for width in widths]
@@ -69,6 +81,50 @@ def balanced_weights(
                 _check(g, layer)
                 sums[layer] += np.matmul(g.transpose(0, 2, 1), g)
     return [_normalised(total, layer) for layer, total in enumerate(sums)]
+
+
+def are_logits(stack: Stack, x: Any, outputs: str | None) -> bool:
+    """Whether outputs are logits; `OUTPUTS`, or None for what checked inputs look like."""
+    if outputs is not None:
+        return choice("outputs", outputs, OUTPUTS) == "logits"
+    return bool(x.ndim == 2 and stack.d_y == stack.d_x >= 2)
+
+
+def softmax_stack(
+    stack: Stack, x: Any, lengths: Any = None, *, reads: str = "last", most: int = SEEN
+) -> Stack:
+    """Return a stack of the same states, whose squared gaps are those that its softmax feels.
+
+    Its read-out R has R^T R = W_o^T E[diag p - p p^T] W_o over the outputs that count; see
+    `pruning.fisher.softmax_network`.
+
+    Parameters
+    ----------
+    stack : Stack
+        Its outputs are logits.
+    x, lengths, reads
+        As in `balanced_weights`.
+    most : int
+        The first sequences are used, until about so many outputs have been seen.
+    """
+    choice("reads", reads, READS)
+    checked = stack.check_input(x)
+    ends = None if lengths is None else true_lengths(lengths, checked)
+    T = checked.shape[1]
+    each = T if reads == "every" else 1
+    checked = checked[: max(1, integer("most", most, 1) // each)]
+    ends = None if ends is None else ends[: len(checked)]
+    batch = max(1, NUMBERS // (each * stack.d_y))
+    count = each * len(checked) if ends is None or reads == "last" else int(ends.sum())
+
+    def rows() -> Iterator[tuple[Array, Array]]:
+        for which, states in stack.state_batches(checked, ends, batch):
+            part = None if ends is None else ends[which]
+            h = states[-1][counted(states[-1].shape, part, reads)]
+            yield h, np.full(len(h), 1 / count)
+
+    root = softmax_root(stack.w_output, stack.b_output, rows())
+    return replace(stack, w_output=root, b_output=np.zeros(len(root)))
 
 
 def probe(

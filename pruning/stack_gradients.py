@@ -70,42 +70,56 @@ def state_gradients(run: StackRun, given: Array) -> list[Array]:
     given : (T, n, width) array
         Gradient in the states of the last layer, from what reads them.
     """
-    return [total for total, _ in reversed(list(_backwards(run, given)))]
+    return [total for total, _ in _backwards(run, given)][::-1]
 
 
 def weight_gradients(run: StackRun, given: Array) -> list[list[list[Array]]]:
     """Return the gradients in the weights of the cells, by layer and direction."""
-    found = []
-    for _, weights in _backwards(run, given):
-        found.append(weights)
+    found = [[into_weights(*one) for one in row] for _, row in _backwards(run, given)]
     return found[::-1]
 
 
+def drive_gradients(run: StackRun, given: Array) -> list[list[tuple[Array, Array]]]:
+    """Return the gradients in W_i x + b_i and in W_h h + b_h of the cells, each (T, n, rows).
+
+    By layer and direction; in a second direction in the time of its run, from the end.
+    """
+    return [[one[3:] for one in row] for _, row in _backwards(run, given)][::-1]
+
+
+def cell_inputs(run: StackRun, layer: int, side: int) -> Array:
+    """Return what a cell reads, (T, n, d), in the time of its run."""
+    x = run.inputs[layer]
+    return reversed_in_time(x, run.lengths) if side else x
+
+
 def _backwards(run: StackRun, given: Array) -> Any:
-    """Yield (gradient in the states, gradients in the weights) from the last layer downwards."""
+    """Yield from the last layer downwards the gradient in its states and, for each direction,
+    the arguments of `into_weights`.
+    """
     lengths = run.lengths
     for number in range(len(run.runs) - 1, -1, -1):
         layer = run.stack.layers[number]
         if lengths is not None:
             given = np.where((np.arange(len(given))[:, None] < lengths)[..., None], given, 0.0)
         x = run.inputs[number]
-        totals, weights, below = [], [], np.zeros_like(x)
+        totals, row, below = [], [], np.zeros_like(x)
         at = 0
         for side, cell in enumerate(layer):
             mine = given[:, :, at : at + cell.m]
-            own_x = reversed_in_time(x, lengths) if side else x
+            own_x = cell_inputs(run, number, side)
             passed = run.runs[number][side]
             total, at_drive, at_state = cell.backward(
                 passed, reversed_in_time(mine, lengths) if side else mine
             )[:3]
             if cell.kind == "lstm":
                 at_state = at_drive
-            weights.append(into_weights(cell, passed, own_x, at_drive, at_state))
+            row.append((cell, passed, own_x, at_drive, at_state))
             down = at_drive @ cell.w_input
             below += reversed_in_time(down, lengths) if side else down
             totals.append(reversed_in_time(total, lengths) if side else total)
             at += cell.m
-        yield np.concatenate(totals, axis=2), weights
+        yield np.concatenate(totals, axis=2), row
         given = below
 
 
@@ -126,12 +140,11 @@ def weight_tangent(run: StackRun, direction: list[list[list[Array]]]) -> Array:
     lengths = run.lengths
     moved_below: Array | None = None
     for number, layer in enumerate(run.stack.layers):
-        x = run.inputs[number]
         sides = []
         for side, cell in enumerate(layer):
             d_input, d_hidden, d_b_input, d_b_hidden = direction[number][side]
             passed = run.runs[number][side]
-            own_x = reversed_in_time(x, lengths) if side else x
+            own_x = cell_inputs(run, number, side)
             in_drive = own_x @ d_input.T + d_b_input
             if moved_below is not None:
                 moved = reversed_in_time(moved_below, lengths) if side else moved_below

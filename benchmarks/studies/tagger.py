@@ -42,6 +42,7 @@ ROWS = (
     ("random nodes", ["--method", "random"]),
     ("balanced", ["--objective", "balanced"]),
     ("balanced, read-out", ["--objective", "balanced", "--refit", "read-out"]),
+    ("balanced, closed loop", ["--objective", "balanced", "--refit", "closed-loop"]),
 )
 SIZES = (32, 21)
 SEQUENCES = 500

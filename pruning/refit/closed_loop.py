@@ -9,10 +9,8 @@ outputs are written in an orthonormal basis of it: q = 10,000 words are m + 1 nu
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
 from pruning.checks import Array, choice, integer, nonnegative
+from pruning.gauss_newton import RefitStep, conjugate_gradients, descend
 from pruning.observability import read_weights
 from pruning.refit.held_out import split
 from pruning.refit.products import Parameters, Sample
@@ -29,38 +28,8 @@ from pruning.rnn import RNN
 SOLVERS = ("auto", "dense", "cg")
 DENSE_LIMIT = 20_000
 _FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-2, 1e-9, 1e6
+_SOLVED = 1e-4
 _NUMBERS = 1 << 22
-
-
-@dataclass(frozen=True)
-class RefitStep:
-    """What one step of the fit came to: mean squared gaps of the outputs.
-
-    Attributes
-    ----------
-    step : int
-        0 is the start.
-    fitted, held_out : float
-        ||f' - f^||_{n,w}^2 on the sequences that are fitted and on those held out.
-    damping : float
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnbounds import initial_rnn, refit_closed_loop, RefitStep, spectral_prune
-    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
-    >>> x = np.random.default_rng(0).normal(size=(100, 5, 2))
-    >>> steps = []
-    >>> small = spectral_prune(rnn, x, k=3).pruned
-    >>> fitted = refit_closed_loop(rnn, small, x, progress=steps.append)
-    >>> isinstance(steps[0], RefitStep), [one.step for one in steps[:2]]
-    (True, [0, 1])
-    """
-
-    step: int
-    fitted: float
-    held_out: float
-    damping: float
 
 
 def refit_closed_loop(
@@ -151,17 +120,20 @@ def refit_closed_loop(
     theta = ours.parameters(small, basis.T @ small.w_output, basis.T @ small.b_output)
     _warn_of_few(theta, ours)
     dense = _is_dense(solver, theta, ours, iterations)
-    best = _descend(
-        ours,
-        theirs,
-        theta,
-        dense,
-        steps,
-        patience,
-        nonnegative("ridge", ridge),
-        iterations,
-        progress,
+    problem = _Fit(ours, theta, dense, nonnegative("ridge", ridge), iterations)
+    found = descend(
+        problem,
+        problem.origin,
+        held_out=None if theirs is None else lambda flat: theirs.loss(theta.like(flat)),
+        damping=_FIRST_DAMPING,
+        most=_MOST_DAMPING,
+        # Faster and faster: every trial is a system to be solved.
+        growth=lambda refused: 4.0 * 2.0**refused,
+        steps=steps,
+        patience=patience,
+        progress=progress,
     )
+    best = theta.like(found)
     k = small.m
     return RNN(
         best.w_hidden,
@@ -188,64 +160,53 @@ def check_pair(large: RNN, small: RNN) -> None:
         )
 
 
-def _descend(
-    ours: Sample,
-    theirs: Sample | None,
-    start: Parameters,
-    dense: bool,
-    steps: int,
-    patience: int,
-    ridge: float,
-    iterations: int,
-    progress: Callable[[RefitStep], None] | None,
-) -> Parameters:
-    theta, origin = start, start.flat()
-    loss = ours.loss(theta)
-    judged = loss if theirs is None else theirs.loss(theta)
-    if not (math.isfinite(loss) and math.isfinite(judged)):
-        raise ValueError("small must stay within the range of floats on x, left it")
-    damping, pull = _FIRST_DAMPING, None
-    best, least, since = theta, judged, 0
-    if progress is not None:
-        progress(RefitStep(0, loss, judged, damping))
-    for step in range(1, steps + 1):
+class _Fit:
+    """The sample's loss and a ridge, as `descend` takes it."""
+
+    def __init__(
+        self, sample: Sample, start: Parameters, dense: bool, ridge: float, iterations: int
+    ) -> None:
+        self.sample, self.at, self.start, self.origin = sample, start, start, start.flat()
+        self.dense, self.ridge, self.iterations = dense, ridge, iterations
+        self.pull: float | None = None
+
+    def value(self, theta: Array) -> float:
+        # The start as it lies in memory: products round accordingly.
+        self.at = self.start if theta is self.origin else self.start.like(theta)
+        self.loss = self.sample.loss(self.at)
+        return self.loss
+
+    def local(self, theta: Array) -> _Ridged:
         system: _Dense | _Products
-        if dense:
-            system = _Dense(ours, theta)
+        if self.dense:
+            system = _Dense(self.sample, self.at)
         else:
-            system = _Products(ours, theta, iterations)
-        if pull is None:
-            pull = ridge * system.scale
-        away, growth = theta.flat() - origin, 4.0
-        total = loss + pull * float(away @ away)
-        while True:
-            change = system.solve(damping, pull, away)
-            trial = theta.like(theta.flat() + change)
-            trial_loss = ours.loss(trial)
-            moved = away + change
-            after = trial_loss + pull * float(moved @ moved)
-            if after < total:
-                break
-            # Faster and faster: every trial is a system to be solved.
-            damping *= growth
-            growth *= 2
-            if damping > _MOST_DAMPING:
-                return best
-        theta, loss = trial, trial_loss
+            system = _Products(self.sample, self.at, self.iterations)
+        if self.pull is None:
+            self.pull = self.ridge * system.scale
+        return _Ridged(system, self.loss, self.pull, theta - self.origin)
+
+
+class _Ridged:
+    """A system with a ridge around the start, `away` from theta."""
+
+    def __init__(self, system: _Dense | _Products, loss: float, pull: float, away: Array) -> None:
+        self.system, self.pull, self.away = system, pull, away
+        self.total = loss + pull * float(away @ away)
+
+    def solve(self, damping: float) -> Array:
+        return self.system.solve(damping, self.pull, self.away)
+
+    def total_at(self, fitted: float, change: Array) -> float:
+        moved = self.away + change
+        return fitted + self.pull * float(moved @ moved)
+
+    def damping_after(self, damping: float, change: Array, fall: float) -> float:
         # The share of the fall that the quadratic model had promised.
-        promised = system.promised(change, pull, away)
-        gain = (total - after) / promised if promised > 0 else 0.0
+        promised = self.system.promised(change, self.pull, self.away)
+        gain = fall / promised if promised > 0 else 0.0
         damping *= max(1 / 3, 1 - (2 * min(gain, 1.5) - 1) ** 3) if gain > 0 else 2
-        damping = max(damping, _LEAST_DAMPING)
-        judged = loss if theirs is None else theirs.loss(theta)
-        if progress is not None:
-            progress(RefitStep(step, loss, judged, damping))
-        since = 0 if judged < (1 - 1e-3) * least else since + 1
-        if judged < least:
-            best, least = theta, judged
-        if since >= patience:
-            return best
-    return best
+        return max(damping, _LEAST_DAMPING)
 
 
 class _Dense:
@@ -290,25 +251,14 @@ class _Products:
     def solve(self, damping: float, pull: float, away: Array) -> Array:
         shift = damping * self.D + pull + 1e-14 * self.scale
         right = -(self.b + pull * away)
-        inverse = 1 / (self.D + shift)
-        x = np.zeros_like(right)
-        image = np.zeros_like(right)
-        r = right.copy()
-        s = inverse * r
-        p, rs = s.copy(), float(r @ s)
-        first = rs
-        for _ in range(self.iterations):
-            if rs <= 1e-4 * first:
-                break
-            Ap = self.sample.normal_product(self.theta, p)
-            full = Ap + shift * p
-            step = rs / float(p @ full)
-            x += step * p
-            image += step * Ap
-            r -= step * full
-            s = inverse * r
-            rs, last = float(r @ s), rs
-            p = s + (rs / last) * p
+        x, image = conjugate_gradients(
+            lambda v: self.sample.normal_product(self.theta, v),
+            shift,
+            right,
+            self.iterations,
+            _SOLVED,
+            1 / (self.D + shift),
+        )
         self.image = image
         return x
 

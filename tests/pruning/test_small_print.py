@@ -13,7 +13,7 @@ from pruning.baselines.table import METHODS
 from pruning.cells.plain import PlainRun
 from pruning.checkpoints.tensors import cleaned
 from pruning.checkpoints.torch_layout import torch_network
-from pruning.gauss_newton import _conjugate, gauss_newton
+from pruning.gauss_newton import conjugate_gradients, gauss_newton
 from pruning.refit.closed_loop import refit_closed_loop
 from pruning.selection.exhaustive import exhaustive_nodes
 from pruning.selection.greedy import greedy_order
@@ -94,9 +94,12 @@ def test_the_signs_at_the_last_step_are_both_signs_in_halves():
 def test_conjugate_gradients_solve_in_as_many_steps_as_there_are_unknowns():
     rng = np.random.default_rng(0)
     A, b, scale = rng.normal(size=(20, 6)), rng.normal(size=6), np.exp(rng.normal(size=6))
-    x = _conjugate(Linear(A, None), None, scale, b, 0.3, 6)
     J = A * scale
-    np.testing.assert_allclose(x, np.linalg.solve(J.T @ J + 0.3 * np.eye(6), b), rtol=2e-3)
+    exact = np.linalg.solve(J.T @ J + 0.3 * np.eye(6), b)
+    for inverse in (1.0, 1 / (np.square(J).sum(axis=0) + 0.3)):
+        x, image = conjugate_gradients(lambda v: J.T @ (J @ v), 0.3, b, 6, 1e-8, inverse)
+        np.testing.assert_allclose(x, exact, rtol=2e-3)
+        np.testing.assert_allclose(image, J.T @ (J @ x), rtol=1e-9, atol=1e-12)
 
 
 def test_without_a_ridge_a_read_out_that_exists_is_found():

@@ -8,9 +8,10 @@ from helpers.stacks import KINDS, stack_of
 
 from pruning.gauss_newton import gauss_newton
 from pruning.stack_balanced import balanced_weights, probe
+from pruning.stack_fit import SquaredGaps
 from pruning.stack_gradients import run_stack, state_gradients
 from pruning.stack_pruning import prune_stack
-from pruning.stack_refit import _Fit, refit_stack, refit_stack_read_out
+from pruning.stack_refit import refit_stack, refit_stack_read_out
 
 LENGTHS = np.array([6, 2, 3, 4, 5, 6, 1])
 
@@ -26,8 +27,8 @@ def pair(kind, rng, directions=2):
 def test_products_are_the_derivative_and_each_others_adjoint(kind, reads):
     rng = np.random.default_rng(0)
     whole, small, x = pair(kind, rng)
-    fit = _Fit(whole, small, x, LENGTHS, reads)
-    theta = fit.flat(small)
+    fit = SquaredGaps(whole, small, x, LENGTHS, reads)
+    theta = fit.weights.flat(small)
     r, state = fit.residuals(theta)
     v, u = rng.normal(size=theta.size), rng.normal(size=r.size)
     step = 1e-6

@@ -335,6 +335,11 @@ def existence(xp, rng, F, lam, *, c=Fraction(5, 3), norm=Fraction(20, 3)):
     return existence_sides(xp, sampler, k, J, c, norm)
 
 
+def alive(xp, F, lam):
+    """No node is dead: each has a leverage score above 0, and so can be drawn."""
+    return xp.asarray(2.0**-64), Sampler(xp, F, lam).scores
+
+
 @section.sharper(
     "leverage.existence_tight",
     r"\text{for } k = \max(1, \lceil 5 N \log(80 N) \rceil) \text{ some } J \text{ has the event},"
@@ -345,6 +350,8 @@ def existence(xp, rng, F, lam, *, c=Fraction(5, 3), norm=Fraction(20, 3)):
         lam=draw.positive(above=2.0**-20, below=2.0**20),
         sizes={"m": (1, 2)},
     ),
+    hypotheses={r"l_j(\lambda) \ge 2^{-64} \text{ for every } j": alive},
+    invariance={"F": 1, "lam": 2},
     steps=(existence_event, existence_sum_tight),
     code="bounds.node_count",
     proof="1/5 + 4/5 = 1 with a strict Markov inequality: both hold with a positive probability. "

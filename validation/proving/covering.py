@@ -20,6 +20,7 @@ from validation.proving.regions import Region, middle, widths
 
 BATCH = 4096
 FIRST_BATCH = 64
+SMALLEST_BATCH = 16
 MOST_PENDING = 2_000_000
 NEGLECTED = 64.0  # a coordinate so many times wider than the one to be cut comes first
 POINTS = 2048  # tried in each region before anything is cut
@@ -126,14 +127,15 @@ def refine(claim: Claim, region: Region, cover: Cover, slack: Slack, seconds: fl
     end = time.monotonic() + seconds
     size = FIRST_BATCH
     while cover.open and cover.open <= MOST_PENDING:
-        step(claim, region, cover, slack, size)
-        size = min(2 * size, BATCH)
+        parted = step(claim, region, cover, slack, size)
+        # Cells that go too many different ways go further in smaller company.
+        size = max(size // 2, SMALLEST_BATCH) if parted else min(2 * size, BATCH)
         if cover.suspects or time.monotonic() > end:
             return
 
 
-def step(claim: Claim, region: Region, cover: Cover, slack: Slack, size: int) -> None:
-    """Look at the worst `size` open cells."""
+def step(claim: Claim, region: Region, cover: Cover, slack: Slack, size: int) -> bool:
+    """Look at the worst `size` open cells; return whether comparisons part many of them."""
     n = cover.open
     if n > size:
         order = np.argpartition(cover.depth, size)
@@ -163,6 +165,7 @@ def step(claim: Claim, region: Region, cover: Cover, slack: Slack, size: int) ->
     cover.low = np.concatenate([cover.low[:, rest], new[0]], axis=1)
     cover.high = np.concatenate([cover.high[:, rest], new[1]], axis=1)
     cover.depth = np.concatenate([cover.depth[rest], new[2]])
+    return bool(found.parted.mean() > 0.25)
 
 
 def _of(slopes: Any, places: Any) -> Any:

@@ -8,7 +8,7 @@ right - left. With slack (eta, eta_0) the statement is left <= right + eta |righ
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -23,12 +23,16 @@ from validation.arithmetic.entry_arithmetics import FINE_JETS, INTERVALS, JETS
 from validation.arithmetic.errors import Unsupported
 from validation.arithmetic.small_matrices import ROWS, determinant
 from validation.checking.evaluation import pair
-from validation.claims import Claim, ClaimError
+from validation.claims import Claim
 from validation.proving.regions import Region, middle, widths
 
 Slack = tuple[Fraction, Fraction]
 NO_SLACK: Slack = (Fraction(0), Fraction(0))
+MOST_UNSURE = 3
+"""Comparisons that one cell may leave open in a row, each of which doubles the ways to go."""
 MOST_FORKS = 64
+"""Comparisons on which the cells of one batch may differ."""
+PARTED = "its comparisons part some cells in too many ways; write it with xp.maximum and xp.minimum"
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,15 @@ class Gaps:
     slopes : pair of arrays (entries, p, n), or None
     vacuous : bool array (n,)
         Where a hypothesis certainly fails.
-    doubtful : bool array (n,)
-        Where a hypothesis does not certainly hold.
+    parted : bool array (n,)
+        Where comparisons leave too many ways open, so that nothing is known.
     """
 
     low: Any
     high: Any
     slopes: Any
     vacuous: Any
-    doubtful: Any
+    parted: Any
 
     @property
     def count(self) -> int:
@@ -106,68 +110,143 @@ def evaluate(
     Unsupported
         Where the body needs what intervals do not have.
     """
-    count = low.shape[1]
-    if not count:
-        empty = np.zeros(0, dtype=bool)
-        return Gaps(np.zeros((0, 0)), np.zeros((0, 0)), None, empty, empty)
+    p, n = low.shape
+    vacuous = np.zeros(n, dtype=bool)
+    if not n:
+        return Gaps(np.zeros((0, 0)), np.zeros((0, 0)), None, vacuous, vacuous)
     with INTERVALS.active():
-        return _branches(claim, region, low, high, slack, slopes, (), [0])
+        if claim.hypotheses or region.constraints(INTERVALS, _coordinates(low, high)):
+            vacuous = _vacuous(claim, region, low, high)
+        # Where a hypothesis certainly fails the body may be undefined, or part without end.
+        inside = np.flatnonzero(~vacuous)
+
+        def read(places: Any) -> tuple[Any, ...]:
+            a, b = low[:, inside[places]], high[:, inside[places]]
+            return _straight(claim, region, a, b, slack, slopes)
+
+        found = _hull(list(_leaves(read, inside.size)), p, inside.size, slopes)
+    if inside.size == n:
+        return found
+    whole = _unknown(p, n, slopes, found.count)
+    whole.low[:, inside], whole.high[:, inside] = found.low, found.high
+    for side in (0, 1) if slopes else ():
+        whole.slopes[side][:, :, inside] = found.slopes[side]
+    whole.parted[inside] = found.parted
+    whole.vacuous[:] = vacuous
+    return whole
 
 
-def _branches(
-    claim: Claim, region: Region, low: Any, high: Any, slack: Slack, slopes: bool,
-    given: tuple[bool, ...], forks: list[int],
-) -> Gaps:  # fmt: skip
-    with deciding(given) as answers:
-        try:
-            return _straight(claim, region, low, high, slack, slopes)
-        except Fork as fork:
-            known = answers.given[: answers.asked - 1]
-            parted = fork
-    forks[0] += 1
-    if forks[0] > MOST_FORKS:
-        raise ClaimError(
-            f"{claim.id} ({claim.location}): its comparisons part the cells in more than "
-            f"{MOST_FORKS} ways; write it with xp.maximum and xp.minimum"
-        )
-    n = low.shape[1]
-    masks = [np.broadcast_to(mask, (n,)) for mask in (parted.yes, parted.no)]
-    parts = [
-        _branches(claim, region, low[:, m], high[:, m], slack, slopes, (*known, answer), forks)
-        for m, answer in zip(masks, (True, False))
-    ]
-    return _merged(masks, parts, n, low.shape[0], slopes)
+def _leaves(read: Callable[[Any], Any], n: int) -> Iterator[tuple[Any, Any]]:
+    """What a reading gives for every way in which comparisons may go, with the cells that go it.
+
+    A cell that leaves too many comparisons open goes no further and comes with None; it stands for
+    less once it is cut.
+    """
+    waiting: list[tuple[tuple[bool, ...], Any, Any]] = []
+    if n:
+        waiting.append(((), np.arange(n), np.zeros(n, dtype=np.int64)))
+    forks = 0
+    while waiting:
+        given, places, unsure = waiting.pop()
+        with deciding(given) as answers:
+            try:
+                found, parted = read(places), None
+            except Fork as fork:
+                parted = fork
+        if parted is None:
+            yield places, found
+            continue
+        forks += 1
+        yes, no = (np.broadcast_to(mask, places.shape) for mask in (parted.yes, parted.no))
+        unsure = unsure + (yes & no)
+        further = (unsure <= MOST_UNSURE) & (forks <= MOST_FORKS)
+        known = answers.given[: answers.asked - 1]
+        for mask, answer in ((no & further, False), (yes & further, True)):
+            if mask.any():
+                waiting.append(((*known, answer), places[mask], unsure[mask]))
+        stopped = ~further | ~(yes | no)
+        if stopped.any():
+            yield places[stopped], None
+
+
+def _vacuous(claim: Claim, region: Region, low: Any, high: Any) -> Any:
+    """Where a hypothesis certainly fails, whichever way its comparisons go, (n,)."""
+
+    def read(places: Any) -> Any:
+        numbers = _coordinates(low[:, places], high[:, places])
+        fails = np.zeros(places.shape, dtype=bool)
+        values = region.values(INTERVALS, numbers)
+        for left, right in _hypotheses(claim, region, INTERVALS, numbers, values):
+            for entry in (right - left).flat():
+                fails |= np.broadcast_to(entry.high < 0, places.shape)
+        return fails
+
+    found, seen = np.ones(low.shape[1], dtype=bool), np.zeros(low.shape[1], dtype=bool)
+    for places, fails in _leaves(read, low.shape[1]):
+        seen[places] = True
+        found[places] &= False if fails is None else fails
+    return found & seen
+
+
+def _coordinates(low: Any, high: Any) -> list[Any]:
+    """The coordinates of cells, without slopes."""
+    return [INTERVALS.number(Enclosure(a, b)) for a, b in zip(low, high)]
 
 
 def _straight(
     claim: Claim, region: Region, low: Any, high: Any, slack: Slack, slopes: bool
-) -> Gaps:
+) -> tuple[Any, Any, Any]:
+    """Ends of the gaps (entries, n), and of their slopes (2, entries, p, n) or None."""
     p, n = low.shape
-    numbers = [
-        INTERVALS.number(
-            coordinate(low[i], high[i], i, p) if slopes else Enclosure(low[i], high[i])
-        )
-        for i in range(p)
-    ]
+    numbers = _coordinates(low, high)
+    if slopes:
+        numbers = [INTERVALS.number(coordinate(low[i], high[i], i, p)) for i in range(p)]
     values = region.values(INTERVALS, numbers)
-    vacuous, doubtful = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    for left, right in _hypotheses(claim, region, INTERVALS, numbers, values):
-        for entry in (right - left).flat():
-            vacuous |= np.broadcast_to(entry.high < 0, (n,))
-            doubtful |= ~np.broadcast_to(entry.low >= 0, (n,))
     left, right = pair(claim, claim.body, values, INTERVALS)
     entries = statement(claim, INTERVALS, left, right, slack)
     lows = np.array([np.broadcast_to(e.low, (n,)) for e in entries]).reshape(len(entries), n)
     highs = np.array([np.broadcast_to(e.high, (n,)) for e in entries]).reshape(len(entries), n)
-    found = None
-    if slopes:
-        zero = np.zeros((p, 1))
-        ends = [(zero, zero) if e.slopes is None else e.slopes for e in entries]
-        found = tuple(
-            np.array([np.broadcast_to(e[side], (p, n)) for e in ends]).reshape(len(entries), p, n)
-            for side in (0, 1)
-        )
-    return Gaps(lows, highs, found, vacuous, doubtful)
+    if not slopes:
+        return lows, highs, None
+    zero = np.zeros((p, 1))
+    ends = [(zero, zero) if e.slopes is None else e.slopes for e in entries]
+    found = [
+        np.array([np.broadcast_to(e[side], (p, n)) for e in ends]).reshape(len(entries), p, n)
+        for side in (0, 1)
+    ]
+    return lows, highs, np.array(found)
+
+
+def _hull(leaves: Sequence[tuple[Any, Any]], p: int, n: int, slopes: bool) -> Gaps:
+    """The hull of all ways; what may go several ways may jump, so it has no slopes there."""
+    counts = {len(found[0]) for _, found in leaves if found is not None}
+    # Where the ways give sides of different shapes, these cannot be compared: nothing is known.
+    low = np.full((max(counts, default=1), n), np.inf)
+    high, ends = -low, np.full((2, len(low), p, n), np.nan) if slopes else None
+    ways, parted = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
+    for places, found in leaves:
+        if found is None or len(counts) > 1:
+            parted[places] |= found is None
+            low[:, places] = high[:, places] = np.nan
+            continue
+        ways[places] += 1
+        # A nan of one way survives the others.
+        low[:, places] = np.minimum(low[:, places], found[0])
+        high[:, places] = np.maximum(high[:, places], found[1])
+        if ends is not None:
+            ends[:, :, :, places] = found[2]
+    unknown = (ways == 0) | parted
+    low[:, unknown] = high[:, unknown] = np.nan
+    if ends is not None:
+        ends[:, :, :, unknown | (ways > 1)] = np.nan
+    return Gaps(low, high, None if ends is None else tuple(ends), np.zeros(n, dtype=bool), parted)
+
+
+def _unknown(p: int, n: int, slopes: bool, entries: int = 1) -> Gaps:
+    """Nothing is known of n cells."""
+    low, high = np.full((entries, n), np.nan), np.full((entries, n), np.nan)
+    ends = tuple(np.full((2, entries, p, n), np.nan)) if slopes else None
+    return Gaps(low, high, ends, np.zeros(n, dtype=bool), np.zeros(n, dtype=bool))
 
 
 def _hypotheses(
@@ -179,36 +258,6 @@ def _hypotheses(
         left, right = pair(claim, function, values, arithmetic)
         found.append((xp.asarray(left), xp.asarray(right)))
     return found
-
-
-def _merged(masks: Any, parts: Sequence[Gaps], n: int, p: int, slopes: bool) -> Gaps:
-    """The hull of the two branches; what may go both ways may jump, so it has no slopes there."""
-    entries = max(part.count for part in parts)
-    low, high = np.full((entries, n), np.nan), np.full((entries, n), np.nan)
-    ends = np.full((2, entries, p, n), np.nan) if slopes else None
-    vacuous, doubtful = np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
-    if len({part.count for part in parts if part.low.shape[1]}) > 1:
-        # Sides of different shapes cannot be compared with each other: nothing is known.
-        return Gaps(low, high, None if ends is None else tuple(ends), ~vacuous, ~doubtful)
-    both = masks[0] & masks[1]
-    for mask, part in zip(masks, parts):
-        new = ~np.isnan(low[:, mask]) & both[mask]
-        old_low, old_high = low[:, mask], high[:, mask]
-        low[:, mask] = np.where(new, np.minimum(old_low, part.low), part.low)
-        high[:, mask] = np.where(new, np.maximum(old_high, part.high), part.high)
-        if ends is not None:
-            for side in (0, 1):
-                ends[side][:, :, mask] = part.slopes[side]
-        vacuous[mask] &= part.vacuous
-        doubtful[mask] |= part.doubtful
-    # A nan of the first branch must survive the second.
-    first = np.zeros((entries, n), dtype=bool)
-    for mask, part in zip(masks, parts):
-        first[:, mask] |= np.isnan(part.low) | np.isnan(part.high)
-    low, high = np.where(first, np.nan, low), np.where(first, np.nan, high)
-    if ends is not None:
-        ends[:, :, :, both] = np.nan
-    return Gaps(low, high, None if ends is None else tuple(ends), vacuous, doubtful)
 
 
 def lower_bounds(
@@ -331,14 +380,17 @@ def _jet_gaps(
     claim: Claim, region: Region, low: Any, high: Any, slack: Slack, moving: int | None,
     hypotheses: bool = True,
 ) -> list[Any] | None:  # fmt: skip
-    """The gaps on one cell in balls, over all branches; None where a hypothesis fails on it."""
+    """The gaps on one cell in balls, over all branches; None where a hypothesis fails on it.
+
+    One gap of which nothing is known where comparisons part the cell in too many ways.
+    """
     numbers = [
         JETS.number(jets.coordinate(float(a), float(b), i == moving))
         for i, (a, b) in enumerate(zip(low, high))
     ]
     waiting: list[tuple[bool, ...]] = [()]
     found: list[Any] | None = None
-    forked = False
+    forks = 0
     while waiting:
         with deciding(waiting.pop()) as answers:
             try:
@@ -351,7 +403,9 @@ def _jet_gaps(
             except Fork:
                 known = answers.given[: answers.asked - 1]
                 waiting += [(*known, True), (*known, False)]
-                forked = True
+                forks += 1
+                if forks > MOST_FORKS:
+                    return [jets.Jet(jets.UNKNOWN)]
                 continue
         if found is None:
             found = entries
@@ -359,7 +413,7 @@ def _jet_gaps(
             return [jets.Jet(jets.UNKNOWN)] * len(found)
         else:
             found = [jets.Jet(jets.hull(a.value, b.value)) for a, b in zip(found, entries)]
-    if forked and found is not None:
+    if forks and found is not None:
         # A branch may jump: its slope says nothing of the whole.
         found = [jets.Jet(gap.value, jets.UNKNOWN) for gap in found]
     return found

@@ -1,4 +1,7 @@
-"""Test a declared invariance: both sides are multiplied by one positive number along a ray."""
+"""Test a declared invariance: along a ray both sides are multiplied by one positive number.
+
+So are both sides of every hypothesis: only then does an instance stand for its whole ray.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from validation.arithmetic import RATIONALS, Unsupported, balls
-from validation.checking.evaluation import NUMERICAL, sides
+from validation.checking.evaluation import NUMERICAL, pair
 from validation.claims import Claim, ClaimError
 from validation.instances import Instance
 from validation.instances.matrices import Covariance
@@ -32,7 +35,8 @@ def check_invariance(claim: Claim, seed: int = 0) -> None:
         if outcome is False:
             raise ClaimError(
                 f"{claim.id} ({claim.location}): the declared invariance {dict(claim.invariance)} "
-                f"fails on {instance!r}: the sides are not multiplied by one positive number"
+                f"fails on {instance!r}: the sides of the claim, or of a hypothesis, are not "
+                "multiplied by one positive number"
             )
         tried += outcome is True
         if tried >= TRIALS:
@@ -53,19 +57,31 @@ def _scales(claim: Claim, instance: Instance) -> bool | None:
     for arithmetic in (RATIONALS, balls(256)):
         try:
             with arithmetic.active():
-                a, b = (_flat(arithmetic, claim, x) for x in (instance, scaled))
-                return _proportional(arithmetic, a, b)
+                a, b = (_pairs(arithmetic, claim, x) for x in (instance, scaled))
+                return _all_proportional(a, b)
         except (*NUMERICAL, Unsupported):
             continue
     return None
 
 
-def _flat(arithmetic: Any, claim: Claim, instance: Instance) -> list[Any]:
-    left, right = (arithmetic.xp.asarray(side) for side in sides(claim, instance, arithmetic))
-    return [*left.flat(), *right.flat()]
+def _pairs(arithmetic: Any, claim: Claim, instance: Instance) -> list[list[Any]]:
+    """Both sides of the body and of every hypothesis, since all of them must scale."""
+    values = claim.instances.realise(instance, arithmetic)
+    found = []
+    for function in (claim.body, *claim.hypotheses.values()):
+        left, right = pair(claim, function, values, arithmetic)
+        asarray = arithmetic.xp.asarray
+        found.append([*asarray(left).flat(), *asarray(right).flat()])
+    return found
 
 
-def _proportional(arithmetic: Any, a: list[Any], b: list[Any]) -> bool | None:
+def _all_proportional(a: list[list[Any]], b: list[list[Any]]) -> bool | None:
+    """Whether each pair scales by a positive number of its own; None where none can be told."""
+    answers = [_proportional(x, y) for x, y in zip(a, b)]
+    return False if False in answers else answers[0]
+
+
+def _proportional(a: list[Any], b: list[Any]) -> bool | None:
     """Whether b is a positive multiple of a, as far as the arithmetic sees."""
     if len(a) != len(b):
         return False

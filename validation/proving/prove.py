@@ -28,7 +28,7 @@ from validation.claims import Claim, ClaimError
 from validation.instances import Instance, Product
 from validation.proving.covering import Cover, failing, refine, share, try_points, whole
 from validation.proving.fingerprints import fingerprint, versions
-from validation.proving.gaps import NO_SLACK, Slack, proved_in_balls
+from validation.proving.gaps import NO_SLACK, PARTED, Slack, evaluate, proved_in_balls
 from validation.proving.invariance import check_invariance
 from validation.proving.records import Ending, Proof
 from validation.proving.regions import Region, regions, widths
@@ -43,6 +43,7 @@ SLICE = 2.0  # seconds between two looks at the clock, the progress bar and the 
 PROBED = 1000
 RECHECKED = 256  # cells between two looks at the clock
 SHOWN = 5
+PARTINGS = 64  # open cells asked whether it is comparisons that keep them open
 ALGEBRA = 4  # the part of the budget that goes to algebra
 SEARCH = 5.0  # seconds of `verify`'s search before cells are cut
 DRAWS = 2000
@@ -344,6 +345,11 @@ def _ended(
     """Prove the cover again in balls, and say what is known."""
     if attempt.best is not None:
         level, covers = attempt.best
+        if not any(cover.proved for cover in covers):
+            message = (
+                "no instance of the box meets its hypotheses, so that there is nothing to prove"
+            )
+            return _proof(claim, attempt, Ending.OPEN, NO_SLACK, covers, message=message)
         refused = _rechecked(claim, attempt.regions, covers, levels[level], math.inf, pool, said)
         if not any(refused):
             ending = Ending.RELAXED if any(levels[level]) else Ending.PROVED
@@ -357,7 +363,8 @@ def _ended(
     covers = attempt.itself
     seconds = max(budget / 4, 1.0)
     refused = _rechecked(claim, attempt.regions, covers, NO_SLACK, seconds, pool, said)
-    message = "; ".join(filter(None, [_estimate(attempt), _relaxed(attempt, levels)]))
+    notes = [_estimate(attempt), _relaxed(attempt, levels), _parting(claim, attempt)]
+    message = "; ".join(filter(None, notes))
     return _proof(claim, attempt, Ending.OPEN, NO_SLACK, covers, refused, message=message)
 
 
@@ -373,6 +380,16 @@ def _estimate(attempt: Attempt) -> str:
         f"{head}, so that the whole needs about {cells / share:,.0f} cells or "
         f"{seconds / share:,.0f} s at least: raise --budget, narrow the box, or take smaller sizes"
     )
+
+
+def _parting(claim: Claim, attempt: Attempt) -> str:
+    """Whether it is comparisons that keep some of the open cells open."""
+    unfinished = [(r, c) for r, c in zip(attempt.regions, attempt.covers) if c.open]
+    for region, cover in unfinished[:SHOWN]:
+        low, high = cover.low[:, :PARTINGS], cover.high[:, :PARTINGS]
+        if evaluate(claim, region, low, high, NO_SLACK, slopes=False).parted.any():
+            return PARTED
+    return ""
 
 
 def _relaxed(attempt: Attempt, levels: Sequence[Slack]) -> str:

@@ -106,6 +106,65 @@ def test_a_branch_of_the_body_goes_both_ways():
     )
 
 
+def rounded_up(xp, x):
+    """max(1, ceil(x)) by comparisons, doubling first."""
+    k = 1
+    while bool(xp.asarray(1.0 * k) < x):
+        k *= 2
+    low = k // 2
+    while k - low > 1:
+        middle = (low + k) // 2
+        low, k = (middle, k) if bool(xp.asarray(1.0 * middle) < x) else (low, middle)
+    return k
+
+
+def test_cells_that_part_in_too_many_ways_are_cut_until_they_do_not():
+    # On the whole box the loop has 500 ends; each small cell has one or two.
+    made = stated(
+        lambda xp, x: (xp.asarray(1.0 * rounded_up(xp, x)), 2 * x + 2), x=draw.reals(0, 500)
+    )
+    proof = prove(made, budget=30)
+    assert proof.kind is Ending.PROVED
+    assert proof.rechecked == proof.cells > 1
+    false = stated(
+        lambda xp, x: (xp.asarray(1.0 * rounded_up(xp, x)), x + Fraction(3, 4)), x=draw.reals(1, 50)
+    )
+    assert prove(false, budget=10).kind is Ending.VIOLATED
+
+
+def test_what_parts_everywhere_stays_open_and_says_why():
+    def ties(xp, x):
+        # Each comparison is true and no cell, however small, shows it.
+        for _ in range(12):
+            if not bool(x * x - x <= x * (x - 1)):
+                return xp.asarray(1.0), xp.asarray(0.0)
+        return 0 * x, 1 + 0 * x
+
+    proof = prove(stated(ties, x=draw.reals(0, 1)), budget=3)
+    assert proof.kind is Ending.OPEN
+    assert "part some cells in too many ways; write it with xp.maximum" in proof.message
+
+
+def test_the_body_is_not_asked_where_a_hypothesis_certainly_fails():
+    def body(xp, x):
+        while bool(x < 1):  # without end below 1
+            pass
+        return xp.log(x), x
+
+    made = stated(body, hypotheses={"x >= 1": lambda x: (1, x)}, x=draw.reals(-3, 4))
+    proof = prove(made, box={"x": (-3, 4)}, budget=5)
+    assert proof.kind is Ending.OPEN or proof.kind is Ending.PROVED
+
+
+def test_where_no_instance_meets_the_hypotheses_nothing_is_proved():
+    made = stated(lambda xp, x: (xp.exp(x), x), hypotheses={"x >= 2": lambda x: (2, x)},
+                  x=draw.reals(0, 1))  # fmt: skip
+    for algebra in (False, True):
+        proof = decided(made, budget=3, algebra=algebra)
+        assert proof.kind is Ending.OPEN
+        assert "no instance of the box meets its hypotheses" in proof.message
+
+
 def test_the_loewner_order_and_identities():
     made = stated(lambda xp, S: (S, S + xp.eye(2)), kind="loewner", S=draw.covariances())
     assert prove(made, sizes={"m": [2]}, box={"S": (-1, 1)}, budget=20).kind is Ending.PROVED
@@ -136,6 +195,13 @@ def test_a_wrong_invariance_is_refused():
     made = stated(lambda xp, S, lam: (xp.linalg.trace(S), 1 + lam), S=draw.covariances(),
                   lam=draw.positive(), invariance={"S": 1, "lam": 1})  # fmt: skip
     with pytest.raises(ClaimError, match="declared invariance"):
+        prove(made, sizes={"m": [1]})
+    # The sides scale and the hypothesis does not: no point of the unit cube meets it.
+    made = stated(
+        lambda xp, S, lam: (xp.linalg.trace(S), 0 * lam), S=draw.covariances(), lam=draw.positive(),
+        hypotheses={"lam >= 2": lambda lam: (2, lam)}, invariance={"S": 1, "lam": 1},
+    )  # fmt: skip
+    with pytest.raises(ClaimError, match="or of a hypothesis, are not"):
         prove(made, sizes={"m": [1]})
 
 

@@ -1,0 +1,258 @@
+"""What a stack is fitted by: its weights as one vector, and how its outputs differ from another's.
+
+Squared gaps of the outputs, for `pruning.gauss_newton`, or the divergence of their softmax, for
+`pruning.refit.coordinates`, over the outputs that count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pruning.checks import Array
+from pruning.refit.coordinates import Coordinates, root
+from pruning.refit.softmax_gaps import SoftmaxGaps
+from pruning.stack import Stack, counted
+from pruning.stack_gradients import (
+    StackRun,
+    cell_inputs,
+    drive_gradients,
+    run_stack,
+    weight_gradients,
+    weight_tangent,
+)
+
+_READ = "w_output", "b_output"
+_PAIRS = ("w_input", "b_input"), ("w_hidden", "b_hidden")
+
+
+class StackWeights:
+    """The weights of a stack as blocks, flat, one behind the other.
+
+    By layer and direction [W_i, b_i] and [W_h, b_h] of a cell, then Y = [W_o, b_o]; without `moves`
+    Y alone. Embeddings stay.
+    """
+
+    def __init__(self, stack: Stack, moves: bool = True) -> None:
+        self.stack, self.moves = stack, moves
+        self.shapes = [block.shape for block in self.blocks(stack)]
+
+    def blocks(self, stack: Stack) -> list[Array]:
+        """The blocks of a stack of these sizes."""
+        cells = [cell for layer in stack.layers for cell in layer] if self.moves else []
+        return [
+            *(_joined(cell, pair) for cell in cells for pair in _PAIRS),
+            _joined(stack, _READ),
+        ]
+
+    def flat(self, stack: Stack) -> Array:
+        """The weights of a stack of these sizes as one vector."""
+        return np.concatenate([block.ravel() for block in self.blocks(stack)])
+
+    def shaped(self, theta: Array) -> list[Array]:
+        """A vector as blocks."""
+        found, at = [], 0
+        for rows, columns in self.shapes:
+            found.append(theta[at : at + rows * columns].reshape(rows, columns))
+            at += rows * columns
+        return found
+
+    def with_weights(self, theta: Array) -> Stack:
+        """The stack with these weights."""
+        blocks = self.shaped(theta)
+        layers = self.stack.layers
+        if self.moves:
+            pairs = iter(self.by_cell(blocks))
+            layers = tuple(tuple(_with_blocks(cell, next(pairs)) for cell in row) for row in layers)
+        return Stack(layers, *_split(blocks[-1]), self.stack.embedding)
+
+    def by_cell(self, blocks: list[Array]) -> list[tuple[Array, Array]]:
+        """The blocks of each cell."""
+        return list(zip(blocks[:-1:2], blocks[1:-1:2], strict=True))
+
+    def direction(self, blocks: list[Array]) -> list[list[list[Array]]]:
+        """The blocks of the cells as `stack_gradients` has them: by layer and direction."""
+        cells = iter(self.by_cell(blocks))
+        found = []
+        for layer in self.stack.layers:
+            row = []
+            for _ in layer:
+                (w_input, b_input), (w_hidden, b_hidden) = map(_split, next(cells))
+                row.append([w_input, w_hidden, b_input, b_hidden])
+            found.append(row)
+        return found
+
+    def gradient(self, cells: list[list[list[Array]]], Y: Array) -> Array:
+        """A gradient in the arrays of all cells, as `stack_gradients` has it, and in Y, flat."""
+        parts = [
+            np.column_stack(pair).ravel()
+            for layer in cells
+            for w_input, w_hidden, b_input, b_hidden in layer
+            for pair in ((w_input, b_input), (w_hidden, b_hidden))
+        ]
+        return np.concatenate([*parts, Y.ravel()])
+
+    def scale(self, stack: Stack) -> Array:
+        """The root mean square of every array: steps are relative to it."""
+        parts = []
+        for block in self.blocks(stack):
+            sizes = np.full(block.shape, _size(block[:, :-1]))
+            sizes[:, -1] = _size(block[:, -1])
+            parts.append(sizes.ravel())
+        return np.concatenate(parts)
+
+
+class SquaredGaps:
+    """||f' - f^||^2 over the outputs that count, as residuals of all weights of a small stack."""
+
+    def __init__(self, whole: Stack, small: Stack, x: Any, lengths: Any, reads: str) -> None:
+        self.weights = StackWeights(small)
+        self.small, self.x, self.lengths = small, x, lengths
+        self.where = counted(x.shape[:2], lengths, reads)
+        self.target = whole.predictions(x, lengths)[self.where]
+        self.weight = 1 / np.sqrt(len(self.target))
+
+    def residuals(self, theta: Array) -> tuple[Array, tuple[Stack, StackRun]]:
+        """See `pruning.gauss_newton.Problem`."""
+        stack = self.weights.with_weights(theta) if np.isfinite(theta).all() else self.small
+        run = run_stack(stack, self.x, self.lengths)
+        h = run.top.transpose(1, 0, 2)[self.where]
+        gap = h @ stack.w_output.T + stack.b_output - self.target
+        return (self.weight * gap).reshape(-1), (stack, run)
+
+    def forward(self, state: tuple[Stack, StackRun], v: Array) -> Array:
+        """See `pruning.gauss_newton.Problem`."""
+        stack, run = state
+        blocks = self.weights.shaped(v)
+        in_w, in_b = _split(blocks[-1])
+        moved = weight_tangent(run, self.weights.direction(blocks)).transpose(1, 0, 2)[self.where]
+        h = run.top.transpose(1, 0, 2)[self.where]
+        result: Array = (self.weight * (moved @ stack.w_output.T + h @ in_w.T + in_b)).reshape(-1)
+        return result
+
+    def backward(self, state: tuple[Stack, StackRun], u: Array) -> Array:
+        """See `pruning.gauss_newton.Problem`."""
+        stack, run = state
+        at_output = self.weight * u.reshape(self.target.shape)
+        h = run.top.transpose(1, 0, 2)[self.where]
+        given = np.zeros_like(run.top)
+        given.transpose(1, 0, 2)[self.where] = at_output @ stack.w_output
+        Y = np.column_stack([at_output.T @ h, at_output.sum(axis=0)])
+        return self.weights.gradient(weight_gradients(run, given), Y)
+
+
+class StackDivergence:
+    """KL(softmax f^ || softmax f') over the outputs that count, on average.
+
+    A function of all weights of a small stack, or without `moves` of its read-out.
+    """
+
+    def __init__(
+        self,
+        whole: Stack,
+        small: Stack,
+        x: Any,
+        lengths: Any,
+        reads: str,
+        *,
+        moves: bool,
+        dtype: str,
+    ) -> None:
+        self.weights = StackWeights(small, moves)
+        self.small, self.moves, self.x, self.lengths = small, moves, x, lengths
+        self.where = counted(x.shape[:2], lengths, reads)
+        states = top_states(whole, x, lengths, reads)
+        shares = np.full(len(states), 1 / len(states))
+        self.gaps = SoftmaxGaps(_joined(whole, _READ), states, shares, dtype, "whole")
+        self._still = None if moves else top_states(small, x, lengths, reads)
+
+    def value(self, theta: Array) -> float:
+        """The divergence; inf where the run leaves the range of floats."""
+        return self.gaps.value(self.weights.shaped(theta)[-1], self._run(theta)[1])
+
+    def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """It and its gradient, which is 0 where it is inf."""
+        Y = self.weights.shaped(theta)[-1]
+        run, h = self._run(theta)
+        value, at_Y, at_h = self.gaps.value_and_gradient(Y, h, self.moves)
+        if run is None or at_h is None:
+            gradient = at_Y.ravel()
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):
+                cells = weight_gradients(run, self._given(run, at_h))
+            gradient = self.weights.gradient(cells, at_Y)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return np.inf, np.zeros_like(gradient)
+        return value, gradient
+
+    def coordinates(self, theta: Array) -> Coordinates:
+        """Return coordinates in which the curvature at theta is about I."""
+        run, h = self._run(theta)
+        shape = self.gaps.shape(self.weights.shaped(theta)[-1], h, self.moves)
+        factors = []
+        if run is not None and shape.pulled is not None:
+            alive = np.ones(run.top.shape[:2], bool)
+            if self.lengths is not None:
+                alive = np.arange(len(alive))[:, None] < self.lengths
+            deltas = drive_gradients(run, self._given(run, shape.pulled))
+            for number, row in enumerate(deltas):
+                for side, (at_drive, at_state) in enumerate(row):
+                    read = cell_inputs(run, number, side), run.runs[number][side].before
+                    for delta, z in zip((at_drive, at_state), read, strict=True):
+                        left, right = delta[alive], _with_ones(z[alive])
+                        factors.append(
+                            (
+                                root(shape.share * (left.T @ left)),
+                                root(right.T @ right / len(right)),
+                            )
+                        )
+        return Coordinates(theta, (*factors, (shape.left, shape.right)))
+
+    def _run(self, theta: Array) -> tuple[StackRun | None, Array]:
+        if self._still is not None:
+            return None, self._still
+        with np.errstate(over="ignore", invalid="ignore"):
+            stack = self.weights.with_weights(theta) if np.isfinite(theta).all() else self.small
+            run = run_stack(stack, self.x, self.lengths)
+        return run, run.top.transpose(1, 0, 2)[self.where]
+
+    def _given(self, run: StackRun, at_h: Array) -> Array:
+        given = np.zeros_like(run.top)
+        given.transpose(1, 0, 2)[self.where] = at_h
+        return given
+
+
+def top_states(stack: Stack, x: Any, lengths: Any, reads: str) -> Array:
+    """Return the states of the last layer where they count, (N, width)."""
+    parts = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows, states in stack.state_batches(x, lengths):
+            part = None if lengths is None else lengths[rows]
+            parts.append(states[-1][counted(states[-1].shape, part, reads)])
+    return np.concatenate(parts)
+
+
+def _joined(owner: Any, names: tuple[str, str]) -> Array:
+    """A matrix and a bias that stand side by side."""
+    return np.column_stack([getattr(owner, name) for name in names])
+
+
+def _with_blocks(cell: Any, blocks: tuple[Array, Array]) -> Any:
+    arrays: dict[str, Array] = {}
+    for names, block in zip(_PAIRS, blocks, strict=True):
+        arrays.update(zip(names, _split(block), strict=True))
+    return replace(cell, **arrays)
+
+
+def _split(block: Array) -> tuple[Array, Array]:
+    return np.ascontiguousarray(block[:, :-1]), block[:, -1].copy()
+
+
+def _size(array: Array) -> float:
+    return max(float(np.sqrt(np.mean(array * array))), 1e-2)
+
+
+def _with_ones(z: Array) -> Array:
+    return np.column_stack([z, np.ones(len(z))])
