@@ -216,7 +216,7 @@ def label_ends(ax: Axes, gap: float = 9.5) -> None:
             textcoords="offset points", va="center", fontsize=8, color=colour,
             annotation_clip=False,
         )  # fmt: skip
-        leader = {
+        leader: dict[str, Any] = {
             "color": colour, "linewidth": 0.6, "alpha": 0.7, "transform": ax.transAxes,
             "clip_on": False, "scalex": False, "scaley": False, "label": "_leader",
         }  # fmt: skip
