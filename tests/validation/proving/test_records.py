@@ -10,11 +10,12 @@ from validation.claims import ClaimError
 from validation.commands import main
 from validation.commands.prove import one, read_range, read_sizes
 from validation.proving import records
+from validation.proving.attempts import begin
 from validation.proving.covering import refine
 from validation.proving.fingerprints import fingerprint
 from validation.proving.gaps import NO_SLACK
 from validation.proving.known import with_proofs
-from validation.proving.prove import begin, prove
+from validation.proving.prove import prove
 from validation.proving.records import Ending, keep, known, path_of
 from validation.proving.unfinished import packed, unpacked
 from validation.verdict import Conclusion, Evidence
