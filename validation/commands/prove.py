@@ -23,7 +23,7 @@ from validation.proving.gaps import Slack
 from validation.proving.pools import pooled
 from validation.proving.prove import ALGEBRA, BUDGET
 from validation.proving.prove import prove as run
-from validation.proving.records import Ending, Proof, keep
+from validation.proving.records import Ending, Proof, keep, percent
 from validation.proving.regions import regions
 from validation.proving.unfinished import Keeper, place, resume
 
@@ -284,7 +284,7 @@ def headline(proof: Proof) -> str:
         )
     if proof.kind is Ending.VIOLATED:
         return "violated: left certainly exceeds right at"
-    return f"open: {proof.share:.3%} of the box is proved, without slack"
+    return f"open: {percent(proof.share)} of the box is proved, without slack"
 
 
 def part_of(text: str) -> Any:

@@ -12,7 +12,7 @@ from validation.proving.attempts import Attempt
 from validation.proving.covering import Cover, share
 from validation.proving.fingerprints import fingerprint, versions
 from validation.proving.gaps import NO_SLACK, PARTED, Slack, evaluate
-from validation.proving.records import Ending, Proof
+from validation.proving.records import Ending, Proof, percent
 from validation.proving.regions import Region, widths
 
 SHOWN = 5
@@ -49,7 +49,7 @@ def relaxed(attempt: Attempt, levels: Sequence[Slack]) -> str:
         return ""
     eta, eta_0 = (float(part) for part in levels[attempt.level])
     return (
-        f"with the slack {eta:g} |right| + {eta_0:g} intervals covered {attempt.share:.3%} "
+        f"with the slack {eta:g} |right| + {eta_0:g} intervals covered {percent(attempt.share)} "
         "(not proved again in balls)"
     )
 

@@ -222,9 +222,11 @@ def _ended(
         level, covers = attempt.best
         if not any(cover.proved for cover in covers):
             message = (
-                "no instance of the box meets its hypotheses, so that there is nothing to prove"
+                "nothing is compared: no instance of the box meets the hypotheses, or the sides "
+                "have no entries"
             )
-            return record(claim, attempt, Ending.OPEN, NO_SLACK, covers, message=message)
+            nothing = record(claim, attempt, Ending.OPEN, NO_SLACK, covers, message=message)
+            return replace(nothing, share=0.0)
         refused = _rechecked(claim, attempt.regions, covers, levels[level], math.inf, pool, said)
         if not any(refused):
             ending = Ending.RELAXED if any(levels[level]) else Ending.PROVED
