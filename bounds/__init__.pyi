@@ -34,6 +34,7 @@ from .node_counts import node_counts as node_counts
 from .node_theorems import degrees_of_freedom_bound as degrees_of_freedom_bound
 from .node_theorems import determinantal_bound as determinantal_bound
 from .problem import Problem as Problem
+from .problem import StatedProblem as StatedProblem
 from .relative_entropy import inverse_kl as inverse_kl
 from .relative_entropy import kl as kl
 from .stratified import stratified_bound as stratified_bound
@@ -62,6 +63,7 @@ __all__ = [
     "Problem",
     "Radii",
     "Setting",
+    "StatedProblem",
     "Term",
     "Tradeoff",
     "approximation_bound",

@@ -118,6 +118,11 @@ class Comparison:
         """Whether the two networks differ."""
         return self.pruned.original.m > self.pruned.pruned.m
 
+    @property
+    def chosen_eps(self) -> float | tuple[float, ...]:
+        """Of ``net_kl``: `eps`, or the default of `Setting`."""
+        return Setting.eps if self.eps is None else self.eps
+
     @cached_property
     def per_step(self) -> Array | None:
         """Covariance of every step, (T, m, m)."""
@@ -180,7 +185,7 @@ class Comparison:
             whole=whole,
             complexity=form.complexity,
             split="equal" if form.published else "minimising",
-            eps=Setting.eps if self.eps is None else self.eps,
+            eps=self.chosen_eps,
         )
         return found if by_nodes else replace(found, id=name)
 
@@ -193,8 +198,7 @@ class Comparison:
         ]
 
     def _parameter_count(self, method: str, n: int | None, T: int | None) -> Bound:
-        options = {} if self.eps is None else {"eps": self.eps}
-        return others.parameter_count(self.whole.as_if(n, T), method, **options)
+        return others.parameter_count(self.whole.as_if(n, T), method, eps=self.chosen_eps)
 
     def occam(self, n: int | None = None, forms: Sequence[str] = FORMS) -> list[Bound]:
         """The bounds by the length of the code, which does not depend on n."""

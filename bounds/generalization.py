@@ -6,14 +6,15 @@ k and radii were fixed before the data were seen, or paid for. The label of a bo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
+from bounds.formerly import fixed_nodes, formerly
 from bounds.lipschitz import Radii
-from bounds.problem import Problem
+from bounds.problem import Complexity, Problem, StatedProblem, check_network, setting_of
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
 from pruning.checks import choice, positive, time_weights
 
@@ -122,14 +123,12 @@ def generalization_bound(
 def theorem_bound(
     theorem: str,
     pruned: PrunedRNN,
-    problem: Problem,
+    problem: Problem | StatedProblem,
     approximation: Bound | None = None,
     *,
-    whole: Problem | None = None,
+    whole: Problem | StatedProblem | None = None,
     lam: float | None = None,
-    complexity: str = Setting.complexity,
-    split: str = Setting.split,
-    eps: float | tuple[float, ...] = Setting.eps,
+    **how: Unpack[Complexity],
 ) -> Bound:
     """The bound of a theorem of section 7, by its name, for a sample that is already measured.
 
@@ -139,68 +138,45 @@ def theorem_bound(
         One of `THEOREMS`; the same names wherever a parameter is called so.
     pruned : PrunedRNN
         Both networks.
-    problem : Problem
+    problem : Problem or StatedProblem
         The sample, and the network whose class is meant: the large one for `BY_NODES`, else the
         compressed one. Of the radii given to ``stratified`` only that of the inputs is read.
     approximation : Bound or None
         As for `fixed_nodes_bound`; those of `BY_NODES` have their own.
-    whole : Problem, optional
+    whole : Problem or StatedProblem, optional
         The sample with the large network, where that has been measured already: its loss is the
-        empirical one of `BY_NODES`, and wherever there is an approximation error.
+        empirical one wherever there is an approximation error.
     lam : float, optional
         For those of `BY_NODES`.
-    complexity, split, eps
-        See `Setting`.
+    **how
+        `complexity`, `split` and `eps` of `Setting`.
     """
     choice("theorem", theorem, THEOREMS)
-    by_nodes = theorem in BY_NODES
-    of, name = (pruned.original, "large") if by_nodes else (pruned.pruned, "compressed")
-    if problem.rnn is not of:
-        raise ValueError(f"problem must be of the {name} network for {theorem}, got another one")
-    through = by_nodes or approximation is not None
-    if whole is None:
-        whole = problem.of(pruned.original) if through and not by_nodes else problem
-    if through and whole.rnn is not pruned.original:
-        raise ValueError("whole must be of the large network, got another one")
-    source = whole if through else problem
-    setting = source.setting(complexity, split=split, eps=eps)
-    return _by_name(theorem, pruned, setting, problem.measured, approximation, lam)
-
-
-def _by_name(
-    theorem: str,
-    pruned: PrunedRNN,
-    setting: Setting,
-    radii: Radii,
-    approximation: Bound | None,
-    lam: float | None,
-) -> Bound:
-    if theorem == "fixed_nodes":
-        return fixed_nodes_bound(pruned, setting, radii, approximation)
-    if theorem == "stratified":
+    if theorem not in BY_NODES:
         from bounds.stratified import stratified_bound
 
-        return stratified_bound(
-            pruned, setting, approximation, radii.data, data_fixed=radii.data_fixed
-        )
-    from bounds import node_theorems
+        bound = fixed_nodes_bound if theorem == "fixed_nodes" else stratified_bound
+        return bound(pruned, problem, approximation, whole=whole, **how)
+    from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
 
-    bound = (
-        node_theorems.degrees_of_freedom_bound
-        if theorem == "degrees_of_freedom"
-        else node_theorems.determinantal_bound
-    )
-    S, k, e = pruned.covariance, len(pruned.nodes), pruned.exponent
+    if whole is not None:
+        check_network(whole, pruned.original, "whole", "large", theorem)
+    e = pruned.exponent
     if lam is not None and e:
         lam = float(np.ldexp(positive("lam", lam), -2 * e))
-    return bound(pruned.original, S, k, setting, radii, lam=lam, pruned=pruned, exponent=e)
+    by_nodes = degrees_of_freedom_bound if theorem == "degrees_of_freedom" else determinantal_bound
+    k = len(pruned.nodes)
+    return by_nodes(problem, pruned.covariance, k, lam=lam, pruned=pruned, exponent=e, **how)
 
 
+@formerly(fixed_nodes)
 def fixed_nodes_bound(
     pruned: PrunedRNN,
-    setting: Setting,
-    radii: Radii,
-    approximation: Bound | None,
+    problem: Problem | StatedProblem,
+    approximation: Bound | None = None,
+    *,
+    whole: Problem | StatedProblem | None = None,
+    **how: Unpack[Complexity],
 ) -> Bound:
     """The bound of `theorem.fixed_nodes` for a pruned network.
 
@@ -208,15 +184,15 @@ def fixed_nodes_bound(
     ----------
     pruned : PrunedRNN
         The pair of networks; the compressed one has k nodes.
-    setting : Setting
-        With the empirical loss Psi^(f^) of the large network; or, where `approximation` is None,
-        Psi^(f') of the compressed one.
-    radii : Radii
-        Of the class that f' must lie in; `Radii.of(pruned.pruned, x_max)` are measured ones, which
-        the label then says.
+    problem : Problem or StatedProblem
+        Of the compressed network f', with the radii of the class that f' must lie in.
     approximation : Bound or None
-        A bound on ||f^ - f'||_{n,w} on the sample, for the weights w of the setting, as from
-        `approximation_bound`.
+        A bound on ||f^ - f'||_{n,w} on the sample, for the weights w of the problem, as from
+        `approximation_bound`; the empirical loss is then Psi^(f^). None: it is Psi^(f').
+    whole : Problem or StatedProblem, optional
+        The sample with the large network f^, where that has been measured already.
+    **how
+        `complexity`, `split` and `eps` of `Setting`.
 
     Returns
     -------
@@ -231,19 +207,19 @@ def fixed_nodes_bound(
     Examples
     --------
     >>> import numpy as np
-    >>> from rnnbounds import Radii, Setting, fixed_nodes_bound, initial_rnn, spectral_prune
+    >>> from rnnbounds import Problem, fixed_nodes_bound, initial_rnn, spectral_prune
     >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
     >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
-    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
     >>> pruned = spectral_prune(rnn, x, 3)
-    >>> radii = Radii.of(pruned.pruned, 2**0.5, data_fixed=True)
-    >>> bound = fixed_nodes_bound(pruned, setting, radii, None)
+    >>> bound = fixed_nodes_bound(pruned, Problem(pruned.pruned, x, y, input_bound=2**0.5))
     >>> [term.name for term in bound.terms]
     ['empirical loss', 'approximation', 'complexity', 'confidence']
     >>> str(bound.label)
     'valid if the radii were fixed in advance'
     """
-    small = pruned.pruned
+    setting = setting_of("fixed_nodes", pruned, problem, approximation, whole, how)
+    small, radii = pruned.pruned, problem.measured
     members = loss_class(setting, radii, small.m, small.d_x, small.d_y, small.activation)
     conditions = [
         *common_conditions(setting, members, small.activation),

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
 from bounds.degrees_of_freedom import degrees_of_freedom, lam_for_degrees_of_freedom, spectrum
+from bounds.formerly import by_nodes, formerly
 from bounds.lipschitz import Radii, matrix_norm
 from bounds.node_counts import largest_degrees_of_freedom, node_count
+from bounds.problem import Complexity, Problem, StatedProblem
 from bounds.rounding import add_up, exp_up, log_up, raised, roundings
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Term, violated
 from pruning.checks import integer, positive
@@ -38,31 +40,28 @@ _CONDITION = {
 }
 
 
+@formerly(by_nodes)
 def degrees_of_freedom_bound(
-    original: RNN,
+    problem: Problem | StatedProblem,
     S: ArrayLike,
     k: int,
-    setting: Setting,
-    radii: Radii,
     *,
     lam: float | None = None,
     pruned: PrunedRNN | None = None,
     exponent: int = 0,
+    **how: Unpack[Complexity],
 ) -> Bound:
     """`theorem.degrees_of_freedom`: for some J of at most k >= max(1, 5 N log(80 N)) nodes.
 
     Parameters
     ----------
-    original : RNN
-        The large network f^, m nodes.
+    problem : Problem or StatedProblem
+        Of the large network f^, m nodes, with the radii of a class that f^ lies in; those of f'
+        follow: R_h and R_o times sqrt((20/3) m N_max(k)).
     S : (m, m) or (m,) array
         Its time-mean covariance on the sample, or the eigenvalues of that.
     k : int
         Number of nodes, 1..m, fixed in advance.
-    setting : Setting
-        With the empirical loss of f^.
-    radii : Radii
-        Of a class that f^ lies in; those of f' follow: R_h and R_o times sqrt((20/3) m N_max(k)).
     lam : float, optional
         lam > 0; by default the smallest that k nodes serve. It may depend on the sample.
     pruned : PrunedRNN, optional
@@ -70,6 +69,8 @@ def degrees_of_freedom_bound(
     exponent : int
         S and lam are in units of 4^exponent, as `PrunedRNN.covariance` is for extreme states; with
         `pruned` it must be that of `pruned`.
+    **how
+        `complexity`, `split` and `eps` of `Setting`.
 
     Returns
     -------
@@ -84,31 +85,28 @@ def degrees_of_freedom_bound(
     Examples
     --------
     >>> import numpy as np
-    >>> from rnnbounds import Radii, Setting, StateCovariance, degrees_of_freedom_bound, initial_rnn
+    >>> from rnnbounds import Problem, StateCovariance, degrees_of_freedom_bound, initial_rnn
     >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
     >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
-    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
-    >>> radii = Radii.of(rnn, 2**0.5, data_fixed=True)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
     >>> S = StateCovariance.from_network(rnn, x).matrix
-    >>> bound = degrees_of_freedom_bound(rnn, S, 4, setting, radii)
+    >>> bound = degrees_of_freedom_bound(Problem(rnn, x, y, input_bound=2**0.5), S, 4)
     >>> bound.id
     'theorem.degrees_of_freedom'
     """
-    return _bound(
-        "theorem.degrees_of_freedom", original, S, k, setting, radii, lam, pruned, exponent
-    )
+    return _bound("theorem.degrees_of_freedom", problem, S, k, lam, pruned, exponent, how)
 
 
+@formerly(by_nodes)
 def determinantal_bound(
-    original: RNN,
+    problem: Problem | StatedProblem,
     S: ArrayLike,
     k: int,
-    setting: Setting,
-    radii: Radii,
     *,
     lam: float | None = None,
     pruned: PrunedRNN | None = None,
     exponent: int = 0,
+    **how: Unpack[Complexity],
 ) -> Bound:
     """`theorem.determinantal`: for some J of at most k >= max(1, 3 N) nodes.
 
@@ -119,17 +117,16 @@ def determinantal_bound(
     Examples
     --------
     >>> import numpy as np
-    >>> from rnnbounds import Radii, Setting, StateCovariance, determinantal_bound, initial_rnn
+    >>> from rnnbounds import Problem, StateCovariance, determinantal_bound, initial_rnn
     >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
     >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
-    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
-    >>> radii = Radii.of(rnn, 2**0.5, data_fixed=True)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
     >>> S = StateCovariance.from_network(rnn, x).matrix
-    >>> bound = determinantal_bound(rnn, S, 4, setting, radii)
+    >>> bound = determinantal_bound(Problem(rnn, x, y, input_bound=2**0.5), S, 4)
     >>> bound.id
     'theorem.determinantal'
     """
-    return _bound("theorem.determinantal", original, S, k, setting, radii, lam, pruned, exponent)
+    return _bound("theorem.determinantal", problem, S, k, lam, pruned, exponent, how)
 
 
 def log_norm_of_reconstruction(id: str, m: int, N: float) -> float:
@@ -145,15 +142,18 @@ def log_norm_of_reconstruction(id: str, m: int, N: float) -> float:
 
 def _bound(
     id: str,
-    original: RNN,
+    problem: Problem | StatedProblem,
     S: ArrayLike,
     k: int,
-    setting: Setting,
-    radii: Radii,
     lam: float | None,
     pruned: PrunedRNN | None,
     exponent: int,
+    how: Complexity,
 ) -> Bound:
+    original, radii = problem.rnn, problem.measured
+    if pruned is not None and pruned.original is not original:
+        name = id.removeprefix("theorem.")
+        raise ValueError(f"problem must be of the large network for {name}, got another one")
     if pruned is not None and pruned.exponent != exponent:
         raise ValueError(
             f"exponent must be that of `pruned`, {pruned.exponent}, whose residuals are compared "
@@ -170,6 +170,7 @@ def _bound(
     N = raised(degrees_of_freedom(mu, lam), 4096) + roundings(m * m, float(mu[0]) / lam)
     N = min(N, m)
     log_alpha = log_norm_of_reconstruction(id, m, N)
+    setting = problem.setting(**how)
     approximation = _a_priori(id, original, setting, lam, N, log_alpha, exponent)
     class_radii = _scaled(radii, log_norm_of_reconstruction(id, m, largest))
     s = original.activation

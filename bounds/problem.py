@@ -1,10 +1,17 @@
-"""What a bound on one network is given: one network, one sample, one margin."""
+"""What a bound on one network is given: one network, one sample, one margin.
+
+Every theorem of section 7 takes a `Problem`, or a `StatedProblem` where there is no sample: a plan,
+or a population that is known. Two kinds of functions take neither. The counts of nodes read nothing
+but a spectrum, lam and a probability (`bounds.node_counts`, `bounds.tradeoffs.tradeoff_order`). The
+bounds of `bounds.constrained` are of a class that was fixed before there was a sample, with its own
+T, gamma, eps and delta; of the sample they read one number, and n.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -14,9 +21,20 @@ from bounds.others.unbiased import Unbiased, measure
 from bounds.radii import Radii
 from bounds.rounding import log_up, raised
 from bounds.sample import empirical_loss, largest_input, last_margins, mean_loss, ramp
-from bounds.terms import FIXED_RADII, VALID, Condition, Label, Term
+from bounds.terms import FIXED_RADII, VALID, Bound, Condition, Label, Term
 from pruning.checks import Array, choice, nonnegative, positive, probability, time_weights
 from pruning.rnn import RNN
+
+if TYPE_CHECKING:
+    from pruning.spectral import PrunedRNN
+
+
+class Complexity(TypedDict, total=False):
+    """How the complexity of a class is bounded: fields of `Setting`, whose defaults stand."""
+
+    complexity: str
+    split: str
+    eps: float | tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,13 +212,7 @@ class Problem:
         """The label of a bound whose only doubtful hypothesis is that radii were fixed."""
         return VALID if self.measured.fixed else FIXED_RADII
 
-    def setting(
-        self,
-        complexity: str = Setting.complexity,
-        *,
-        split: str = "minimising",
-        eps: float | tuple[float, ...] = Setting.eps,
-    ) -> Setting:
+    def setting(self, **how: Unpack[Complexity]) -> Setting:
         """Of a uniform bound for this network's own loss; see `Setting` for the parameters."""
         return Setting(
             self.n,
@@ -211,10 +223,8 @@ class Problem:
             loss=self.loss,
             gamma=self.gamma,
             label_bound=self.label_bound,
-            complexity=complexity,
-            split=split,
-            eps=eps,
             log_price=self.log_price,
+            **how,
         )
 
     def as_if(self, n: int | None = None, T: int | None = None) -> Problem:
@@ -250,6 +260,73 @@ class Problem:
         """The margin must not have been chosen on the sample; nobody can see whether it was."""
         detail = f"gamma = {self.gamma:g} must not have been chosen on the sample."
         return Condition("gamma fixed in advance", None, detail)
+
+
+@dataclass(frozen=True, eq=False)
+class StatedProblem:
+    """A problem without a sample: its numbers are stated, and nothing is measured.
+
+    For planning, with the n, T and loss that are hoped for, and for populations that are known.
+
+    Attributes
+    ----------
+    rnn : RNN
+        The network that is bounded.
+    stated : Setting
+        With the loss Psi^ of `rnn`; of the large network where there is an approximation error.
+    measured : Radii
+        Of the class.
+
+    Examples
+    --------
+    >>> from rnnbounds import Radii, Setting, StatedProblem, initial_rnn
+    >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
+    >>> radii = Radii(2.0, 2.0, 2.0, 1.0, 1.0, 1.0, fixed=True, data_fixed=True)
+    >>> plan = StatedProblem(rnn, Setting(n=10_000, T=5, empirical_loss=0.1), radii)
+    >>> plan.setting(complexity="net").complexity, plan.setting().complexity
+    ('net', 'dudley')
+    """
+
+    rnn: RNN
+    stated: Setting
+    measured: Radii
+
+    def setting(self, **how: Unpack[Complexity]) -> Setting:
+        """What was stated, but for `how`."""
+        return replace(self.stated, **how)
+
+    def of(self, rnn: RNN) -> StatedProblem:
+        """The same numbers, stated of another network."""
+        return replace(self, rnn=rnn)
+
+
+def setting_of(
+    theorem: str,
+    pruned: PrunedRNN,
+    problem: Problem | StatedProblem,
+    approximation: Bound | None,
+    whole: Problem | StatedProblem | None,
+    how: Complexity,
+) -> Setting:
+    """Return the setting of a theorem for the compressed network.
+
+    The empirical loss is that of the large network where there is an error to add to it.
+    """
+    check_network(problem, pruned.pruned, "problem", "compressed", theorem)
+    if approximation is None:
+        return problem.setting(**how)
+    if whole is None:
+        whole = problem.of(pruned.original)
+    check_network(whole, pruned.original, "whole", "large", theorem)
+    return whole.setting(**how)
+
+
+def check_network(
+    problem: Problem | StatedProblem, rnn: RNN, name: str, size: str, theorem: str
+) -> None:
+    """Raise a ValueError where a problem is of another network than `rnn`."""
+    if problem.rnn is not rnn:
+        raise ValueError(f"{name} must be of the {size} network for {theorem}, got another one")
 
 
 def _at_least(name: str, radius: float, largest: float) -> float:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
+from bounds.assembly import assemble, common_conditions, inputs_bounded, loss_class
+from bounds.formerly import formerly, stratified
 from bounds.lipschitz import BLOCKS, Radii
+from bounds.problem import Complexity, Problem, StatedProblem, setting_of
 from bounds.rounding import add_up
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition
 from pruning.checks import integer
@@ -24,47 +26,43 @@ if TYPE_CHECKING:
 ZERO_WEIGHT = 1 / 8  # of the radius 0, which no power of two reaches
 
 
+@formerly(stratified)
 def stratified_bound(
     pruned: PrunedRNN,
-    setting: Setting,
-    approximation: Bound | None,
-    data: float,
+    problem: Problem | StatedProblem,
+    approximation: Bound | None = None,
     *,
-    data_fixed: bool,
+    whole: Problem | StatedProblem | None = None,
     fineness: Mapping[str, int] | None = None,
-    norm: str = "spectral",
+    **how: Unpack[Complexity],
 ) -> Bound:
     """The bound of `theorem.fixed_nodes` with measured radii and their price.
 
     Parameters
     ----------
-    pruned, setting, approximation
-        As for `fixed_nodes_bound`.
-    data : float
-        R_x.
-    data_fixed : bool
-        Whether R_x was fixed in advance.
+    pruned, problem, approximation, whole, **how
+        As for `fixed_nodes_bound`; of the radii of the problem R_x alone is read, and the norm.
     fineness : mapping of block to int, optional
         g of each block's grid 2^{j/g}, fixed in advance: T for ``hidden`` and 1 for the others by
         default. Rounding R_h up to a power of two would multiply L by as much as 2^T.
-    norm : str
-        ``spectral`` or ``frobenius``.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from rnnbounds import Setting, initial_rnn, spectral_prune, stratified_bound
+    >>> from rnnbounds import Problem, initial_rnn, spectral_prune, stratified_bound
     >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
     >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
-    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
-    >>> bound = stratified_bound(spectral_prune(rnn, x, 3), setting, None, 2**0.5, data_fixed=True)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
+    >>> pruned = spectral_prune(rnn, x, 3)
+    >>> bound = stratified_bound(pruned, Problem(pruned.pruned, x, y, input_bound=2**0.5))
     >>> bound.id, str(bound.label)
     ('theorem.stratified', 'valid')
     """
-    small = pruned.pruned
+    setting = setting_of("stratified", pruned, problem, approximation, whole, how)
+    small, given = pruned.pruned, problem.measured
     steps = {block: setting.T if block == "hidden" else 1 for block in BLOCKS}
     steps.update(fineness or {})
-    measured = Radii.of(small, data, norm, data_fixed=data_fixed)
+    measured = Radii.of(small, given.data, given.norm, data_fixed=given.data_fixed)
     rounded: dict[str, Any] = {}
     price = {}
     for block in BLOCKS:
@@ -76,14 +74,14 @@ def stratified_bound(
     radii = replace(measured, **rounded)
     paid = replace(setting, log_price=total)
     members = loss_class(paid, radii, small.m, small.d_x, small.d_y, small.activation)
-    how = f"Radii on a grid and k in 0..m were paid for with {total:.4g} nats."
-    conditions = common_conditions(paid, members, small.activation, how)
+    nats = f"Radii on a grid and k in 0..m were paid for with {total:.4g} nats."
+    conditions = common_conditions(paid, members, small.activation, nats)
     label = VALID if inputs_bounded(setting, members) else FIXED_RADII
     if approximation is not None:
         conditions += approximation.conditions
         label = label if approximation.label == VALID else approximation.label
     conditions.append(Condition("f' in the class", radii.contain(small), "Radii were rounded up."))
-    return assemble("theorem.stratified", paid, members, approximation, label, conditions, (how,))
+    return assemble("theorem.stratified", paid, members, approximation, label, conditions, (nats,))
 
 
 def grid_radius(radius: float, g: int) -> tuple[float, float]:

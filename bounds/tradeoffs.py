@@ -10,20 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bounds.assembly import Setting
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
+from bounds.formerly import formerly, over_lam
 from bounds.generalization import BY_NODES
-from bounds.lipschitz import Radii
 from bounds.node_counts import node_count
 from bounds.node_theorems import degrees_of_freedom_bound, determinantal_bound
+from bounds.problem import Complexity, Problem, StatedProblem
 from bounds.rounding import log_up, lowered
 from bounds.terms import ORDER_ONLY, Bound, Label, Term, violated
 from pruning.checks import Array, choice, integer, real_array
-from pruning.rnn import RNN
 
 COUNTS: dict[str, Callable[[float], float]] = {
     "dof": lambda N: N,
@@ -108,19 +108,19 @@ def lam_grid(S: ArrayLike, points: int = 61) -> Array:
     return np.geomspace(low, high, integer("points", points, 2))
 
 
+@formerly(over_lam)
 def tradeoff(
-    original: RNN,
+    problem: Problem | StatedProblem,
     S: ArrayLike,
-    setting: Setting,
-    radii: Radii,
     lams: ArrayLike | None = None,
     theorem: str = "degrees_of_freedom",
+    **how: Unpack[Complexity],
 ) -> Tradeoff:
     """Evaluate a theorem over lam, each with the fewest nodes that it asks for there.
 
     Parameters
     ----------
-    original, S, setting, radii
+    problem, S, **how
         As for `degrees_of_freedom_bound`.
     lams : array, optional
         Positive and increasing; `lam_grid(S)` by default.
@@ -135,13 +135,12 @@ def tradeoff(
     Examples
     --------
     >>> import numpy as np
-    >>> from rnnbounds import Radii, Setting, StateCovariance, initial_rnn, tradeoff
+    >>> from rnnbounds import Problem, StateCovariance, initial_rnn, tradeoff
     >>> rnn = initial_rnn(6, d_x=2, d_y=2, activation="tanh", rng=0)
     >>> x = np.random.default_rng(0).normal(size=(40, 5, 2)).clip(-1, 1)
-    >>> setting = Setting(n=40, T=5, empirical_loss=0.5)
-    >>> radii = Radii.of(rnn, 2**0.5, data_fixed=True)
+    >>> y = (x.sum(axis=(1, 2)) > 0).astype(int)
     >>> S = StateCovariance.from_network(rnn, x).matrix
-    >>> found = tradeoff(rnn, S, setting, radii, theorem="determinantal")
+    >>> found = tradeoff(Problem(rnn, x, y, input_bound=2**0.5), S, theorem="determinantal")
     >>> len(found.lam) == len(found.nodes) == len(found.bounds)
     True
     """
@@ -152,7 +151,7 @@ def tradeoff(
     grid = _grid(mu, lams)
     nodes = [max(1, node_count(mu, lam, name).nodes) for lam in grid]
     bounds = tuple(
-        None if k > original.m else by_nodes(original, mu, k, setting, radii, lam=lam)
+        None if k > problem.rnn.m else by_nodes(problem, mu, k, lam=lam, **how)
         for k, lam in zip(nodes, grid)
     )
     N = np.array([degrees_of_freedom(mu, lam) for lam in grid])

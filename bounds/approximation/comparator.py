@@ -13,19 +13,20 @@ networks are linearly related at every step.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.approximation.blocks import Blocks, along_bound, checked_blocks, log_gap_norms
 from bounds.approximation.carried import carried_along
 from bounds.approximation.closed import FAILED, nothing_found
 from bounds.approximation.general import check_pair
+from bounds.approximation.images import ImageSums, unless_through_all, with_one
 from bounds.approximation.measured import RunErrors, Runs, paired_runs, read_rounding
 from bounds.approximation.recursion import log_norms, log_square_mean, log_state_norms
-from bounds.rounding import SMALLEST_NORMAL, inner_product, log_sum_up, raised, roundings, up
-from bounds.terms import VALID, Bound, Term
+from bounds.rounding import SMALLEST_NORMAL, inner_product, raised, roundings
+from bounds.terms import Bound
 from pruning.cells.secants import secant_factors
 from pruning.checks import Array, time_weights
 
@@ -33,11 +34,16 @@ if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
 
 ID = "approximation.comparator"
-_RANK = 1e-12  # of the second moments: directions below this share are rounding
 
 
 def comparator_bound(
-    pruned: PrunedRNN, x: ArrayLike, weights: ArrayLike | None = None, batch: int = 64
+    pruned: PrunedRNN,
+    x: ArrayLike,
+    weights: ArrayLike | None = None,
+    batch: int = 64,
+    *,
+    block: int = 1,
+    with_read_out: bool = False,
 ) -> Bound:
     r"""||f' - f||_{n,w} <= ||q||_{n,w} + || sum_s ||W_o' Delta_t W_h' ... W_h' p_s|| ||_{n,w}.
 
@@ -51,16 +57,20 @@ def comparator_bound(
         Any time weights; 1/T by default.
     batch : int
         Sequences held in memory at a time.
+    block, with_read_out : int, bool
+        As in `general_bound`: lags added before a norm is taken, and q_t with them.
 
     Returns
     -------
     Bound
-        Terms ``read-out`` and ``propagated``; +inf, with a sentence, where floats cannot tell.
+        Terms ``read-out`` and ``propagated``, or ``propagated`` alone where q_t is in it; +inf,
+        with a sentence, where floats cannot tell. Labelled as no bound where there are no more
+        sequences than the fits have columns, so that c_t = h'_t.
 
     Raises
     ------
     ValueError
-        If the networks do not match.
+        If the networks do not match, or a block holds all lags.
 
     Notes
     -----
@@ -71,50 +81,47 @@ def comparator_bound(
     check_pair(pruned)
     checked = pruned.original.check_input(x)
     w = time_weights(weights, checked.shape[1])
+    blocks = checked_blocks(block, with_read_out, w)
     try:
         with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
-            return _bound(pruned, checked, w, batch)
+            return _bound(pruned, checked, w, batch, blocks)
     except FAILED as error:
         return nothing_found(ID, str(error) or type(error).__name__)
 
 
-def _bound(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
+def _bound(pruned: PrunedRNN, x: Any, w: Array, batch: int, blocks: Blocks) -> Bound:
     n, T = x.shape[:2]
-    maps = _fitted(pruned, x, batch)
+    maps, rank = _fitted(pruned, x, batch)
     full, small = pruned.original, pruned.pruned
     read_out, spread, start, errors = [], [], 0, RunErrors(pruned)
     for runs in paired_runs(pruned, x, batch):
         part = x[start : start + len(runs.states)]
         start += len(part)
-        c = np.einsum("ntm,tmk->ntk", _with_one(runs.states), maps)
+        c = np.einsum("ntm,tmk->ntk", with_one(runs.states), maps)
         born, change = _step(pruned, part, c, runs)
         e = runs.pruned_states - c
         factors = secant_factors(e - born, change, small.activation)
         q = c @ small.w_output.T - runs.states @ full.w_output.T
         q += small.b_output - full.b_output
         off = errors.original(part, runs.states)
-        read_out.append(log_square_mean(log_norms(np.abs(q) + _slip(pruned, c, runs, off)), w))
-        carried = carried_along(small, factors, born, bool(not w[:-1].any()), after=True)
+        slip = _slip(pruned, c, runs, off)
+        last_only = bool(not w[:-1].any())
+        carried = carried_along(small, factors, born, last_only, after=True, blocks=blocks, q=q)
         logs = log_norms(raised(carried, 8 * (T + small.m))[..., None])
         # The terms sum to W_o' e_t, which is measured: no rounding of theirs can go below it.
         apart = errors.pruned(part, runs.pruned_states)
         apart = apart + roundings(1, np.abs(runs.pruned_states) + np.abs(c))
         unseen = raised(apart @ np.abs(small.w_output).T, small.m + 8)
-        spread.append(
-            log_square_mean(np.maximum(logs, log_state_norms(e, small.w_output, unseen)), w)
-        )
-    formula = (
-        r"\bigl\|\sum_{s \le t} \|W_o' \Delta_t W_h' \cdots \Delta_{s+1} W_h' p_s\|\bigr\|_{n,w}"
-    )
-    read, propagated = (
-        up(0.5 * (log_sum_up(np.array(logs)) - math.log(n))) for logs in (read_out, spread)
-    )
-    terms = (
-        Term("read-out", read, r"\|q\|_{n,w}", ID),
-        Term("propagated", propagated, formula, ID, {"T": T, "n": n}),
-    )
-    statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
-    return Bound(ID, statement, terms, VALID, (errors.condition,))
+        if blocks.apart:
+            read_out.append(log_square_mean(log_norms(np.abs(q) + slip), w))
+            floor = log_state_norms(e, small.w_output, unseen)
+        else:
+            floor = log_gap_norms(e, small.w_output, q, unseen + slip)
+        spread.append(log_square_mean(np.maximum(logs, floor), w))
+    carried_text = r"W_o' \Delta_t W_h' \cdots \Delta_{s+1} W_h' p_s"
+    inputs = {"T": T, "n": n}
+    found = along_bound(ID, blocks, read_out, spread, carried_text, inputs, errors.condition)
+    return unless_through_all(found, rank, n)
 
 
 def _slip(pruned: PrunedRNN, c: Array, runs: Runs, off: Array) -> Array:
@@ -140,22 +147,9 @@ def _step(pruned: PrunedRNN, x: Any, c: Array, runs: Runs) -> tuple[Array, Array
     return small.activation.apply(along) - c, change
 
 
-def _fitted(pruned: PrunedRNN, x: Any, batch: int) -> Array:
-    """B_t^T of every step, (T, m + 1, k): least squares of h'_t on (h_t, 1)."""
-    m, k, T = pruned.original.m, pruned.pruned.m, x.shape[1]
-    gram, cross = np.zeros((T, m + 1, m + 1)), np.zeros((T, m + 1, k))
+def _fitted(pruned: PrunedRNN, x: Any, batch: int) -> tuple[Array, int]:
+    """B_t^T of every step, (T, m + 1, k): least squares of h'_t on (h_t, 1); and their rank."""
+    sums = ImageSums(x.shape[1], pruned.original.m + 1, pruned.pruned.m)
     for runs in paired_runs(pruned, x, batch):
-        z = _with_one(runs.states).transpose(1, 2, 0)
-        gram += z @ z.transpose(0, 2, 1)
-        cross += z @ runs.pruned_states.transpose(1, 0, 2)
-    scale = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
-    scale = np.where(scale > 0, scale, 1)
-    mu, U = np.linalg.eigh(gram / scale[:, :, None] / scale[:, None, :])
-    along = U.transpose(0, 2, 1) @ (cross / scale[:, :, None])
-    floor = _RANK * mu[:, -1:]
-    along *= np.where(mu > floor, 1 / np.maximum(mu, floor), 0)[:, :, None]
-    return np.asarray((U @ along) / scale[:, :, None])
-
-
-def _with_one(h: Array) -> Array:
-    return np.concatenate([h, np.ones((*h.shape[:2], 1))], axis=2)
+        sums.add(with_one(runs.states.transpose(1, 0, 2)), runs.pruned_states.transpose(1, 0, 2))
+    return sums.maps()

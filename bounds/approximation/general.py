@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.approximation.blocks import Blocks, along_bound, checked_blocks, log_gap_norms
 from bounds.approximation.carried import carried_along
 from bounds.approximation.closed import FAILED, nothing_found
+from bounds.approximation.drives import rows_of
 from bounds.approximation.general_forms import (
     SATURATION,
     SCALED,
@@ -43,7 +45,7 @@ from bounds.approximation.recursion import log_norms, log_square_mean, log_state
 from bounds.approximation.residuals import Residuals
 from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import convolve, log_weighted_norm
-from bounds.rounding import add_up, inner_product, log_sum_up, norms_up, raised, up
+from bounds.rounding import add_up, log_sum_up, raised, up
 from bounds.terms import VALID, Bound, Condition, Term
 from pruning.cells.secants import secant_factors
 from pruning.checks import Array, choice, time_weights
@@ -56,7 +58,6 @@ ID = "approximation.general"
 MEAN = ("global", "toeplitz", "power", "scaled")
 FORMS = ("sector", "saturation")
 METHODS = (*MEAN, "weighted", "weighted_power", *FORMS, "trajectory", "best")
-_TINIEST = -744.4401  # above the logarithm of the least subnormal: what underflowed
 
 
 def general_bound(
@@ -65,6 +66,9 @@ def general_bound(
     method: str = "best",
     weights: ArrayLike | None = None,
     batch: int = 256,
+    *,
+    block: int = 1,
+    with_read_out: bool = False,
 ) -> Bound:
     r"""||f' - f||_{n,w} <= ||q||_{n,w} + the drive d carried through the small network.
 
@@ -88,17 +92,25 @@ def general_bound(
         Time weights; 1/T by default.
     batch : int
         Sequences held in memory at a time.
+    block : int
+        For ``trajectory``: so many consecutive lags are added before a norm is taken, see
+        `bounds.approximation.blocks`. The larger, the less is left to bound: with all lags in one
+        block the sum is the error itself, which is refused, and at steps t <= block it is what is
+        measured there.
+    with_read_out : bool
+        For ``trajectory``: q_t, which is born at lag 0, is added to the first block.
 
     Returns
     -------
     Bound
-        Terms ``read-out`` and ``propagated``; +inf, with a sentence, where floats cannot tell.
+        Terms ``read-out`` and ``propagated``, or ``propagated`` alone where q_t is in it; +inf,
+        with a sentence, where floats cannot tell.
 
     Raises
     ------
     ValueError
-        If the activations differ, weights that increase are given to a mean form, or the
-        activation is not one that the method is for.
+        If the activations differ, weights that increase are given to a mean form, the activation
+        is not one that the method is for, or a block holds all lags.
 
     Notes
     -----
@@ -108,11 +120,14 @@ def general_bound(
     check_pair(pruned)
     checked = pruned.original.check_input(x)
     w = time_weights(weights, checked.shape[1])
+    if method != "trajectory" and (block != 1 or with_read_out):
+        raise ValueError(f"block and with_read_out are for the method trajectory, got {method!r}")
+    blocks = checked_blocks(block, with_read_out, w)
     try:
         # Along both runs an overflow is what ends in +inf, too.
         with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
             if method == "trajectory":
-                return _trajectory(pruned, checked, w, min(batch, 64))
+                return _trajectory(pruned, checked, w, min(batch, 64), blocks)
             return _by_norms(pruned, checked, w, method, batch)
     except FAILED as error:
         return nothing_found(ID, str(error) or type(error).__name__)
@@ -264,9 +279,10 @@ def _norms(pruned: PrunedRNN, x: Any, batch: int, moments: bool) -> _Norms:
         part = x[start : start + len(h)]
         start += len(h)
         off = errors.original(part, h)
-        d, drive, offset, rounding = _log_rows(pruned, part, h, off)
+        rows = rows_of(pruned, part, h, off)
+        drive, offset = rows.log_d, rows.log_q
         if sums is not None:
-            sums.add(d, rounding, np.abs(h[:, :, pruned.nodes]) + off[:, pruned.nodes])
+            sums.add(rows.d, rows.unsure_d, np.abs(h[:, :, pruned.nodes]) + off[:, pruned.nodes])
         drives.append([log_sum_up(2 * drive[:, t]) for t in range(T)])
         offsets.append([log_sum_up(2 * offset[:, t]) for t in range(T)])
     half = math.log(len(x))
@@ -278,102 +294,7 @@ def _norms(pruned: PrunedRNN, x: Any, batch: int, moments: bool) -> _Norms:
     return _Norms(logs[0], logs[1], found, errors.condition)
 
 
-def differences(pruned: PrunedRNN) -> tuple[Array, Array, Array, Array, Array]:
-    """G_h, G_i, g_h, G_o, g_o: d_t = G_h h_{t-1} + G_i x_t + g_h and q_t = G_o h_t + g_o.
-
-    Weights that agree cancel before they meet a state.
-    """
-    full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
-    hidden, output = -full.w_hidden[nodes], -full.w_output
-    hidden[:, nodes] += small.w_hidden
-    output[:, nodes] += small.w_output
-    return (
-        hidden,
-        small.w_input - full.w_input[nodes],
-        small.b_hidden - full.b_hidden[nodes],
-        output,
-        small.b_output - full.b_output,
-    )
-
-
-def drives(pruned: PrunedRNN, x: Any, h: Array) -> tuple[Array, Array]:
-    """d_t (n, T, k) and q_t (n, T, d_y) along the original's states h (n, T, m)."""
-    hidden, inputs, bias, output, offset = differences(pruned)
-    d = np.zeros((*h.shape[:2], len(bias)))
-    d[:, 1:] = h[:, :-1] @ hidden.T
-    if inputs.any():
-        d += inputs.T[x] if x.ndim == 2 else x @ inputs.T
-    return d + bias, h @ output.T + offset
-
-
-def _log_rows(pruned: PrunedRNN, x: Any, h: Array, off: Array) -> tuple[Array, Array, Array, Array]:
-    """d_t; log of ||d_t|| and ||q_t||, raised by all float64 rounding; log of that of d_t alone.
-
-    Of every sequence and step: (n, T, k), and (n, T) three times. `off`, (T, m), is how far h may
-    be from exact states.
-    """
-    full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
-    d, q = drives(pruned, x, h)
-    now = _log_norms(h)
-    before = np.full_like(now, -math.inf)
-    before[:, 1:] = now[:, :-1]
-    size = np.zeros(now.shape) if x.ndim == 2 else _log_norms(x)
-    sizes = {
-        "hidden": _log_of(full.w_hidden[nodes], small.w_hidden, np.ones((1, 1))),
-        "input": _log_of(full.w_input[nodes], small.w_input),
-        "bias": _log_of(full.b_hidden[nodes], small.b_hidden),
-        "output": _log_of(full.w_output, small.w_output),
-        "offset": _log_of(full.b_output, small.b_output),
-    }
-    units = math.log(4 * inner_product(full.m + full.d_x))
-    # Of the products, of s, and of the differences of weights; and what underflowed.
-    step = _log_add(
-        sizes["hidden"] + before,
-        sizes["hidden"] + now,
-        sizes["input"] + size,
-        np.full_like(now, sizes["bias"]),
-    )
-    read = _log_add(sizes["output"] + now, np.full_like(now, sizes["offset"]))
-    same = all(not G.any() for G in differences(pruned)) and len(nodes) == full.m
-    if same:
-        return d, _log_norms(d), _log_norms(q), np.full_like(now, -math.inf)
-    hidden, _, _, output, _ = differences(pruned)
-    unseen, unread = np.full((2, 1, x.shape[1]), -math.inf)
-    unseen[0, 1:] = _log_norms(read_rounding(hidden, off[:-1]))
-    unread[0] = _log_norms(read_rounding(output, off))
-    rounding = _log_add(units + step, unseen, np.full_like(now, _TINIEST))
-    drive = _log_add(_log_norms(d), rounding)
-    offset = _log_add(_log_norms(q), units + read, unread, np.full_like(now, _TINIEST))
-    return d, drive, offset, rounding
-
-
-def _log_norms(rows: Array) -> Array:
-    """Log of the norms along the last axis, without overflow or underflow, rounded up."""
-    if rows.shape[-1] == 0:
-        return np.full(rows.shape[:-1], -math.inf)
-    top = np.abs(rows).max(axis=-1)
-    scaled = rows / np.where(top > 0, top, 1)[..., None]
-    inner = norms_up(scaled)
-    out = np.full(top.shape, -math.inf)
-    live = top > 0
-    out[live] = np.log(top[live]) + np.log(inner[live])
-    return up(out, 8)
-
-
-def _log_of(*matrices: Array) -> float:
-    """Log of the sum of Frobenius norms, rounded up."""
-    return log_sum_up(np.array([float(_log_norms(matrix.ravel()[None])[0]) for matrix in matrices]))
-
-
-def _log_add(*logs: Array) -> Array:
-    out = logs[0]
-    with np.errstate(invalid="ignore"):
-        for other in logs[1:]:
-            out = np.logaddexp(out, other)
-    return up(out, 8 * len(logs))
-
-
-def _trajectory(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
+def _trajectory(pruned: PrunedRNN, x: Any, w: Array, batch: int, blocks: Blocks) -> Bound:
     n, T = x.shape[:2]
     read_out, spread, start, errors = [], [], 0, RunErrors(pruned)
     last_only = not w[:-1].any()
@@ -382,27 +303,22 @@ def _trajectory(pruned: PrunedRNN, x: Any, w: Array, batch: int) -> Bound:
         part = x[start : start + len(runs.states)]
         start += len(runs.states)
         off = errors.original(part, runs.states)
-        d, _, offset, _ = _log_rows(pruned, part, runs.states, off)
+        rows = rows_of(pruned, part, runs.states, off)
         e = runs.pruned_states - runs.states[:, :, pruned.nodes]
-        change = d.copy()
+        change = rows.d.copy()
         change[:, 1:] += e[:, :-1] @ small.w_hidden.T
         factors = secant_factors(e, change, pruned.original.activation)
-        read_out.append(log_square_mean(offset, w))
-        carried = carried_along(small, factors, d, last_only)
+        carried = carried_along(small, factors, rows.d, last_only, blocks=blocks, q=rows.q)
         logs = log_norms(raised(carried, 8 * (T + small.m))[..., None])
         # The terms sum to W_o' e_t, which is measured: no rounding of theirs can go below it.
         apart = off[:, pruned.nodes] + errors.pruned(part, runs.pruned_states)
         unseen = read_rounding(small.w_output, 0 * apart if same_twice(pruned) else apart)
-        logs = np.maximum(logs, log_state_norms(e, small.w_output, unseen))
-        spread.append(log_square_mean(logs, w))
-    formula = r"\bigl\|\sum_{s \le t} \|W_o' \Delta_t W_h' \cdots \Delta_s d_s\|\bigr\|_{n,w}"
+        if blocks.apart:
+            read_out.append(log_square_mean(rows.log_q, w))
+            floor = log_state_norms(e, small.w_output, unseen)
+        else:
+            floor = log_gap_norms(e, small.w_output, rows.q, unseen, rows.unsure_q)
+        spread.append(log_square_mean(np.maximum(logs, floor), w))
+    carried_text = r"W_o' \Delta_t W_h' \cdots \Delta_s d_s"
     inputs = {"T": T, "n": n, "method": "trajectory"}
-    terms = tuple(
-        Term(name, up(0.5 * (log_sum_up(np.array(logs)) - math.log(n))), text, ID, inputs)
-        for name, logs, text in (
-            ("read-out", read_out, r"\|q\|_{n,w}"),
-            ("propagated", spread, formula),
-        )
-    )
-    statement = rf"\|f' - \hat f\|_{{n,w}} \le \|q\|_{{n,w}} + {formula}"
-    return Bound(ID, statement, terms, VALID, (errors.condition,))
+    return along_bound(ID, blocks, read_out, spread, carried_text, inputs, errors.condition)

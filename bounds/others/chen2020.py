@@ -29,7 +29,7 @@ def chen2020(problem: Problem) -> Bound:
     hypothesis: H_T alone is used then, and the label says so.
     """
     rnn, radii = problem.rnn, problem.measured
-    setting = problem.setting("dudley", split="equal")
+    setting = problem.setting(complexity="dudley", split="equal")
     members = loss_class(setting, radii, rnn.m, rnn.d_x, rnn.d_y, rnn.activation)
     small = {
         "hidden": rnn.m,

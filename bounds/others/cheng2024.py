@@ -30,7 +30,7 @@ SOURCE = (
 def cheng2024(problem: Problem) -> Bound:
     """Ramp risk + 2 Rad + 3 sqrt(log(2/delta)/(2n)), Rad by Dudley over Frobenius balls."""
     rnn, radii = problem.rnn, problem.measured
-    setting = problem.setting("dudley", split="equal")
+    setting = problem.setting(complexity="dudley", split="equal")
     members = loss_class(setting, radii, rnn.m, rnn.d_x, rnn.d_y, rnn.activation)
     cover = members.cover
     blocks = {

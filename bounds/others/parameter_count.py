@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from bounds.assembly import assemble, common_conditions, inputs_bounded, loss_class
+from bounds.assembly import Setting, assemble, common_conditions, inputs_bounded, loss_class
 from bounds.problem import Problem
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
 
 
-def parameter_count(problem: Problem, complexity: str = "net_kl", **options: Any) -> Bound:
+def parameter_count(
+    problem: Problem,
+    complexity: str = "net_kl",
+    *,
+    split: str = "minimising",
+    eps: float | tuple[float, ...] = Setting.eps,
+) -> Bound:
     """The bound of sections 4 to 6 for the class of the network itself.
 
     Parameters
@@ -19,8 +24,8 @@ def parameter_count(problem: Problem, complexity: str = "net_kl", **options: Any
         Where nothing was pruned, all parameters of the m-node network count.
     complexity : str
         ``dudley``, ``chain``, ``net``, ``net_chain`` or ``net_kl``.
-    options
-        Further fields of `bounds.assembly.Setting`: eps, split, log_price.
+    split, eps
+        See `bounds.assembly.Setting`.
 
     Notes
     -----
@@ -28,7 +33,7 @@ def parameter_count(problem: Problem, complexity: str = "net_kl", **options: Any
     bound grows like sqrt(T) where rho R_h > 1.
     """
     rnn, radii = problem.rnn, problem.measured
-    setting = problem.setting(complexity, **options)
+    setting = problem.setting(complexity=complexity, split=split, eps=eps)
     members = loss_class(setting, radii, rnn.m, rnn.d_x, rnn.d_y, rnn.activation)
     inside = radii.contain(rnn)
     conditions = [

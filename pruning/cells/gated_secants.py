@@ -142,7 +142,7 @@ def lstm_secants(
     k = small.m
     in_drive, in_state = _driven(large, run, small, nodes, x, x if x_small is None else x_small, 4)
     d = in_drive + in_state
-    before_c = np.concatenate([run.start_c[None], run.c[:-1]])[:, :, nodes]
+    before_c = run.before_c[:, :, nodes]
     i, f, g, o, c = (a[:, :, nodes] for a in (run.i, run.f, run.g, run.o, run.c))
     e = small_run.before - run.before[:, :, nodes]
     w = small.w_hidden.reshape(4, k, k)

@@ -42,6 +42,11 @@ class LSTMRun:
         """h_0..h_{T-1}, shape (T, n, m): a copy."""
         return np.concatenate([self.start[None], self.h[:-1]])
 
+    @property
+    def before_c(self) -> Array:
+        """c_0..c_{T-1}, shape (T, n, m): a copy."""
+        return np.concatenate([self.start_c[None], self.c[:-1]])
+
 
 def forward(x: Array, weights: Weights, start: Array, start_c: Array, out: Array) -> None:
     """Write the states of all steps into `out`.

@@ -15,6 +15,7 @@ from bounds import (
     VALID,
     Radii,
     Setting,
+    StatedProblem,
     approximation_bound,
     degrees_of_freedom_bound,
     fixed_nodes_bound,
@@ -24,6 +25,10 @@ from bounds.assembly import loss_class
 from bounds.uniform import METHODS, deviation
 from pruning import RNN, spectral_prune
 from pruning.spectral import prune_to
+
+
+def fixed_nodes(setting, radii, error, pruned=PRUNED):
+    return fixed_nodes_bound(pruned, StatedProblem(pruned.pruned, setting, radii), error)
 
 
 @pytest.mark.parametrize("complexity", METHODS)
@@ -104,27 +109,27 @@ class TestLabels:
         assert "Measured radii" in condition.detail
 
     def test_radii_fixed_in_advance_are_valid(self):
-        assert fixed_nodes_bound(PRUNED, SETTING, WIDE, ERROR).label == VALID
+        assert fixed_nodes(SETTING, WIDE, ERROR).label == VALID
 
     def test_a_network_outside_its_class_violates_the_hypothesis(self):
         tight = dataclasses.replace(WIDE, hidden=1e-3)
-        assert "violated" in fixed_nodes_bound(PRUNED, SETTING, tight, ERROR).label
+        assert "violated" in fixed_nodes(SETTING, tight, ERROR).label
 
     def test_the_largest_input_of_the_sample_serves_empirical_complexity_alone(self):
         radii = dataclasses.replace(WIDE, data_fixed=False)
         for method in METHODS:
             setting = dataclasses.replace(SETTING, complexity=method)
-            valid = fixed_nodes_bound(PRUNED, setting, radii, ERROR).label == VALID
+            valid = fixed_nodes(setting, radii, ERROR).label == VALID
             assert valid == (method in ("dudley", "chain"))
 
     def test_a_range_that_comes_from_the_inputs_needs_them_bounded(self):
         radii = dataclasses.replace(WIDE, data_fixed=False)
         setting = dataclasses.replace(SETTING, loss="cross_entropy")
-        assert fixed_nodes_bound(PRUNED, setting, radii, ERROR).label == FIXED_RADII
+        assert fixed_nodes(setting, radii, ERROR).label == FIXED_RADII
 
     def test_a_hypothesis_violated_by_the_approximation_stays_violated(self):
         broken = dataclasses.replace(ERROR, label="hypothesis violated: event of 2a")
-        assert fixed_nodes_bound(PRUNED, SETTING, WIDE, broken).label == broken.label
+        assert fixed_nodes(SETTING, WIDE, broken).label == broken.label
 
     def test_the_logistic_function_uses_the_shifted_form_and_says_so(self):
         rnn = network(activation="logistic")
@@ -136,7 +141,7 @@ class TestLabels:
     def test_a_vacuous_total_says_so(self):
         assert any("vacuous" in note for note in generalization_bound(PRUNED, X, Y).notes)
         large = dataclasses.replace(SETTING, n=10**12, complexity="net_kl")
-        small = fixed_nodes_bound(PRUNED, large, WIDE, ERROR)
+        small = fixed_nodes(large, WIDE, ERROR)
         assert small.total < 0.4
         assert not any("vacuous" in note for note in small.notes)
 
@@ -148,9 +153,8 @@ def test_long_sequences_with_ratio_three_stay_finite():
         rnn = network(activation="relu")
         pruned = prune_to(rnn, np.eye(8), np.arange(4))
         for method in METHODS[:4]:
-            bound = fixed_nodes_bound(
-                pruned, dataclasses.replace(setting, complexity=method), radii, ERROR
-            )
+            one = dataclasses.replace(setting, complexity=method)
+            bound = fixed_nodes(one, radii, ERROR, pruned)
             assert math.isfinite(bound.log_total)
             json.dumps(bound.to_json(), allow_nan=False)
     assert bound.log10_total > 370
@@ -168,7 +172,7 @@ def test_long_sequences_with_ratio_three_stay_finite():
 def test_totals_shrink_with_n_and_delta_and_grow_with_T(method, n, delta, T, split):
     def total(n=n, delta=delta, T=T):
         setting = Setting(n, T, 0.1, delta, complexity=method, split=split)
-        return fixed_nodes_bound(PRUNED, setting, WIDE, ERROR).log_total
+        return fixed_nodes(setting, WIDE, ERROR).log_total
 
     assert total(n=3 * n) <= total() + 1e-11
     assert total(delta=2 * delta) <= total() + 1e-11
@@ -251,11 +255,11 @@ def test_bad_arguments_are_refused_in_one_sentence():
     with pytest.raises(ValueError, match="weights must not be given"):
         generalization_bound(PRUNED, X, Y, weights=[1, 0, 0, 0, 0])
     with pytest.raises(ValueError, match="S must be that of a network with 8 nodes"):
-        degrees_of_freedom_bound(RNN_, np.eye(3), 2, SETTING, WIDE)
+        degrees_of_freedom_bound(StatedProblem(RNN_, SETTING, WIDE), np.eye(3), 2)
     with pytest.raises(ValueError, match="k must be an integer from 1 to 8"):
-        degrees_of_freedom_bound(RNN_, np.eye(8), 9, SETTING, WIDE)
+        degrees_of_freedom_bound(StatedProblem(RNN_, SETTING, WIDE), np.eye(8), 9)
     with pytest.raises(ValueError, match="lam must be positive"):
-        degrees_of_freedom_bound(RNN_, np.eye(8), 3, SETTING, WIDE, lam=0.0)
+        degrees_of_freedom_bound(StatedProblem(RNN_, SETTING, WIDE), np.eye(8), 3, lam=0.0)
 
 
 def test_the_best_approximation_bound_is_the_one_that_is_used():

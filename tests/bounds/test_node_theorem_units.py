@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounds import degrees_of_freedom_bound, generalization_bound
+from bounds import StatedProblem, degrees_of_freedom_bound, generalization_bound
 from bounds.assembly import Setting
 from bounds.comparison import compare
 from bounds.generalization import BY_NODES
@@ -77,7 +77,6 @@ def test_the_largest_input_is_an_upper_end_in_every_unit(seed, power):
 def test_moments_in_other_units_than_the_pair_are_refused():
     huge, _, _ = pair(0, 500)
     radii = Radii.of(huge.original, 2.0**503)
+    plan = StatedProblem(huge.original, Setting(30, T, 0.1), radii)
     with pytest.raises(ValueError, match=r"exponent must be that of `pruned`, 50\d, .* got 0"):
-        degrees_of_freedom_bound(
-            huge.original, huge.covariance, 2, Setting(30, T, 0.1), radii, pruned=huge
-        )
+        degrees_of_freedom_bound(plan, huge.covariance, 2, pruned=huge)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bounds import (
     VALID,
     Setting,
+    StatedProblem,
     degrees_of_freedom_bound,
     determinantal_bound,
 )
@@ -30,7 +31,7 @@ class TestDegreesOfFreedom:
         k, m = 6, RNN_.m
         N = largest_degrees_of_freedom(k, "leverage.existence", m)
         alpha = math.sqrt(20 / 3 * m * N)
-        bound = degrees_of_freedom_bound(RNN_, PRUNED.covariance, k, SETTING, WIDE)
+        bound = degrees_of_freedom_bound(StatedProblem(RNN_, SETTING, WIDE), PRUNED.covariance, k)
         members = loss_class(
             SETTING,
             dataclasses.replace(WIDE, hidden=WIDE.hidden * alpha, output=WIDE.output * alpha),
@@ -48,9 +49,9 @@ class TestDegreesOfFreedom:
         all_nodes = prune_to(RNN_, PRUNED.covariance, np.arange(RNN_.m))
         published = a_priori_bound(all_nodes, T, lam, form="a_priori")
         setting = Setting(60, T, 0.0, weights="mean")
-        bound = degrees_of_freedom_bound(RNN_, PRUNED.covariance, RNN_.m, setting, WIDE, lam=lam)[
-            "approximation"
-        ]
+        bound = degrees_of_freedom_bound(
+            StatedProblem(RNN_, setting, WIDE), PRUNED.covariance, RNN_.m, lam=lam
+        )["approximation"]
         assert bound.log_value == pytest.approx(
             published.log_total + math.log(math.sqrt(2)), abs=1e-6
         )
@@ -61,7 +62,9 @@ class TestDegreesOfFreedom:
         parts = {}
         for weights in ("mean", "last"):
             setting = Setting(60, T, 0.0, weights=weights)
-            bound = degrees_of_freedom_bound(RNN_, PRUNED.covariance, 8, setting, WIDE, lam=lam)
+            bound = degrees_of_freedom_bound(
+                StatedProblem(RNN_, setting, WIDE), PRUNED.covariance, 8, lam=lam
+            )
             parts[weights] = {part.name: part.value for part in bound["approximation"].parts}
         read = parts["last"]["read-out"] / parts["mean"]["read-out"]
         assert read == pytest.approx(math.sqrt(T), rel=1e-9)
@@ -73,7 +76,7 @@ class TestDegreesOfFreedom:
         assert found == pytest.approx(gain / young, rel=1e-6)
 
     def test_too_few_nodes_violate_the_condition_and_empty_conditions_are_said(self):
-        bound = degrees_of_freedom_bound(RNN_, np.eye(8), 4, SETTING, WIDE, lam=0.1)
+        bound = degrees_of_freedom_bound(StatedProblem(RNN_, SETTING, WIDE), np.eye(8), 4, lam=0.1)
         assert "5 N log 80 N" in bound.label
         assert "violated" in bound.label
         assert any("empty" in note for note in bound.notes)
@@ -85,7 +88,7 @@ class TestDegreesOfFreedom:
             ("dpp.tradeoff_norm", determinantal_bound),
         ]:
             for k in (1, 3, 8):
-                found = bound(RNN_, S, k, SETTING, WIDE)
+                found = bound(StatedProblem(RNN_, SETTING, WIDE), S, k)
                 assert found.label == VALID
                 lam = found["approximation"].parts[0].inputs["lam"]
                 N = largest_degrees_of_freedom(k, theorem, 8)
@@ -93,7 +96,7 @@ class TestDegreesOfFreedom:
 
     def test_dead_networks_have_no_error(self):
         rnn = RNN(np.zeros((3, 3)), np.zeros((3, 2)), np.zeros(3), np.ones((2, 3)), np.zeros(2))
-        bound = degrees_of_freedom_bound(rnn, np.zeros((3, 3)), 2, SETTING, WIDE)
+        bound = degrees_of_freedom_bound(StatedProblem(rnn, SETTING, WIDE), np.zeros((3, 3)), 2)
         assert bound["approximation"].value == 0
 
     @given(st.integers(0, 2**32), st.integers(1, 12), st.sampled_from(["relu", "tanh"]))
@@ -108,7 +111,7 @@ class TestDegreesOfFreedom:
         measured = math.sqrt(((gap**2).sum(axis=-1) @ w).mean())
         for theorem in (degrees_of_freedom_bound, determinantal_bound):
             setting = Setting(30, 5, 0.0, weights=w)
-            bound = theorem(rnn, pruned.covariance, k, setting, WIDE, pruned=pruned)
+            bound = theorem(StatedProblem(rnn, setting, WIDE), pruned.covariance, k, pruned=pruned)
             shown = next(c for c in bound.conditions if c.name == "the nodes at hand")
             if shown.holds:
                 assert measured * math.sqrt(2) <= bound["approximation"].value
@@ -144,7 +147,7 @@ class TestDeterminantal:
 
     def test_it_is_not_empty_where_the_published_condition_is(self):
         S = np.diag(np.arange(1, 9.0) ** -2)
-        sharp = determinantal_bound(RNN_, S, 8, SETTING, WIDE, lam=0.3)
-        published = degrees_of_freedom_bound(RNN_, S, 8, SETTING, WIDE, lam=0.3)
+        sharp = determinantal_bound(StatedProblem(RNN_, SETTING, WIDE), S, 8, lam=0.3)
+        published = degrees_of_freedom_bound(StatedProblem(RNN_, SETTING, WIDE), S, 8, lam=0.3)
         assert sharp.label == VALID
         assert "violated" in published.label

@@ -18,6 +18,7 @@ from bounds import (
     VALID,
     Radii,
     Setting,
+    StatedProblem,
     approximation_bound,
     degrees_of_freedom_bound,
     fixed_nodes_bound,
@@ -163,12 +164,14 @@ def test_the_population_risk_is_at_most_the_total_of_fixed_nodes(
         complexity=complexity,
         split=data.draw(st.sampled_from(["equal", "minimising"])),
     )
-    bound = fixed_nodes_bound(pruned, setting, radii, approximation(pruned, per_step, w))
+    bound = fixed_nodes_bound(
+        pruned, StatedProblem(pruned.pruned, setting, radii), approximation(pruned, per_step, w)
+    )
     assert bound.label == VALID
     event("total below 1" if bound.total < 1 else "total at least 1: a weak check")
     assert world.risk(pruned.pruned, w, gamma, population=True) <= bound.total
     paid = stratified_bound(
-        pruned, setting, approximation(pruned, per_step, w), 1.0, data_fixed=True
+        pruned, StatedProblem(pruned.pruned, setting, radii), approximation(pruned, per_step, w)
     )
     assert paid.label == VALID
     assert world.risk(pruned.pruned, w, gamma, population=True) <= paid.total
@@ -187,14 +190,15 @@ def test_the_population_risk_is_at_most_the_total_of_degrees_of_freedom(drawn, d
     assume(radii.contain(student))
     loss = world.risk(student, w, gamma, population=False) * (1 + 1e-12)
     setting = Setting(world.n, T, loss, DELTA, w, gamma=gamma, complexity="net")
-    first = degrees_of_freedom_bound(student, S, k, setting, radii)
+    problem = StatedProblem(student, setting, radii)
+    first = degrees_of_freedom_bound(problem, S, k)
     assert first.label == VALID  # this lam meets k >= max(1, 5 N log 80 N)
     lam = first["approximation"].parts[0].inputs["lam"]
     assume(np.trace(S) > 0)
     for _ in range(10):
         nodes, tau = sample_leverage(S, lam, k, rng)
         pruned = prune_to(student, S, nodes, tau)
-        bound = degrees_of_freedom_bound(student, S, k, setting, radii, lam=lam, pruned=pruned)
+        bound = degrees_of_freedom_bound(problem, S, k, lam=lam, pruned=pruned)
         shown = next(c for c in bound.conditions if c.name == "the nodes at hand")
         if shown.holds:
             break
@@ -214,7 +218,9 @@ def test_a_bound_without_its_approximation_term_would_be_violated():
     pruned = prune_to(student, np.ones((1, 1)), [])
     setting = Setting(10**12, 1, 0.0, DELTA, w, complexity="net")
     bound = fixed_nodes_bound(
-        pruned, setting, wide_radii(), approximation_bound(pruned, 1, "global")
+        pruned,
+        StatedProblem(pruned.pruned, setting, wide_radii()),
+        approximation_bound(pruned, 1, "global"),
     )
     risk = float(loss_values("margin_ramp", pruned.pruned.predictions(x), y, 1.0)[0] @ w)
     assert risk == 1
@@ -229,7 +235,7 @@ def test_a_bound_without_its_complexity_would_be_violated():
     pruned = prune_to(student, np.ones((1, 1)), [0], tau=0.0)
     losses = loss_values("margin_ramp", pruned.pruned.predictions(x), y, 1.0)[:, 0]
     setting = Setting(1, 1, float(losses[0]), 0.4, np.ones(1), complexity="net")
-    bound = fixed_nodes_bound(pruned, setting, wide_radii(), None)
+    bound = fixed_nodes_bound(pruned, StatedProblem(pruned.pruned, setting, wide_radii()), None)
     slim = bound["empirical loss"].value + bound["confidence"].value
     assert slim < losses.mean() <= bound.total
 
@@ -249,7 +255,11 @@ def test_the_check_is_weak_for_small_samples_and_sharp_for_large_ones():
             # Psi^(f') measured: what remains is the price of generalization.
             loss = world.risk(pruned.pruned, w, 1.0, population=False)
             setting = Setting(n, 3, loss, 0.05, w, complexity="net")
-            totals.append(fixed_nodes_bound(pruned, setting, wide_radii(), None).total)
+            totals.append(
+                fixed_nodes_bound(
+                    pruned, StatedProblem(pruned.pruned, setting, wide_radii()), None
+                ).total
+            )
         assert totals
         below[n] = sum(total < 1 for total in totals) / len(totals)
     assert below[20] == 0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.network_pairs import moments, pair
 
-from bounds import Radii, Setting, generalization_bound, others
+from bounds import Radii, Setting, StatedProblem, generalization_bound, others
 from bounds.approximation import (
     a_priori_bound,
     approximation_bound,
@@ -224,7 +224,9 @@ def test_the_divergence_pays_for_the_rounding_of_its_quotient(exponent):
 def test_a_residual_as_large_as_that_of_no_node_is_said_to_be(lam, said):
     rnn, setting = network(), Setting(n=100, T=3, empirical_loss=0.1)
     wide = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
-    bound = degrees_of_freedom_bound(rnn, np.diag([1.0, 0.5, 0.1]), 3, setting, wide, lam=lam)
+    bound = degrees_of_freedom_bound(
+        StatedProblem(rnn, setting, wide), np.diag([1.0, 0.5, 0.1]), 3, lam=lam
+    )
     assert any("no smaller than Tr S" in note for note in bound.notes) == said
 
 
@@ -234,7 +236,7 @@ def test_each_theorem_of_a_tradeoff_counts_nodes_in_its_own_way():
     S, lams = np.diag([1.0, 0.5, 0.1]), [0.05, 0.5, 5.0]
     counts = {"degrees_of_freedom": "leverage.existence", "determinantal": "dpp.tradeoff_norm"}
     for theorem, name in counts.items():
-        found = tradeoff(rnn, S, setting, wide, lams, theorem=theorem)
+        found = tradeoff(StatedProblem(rnn, setting, wide), S, lams, theorem=theorem)
         due = [max(1, node_count(S, lam, name).nodes) for lam in lams]
         assert found.nodes.tolist() == due
 
@@ -253,7 +255,7 @@ def test_nodes_that_lose_nothing_are_shown_to_be_as_promised():
     wide = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
     setting = Setting(n=100, T=3, empirical_loss=0.1)
     pruned = prune_to(rnn, S, np.arange(3), 0.0)
-    bound = determinantal_bound(rnn, S, 3, setting, wide, pruned=pruned)
+    bound = determinantal_bound(StatedProblem(rnn, setting, wide), S, 3, pruned=pruned)
     (these,) = [c for c in bound.conditions if c.name == "the nodes at hand"]
     assert these.holds, these
 
@@ -271,7 +273,7 @@ def test_the_degrees_of_freedom_that_a_theorem_counts_are_not_below_the_exact_on
     wide = Radii(9, 9, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
     setting = Setting(n=100, T=3, empirical_loss=0.1)
     mu = [1.0, 0.5, 0.1]
-    bound = determinantal_bound(network(), np.diag(mu), 3, setting, wide, lam=lam)
+    bound = determinantal_bound(StatedProblem(network(), setting, wide), np.diag(mu), 3, lam=lam)
     exact = sum(Fraction(v) / (Fraction(v) + Fraction(lam)) for v in mu)
     terms = [part for term in bound.terms for part in (term, *term.parts)]
     counted = {term.inputs["N(lam)"] for term in terms if "N(lam)" in term.inputs}
@@ -284,7 +286,7 @@ def test_the_degrees_of_freedom_that_a_theorem_counts_are_not_below_the_exact_on
 def test_the_diameter_of_a_class_is_shown_where_it_is_not_0():
     wide = Radii(0.9, 1, 1, 0.1, 0.1, 1.0, fixed=True, data_fixed=True)
     setting = Setting(n=100, T=3, empirical_loss=0.1)
-    bound = determinantal_bound(network(), np.eye(3), 3, setting, wide)
+    bound = determinantal_bound(StatedProblem(network(), setting, wide), np.eye(3), 3)
     shown = [t.inputs["log D"] for t in bound.terms if "log D" in t.inputs]
     assert shown
     assert all(isinstance(value, float) and math.isfinite(value) for value in shown)

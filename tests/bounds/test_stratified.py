@@ -13,6 +13,7 @@ from bounds import (
     VALID,
     Radii,
     Setting,
+    StatedProblem,
     generalization_bound,
 )
 from bounds.assembly import loss_class
@@ -63,9 +64,10 @@ class TestStratified:
         rnn = RNN([[1.01]], [[1.0]], [0.0], [[1.0]], [0.0])
         pruned = prune_to(rnn, np.eye(1), [0])
         setting = Setting(1000, 784, 0.0)
+        problem = StatedProblem(pruned.pruned, setting, Radii.of(rnn, 1.0, data_fixed=True))
 
         def log_reach(fineness):
-            bound = stratified_bound(pruned, setting, None, 1.0, data_fixed=True, fineness=fineness)
+            bound = stratified_bound(pruned, problem, fineness=fineness)
             inputs = bound["complexity"].inputs
             return inputs["log R L"]["hidden"], inputs["log price"]
 

@@ -12,7 +12,6 @@ from bounds import Problem, Setting, generalization_bound, tradeoff
 from bounds.comparison import THEOREMS as COMPARED
 from bounds.comparison import comparison
 from bounds.generalization import BY_NODES, THEOREMS, theorem_bound
-from bounds.lipschitz import Radii
 from pruning import RNN, prune_to
 from validation.commands import compare, report
 from validation.report.settings import Settings
@@ -39,9 +38,7 @@ def test_every_parameter_called_theorem_takes_names_of_one_table():
     for call in (
         lambda name: generalization_bound(PRUNED, X, Y, name),
         lambda name: theorem_bound(name, PRUNED, Problem(PRUNED.pruned, X, Y)),
-        lambda name: tradeoff(
-            LARGE, PRUNED.covariance, Setting(20, 3, 0.1), Radii.of(LARGE, 9.0), theorem=name
-        ),
+        lambda name: tradeoff(Problem(LARGE, X, Y), PRUNED.covariance, theorem=name),
     ):
         with pytest.raises(
             ValueError, match=r"theorem must be one of .*, got 'leverage\.existence'"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bounds import ORDER_ONLY, Radii, Setting, tradeoff, tradeoff_order
+from bounds import ORDER_ONLY, Radii, Setting, StatedProblem, tradeoff, tradeoff_order
 from bounds.tradeoffs import lam_grid
 from pruning import RNN
 
@@ -61,7 +61,7 @@ def test_a_theorem_is_evaluated_where_its_condition_can_be_met():
     setting = Setting(1000, 4, 0.1)
     radii = Radii.of(rnn, 1.0)
     for theorem in ("degrees_of_freedom", "determinantal"):
-        result = tradeoff(rnn, np.diag(MU), setting, radii, theorem=theorem)
+        result = tradeoff(StatedProblem(rnn, setting, radii), np.diag(MU), theorem=theorem)
         for k, bound in zip(result.nodes, result.bounds):
             assert (bound is None) == (k > m)
         assert result.best is not None
@@ -71,7 +71,8 @@ def test_a_theorem_is_evaluated_where_its_condition_can_be_met():
 
 def test_a_condition_that_is_empty_everywhere_is_said():
     rnn = RNN(np.eye(2), np.ones((2, 1)), np.zeros(2), np.eye(2), np.zeros(2))
-    result = tradeoff(rnn, np.eye(2), Setting(10, 2, 0.1), Radii.of(rnn, 1.0), [1e-6, 1e-5])
+    plan = StatedProblem(rnn, Setting(10, 2, 0.1), Radii.of(rnn, 1.0))
+    result = tradeoff(plan, np.eye(2), [1e-6, 1e-5])
     assert result.best is None
     assert not result.interior
     assert "violated" in result.label

@@ -203,7 +203,8 @@ def violations(seed, every=1, family="any"):
     evaluated, found = Counter(), []
     for name, call in quick + searches:
         bound = call()
-        if bound.label != VALID:
+        # Images through all states of few sequences give the error itself: rounded up, too.
+        if bound.label != VALID and name != "comparator":
             continue
         evaluated[name] += 1
         if "float64 runs" in [condition.name for condition in bound.conditions]:

@@ -17,7 +17,6 @@ from bounds.approximation import (
     step_losses,
 )
 from bounds.approximation.a_priori import event_value, positive_tau
-from bounds.assembly import Setting
 from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
 from bounds.generalization import BY_NODES, theorem_bound
 from bounds.lipschitz import matrix_norm
@@ -269,11 +268,10 @@ def _chains(
 
 
 def _tradeoffs(whole: Problem, S: Array) -> dict[str, Tradeoff]:
-    rnn, setting, radii = whole.rnn, whole.setting(split=Setting.split), whole.measured
     return {
-        "theorem.degrees_of_freedom": tradeoff(rnn, S, setting, radii),
-        "theorem.determinantal": tradeoff(rnn, S, setting, radii, theorem="determinantal"),
-        "order": tradeoff_order(S, setting.n, lam_grid(S)),
+        "theorem.degrees_of_freedom": tradeoff(whole, S),
+        "theorem.determinantal": tradeoff(whole, S, theorem="determinantal"),
+        "order": tradeoff_order(S, whole.n, lam_grid(S)),
     }
 
 
