@@ -183,9 +183,10 @@ def descended(row) -> str:
     steps = sum(int(stage.partition(":")[2]) for stage in chosen["stages"])
     sizes, count = ", ".join(map(str, chosen["sizes"])), f"{row['fitted_words']:,}"
     return (
-        f"By descent, at {row['k']}: pruned to {sizes} nodes, then at most {steps:,} steps of Adam "
-        f"(rate {chosen['rate']:g}, falling to 0) on the distance of the probabilities, over batches "
-        f"of {chosen['batch']} of {count} words of CMUdict as letters, taught the whole network's own greedy outputs, on the processor in float32 "
+        f"By descent, at {row['k']}: pruned to {sizes} nodes, then at most {steps:,} steps of "
+        f"Adam (rate {chosen['rate']:g}, falling to 0) on the distance of the probabilities, over "
+        f"batches of {chosen['batch']} of {count} words of CMUdict as letters, taught the whole "
+        "network's own greedy outputs, on the processor in float32 "
         "(`g2p_closed_loop.py`). The best on the same held-out words is kept: phoneme error "
         f"{row['agreement']:.1%} against what the whole network says of them."
     )
