@@ -263,7 +263,7 @@ def general_weight_as_a_change_of_coordinates(xp, S, L, k):
     return least, (k + 1) * xp.sum(mu[: m - k])
 
 
-def blocks(xp: Any, net: Any, x: Any, J: Any, *weights: Any, L: int) -> tuple[Any, Any]:
+def blocks(xp, net, x, J, *weights, L):
     """||f'_T - f_T||_n, and the parts whose norms bound it."""
     both = run_any(xp, net, x, J, *weights)
     parts = along.parts_of(along.terms_by_lag(xp, both), both.offset[-1], L)
@@ -276,9 +276,7 @@ def blocks(xp: Any, net: Any, x: Any, J: Any, *weights: Any, L: int) -> tuple[An
     along.BLOCKS,
     why="d_1 need not vanish: W_i' or b_h' may have changed.",
 )
-def blocks_without_the_oldest_lag(
-    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any, L: int
-) -> Any:
+def blocks_without_the_oldest_lag(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L):
     both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     parts = along.parts_of(along.terms_by_lag(xp, both)[:-1], both.offset[-1], L)
     right = [xp.sqrt(mean_square(xp, part)) for part in parts]
@@ -291,9 +289,7 @@ def blocks_without_the_oldest_lag(
     along.BLOCKS,
     why="Blocks of one sign add up.",
 )
-def largest_block(
-    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any, L: int
-) -> Any:
+def largest_block(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L):
     left, parts = blocks(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L=L)
     return left, xp.max(xp.stack([xp.sqrt(mean_square(xp, part)) for part in parts]))
 
@@ -304,9 +300,7 @@ def largest_block(
     along.BLOCKS,
     why="On another sequence the block may be larger.",
 )
-def blocks_of_the_best_sequence(
-    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any, L: int
-) -> Any:
+def blocks_of_the_best_sequence(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L):
     left, parts = blocks(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L=L)
     least = [xp.min(xp.sqrt(xp.sum(part**2, axis=1))) for part in parts]
     return left, sum(least[1:], least[0])
@@ -318,9 +312,7 @@ def blocks_of_the_best_sequence(
     along.BLOCKS,
     why="Another read-out is an error of its own.",
 )
-def read_out_in_no_block(
-    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any, L: int
-) -> Any:
+def read_out_in_no_block(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L):
     both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     parts = along.parts_of(along.terms_by_lag(xp, both), 0 * both.offset[-1], L)
     right = [xp.sqrt(mean_square(xp, part)) for part in parts]
