@@ -11,6 +11,7 @@ import numpy as np
 from pruning.rnn import RNN
 from validation.certifying.network import Form, IntegerNetwork, Integers
 from validation.certifying.prices import price_table
+from validation.output.schema import Facts
 
 CAPS = (14, 30, 40)
 """Exponents of H that are tried for a ReLU: those whose code is shorter than their neighbours'."""
@@ -76,7 +77,7 @@ def integer_network(
 
 
 def sorted_integers(
-    weights: Mapping[str, Any], steps: Mapping[str, int], centre: bool = True
+    weights: Facts, steps: Mapping[str, int], centre: bool = True
 ) -> dict[str, Integers]:
     """Return the weights in units of their steps, the nodes by their biases, the read-out centred.
 

@@ -19,6 +19,7 @@ from validation.certifying.language import TEXT
 from validation.certifying.network import IntegerNetwork, TextForm
 from validation.certifying.quantised_training import Model, Training, checkpoint_path, save
 from validation.certifying.text import CertifiedText, certified_text
+from validation.output.schema import Facts, Record
 from validation.training.torch_models import import_torch
 
 Say = Callable[[str], None]
@@ -63,7 +64,7 @@ class TextRecipe:
         )
     )
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Record:
         """Return everything as values of JSON."""
         return {**asdict(self), "training": self.training.settings()}
 
@@ -97,7 +98,7 @@ def training_text() -> Any:
 
 
 def text_network(
-    weights: Mapping[str, Any], steps: Mapping[str, int], form: TextForm, precision: int
+    weights: Facts, steps: Mapping[str, int], form: TextForm, precision: int
 ) -> IntegerNetwork:
     """Return the trained network as integers; H is 1 in units of 2^-precision.
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from validation.output.schema import Record
+
 FILES = (
     "comparison.json",
     "curves.json",
@@ -97,7 +99,7 @@ def compare(
             say(f"bounds for {k} nodes")
             found[k] = [*first, *comparison.bounds()]
     console = Console()
-    rows: list[dict[str, Any]] = []
+    rows: list[Record] = []
     for k, bounds in found.items():
         rows += to_json(bounds, comparisons[k].problem, k)
     # Before anything is printed: the reader of a pipe may go away.

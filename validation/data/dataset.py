@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from pruning.checks import real_array
 from pruning.storage import UNREADABLE
+from validation.output.schema import Facts, Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Dataset:
     y: Any
     x_test: Any = None
     y_test: Any = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Facts = field(default_factory=dict)
     x_bound: float | None = None
 
     @property
@@ -154,7 +154,7 @@ def labels(name: str, value: Any, x: Any) -> Any:
     return array.astype(np.int64)
 
 
-def _arrays(path: Path) -> dict[str, Any]:
+def _arrays(path: Path) -> Record:
     if not path.is_file():
         raise ValueError(f"{path} must be an npz file, but there is no such file")
     with path.open("rb") as file:

@@ -25,6 +25,7 @@ from pruning.losses import loss_values, margins
 from pruning.rnn import RNN
 from pruning.storage import load_network, save_network
 from validation.data.dataset import Dataset
+from validation.output.schema import Record
 from validation.output.writing import write_atomically
 from validation.training.constrained_training import (
     GRID,
@@ -52,7 +53,7 @@ def last_predictions(rnn: RNN, x: Array) -> Array:
     return last @ rnn.w_output.T + rnn.b_output
 
 
-def measured(rnn: RNN, members: ConstrainedClass, x: Array, y: Array) -> dict[str, Any]:
+def measured(rnn: RNN, members: ConstrainedClass, x: Array, y: Array) -> Record:
     """What the bounds need of a sample of preprocessed sequences (n, T, d_x) with labels (n,)."""
     predictions = last_predictions(rnn, x)
     ramp = math.fsum(loss_values("margin_ramp", predictions, y, members.gamma)) / len(y)
@@ -162,7 +163,7 @@ class Constrained:
     rnn: RNN
     members: ConstrainedClass
     preprocessing: Preprocessing
-    facts: dict[str, Any]
+    facts: Record
 
     def bound(self) -> Bound:
         """The bound, from the loss that was stored; no data are needed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from pruning.rnn import RNN
 from validation.data.dataset import Dataset
 from validation.data.language import corpus, perplexity
+from validation.output.schema import Facts
 
 _BATCH_NUMBERS = 1 << 23
 """States formed at a time: 64 MB."""
@@ -19,7 +19,7 @@ _BATCH_NUMBERS = 1 << 23
 _SCORES: dict[tuple[str, str], float | None] = {}
 
 
-def score(rnn: RNN, data: Dataset, spec: Mapping[str, Any]) -> float | None:
+def score(rnn: RNN, data: Dataset, spec: Facts) -> float | None:
     """Return the score of a network on the test data, or the one that its weights had before.
 
     Where a seed draws the sequences of S, methods without S prune alike for every seed.
@@ -46,7 +46,7 @@ def score(rnn: RNN, data: Dataset, spec: Mapping[str, Any]) -> float | None:
     return _SCORES[key]
 
 
-def _measured(rnn: RNN, data: Dataset, spec: Mapping[str, Any]) -> float | None:
+def _measured(rnn: RNN, data: Dataset, spec: Facts) -> float | None:
     if spec["loader"] == "windows":
         try:
             value = perplexity(rnn, corpus(spec["name"]).test)
