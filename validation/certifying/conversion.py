@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Inputs
 from pruning.rnn import RNN
 from validation.certifying.network import Form, IntegerNetwork, Integers
 from validation.certifying.prices import price_table
@@ -128,7 +129,7 @@ def centred(w_output: Any) -> Any:
     return shifted
 
 
-def largest_state(rnn: RNN, x: Any, batch: int = 2000) -> float:
+def largest_state(rnn: RNN, x: Inputs, batch: int = 2000) -> float:
     """The largest |h| on the inputs (n, T, d)."""
     tops = [float(np.abs(rnn.states(x[i : i + batch])).max()) for i in range(0, len(x), batch)]
     return max(tops)

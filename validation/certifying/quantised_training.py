@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Inputs, Targets
 from pruning.rnn import RNN
 from validation.certifying.numbers import random_signs
 from validation.certifying.prices import LEVELS, price_table, smoothed_prices
@@ -127,8 +128,8 @@ class Progress:
 
 def train_quantised(
     start: RNN,
-    x: Any,
-    y: Any,
+    x: Inputs,
+    y: Targets,
     options: Training,
     *,
     teacher: Any = None,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Nodes
 from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from validation.certifying.conversion import sorted_integers
@@ -90,7 +91,7 @@ def produce_text(
     return certified_text(network, text, delta, {"ptb.train.txt": PTB["ptb.train.txt"]})
 
 
-def training_text() -> Any:
+def training_text() -> Nodes:
     """Return the bytes of the Penn Treebank's training part, (N,)."""
     from validation.data.fetching import read
 

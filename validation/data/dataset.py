@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from pruning.checks import real_array
+from pruning.checks import Inputs, Targets, real_array
 from pruning.storage import UNREADABLE
 from validation.output.schema import Facts, Record
 
@@ -120,7 +120,7 @@ def read_file(path: str | Path) -> Dataset:
     return Dataset(path.stem, x, y, x_test, y_test, settings, x_bound)
 
 
-def sequences(name: str, value: Any) -> Any:
+def sequences(name: str, value: object) -> Inputs:
     """Return the sequences as finite floats (n, T, d_x) or as integer tokens (n, T)."""
     array = np.asarray(value)
     if array.ndim == 2 and array.dtype.kind in "iu":
@@ -139,7 +139,7 @@ def sequences(name: str, value: Any) -> Any:
     return array
 
 
-def labels(name: str, value: Any, x: Any) -> Any:
+def labels(name: str, value: object, x: Inputs) -> Targets:
     """Return the labels of `x` as an integer array (n,) or (n, T)."""
     array = np.asarray(value)
     if array.dtype.kind not in "iu":

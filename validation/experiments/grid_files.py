@@ -106,7 +106,7 @@ def _method(folder: Path, name: str) -> str:
     return placed
 
 
-def _data(folder: Path, value: Any) -> Record:
+def _data(folder: Path, value: object) -> Record:
     if isinstance(value, str):
         return {"loader": "file", "path": str(folder / value)}
     if isinstance(value, dict) and value.get("loader") in (*LOADERS, "windows"):
@@ -117,14 +117,14 @@ def _data(folder: Path, value: Any) -> Record:
     )
 
 
-def _list(key: str, value: Any) -> list[Any]:
+def _list(key: str, value: object) -> list[Any]:
     held = value if isinstance(value, list) else [value]
     if not held:
         raise ValueError(f"{key} must hold at least one value, got none")
     return held
 
 
-def _texts(key: str, value: Any) -> tuple[str, ...]:
+def _texts(key: str, value: object) -> tuple[str, ...]:
     held = _list(key, value)
     for text in held:
         if not isinstance(text, str):
@@ -136,7 +136,7 @@ def _numbers(check: Callable[[str, Any], float]) -> Callable[[str, Any], tuple[f
     return lambda key, value: tuple(check(key, number) for number in _list(key, value))
 
 
-def _table(key: str, value: Any, names: Iterable[str]) -> Record:
+def _table(key: str, value: object, names: Iterable[str]) -> Record:
     if not isinstance(value, dict):
         raise ValueError(f"{key} must be a table, got {value!r}")
     for name in value:
@@ -144,18 +144,18 @@ def _table(key: str, value: Any, names: Iterable[str]) -> Record:
     return value
 
 
-def _training(key: str, value: Any) -> Record:
+def _training(key: str, value: object) -> Record:
     return _table(key, value, _TRAINING)
 
 
-def _fine_tuning(key: str, value: Any) -> Record:
+def _fine_tuning(key: str, value: object) -> Record:
     held = _table(key, value, (*_TRAINING, "sequences"))
     if "sequences" in held:
         integer(f"sequences of {key}", held["sequences"], 1)
     return held
 
 
-def _start(key: str, value: Any) -> Record:
+def _start(key: str, value: object) -> Record:
     return _table(key, value, ("scale", "input_scale", "bias_scale"))
 
 
@@ -168,11 +168,11 @@ _TRAINING = tuple(
 )
 
 
-def _as_is(key: str, value: Any) -> Any:
+def _as_is(key: str, value: object) -> Any:
     return value
 
 
-def _text(key: str, value: Any) -> str:
+def _text(key: str, value: object) -> str:
     return _texts(key, value)[0]
 
 

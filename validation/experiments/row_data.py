@@ -11,11 +11,10 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array
+from pruning.checks import Array, Inputs
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import observed_weight
@@ -111,7 +110,7 @@ def _stored(path: Path, m: int) -> Array | None:
     return S if fits and np.isfinite(S).all() else None
 
 
-def _formed(rnn: RNN, x: Any, row: Facts) -> Array:
+def _formed(rnn: RNN, x: Inputs, row: Facts) -> Array:
     """S over the sample: all sequences, or those that the seed draws, a batch at a time."""
     order = np.arange(len(x))
     if row["sample"] is not None and row["data"]["loader"] != "windows":

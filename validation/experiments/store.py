@@ -128,7 +128,7 @@ class Store:
             [(total,)] = self._db.execute("SELECT TOTAL(seconds) FROM rows")
         return float(total)
 
-    def put_fact(self, name: str, value: Any) -> None:
+    def put_fact(self, name: str, value: object) -> None:
         """Store a value of JSON under a name, in place of an older one."""
         with self._named_errors("cannot be written"), self._db:
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, _json(value)))
@@ -152,5 +152,5 @@ class Store:
             raise ValueError(f"{self.path} {what}: {error}") from None
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, allow_nan=False)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pruning.baselines import Method, PrunedWeights, fine_tune
+from pruning.checks import Array, Inputs, Targets
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
@@ -212,7 +213,7 @@ class _Bench:
             "label": theorem.label,
         }
 
-    def _first(self, x: Any, y: Any) -> tuple[Any, Any]:
+    def _first(self, x: Inputs, y: Targets) -> tuple[Any, Any]:
         """The sequences that a bound is about, and their first T steps."""
         n, T = self.row["sequences"], self.row["T"]
         return x[:n, :T], y[:n, :T] if y.ndim == 2 else y[:n]
@@ -255,7 +256,7 @@ class _Bench:
             )
         return pruned
 
-    def _call(self, method: Method, S: Any, options: Record) -> Any:
+    def _call(self, method: Method, S: Array | None, options: Record) -> Any:
         """What the method makes; the fit of a closed loop is kept, and not done twice."""
 
         def call(**more: Any) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 
 from bounds.constrained import ConstrainedClass, constrained_bound, margin_bound
 from bounds.terms import Bound
-from pruning.checks import Array
+from pruning.checks import Array, Inputs, Targets
 from pruning.losses import loss_values, margins
 from pruning.rnn import RNN
 from pruning.storage import load_network, save_network
@@ -171,7 +171,7 @@ class Constrained:
             self.rnn, self.members, self.facts["empirical_loss"], self.facts["n"]
         )
 
-    def bound_on(self, x: Any, y: Any) -> Bound:
+    def bound_on(self, x: Inputs, y: Targets) -> Bound:
         """The bound, from the loss on the sample of raw sequences (n, T, d_x), labels (n,)."""
         found = measured(self.rnn, self.members, self.preprocessing(x), np.asarray(y))
         return constrained_bound(self.rnn, self.members, found["empirical_loss"], found["n"])
@@ -218,12 +218,12 @@ def load_constrained(path: str | Path) -> tuple[RNN, ConstrainedClass] | None:
     return None if held is None else (held.rnn, held.members)
 
 
-def prepared(path: str | Path, x: Any) -> Array:
+def prepared(path: str | Path, x: Inputs) -> Array:
     """Raw sequences (n, T, d_x) as the stored network reads them."""
     return _held(path).preprocessing(x)
 
 
-def constrained_bound_on(path: str | Path, x: Any, y: Any) -> Bound:
+def constrained_bound_on(path: str | Path, x: Inputs, y: Targets) -> Bound:
     """The bound of a stored network on raw sequences (n, T, d_x) with labels (n,)."""
     return _held(path).bound_on(x, y)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bounds.constrained import ConstrainedClass
-from pruning.checks import Array
+from pruning.checks import Array, Inputs
 from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from pruning.spectral import spectral_prune
@@ -74,7 +74,7 @@ class Preprocessing:
     pairs: bool
     data: float
 
-    def __call__(self, x: Any) -> Array:
+    def __call__(self, x: Inputs) -> Array:
         """Return the sequences (n, T, d_x) as float64, every ||x_t|| <= data."""
         x = np.array(x, dtype=np.float64)
         if self.energy:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 import numpy as np
 
+from pruning.checks import Inputs, Targets
 from pruning.rnn import RNN
 from validation.data.dataset import Dataset
 from validation.data.language import corpus, perplexity
@@ -63,7 +63,7 @@ def batch(rnn: RNN, T: int) -> int:
     return max(1, _BATCH_NUMBERS // (T * max(rnn.m, rnn.d_y)))
 
 
-def accuracy(rnn: RNN, x: Any, y: Any, at_once: int | None = None) -> float:
+def accuracy(rnn: RNN, x: Inputs, y: Targets, at_once: int | None = None) -> float:
     """Share of right predictions, at the last step (y is (n,)) or at every one (y is (n, T)).
 
     `at_once` sequences are run at a time; by default as many as keep the memory small.

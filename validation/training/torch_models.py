@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pruning.activations import activation
+from pruning.checks import Inputs, Nodes, Targets
 from pruning.rnn import RNN
 from validation.output.schema import Facts, Record
 
@@ -39,7 +40,7 @@ class PixelClassifier:
         A torch device.
     """
 
-    def __init__(self, rnn: RNN, x: Any, y: Any, device: str = "cpu") -> None:
+    def __init__(self, rnn: RNN, x: Inputs, y: Targets, device: str = "cpu") -> None:
         torch = import_torch()
         self.torch, self.device, self.activation = torch, device, rnn.activation
         # Time first, so that one step of a batch is one block.
@@ -113,7 +114,7 @@ class LanguageModel:
         self,
         m: int,
         vocabulary: int,
-        tokens: Any,
+        tokens: Nodes,
         *,
         lines: int,
         window: int,
@@ -203,7 +204,7 @@ class LanguageModel:
         arrays["w_input"] = arrays.pop("w_embedding") @ arrays["w_output"].T
         return RNN(**arrays, activation=activation("tanh"))
 
-    def _sampled_loss(self, read: Any, y: Any, generator: Any) -> Any:
+    def _sampled_loss(self, read: Any, y: Targets, generator: Any) -> Any:
         """Cross-entropy with an estimate of the normaliser.
 
         The words of the window, among them the common ones, count as they are. The others are
