@@ -17,6 +17,7 @@ INT64 = "int64"
 # A literal like 0.5 or 12.25 is short. A float that needs more bits than this was rounded before
 # it met an exact number: 1/3, 0.1, math.sqrt(2). It would silently change the statement. Of the
 # narrow dtypes, which round to 24 and 11 bits, half of these may be used.
+LONGEST_SHOWN = 20  # digits of a fraction in a message
 LITERAL_BITS = 32
 NARROW = {"float32": 12, "float16": 6}
 
@@ -79,10 +80,15 @@ def check_short(value: Value, kind: str) -> None:
     for number in numbers:
         if not is_short(number, bits):
             raise Unsupported(
-                f"the float {number!r} met a {kind}, and was rounded before: write it as a "
+                f"the float {number!r} met {named(kind)}, and was rounded before: write it as a "
                 f"fraction ({remedy(number)}), divide or take roots inside xp, as in "
                 "1 / xp.asarray(3), or draw it, so that it is lifted"
             )
+
+
+def named(kind: str) -> str:
+    """A noun with its article."""
+    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"
 
 
 def remedy(value: float) -> str:
@@ -92,6 +98,8 @@ def remedy(value: float) -> str:
     exact = Fraction(repr(float(value)))  # what was written, if it was written in decimals
     simple = Fraction(value).limit_denominator(1000)
     best = simple if float(simple) == value else exact
+    if max(len(str(best.numerator)), len(str(best.denominator))) > LONGEST_SHOWN:
+        return f'Fraction("{float(value)!r}")'
     return f"Fraction({best.numerator}, {best.denominator})"
 
 

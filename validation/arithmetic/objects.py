@@ -16,7 +16,7 @@ from typing import ClassVar, NoReturn, Self
 
 import numpy as np
 
-from validation.arithmetic.checked import check_short
+from validation.arithmetic.checked import check_short, named
 from validation.arithmetic.errors import OutsideVocabulary, Undecided, Unsupported
 from validation.arithmetic.stacks import boxed, check_product, matmul, scalar_or_array, stack
 from validation.arithmetic.truth import Truth
@@ -87,15 +87,17 @@ class ObjectArray:
         """Convert the other side of an operator, or return NotImplemented."""
         if isinstance(value, Truth | np.bool_):
             raise Unsupported(
-                f"a truth value met a {cls.kind}: make a number of it with "
+                f"a truth value met {named(cls.kind)}: make a number of it with "
                 "xp.astype(truth, xp.float64), or choose with xp.where"
             )
         if isinstance(value, np.ndarray | np.generic):
-            raise Unsupported(f"a NumPy {type(value).__name__} met a {cls.kind}; lift it first")
+            raise Unsupported(
+                f"a NumPy {type(value).__name__} met {named(cls.kind)}; lift it first"
+            )
         if isinstance(value, int | float | Fraction):
             return cls.literal(value)
         if isinstance(value, ObjectArray):
-            raise Unsupported(f"a {value.kind} met a {cls.kind}")
+            raise Unsupported(f"{named(value.kind)} met {named(cls.kind)}")
         return NotImplemented
 
     @classmethod
@@ -362,18 +364,18 @@ class ObjectArray:
 
     def __float__(self) -> float:
         raise Unsupported(
-            f"float() was called on a {self.kind}; stay in xp, and read values outside the body "
-            "with the arithmetic's enclosure"
+            f"float() was called on {named(self.kind)}; stay in xp, and read values outside the "
+            "body with the arithmetic's enclosure"
         )
 
     def __complex__(self) -> complex:
-        raise Unsupported(f"complex() was called on a {self.kind}")
+        raise Unsupported(f"complex() was called on {named(self.kind)}")
 
     def __round__(self, *args: object) -> NoReturn:
-        raise Unsupported(f"round() was called on a {self.kind}")
+        raise Unsupported(f"round() was called on {named(self.kind)}")
 
     def __contains__(self, value: Given) -> NoReturn:
-        raise Unsupported(f"`in` was asked of a {self.kind} array")
+        raise Unsupported(f"`in` was asked of {named(self.kind)} array")
 
     def _only_entry(self, use: str) -> Value:
         if self.size != 1 or self.shape:
@@ -405,7 +407,7 @@ class ObjectArray:
         )
 
     def __array__(self, *args: object, **kwargs: object) -> NoReturn:
-        raise Unsupported(f"NumPy asked for the entries of a {self.kind} array; stay in xp")
+        raise Unsupported(f"NumPy asked for the entries of {named(self.kind)} array; stay in xp")
 
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: object
@@ -413,19 +415,21 @@ class ObjectArray:
         name = ufunc.__name__
         called = f"numpy.{name}" + ("" if method == "__call__" else f".{method}")
         if name in _OPERATORS:
-            raise Unsupported(f"{called}: a NumPy value met a {self.kind}; lift it first")
-        raise Unsupported(f"{called} was called on a {self.kind}; use {_instead('', name)}")
+            raise Unsupported(f"{called}: a NumPy value met {named(self.kind)}; lift it first")
+        raise Unsupported(f"{called} was called on {named(self.kind)}; use {_instead('', name)}")
 
     def __array_function__(self, func: Value, types: object, args: object, kwargs: object) -> Value:
         module = getattr(func, "__module__", None) or "numpy"
         name = func.__name__
         place = "linalg." if module.endswith("linalg") else ""
         raise Unsupported(
-            f"{module}.{name} was called on a {self.kind}; use {_instead(place, name)}"
+            f"{module}.{name} was called on {named(self.kind)}; use {_instead(place, name)}"
         )
 
     def __reduce_ex__(self, protocol: Value) -> NoReturn:
-        raise Unsupported(f"a {self.kind} does not pickle; send the numbers, and lift them there")
+        raise Unsupported(
+            f"{named(self.kind)} does not pickle; send the numbers, and lift them there"
+        )
 
     def __copy__(self) -> Self:
         return self

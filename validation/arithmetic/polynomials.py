@@ -6,6 +6,7 @@ and are compared exactly; coefficients are fractions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -29,6 +30,15 @@ def rational(value: int | Fraction) -> Any:
 def fraction(value: Number) -> Fraction:
     """A coefficient as a fraction."""
     return Fraction(int(value.p), int(value.q))
+
+
+def nearest(value: Number) -> float:
+    """The nearest float of a coefficient, infinite where it is beyond all floats."""
+    top, bottom = int(value.p), int(value.q)
+    try:
+        return top / bottom
+    except OverflowError:
+        return math.inf if top > 0 else -math.inf
 
 
 def terms_of(p: Number) -> dict[tuple[int, ...], Number]:
