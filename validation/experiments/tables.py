@@ -206,7 +206,8 @@ def _caption(results: Results) -> str:
     else:
         size = facts["sample"]
         drawn = "as many sequences as there are" if size is None else f"{size} sequences"
-        seed = f"there is one network, and a seed draws {drawn}, with replacement, to form S"
+        seed = f"there is one network, and a seed draws {drawn}, with replacement, to form S, and "
+        seed += "what others a method needs"
         if not results.larger_is_better:
             seed = "there is one network, and a seed draws the windows of text that form S, i.i.d."
         seed += " (the deviations are those of this draw, not of training)"
