@@ -324,6 +324,17 @@ def states(text: str, claim: Claim, where: Sequence[Region]) -> bool:
     )
 
 
+def _narrower(where: Sequence[Region]) -> str:
+    """The ranges of a file that are less than all that is drawn; empty where none is."""
+    found = {
+        f"{axis.name} in [{axis.low:g}, {axis.high:g}]": None
+        for region in where
+        for axis in region.axes
+        if axis.domain is not None and (axis.domain.low, axis.domain.high) != (axis.low, axis.high)
+    }
+    return f", on {', '.join(found)}" if found else ""
+
+
 def machine_checked(
     claim: Claim, proof: Proof, out: Path, where: Sequence[Region]
 ) -> tuple[Proof, str]:
@@ -369,5 +380,7 @@ def machine_checked(
             "exist on the whole box is not proved"
         )
     machine = found.version + (f", up to {found.slack}" if found.slack else "")
+    if proof.method:  # that proof has no box, and the file has
+        machine += _narrower(where)
     with_slack = f" with the slack {found.slack} in its theorems" if found.slack else ""
     return replace(proof, machine=machine), f"{out} is accepted by {found.version}{with_slack}"

@@ -115,6 +115,14 @@ def test_coq_adds_to_a_proof_and_to_nothing_else(tmp_path, monkeypatch):
         proof, said = machine_checked(made, Proof(made.id, ending, "x in [-1, 1]"), out, where)
         assert (proof.ending, proof.machine) == (ending, machine), said
         assert out.exists() == (ending != "violated")
+    # A proof by algebra has no box, and the file has: that is said.
+    everywhere = Proof(made.id, "proved", "", method="algebra: 1 by the signs of all coefficients")
+    wide = claim("t.wide", "t", draw(x=draw.reals()))(lambda xp, x: (0 * x, x * x))
+    boxed = regions(wide, {}, {"x": (-4.0, 4.0)})
+    proof, _ = machine_checked(wide, everywhere, out, boxed)
+    assert proof.machine == "Coq 0.0, on x in [-4, 4]"
+    proof, _ = machine_checked(made, everywhere, out, where)
+    assert proof.machine == "Coq 0.0"
     assert "stays open" in machine_checked(made, Proof(made.id, "open", ""), out, where)[1]
 
 
