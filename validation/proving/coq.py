@@ -330,7 +330,8 @@ def _narrower(where: Sequence[Region]) -> str:
         f"{axis.name} in [{axis.low:g}, {axis.high:g}]": None
         for region in where
         for axis in region.axes
-        if axis.domain is not None and (axis.domain.low, axis.domain.high) != (axis.low, axis.high)
+        if axis.domain is not None
+        and (axis.domain.low, axis.domain.high) != (Fraction(axis.low), Fraction(axis.high))
     }
     return f", on {', '.join(found)}" if found else ""
 
