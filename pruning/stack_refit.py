@@ -17,7 +17,7 @@ import numpy as np
 
 from pruning.cells.lru import LRU
 from pruning.checks import Array, choice, fraction, integer, nonnegative
-from pruning.gauss_newton import FitStep, gauss_newton
+from pruning.gauss_newton import RefitStep, gauss_newton
 from pruning.refit.coordinates import quasi_newton
 from pruning.refit.divergence import check_classes
 from pruning.refit.held_out import split
@@ -40,7 +40,7 @@ def refit_stack_read_out(
     held_out: float = 0.2,
     steps: int = 30,
     dtype: str = "float32",
-    progress: Callable[[FitStep], None] | None = None,
+    progress: Callable[[RefitStep], None] | None = None,
 ) -> Stack:
     """Return the small stack with the read-out that fits the whole one's outputs best.
 
@@ -94,7 +94,7 @@ def refit_stack(
     steps: int | None = None,
     iterations: int = 20,
     dtype: str = "float32",
-    progress: Callable[[FitStep], None] | None = None,
+    progress: Callable[[RefitStep], None] | None = None,
 ) -> Stack:
     """Return the small stack with all its weights fitted to the whole one's outputs.
 
@@ -114,7 +114,7 @@ def refit_stack(
     dtype : {"float32", "float64"}
         Precision of logits; sums over sequences are float64.
     progress : callable, optional
-        Called with a `pruning.gauss_newton.FitStep` of squared gaps; or of divergences, whose
+        Called with a `pruning.gauss_newton.RefitStep` of squared gaps; or of divergences, whose
         damping is 0.
     """
     choice("reads", reads, READS)
@@ -168,7 +168,7 @@ def _least_divergence(
     held_out: float,
     steps: int,
     dtype: str,
-    progress: Callable[[FitStep], None] | None,
+    progress: Callable[[RefitStep], None] | None,
 ) -> Stack:
     check_classes("whole", whole.d_y)
     choice("dtype", dtype, ("float32", "float64"))
