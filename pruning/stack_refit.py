@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pruning.cells.lru import LRU
-from pruning.checks import Array, choice, fraction, integer, nonnegative
+from pruning.checks import Array, Inputs, Nodes, choice, fraction, integer, nonnegative
 from pruning.gauss_newton import RefitStep, gauss_newton
 from pruning.refit.coordinates import quasi_newton
 from pruning.refit.divergence import check_classes
@@ -161,8 +162,8 @@ def refit_stack(
 def _least_divergence(
     whole: Stack,
     small: Stack,
-    x: Any,
-    lengths: Any,
+    x: Inputs,
+    lengths: Nodes | None,
     reads: str,
     moves: bool,
     held_out: float,
@@ -225,7 +226,7 @@ def _out_of_basis(stack: Stack, basis: Array | None) -> Stack:
     return replace(stack, w_output=basis @ stack.w_output, b_output=basis @ stack.b_output)
 
 
-def _checked(whole: Stack, small: Stack, x: Any) -> Any:
+def _checked(whole: Stack, small: Stack, x: ArrayLike) -> Inputs:
     for name in ("d_x", "d_y"):
         ours, theirs = getattr(small, name), getattr(whole, name)
         if ours != theirs:
