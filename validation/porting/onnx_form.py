@@ -15,7 +15,9 @@ import numpy as np
 
 from pruning.cells.gru import GRU
 from pruning.checks import Array
+from validation.porting.chains import prune_chain, wanted
 from validation.porting.measures import seconds
+from validation.porting.onnx_chain import chain_of, put
 from validation.porting.onnx_editing import (
     check_external,
     check_outputs,
@@ -32,7 +34,7 @@ from validation.porting.onnx_graph import (
     recurrences,
 )
 from validation.porting.selecting import choose, layer_sizes
-from validation.porting.sequences import Sequences
+from validation.porting.sequences import Sequences, check_numbers
 
 _BATCH = 256
 
@@ -80,6 +82,7 @@ class OnnxForm:
         """The width of the data, and the name of the output."""
         if out.suffix.lower() != ".onnx":
             raise ValueError(f"the output file must end in .onnx, got {out.name!r}")
+        check_numbers(held)
         if held.lengths is not None:
             raise ValueError("lengths are not supported for ONNX graphs, which read whole arrays")
         shape = [d.dim_value for d in self.inputs[0].type.tensor_type.shape.dim]
@@ -90,11 +93,8 @@ class OnnxForm:
 
     def prune(self, held: Sequences, settings: Any) -> PrunedGraph:
         """Prune every recurrent node."""
-        if settings.objective != "paper" or settings.refit:
-            raise ValueError(
-                "--objective and --refit need gradients through the network, which ONNX graphs "
-                "do not give here; take a state_dict of torch"
-            )
+        if wanted(settings):
+            return self._prune_chain(held, settings)
         moments = _moments(self.model, self.found, self._fed, held)
         rng = np.random.default_rng(settings.seed)
         model = copied(self.model)
@@ -132,6 +132,18 @@ class OnnxForm:
         onnx, _ = libraries()
         onnx.checker.check_model(model)
         return PrunedGraph(self, model, nodes, losses)
+
+    def _prune_chain(self, held: Sequences, settings: Any) -> PrunedGraph:
+        """Prune the recurrent nodes as a stack, whose gradients are known."""
+        starts = range(0, len(held.x), _BATCH)
+        batches = [self._fed(held.x[start : start + _BATCH]) for start in starts]
+        chain = chain_of(self.model, self.found, batches)
+        small = prune_chain(chain, settings, apart=True)
+        model = copied(self.model)
+        put(model, small)
+        onnx, _ = libraries()
+        onnx.checker.check_model(model)
+        return PrunedGraph(self, model, small.nodes, small.losses)
 
     def _fed(self, x: Any, model: Any = None) -> Any:
         """Return x as the graph wants it: its dtype, and time first where the graph says so."""
@@ -245,7 +257,7 @@ def _moments(
     asked = [name for name in wanted if name not in graph_inputs]
     for start in range(0, len(held.x), _BATCH):
         x = fed(held.x[start : start + _BATCH])
-        values = dict(zip(asked, session.run(asked, {session.get_inputs()[0].name: x})))
+        values = dict(zip(asked, run_session(session, x, asked)))
         values |= dict.fromkeys(graph_inputs, x)
         for number, (one, (y, below)) in enumerate(zip(found, names, strict=True)):
             h = np.asarray(values[y], np.float64)  # (T, directions, n, m)
