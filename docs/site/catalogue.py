@@ -147,7 +147,7 @@ def _constants(claim: Claim, tightened: dict[str, Any]) -> list[str]:
         lines += [
             "",
             f"By `rnnbounds tighten {claim.id} --constant NAME --budget {made['budget']:g}`, on "
-            f"{made['date']}: a search, so that a smaller value is not proved to hold.",
+            f"{made['date']}, a search: no violation found proves nothing of a sharper value.",
         ]
     return [*lines, ""]
 
