@@ -13,17 +13,18 @@ the largest in its batch counts as 0 there.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.checks import Array, choice, integer, time_weights
+from pruning.observability_steps import gradients_backwards, matrices_backwards, states
 from pruning.rnn import RNN
 
 READS = ("last", "mean")
-_ROWS = 1024  # gradients multiplied at a time: they stay in cache
+_COLUMN = 4096  # bytes of a column of the gradients multiplied at a time: they stay in cache
+_STATES = 512  # sequences run at a time
 _NUMBERS = 1 << 22  # numbers of the exact recursion held at a time
 
 
@@ -134,10 +135,9 @@ class Observability:
                 "other must be of the same network, T, weights, probes and log2_c, got another"
             )
         for t in range(len(self._sum)):
-            self._accumulate(t, other._sum[t], int(other._exponent[t]))
-        for t in range(self.T):
-            parts = float(other._trace[t]), float(other._square[t])
-            self._count(t, *parts, int(other._trace_exponent[t]))
+            if other._exponent[t] > _NONE:
+                self._accumulate(t, other._sum[t], int(other._exponent[t]))
+        self._count(other._trace, other._square, other._trace_exponent)
         self.n += other.n
         return self
 
@@ -258,47 +258,54 @@ class Observability:
     def _batch(self) -> int:
         if self._by_matrix:
             return max(1, _NUMBERS // max(1, self.m * self.m))
-        rows = len(self._root) if self.probes is None else self.probes
         held = max(1, _NUMBERS // (self.T * max(1, self.m)))
-        return max(1, min(_ROWS // max(1, rows), held))
+        return min(_STATES, held)
 
     def _add(self, x: Any) -> None:
         h = states(self.rnn, x, self.dtype)
+        block = h.shape[1]
+        if not self._by_matrix:
+            rows = len(self._root) if self.probes is None else self.probes
+            block = max(1, _COLUMN // (h.itemsize * max(1, rows)))
+        for start in range(0, h.shape[1], block):
+            self._add_states(h[:, start : start + block])
+
+    def _add_states(self, h: Array) -> None:
         if self._by_matrix:
             steps = matrices_backwards(self.rnn, h, self._root, self.weights)
         else:
             steps = gradients_backwards(
                 self.rnn, h, self._root, self.weights, self.probes, self._rng
             )
+        traces, squares = np.zeros(self.T), np.zeros(self.T)
+        exponents = np.full(self.T, _NONE)
         for t, step in steps:
-            self._count(t, step.trace, step.square, step.exponent)
+            traces[t], squares[t], exponents[t] = step.trace, step.square, step.exponent
+            if step.trace <= 0:
+                continue
             if self.keeps_steps:
                 self._accumulate(t, step.gram, step.exponent)
             elif self.log2_c[t] < math.inf:
                 whole = math.floor(self.log2_c[t])
                 part = step.gram * 2.0 ** (whole - self.log2_c[t])
                 self._accumulate(0, part, step.exponent - whole)
+        self._count(traces, squares, exponents)
         self.n += h.shape[1]
 
     def _accumulate(self, t: int, gram: Array, exponent: int) -> None:
-        if not gram.any():
-            return
         top = max(exponent, int(self._exponent[t]))
         if self._exponent[t] < top:
             self._sum[t] = _shifted(self._sum[t], int(self._exponent[t]) - top)
             self._exponent[t] = top
         self._sum[t] += _shifted(gram, exponent - top)
 
-    def _count(self, t: int, trace: float, square: float, exponent: int) -> None:
-        if trace <= 0:
-            return
-        top = max(exponent, int(self._trace_exponent[t]))
-        old = int(self._trace_exponent[t]) - top
-        self._trace[t] = _shifted(self._trace[t], old) + _shifted(trace, exponent - top)
-        self._square[t] = _shifted(self._square[t], 2 * old) + _shifted(
-            square, 2 * (exponent - top)
-        )
-        self._trace_exponent[t] = top
+    def _count(self, trace: Array, square: Array, exponent: Array) -> None:
+        exponent = np.where(trace > 0, exponent, _NONE)
+        top = np.maximum(exponent, self._trace_exponent)
+        old, new = self._trace_exponent - top, exponent - top
+        self._trace = _shifted(self._trace, old) + _shifted(trace, new)
+        self._square = _shifted(self._square, 2 * old) + _shifted(square, 2 * new)
+        self._trace_exponent = top
 
 
 def read_weights(weights: str | ArrayLike, T: int) -> Array:
@@ -312,118 +319,7 @@ def read_weights(weights: str | ArrayLike, T: int) -> Array:
     return time_weights(weights, T)
 
 
-@dataclass(frozen=True)
-class Step:
-    """2^exponent times the sum of G_i over a batch, its trace, and that of ||G_i||_F^2."""
-
-    gram: Array
-    trace: float
-    square: float
-    exponent: int
-
-
-def states(rnn: RNN, x: Any, dtype: str) -> Array:
-    """Return the states, time first, (T, n, m); a ValueError names the step that is not finite."""
-    h = rnn.states(x, dtype).transpose(1, 0, 2)
-    if h.size and not np.isfinite(h.sum()):
-        finite = np.isfinite(h).all(axis=(1, 2))
-        if not finite.all():
-            t = int(np.argmin(finite)) + 1
-            raise ValueError(
-                f"the states must stay within the range of {dtype}, left it at t = {t}"
-            )
-    return h
-
-
-def gradients_backwards(
-    rnn: RNN,
-    h: Array,
-    root: Array,
-    w: Array,
-    probes: int | None,
-    rng: np.random.Generator,
-) -> Any:
-    """Yield t and `Step` from the last step to the first, by rows of gradients.
-
-    Without probes the rows are those of df_T/dh_t, for the last step alone.
-    """
-    T, n, m = h.shape
-    root = root.astype(h.dtype)
-    rows = len(root) if probes is None else probes
-    w_hidden = rnn.w_hidden.astype(h.dtype)
-    limit = 2.0 ** (200 if h.dtype == np.float64 else 24)
-    g = np.zeros((n, rows, m), h.dtype)
-    exponent = 0
-    slope = np.empty((n, m), h.dtype)
-    pulled = np.empty_like(g)
-    for t in range(T - 1, -1, -1):
-        if t < T - 1:
-            rnn.activation.slope(h[t + 1], out=slope)
-            np.multiply(g, slope[:, None, :], out=g)
-            np.matmul(g.reshape(-1, m), w_hidden, out=pulled.reshape(-1, m))
-            g, pulled = pulled, g
-        if w[t] > 0:
-            if probes is None:
-                g[...] = np.sqrt(w[t]).astype(h.dtype) * root
-            else:
-                signs = rng.integers(0, 2, size=(n * rows, len(root))).astype(h.dtype)
-                signs = (2 * signs - 1) * np.ldexp(np.sqrt(w[t]), -exponent).astype(h.dtype)
-                g += (signs @ root).reshape(g.shape)
-        flat = g.reshape(-1, m)
-        gram = (flat.T @ flat).astype(np.float64)
-        trace = float(np.trace(gram))
-        if not math.isfinite(trace):
-            raise _left(t, h.dtype)
-        square = 0.0
-        if probes is not None:
-            scale = 1 / rows
-            inner = np.matmul(g, g.transpose(0, 2, 1)).astype(np.float64)
-            gram, trace = gram * scale, trace * scale
-            square = float(np.square(inner * scale).sum())
-        yield t, Step(gram, trace, square, 2 * exponent)
-        if trace > limit or 0 < trace < 1 / limit:
-            shift = math.frexp(trace)[1] // 2
-            np.ldexp(g, -shift, out=g)
-            exponent += shift
-
-
-def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Any:
-    """Yield t and `Step`, carrying sum_{s >= t} w_s (df_s/dh_t)^T (df_s/dh_t) of every sequence."""
-    T, n, m = h.shape
-    w_hidden = rnn.w_hidden.astype(h.dtype)
-    read_out = (root.T @ root).astype(h.dtype)
-    limit = 2.0 ** (400 if h.dtype == np.float64 else 48)
-    P = np.zeros((n, m, m), h.dtype)
-    exponent = 0
-    for t in range(T - 1, -1, -1):
-        if t < T - 1:
-            slope = rnn.activation.slope(h[t + 1])
-            P *= slope[:, :, None]
-            P *= slope[:, None, :]
-            P = np.matmul(
-                (P.reshape(-1, m) @ w_hidden).reshape(P.shape).transpose(0, 2, 1), w_hidden
-            )
-        if w[t] > 0:
-            P += np.ldexp(w[t], -exponent).astype(h.dtype) * read_out
-        gram = P.sum(axis=0, dtype=np.float64)
-        trace = float(np.trace(gram))
-        if not math.isfinite(trace):
-            raise _left(t, h.dtype)
-        yield t, Step(gram, trace, 0.0, exponent)
-        if trace > limit or 0 < trace < 1 / limit:
-            shift = math.frexp(trace)[1]
-            np.ldexp(P, -shift, out=P)
-            exponent += shift
-
-
 _NONE = -(1 << 40)
-
-
-def _left(t: int, dtype: Any) -> ValueError:
-    return ValueError(
-        f"the gradients must stay within the range of {dtype} from one step to the one before it, "
-        f"left it at t = {t + 1}"
-    )
 
 
 def _root(rnn: RNN) -> Array:
@@ -454,5 +350,5 @@ def _log2(values: Array) -> Array:
         return np.asarray(np.log2(values))
 
 
-def _shifted(values: Any, shift: int) -> Any:
-    return values if shift == 0 else np.ldexp(values, max(shift, -5000))
+def _shifted(values: Array, shift: Any) -> Array:
+    return values if not np.any(shift) else np.ldexp(values, np.maximum(shift, -5000))

@@ -161,7 +161,7 @@ class StackDivergence:
         dtype: str,
     ) -> None:
         self.weights = StackWeights(small, moves)
-        self.small, self.moves, self.x, self.lengths = small, moves, x, lengths
+        self.moves, self.x, self.lengths = moves, x, lengths
         self.where = counted(x.shape[:2], lengths, reads)
         states = top_states(whole, x, lengths, reads)
         shares = np.full(len(states), 1 / len(states))
@@ -169,11 +169,15 @@ class StackDivergence:
         self._still = None if moves else top_states(small, x, lengths, reads)
 
     def value(self, theta: Array) -> float:
-        """The divergence; inf where the run leaves the range of floats."""
+        """The divergence; inf where the weights or the run leave the range of floats."""
+        if not np.isfinite(theta).all():
+            return np.inf
         return self.gaps.value(self.weights.shaped(theta)[-1], self._run(theta)[1])
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """It and its gradient, which is 0 where it is inf."""
+        if not np.isfinite(theta).all():
+            return np.inf, np.zeros_like(theta)
         Y = self.weights.shaped(theta)[-1]
         run, h = self._run(theta)
         value, at_Y, at_h = self.gaps.value_and_gradient(Y, h, self.moves)
@@ -214,8 +218,7 @@ class StackDivergence:
         if self._still is not None:
             return None, self._still
         with np.errstate(over="ignore", invalid="ignore"):
-            stack = self.weights.with_weights(theta) if np.isfinite(theta).all() else self.small
-            run = run_stack(stack, self.x, self.lengths)
+            run = run_stack(self.weights.with_weights(theta), self.x, self.lengths)
         return run, run.top.transpose(1, 0, 2)[self.where]
 
     def _given(self, run: StackRun, at_h: Array) -> Array:

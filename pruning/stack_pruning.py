@@ -84,6 +84,7 @@ def prune_stack(
     reconstruct: bool = True,
     objective: str = "paper",
     reads: str = "last",
+    outputs: str | None = None,
     rng: np.random.Generator | int | None = None,
 ) -> PrunedStack:
     """Prune every layer of a stack.
@@ -113,6 +114,8 @@ def prune_stack(
         later steps (`pruning.stack_balanced`); the second needs the sequences themselves.
     reads : {"last", "every"}
         Which outputs count for the balanced objective.
+    outputs : {None, "numbers", "logits"}
+        What they are for it, as in `pruning.stack_balanced.balanced_weights`.
     rng : numpy Generator or seed
         For methods that draw.
 
@@ -138,7 +141,7 @@ def prune_stack(
     weights = (
         _paper(stack, theta)
         if objective == "paper"
-        else _balanced(stack, data, lengths, reads, theta)
+        else _balanced(stack, data, lengths, reads, outputs)
     )
     if (k is None) == (total is None):
         raise ValueError("either k or total must be given, got both or neither")
@@ -235,14 +238,16 @@ def _paper(stack: Stack, theta: float) -> list[list[Array]]:
     ]
 
 
-def _balanced(stack: Stack, data: Any, lengths: Any, reads: str, theta: float) -> list[list[Array]]:
+def _balanced(
+    stack: Stack, data: Any, lengths: Any, reads: str, outputs: str | None
+) -> list[list[Array]]:
     from pruning.stack_balanced import balanced_weights
 
     if not hasattr(data, "shape"):
         raise ValueError(
             f"the balanced objective needs the sequences as one array, got {type(data).__name__}"
         )
-    whole = balanced_weights(stack, data, lengths, reads=reads)
+    whole = balanced_weights(stack, data, lengths, reads=reads, outputs=outputs)
     return [_blocks(stack, M, layer) for layer, M in enumerate(whole)]
 
 

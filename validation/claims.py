@@ -79,6 +79,7 @@ from typing import Any, ClassVar
 
 from validation.arithmetic.arithmetics import Order
 from validation.arithmetic.checked import is_short, remedy
+from validation.arithmetic.values import Value
 from validation.instances import Product
 
 KINDS = {
@@ -88,7 +89,7 @@ KINDS = {
     "probabilistic": "P(left > right) <= failure; the body takes (xp, rng, ...)",
     "order": "left = O(right) along ladder=(first, last, rungs); the body takes (xp, x, ...)",
 }
-Body = Callable[..., Any]
+Body = Callable[..., Value]
 
 
 class ClaimError(ValueError):
@@ -142,7 +143,7 @@ class Claim:
     section: str = ""
     label: str = ""
     hypotheses: Mapping[str, Body] = field(default_factory=dict)
-    given: Callable[..., Any] | None = None
+    given: Callable[..., Value] | None = None
     steps: tuple[Claim, ...] = ()
     proof: str = ""
     code: str = ""
@@ -151,7 +152,7 @@ class Claim:
     symbolic: Callable[[], str] | None = None
     box: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     invariance: Mapping[str, float] = field(default_factory=dict)
-    constants: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[str, Value] = field(default_factory=dict)
     accuracy: float | None = None
     searched_in: str = "float64"
     asserts: bool = __debug__
@@ -182,16 +183,16 @@ class Claim:
         return "identity" if self.kind == "identity" else "elementwise"
 
     @property
-    def published(self) -> dict[str, Any]:
+    def published(self) -> dict[str, Value]:
         """The published values of the constants."""
         return _constants(self.body)
 
-    def changed(self) -> dict[str, Any]:
+    def changed(self) -> dict[str, Value]:
         """The constants that differ from the published ones."""
         published = self.published
         return {name: v for name, v in self.constants.items() if v != published[name]}
 
-    def with_constants(self, **values: Any) -> Claim:
+    def with_constants(self, **values: Value) -> Claim:
         """The same claim with other constants.
 
         Raises
@@ -226,7 +227,7 @@ def claim(
     section: str = "",
     label: str = "",
     hypotheses: Mapping[str, Body] | None = None,
-    given: Callable[..., Any] | None = None,
+    given: Callable[..., Value] | None = None,
     steps: Sequence[Claim] = (),
     proof: str = "",
     code: str = "",
@@ -312,12 +313,12 @@ def claim(
     return decorate
 
 
-def _constants(body: Body) -> dict[str, Any]:
+def _constants(body: Body) -> dict[str, Value]:
     parameters = inspect.signature(body).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-def _number_fault(value: Any) -> str:
+def _number_fault(value: Value) -> str:
     """What is wrong with a constant; empty where nothing is."""
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
         return f"must be an int, a float or a Fraction, got {value!r}"

@@ -9,9 +9,10 @@
 The network is pruned (balanced) to each size in turn and fitted to what the whole network says,
 teacher-forced on its own outputs, in stages of one distance each (`g2p_device`); a stage
 ``descent`` takes Adam's steps over batches of words on the distance of the probabilities, where
-Gauss-Newton over all words is too dear. Words of CMUdict beyond the test words; no pronunciation
-is used but to measure. Settings are to be compared by `agreement`, the phoneme error against what
-the whole network says of words that are neither fitted nor test words. PART.json and PART.npz
+Gauss-Newton over all words is too dear; alone it makes the rows *by descent*. Words of CMUdict
+beyond the test words; no pronunciation is used but to measure. Settings are to be compared by
+`agreement`, the phoneme error against what the whole network says of words that are neither fitted
+nor test words. PART.json and PART.npz
 (the weights) are written whenever the fit has become better on those words, so that a run that is
 cut off has its best so far; `g2p.py --merge PART.json` puts the row into the table.
 """
@@ -218,6 +219,7 @@ class Judge:
                 "stages": options.stages,
                 "iterations": options.iterations,
                 "batch": options.batch,
+                "rate": options.rate,
                 "held_out_words": HELD_OUT,
             },
             "log": self.log,

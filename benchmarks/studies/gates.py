@@ -2,6 +2,7 @@
 
     python benchmarks/studies/gates.py [--networks digits-gru ...] [--seeds 0 1]
     python benchmarks/studies/gates.py --networks row-mnist-gru --seeds 3 --models M --out PART.json
+    python benchmarks/studies/gates.py --networks ptb-gru --windows 2000 --out WINDOWS.json
     python benchmarks/studies/gates.py --merge PART.json ...
 
 The networks are those under models/, or in another folder. Rows are written to results/gates.json,
@@ -72,11 +73,15 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=known, choices=known)
     parser.add_argument("--seeds", nargs="+", type=int, help="by default all that there are")
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
+    parser.add_argument("--nodes", nargs="+", type=int, help="by default a half and a third")
+    parser.add_argument("--windows", type=int, default=FITTED, help="of text that refits see")
     parser.add_argument("--models", type=Path, default=ROOT / "models")
     parser.add_argument("--out", type=Path, default=RESULTS / "gates.json")
     parser.add_argument("--merge", nargs="+", type=Path, help="only merge parts into --out")
     options = parser.parse_args()
     rows = read(options.out)
+    if rows and (seen := windows_of(options.out)) != options.windows:
+        parser.error(f"the refits in {options.out} saw {seen} windows: --out to another file")
     if options.merge:
         for part in options.merge:
             rows = merged(rows, read(part))
@@ -88,7 +93,7 @@ def main() -> None:
         task = task_of(name.rsplit("-", 1)[0]) if seeds else None
         for seed in seeds:
             whole = network(options.models / f"{name}-{seed}.safetensors")
-            fill(rows, options.out, name, seed, whole, task, options.methods)
+            fill(rows, options, name, seed, whole, task)
 
 
 def there(folder, name, seed) -> bool:
@@ -116,7 +121,7 @@ def task_of(name) -> Task:
     return Task(x, data.y[:n], "last", "accuracy", accuracy)
 
 
-def fill(rows, path, name, seed, whole, task, methods):
+def fill(rows, options, name, seed, whole, task):
     """Add what is missing of one network's rows, and write them."""
     done = {(row["network"], row["seed"], row["method"], row["k"]) for row in rows}
 
@@ -124,23 +129,23 @@ def fill(rows, path, name, seed, whole, task, methods):
         row = {"network": name, "seed": seed, "method": method, "k": k}
         rows.append({**row, task.unit: task.measured(small), **facts})
         print(rows[-1], flush=True)
-        write(path, rows)
+        write(options.out, rows, options.windows)
 
     m = whole.nodes[0][0]
     if (name, seed, "whole", m) not in done:
         add("whole", m, whole)
-    asked = [one for one in methods if task.y is not None or one != "Taylor nodes"]
+    asked = [one for one in options.methods if task.y is not None or one != "Taylor nodes"]
     missing = {
         k: [method for method in asked if (name, seed, method, k) not in done]
-        for k in SIZES[name.rsplit("-", 1)[0]]
+        for k in options.nodes or SIZES[name.rsplit("-", 1)[0]]
     }
     if any(missing.values()):
         seen = stack_moments(whole, task.x)
         for k, methods in missing.items():
-            one(whole, task, seen, seed, k, methods, add)
+            one(whole, task, seen, seed, k, methods, add, options.windows)
 
 
-def one(whole, task, seen, seed, k, missing, add):
+def one(whole, task, seen, seed, k, missing, add, windows):
     """The methods that are missing for one network at one size."""
     x = task.x
     T = x.shape[1]
@@ -173,7 +178,7 @@ def one(whole, task, seen, seed, k, missing, add):
         add("balanced", k, pruned.pruned, seconds=seconds, **ratio(pruned))
     # Outputs of a language model are logits: the fits are by the divergence of their softmax.
     text = task.unit == "perplexity"
-    shown = x[:FITTED] if text else x
+    shown = x[:windows] if text else x
     read = refit_stack_read_out(whole, pruned.pruned, shown, reads=task.reads, progress=print)
     if "balanced, read-out" in missing:
         add("balanced, read-out", k, read)
@@ -198,6 +203,11 @@ def read(path):
     return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
+def windows_of(path):
+    """How many windows of text the refits in a file saw."""
+    return json.loads(path.read_text())["settings"].get("windows_refitted", FITTED)
+
+
 def merged(rows, more):
     """Rows with others in the place of those of the same settings, or behind them."""
     key = "network", "seed", "method", "k"
@@ -205,20 +215,20 @@ def merged(rows, more):
     return list(by_key.values())
 
 
-def write(path, rows) -> None:
+def write(path, rows, windows=FITTED) -> None:
     """Rows as JSON, and the table of them."""
     settings = {
         "sequences": SEQUENCES,
-        "windows_refitted": FITTED,
+        "windows_refitted": windows,
         "steps": STEPS,
         "iterations": ITERATIONS,
     }
     facts = {"schema": 1, "settings": settings, "rows": rows}
     write_atomically(path, (json.dumps(facts, indent=1) + "\n").encode())
-    write_atomically(path.with_suffix(".md"), page(rows).encode())
+    write_atomically(path.with_suffix(".md"), page(rows, windows).encode())
 
 
-def page(rows) -> str:
+def page(rows, windows=FITTED) -> str:
     """The table as Markdown."""
     lines = [
         "# GRU and LSTM, pruned before any fine-tuning",
@@ -226,9 +236,9 @@ def page(rows) -> str:
         "Test accuracy in %, for the text test perplexity; mean and deviation over trainings. No",
         "method but Taylor nodes sees a label. Moments, weights and refits come from",
         f"{SEQUENCES['row-mnist']:,} training images or windows of 35 words (digits: all); text is",
-        f"refitted on {FITTED} of the windows, by the divergence of its softmax. The last column",
-        "is the bound along both runs over the error that is measured (images: at the last step).",
-        "Made by `python benchmarks/studies/gates.py`.",
+        f"refitted on {windows:,} of the windows, by the divergence of its softmax. The last",
+        "column is the bound along both runs over the error that is measured (images: at the last",
+        "step). Made by `python benchmarks/studies/gates.py`.",
         "",
         "| network | k | method | accuracy or perplexity | trainings | bound over error |",
         "|---|---|---|---|---|---|",

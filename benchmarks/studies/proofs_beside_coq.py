@@ -45,19 +45,19 @@ EMPTY = (headed("nothing", "", set()), headed("nothing", "", set(), body="from_"
 
 HEAD = """# Scalar steps beside coq-interval
 
-{count} of {all} steps, by `python benchmarks/studies/proofs_beside_coq.py`: processor seconds on
-one core of a machine that had other work ({machine}, Python {python}, {coq}), so that the columns
-compare with each other and not with other pages.
+{count} steps, by `python benchmarks/studies/proofs_beside_coq.py`: processor seconds on one core of
+a machine that had other work ({machine}, Python {python}, {coq}), so that the columns compare with
+each other and not with other pages.
 
-*Ours* is `prove` with {budget:g} s for the cover, and its recheck in balls; *with slack* means
-left <= right + eta |right| + eta_0 with the slack that [proofs.md](proofs.md) names. *Coq, as
-committed* is `coqc` on the file under `proofs/`, which has no slack and whose tactics were written
-or found with more time than this. *coq-interval alone* is the tactic `interval` (a bisection in
-every variable, `i_autodiff` in one variable, depth 40) on the statement with the slack {slack}, at
-most {limit:g} s a theorem and the first {regions} regions; *refused* is an answer of Coq, mostly
-that the depth is used up. Loading Coq's libraries ({base:.1f} s, {coquelicot:.1f} s with
-Coquelicot) is taken off. dReal is no column: the library in its package needs libibex.so, which
-does not come with it.
+*Ours* is `prove` with {budget:g} s by the clock for the cover (on a busy machine a part of that),
+and its recheck in balls; *with slack* means left <= right + eta |right| + eta_0 with the slack that
+[proofs.md](proofs.md) names. *Coq, as committed* is `coqc` on the file under `proofs/`, which has
+no slack and whose tactics were written or found with more time than this. *coq-interval alone* is
+the tactic `interval` (a bisection in every variable, `i_autodiff` in one variable, depth 40) on the
+statement with the slack {slack}, at most {limit:g} s a theorem and the first {regions} regions;
+*refused* is an answer of Coq within that time. Loading Coq's libraries ({base:.1f} s, with
+Coquelicot {coquelicot:.1f} s) is taken off. dReal is no column: the library in its package needs
+libibex.so, which does not come with it.
 
 {said}
 
@@ -137,7 +137,7 @@ def page(found: dict[str, Any]) -> str:
     rows = {id: found["steps"][id] for id in steps if id in found["steps"]}
     lines = [_line(id, row) for id, row in rows.items()]
     return HEAD.format(
-        count=f"All {len(rows)}" if len(rows) == len(steps) else str(len(rows)), all=len(steps),
+        count=f"All {len(rows)}" if len(rows) == len(steps) else f"{len(rows)} of {len(steps)}",
         budget=BUDGET, slack=SLACK, limit=LIMIT, regions=MOST_REGIONS, base=found["loading"][0],
         coquelicot=found["loading"][1], said=_said(list(rows.values())), **found["versions"],
     ) + "\n".join(lines)  # fmt: skip
@@ -154,10 +154,10 @@ def _said(rows: list[dict[str, Any]]) -> str:
     faster = sum(row["seconds"] <= row["interval"] for row in both)
     return (
         f"Ours: {exact} proved, {relaxed} with slack, {len(rows) - len(proved)} open within the "
-        f"time; Coq accepts {len(coq)} of {len(rows)} committed files; coq-interval alone, with "
-        f"slack throughout, proves {len(alone)}.\nMedians: "
+        f"time; Coq accepts {len(coq)} of {len(rows)} committed files;\ncoq-interval alone, with "
+        f"slack throughout, proves {len(alone)}. Medians: "
         f"{statistics.median(row['seconds'] for row in rows):.2f} s, {statistics.median(coq):.2f} "
-        f"s and {statistics.median(row['interval'] for row in alone):.2f} s. Of the {len(both)} "
+        f"s and {statistics.median(row['interval'] for row in alone):.2f} s.\nOf the {len(both)} "
         f"that both prove, ours is at least as fast in {faster}."
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pruning.cells import lstm_steps
 from pruning.cells.gated import Gates, frozen_weights, gate_rows
-from pruning.cells.lstm_steps import LSTMRun
+from pruning.cells.lstm_steps import Fused, LSTMRun
 from pruning.checks import Array, Nodes
 
 
@@ -52,8 +52,7 @@ class LSTM(Gates):
     def states(self, x: Array, start: Any = None, out: Array | None = None) -> Array:
         """Return h_1..h_T of time-major inputs (T, n, d_x), shape (T, n, m), in their dtype."""
         h, c, out = self._pair(x, start, out)
-        weights = self.w_input, self.w_hidden, self.b_input + self.b_hidden
-        lstm_steps.forward(x, weights, h, c, out)
+        lstm_steps.forward(x, self._fused(x.dtype.str), h, c, out)
         return out
 
     def run(self, x: Array, start: Any = None) -> LSTMRun:
@@ -87,6 +86,14 @@ class LSTM(Gates):
         rows = gate_rows(nodes, self.m, 4)
         w_input = self.w_input if w_input is None else w_input
         return LSTM(w_input[rows], self.w_hidden[rows] @ A, self.b_input[rows], self.b_hidden[rows])
+
+    def _fused(self, dtype: str) -> Fused:
+        """The weights in one precision; kept, since short sequences come by the thousand."""
+        held: dict[str, Fused] = self.__dict__.setdefault("_in_precision", {})
+        if dtype not in held:
+            bias = self.b_input + self.b_hidden
+            held[dtype] = lstm_steps.fused(self.w_input, self.w_hidden, bias, dtype)
+        return held[dtype]
 
     def _pair(self, x: Array, start: Any, out: Array | None) -> tuple[Array, Array, Array]:
         h, c = (None, None) if start is None else start

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers.stacks import state_dict
 from safetensors.numpy import load_file, save_file
+from scipy.special import log_softmax, softmax
 
 from pruning.checkpoints.torch_layout import torch_network
 from validation.commands import main
@@ -163,6 +164,11 @@ def test_bad_networks_are_one_sentence_and_nothing_is_written(name, tmp_path, da
         (("-k", "9"), "k must be an integer from 1 to 6, got 9"),
         (("-k", "many"), "-k must be a number, or one a layer such as 24,16, got 'many'"),
         ((), "either k or total must be given"),
+        (("-k", "3", "--outputs", "logits"), "give one of them too, got logits alone"),
+        (
+            ("-k", "3", "--refit", "read-out", "--outputs", "words"),
+            "outputs must be one of numbers, logits",
+        ),
         (("-k", "3", "-o", "small.onnx"), "the output file must end in"),
         (("-k", "3", "-o", "nowhere/small.npz"), "there is no folder"),
     ],
@@ -175,6 +181,30 @@ def test_bad_settings_are_one_sentence(words, message, tmp_path, data, capsys, m
     assert code == 2
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_language_model_is_fitted_by_the_softmax_of_its_outputs(tmp_path, capsys):
+    """Unless told that they are numbers; the outputs of other networks are, unless told."""
+    rng = np.random.default_rng(4)
+    x = rng.integers(0, 9, size=(80, 6))
+    np.save(tmp_path / "x.npy", x)
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "x.npy", "-k", 3, "--every-step")
+    words = (*words, "--objective", "balanced", "--refit", "closed-loop", "-o")
+    lost = {}
+    for q in (9, 4):
+        arrays = state_dict("gru", (6,), 1, 3, q, rng)
+        arrays["fc.weight"] *= 2
+        arrays["embedding.weight"] = rng.normal(size=(9, 3)).astype(np.float32)
+        save_file(arrays, tmp_path / "net.safetensors")
+        p = softmax(torch_network(arrays).stack.predictions(x), axis=2)
+        for outputs in ("", "logits", "numbers"):
+            out = tmp_path / f"small{outputs}.safetensors"
+            code, _, _ = run(capsys, *words, out, *(["--outputs", outputs] if outputs else []))
+            assert code == 0
+            own = log_softmax(torch_network(load_file(out)).stack.predictions(x), axis=2)
+            lost[q, outputs] = float((p * (np.log(p) - own)).sum(axis=2).mean())
+    assert lost[9, ""] == lost[9, "logits"] < lost[9, "numbers"]
+    assert lost[4, "logits"] < lost[4, "numbers"] == lost[4, ""]
 
 
 def test_data_of_another_width_names_both(tmp_path, capsys):

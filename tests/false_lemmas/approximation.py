@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
-from validation import Claim, draw
+from validation import draw
 from validation.catalogue import approximation as true
 from validation.catalogue import approximation_a_priori, approximation_slopes
 from validation.catalogue.approximation import (
@@ -97,9 +96,7 @@ def global_for_any_weights(xp, net, x, J, A, w):
     return norm(xp, both.output_error, w), norm(xp, both.readout, w) + carried
 
 
-def with_growth(
-    name: str, statement: str, why: str, growth: Any, sizes: dict[str, Any], hidden: bool = False
-) -> Claim:
+def with_growth(name, statement, why, growth, sizes, hidden=False):
     """`approximation.global` with another growth factor than Gam_T(kappa).
 
     With `hidden` for the hidden state alone: ||e||_{n,T} <= growth ||W_h[J,:] r||_{n,T}.
@@ -113,7 +110,7 @@ def with_growth(
     )
 
     @lemmas.claim(name, statement, instances, why=why)
-    def body(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+    def body(xp, net, x, J, A):
         both = run(xp, net, x, J, A)
         carried = growth(xp, both.small.w_hidden, both.T) * norm(xp, both.recurrent)
         if hidden:
@@ -124,7 +121,7 @@ def with_growth(
     return body
 
 
-def spectral_radius(xp: Any, W: Any) -> Any:
+def spectral_radius(xp, W):
     """Largest modulus of an eigenvalue, for k <= 2."""
     if W.shape[0] == 1:
         return xp.abs(W[0, 0])
@@ -359,7 +356,7 @@ local_constant = lemmas.mutated(
     why="The small run may be where s is steeper: on where the large one is off, or nearer 0.",
 )
 def local_by_the_large_run(xp, net, x, J, A):
-    def slopes(xp: Any, activation: str, a: Any, b: Any) -> Any:
+    def slopes(xp, activation, a, b):
         return approximation_slopes.largest_slopes(xp, activation, a, a)
 
     return approximation_slopes.local_recursion(xp, net, x, J, A, 1, slopes)

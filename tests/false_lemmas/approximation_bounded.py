@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from planted import Lemmas
 
 from validation import draw
 from validation.catalogue import approximation_bounded as true
 from validation.catalogue.approximation import SIZES, WEIGHTED, mean_square, norm, run
-from validation.instances import Network
 
 lemmas = Lemmas("3", __name__)
 SETTING = draw(
@@ -30,7 +27,7 @@ SETTING = draw(
     WEIGHTED,
     why="Only a bounded s keeps h' below 1.",
 )
-def saturation_without_bound(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) -> Any:
+def saturation_without_bound(xp, net, x, J, A, w):
     return true.saturation.body(xp, net, x, J, A, w)
 
 
@@ -40,7 +37,7 @@ def saturation_without_bound(xp: Any, net: Network, x: Any, J: Any, A: Any, w: A
     true.saturation.instances,
     why="e is a difference of two states, each of which may be 1.",
 )
-def saturation_without_states(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any) -> Any:
+def saturation_without_states(xp, net, x, J, A, w):
     both = run(xp, net, x, J, A)
     d = true.row_sums(xp, both.small.w_output.T @ both.small.w_output)
     return norm(xp, true.carried(both), w), xp.sqrt(xp.sum(d))
@@ -53,7 +50,7 @@ def saturation_without_states(xp: Any, net: Network, x: Any, J: Any, A: Any, w: 
     SETTING,
     why="The three products with e share what 2 Lambda leaves; each may not have all of it.",
 )
-def dissipation_two_parts(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, d: Any) -> Any:
+def dissipation_two_parts(xp, net, x, J, A, w, d):
     both = run(xp, net, x, J, A)
     return norm(xp, both.output_error, w) ** 2, true.dissipated(xp, both, w, d, 1)
 
@@ -65,9 +62,7 @@ def dissipation_two_parts(xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any,
     SETTING,
     why="The first step has no error of the state, but a residual that the output sees.",
 )
-def dissipation_from_the_second_step(
-    xp: Any, net: Network, x: Any, J: Any, A: Any, w: Any, d: Any
-) -> Any:
+def dissipation_from_the_second_step(xp, net, x, J, A, w, d):
     both = run(xp, net, x, J, A)
     right = true.dissipated(xp, both, w, d, 3, first=False)
     return norm(xp, both.output_error, w) ** 2, right
@@ -86,7 +81,7 @@ def dissipation_from_the_second_step(
     ),
     why="At the last step the states of the step before are not those that w sees.",
 )
-def saturation_one_lag_from_weighted_states(xp: Any, net: Network, x: Any, J: Any, A: Any) -> Any:
+def saturation_one_lag_from_weighted_states(xp, net, x, J, A):
     both = run(xp, net, x, J, A)
     Z = both.small.w_output @ both.small.w_hidden
     d = true.row_sums(xp, Z.T @ Z)

@@ -8,7 +8,6 @@ pseudo-inverses, spectral radii, entropies and structured matrices.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -29,7 +28,7 @@ PSD = draw(A=draw.covariances(), B=draw.covariances(), sizes={"m": (1, 3)})
     draw(n=draw.integers(1, 20), x=draw.reals(0.5, 1)),
     why="17 even numbers multiply to 4.6e19, which wraps to something small in 64-bit integers.",
 )
-def double_factorial(xp: Any, n: int, x: Any) -> Any:
+def double_factorial(xp, n, x):
     return x * xp.prod(2 * xp.arange(1, n + 1)), 10**19
 
 
@@ -39,7 +38,7 @@ def double_factorial(xp: Any, n: int, x: Any) -> Any:
     draw(n=draw.integers(1, 30)),
     why="For n = 24 the partial sums pass 2^63 and wrap in 64-bit integers.",
 )
-def geometric_sums(xp: Any, n: int) -> Any:
+def geometric_sums(xp, n):
     return xp.max(xp.cumulative_sum(xp.asarray(7) ** xp.arange(n))), 2**63
 
 
@@ -49,7 +48,7 @@ def geometric_sums(xp: Any, n: int) -> Any:
     draw(x=draw.vectors("m", low=0, high=4)),
     why="Each number may lie nearly 1 above its truncation.",
 )
-def sum_of_truncations(xp: Any, x: Any) -> Any:
+def sum_of_truncations(xp, x):
     whole = xp.asarray(x, dtype=xp.int64)
     return xp.sum(x), xp.sum(whole) + xp.asarray(x.shape[0]) / 2
 
@@ -60,7 +59,7 @@ def sum_of_truncations(xp: Any, x: Any) -> Any:
     draw(x=draw.vectors("m")),
     why="A number above 1 counts twice; as logic, true and true would count once.",
 )
-def counts_of_two_levels(xp: Any, x: Any) -> Any:
+def counts_of_two_levels(xp, x):
     both = xp.astype(x > 0, xp.int64) + xp.astype(x > 1, xp.int64)
     return xp.sum(both), xp.asarray(x.shape[0])
 
@@ -72,7 +71,7 @@ def counts_of_two_levels(xp: Any, x: Any) -> Any:
     kind="identity",
     why="The float nearest to a tenth is not a tenth.",
 )
-def ten_tenths(xp: Any, x: Any, *, c: Fraction = Fraction(0.1)) -> Any:
+def ten_tenths(xp, x, *, c=Fraction(0.1)):
     return 10 * c * x, x
 
 
@@ -82,7 +81,7 @@ def ten_tenths(xp: Any, x: Any, *, c: Fraction = Fraction(0.1)) -> Any:
     draw(x=draw.positive(below=4)),
     why="The float nearest to a third lies below it, by 2^-55.",
 )
-def three_thirds(xp: Any, x: Any, *, c: Fraction = Fraction(1 / 3)) -> Any:
+def three_thirds(xp, x, *, c=Fraction(1 / 3)):
     return x, 3 * c * x
 
 
@@ -93,7 +92,7 @@ def three_thirds(xp: Any, x: Any, *, c: Fraction = Fraction(1 / 3)) -> Any:
     kind="identity",
     why="The difference of squares is 1; from x = 0.9 on, 512 bits do not see it beside e^200x.",
 )
-def hyperbolic(xp: Any, x: Any) -> Any:
+def hyperbolic(xp, x):
     up, down = xp.exp(200 * x), xp.exp(-200 * x)
     return xp.stack([up, ((up + down) ** 2 - (up - down) ** 2) / 4]), xp.stack([up, 0 * x + 2])
 
@@ -105,7 +104,7 @@ def hyperbolic(xp: Any, x: Any) -> Any:
     kind="loewner",
     why="2 is not at most 1, whatever b leaves of them.",
 )
-def small_beside_large(xp: Any, x: Any) -> Any:
+def small_beside_large(xp, x):
     b = xp.exp(500 * x)
     return xp.diag(xp.stack([b, b - b + 2])), xp.diag(xp.stack([2 * b, b - b + 1]))
 
@@ -121,7 +120,7 @@ def small_beside_large(xp: Any, x: Any) -> Any:
                                                         xp.abs(xp.linalg.det(Z)))},
     why="With 1 for 31/32 it is true and attained in the limit, by oblique projections.",
 )  # fmt: skip
-def column_norms_of_inverse(xp: Any, Z: Any, *, c: Fraction = Fraction(31, 32)) -> Any:
+def column_norms_of_inverse(xp, Z, *, c=Fraction(31, 32)):
     X = Z / xp.linalg.vector_norm(Z, axis=1, keepdims=True)
     n = xp.linalg.vector_norm(xp.linalg.solve(X, xp.eye(Z.shape[0])), axis=0)
     return 2 * n, c * xp.sum(n) * xp.ones_like(n)
@@ -133,7 +132,7 @@ def column_norms_of_inverse(xp: Any, Z: Any, *, c: Fraction = Fraction(31, 32)) 
     TWO,
     why="It is sigma_i(A) sigma_1(B) that bounds; projections onto different lines of a product.",
 )
-def singular_values_of_product(xp: Any, A: Any, B: Any) -> Any:
+def singular_values_of_product(xp, A, B):
     sigma = xp.linalg.svdvals
     return sigma(A @ B), sigma(A) * sigma(B)
 
@@ -144,8 +143,8 @@ def singular_values_of_product(xp: Any, A: Any, B: Any) -> Any:
     PSD,
     why="True of numbers and of commuting matrices; false at m = 2 (Open Problem Garden).",
 )
-def schatten_trace(xp: Any, A: Any, B: Any) -> Any:
-    def trace_of_power(p: int) -> Any:
+def schatten_trace(xp, A, B):
+    def trace_of_power(p):
         total = xp.linalg.matrix_power(A, p) + xp.linalg.matrix_power(B, p)
         mu = xp.maximum(xp.linalg.eigvalsh(total), 0)
         return xp.sum(mu ** (xp.asarray(1) / p))
@@ -160,8 +159,8 @@ def schatten_trace(xp: Any, A: Any, B: Any) -> Any:
          sizes={"n": (1, 2), "m": (2, 3)}),
     why="True of square nonsingular matrices; a wide A and a tall B meet at any angle.",
 )  # fmt: skip
-def condition_of_product(xp: Any, A: Any, B: Any) -> Any:
-    def kappa(X: Any) -> Any:
+def condition_of_product(xp, A, B):
+    def kappa(X):
         norm = xp.linalg.matrix_norm
         return norm(X, ord=2) * norm(xp.linalg.pinv(X), ord=2)
 
@@ -175,7 +174,7 @@ def condition_of_product(xp: Any, A: Any, B: Any) -> Any:
     given=lambda C, B: len(B) == 2 * len(C),
     why="B on one block only brings two complex eigenvalues together on the real axis.",
 )
-def radius_grows_with_semidefinite(xp: Any, C: Any, B: Any) -> Any:
+def radius_grows_with_semidefinite(xp, C, B):
     m = C.shape[0]
     two = 2 * xp.eye(m)
     A = xp.concat([xp.concat([two, C], axis=1), xp.concat([-C.T, two], axis=1)], axis=0)
@@ -191,7 +190,7 @@ def radius_grows_with_semidefinite(xp: Any, C: Any, B: Any) -> Any:
     TWO,
     why="Two lines span a plane.",
 )
-def rank_of_sum(xp: Any, A: Any, B: Any) -> Any:
+def rank_of_sum(xp, A, B):
     rank = xp.linalg.matrix_rank
     return rank(A + B), xp.maximum(rank(A), rank(B))
 
@@ -203,7 +202,7 @@ def rank_of_sum(xp: Any, A: Any, B: Any) -> Any:
     kind="identity",
     why="The order is reversed for full ranks that meet, not in general.",
 )
-def pseudo_inverse_of_product(xp: Any, A: Any, B: Any) -> Any:
+def pseudo_inverse_of_product(xp, A, B):
     pinv = xp.linalg.pinv
     return pinv(A @ B), pinv(B) @ pinv(A)
 
@@ -214,7 +213,7 @@ def pseudo_inverse_of_product(xp: Any, A: Any, B: Any) -> Any:
     TWO,
     why="Two nilpotent matrices may multiply to a projection.",
 )
-def radius_of_product(xp: Any, A: Any, B: Any) -> Any:
+def radius_of_product(xp, A, B):
     rho = xp.linalg.spectral_radius
     return rho(A @ B), rho(A) * rho(B)
 
@@ -225,7 +224,7 @@ def radius_of_product(xp: Any, A: Any, B: Any) -> Any:
     draw(A=draw.matrices("q", "m")),
     why="The root of the rank is needed: 1.41 for the identity of two dimensions.",
 )
-def nuclear_and_frobenius(xp: Any, A: Any, *, c: Fraction = Fraction(6, 5)) -> Any:
+def nuclear_and_frobenius(xp, A, *, c=Fraction(6, 5)):
     return xp.linalg.matrix_norm(A, ord="nuc"), c * xp.linalg.matrix_norm(A)
 
 
@@ -235,7 +234,7 @@ def nuclear_and_frobenius(xp: Any, A: Any, *, c: Fraction = Fraction(6, 5)) -> A
     draw(p=draw.distributions("m")),
     why="Near a corner the entropy falls slower than linearly.",
 )
-def entropy_and_largest(xp: Any, p: Any) -> Any:
+def entropy_and_largest(xp, p):
     return -xp.sum(xp.xlogx(p)), 2 * (1 - xp.max(p))
 
 
@@ -245,7 +244,7 @@ def entropy_and_largest(xp: Any, p: Any) -> Any:
     draw(x=draw.positive(below=8), y=draw.positive(below=8)),
     why="log Gamma is convex: the other direction holds.",
 )
-def gamma_concave(xp: Any, x: Any, y: Any) -> Any:
+def gamma_concave(xp, x, y):
     return xp.lgamma(x) + xp.lgamma(y), 2 * xp.lgamma((x + y) / 2)
 
 
@@ -255,7 +254,7 @@ def gamma_concave(xp: Any, x: Any, y: Any) -> Any:
     draw(x=draw.reals(0, 2)),
     why="Its slope at 0 is 2/sqrt(pi) > 1.",
 )
-def error_function_slope(xp: Any, x: Any) -> Any:
+def error_function_slope(xp, x):
     return xp.erf(x), x
 
 
@@ -265,7 +264,7 @@ def error_function_slope(xp: Any, x: Any) -> Any:
     draw(x=draw.vectors("m"), y=draw.vectors("m")),
     why="Sorting both brings them together, not apart.",
 )
-def sorted_pairs(xp: Any, x: Any, y: Any) -> Any:
+def sorted_pairs(xp, x, y):
     return xp.sum(xp.abs(x - y)), xp.sum(xp.abs(xp.sort(x) - xp.sort(y)))
 
 
@@ -279,7 +278,7 @@ def sorted_pairs(xp: Any, x: Any, y: Any) -> Any:
     kind="loewner",
     why="The square is not operator monotone.",
 )
-def square_is_monotone(xp: Any, pair: Any) -> Any:
+def square_is_monotone(xp, pair):
     S, more = pair
     return S @ S, more @ more
 
@@ -290,7 +289,7 @@ def square_is_monotone(xp: Any, pair: Any) -> Any:
     draw(x=draw.unit_vectors(), y=draw.unit_vectors(), z=draw.unit_vectors()),
     why="y between two orthogonal vectors: 1.41 against 1.",
 )
-def three_unit_vectors(xp: Any, x: Any, y: Any, z: Any) -> Any:
+def three_unit_vectors(xp, x, y, z):
     return xp.abs(x @ y) + xp.abs(y @ z), 1 + xp.abs(x @ z)
 
 
@@ -300,7 +299,7 @@ def three_unit_vectors(xp: Any, x: Any, y: Any, z: Any) -> Any:
     draw(R=draw.correlations(), sizes={"m": (2, 4)}),
     why="True for m = 2; three vectors in a plane are dependent without being parallel.",
 )
-def smallest_of_correlation(xp: Any, R: Any) -> Any:
+def smallest_of_correlation(xp, R):
     off = xp.abs(R - R * xp.eye(R.shape[0]))
     return 1 - xp.max(off), xp.linalg.eigvalsh(R)[0]
 
@@ -311,7 +310,7 @@ def smallest_of_correlation(xp: Any, R: Any) -> Any:
     draw(P=draw.stochastic_matrices("n", "m")),
     why="Rows that agree have the norm sqrt(n) times the norm of one.",
 )
-def norm_of_stochastic(xp: Any, P: Any) -> Any:
+def norm_of_stochastic(xp, P):
     return xp.linalg.matrix_norm(P, ord=2), xp.asarray(1)
 
 
@@ -321,7 +320,7 @@ def norm_of_stochastic(xp: Any, P: Any) -> Any:
     draw(x=draw.vectors("m"), order=draw.permutations("m")),
     why="The rearrangement inequality needs x ascending.",
 )
-def any_order_is_best(xp: Any, x: Any, order: Any) -> Any:
+def any_order_is_best(xp, x, order):
     i = xp.arange(x.shape[0])
     return xp.sum(i * xp.take(x, order)), xp.sum(i * x)
 
@@ -332,7 +331,7 @@ def any_order_is_best(xp: Any, x: Any, order: Any) -> Any:
     draw(S=draw.covariances(), J=draw.subsets(), sizes={"m": (1, 3)}),
     why="Minors grow with the nodes as soon as there is variance above 1 left.",
 )
-def minors_fall(xp: Any, S: Any, J: Any) -> Any:
+def minors_fall(xp, S, J):
     kept = xp.take(xp.take(S, J, axis=0), J, axis=1)
     return xp.linalg.det(S), xp.linalg.det(kept)
 
@@ -343,7 +342,7 @@ def minors_fall(xp: Any, S: Any, J: Any) -> Any:
     draw(A=draw.symmetric()),
     why="Eigenvalues of both signs cancel.",
 )
-def trace_of_absolute_value(xp: Any, A: Any) -> Any:
+def trace_of_absolute_value(xp, A):
     return xp.sum(xp.abs(xp.linalg.eigvalsh(A))), xp.abs(xp.linalg.trace(A))
 
 
@@ -353,7 +352,7 @@ def trace_of_absolute_value(xp: Any, A: Any) -> Any:
     draw(L=draw.triangular(), sizes={"m": (2, 4)}),
     why="Many entries off the diagonal add up; with m = 2 it holds.",
 )
-def norm_of_triangular(xp: Any, L: Any) -> Any:
+def norm_of_triangular(xp, L):
     off = xp.max(xp.abs(xp.tril(L, k=-1)))
     return xp.linalg.matrix_norm(L, ord=2), xp.max(xp.abs(xp.linalg.diagonal(L))) + off
 
@@ -364,7 +363,7 @@ def norm_of_triangular(xp: Any, L: Any) -> Any:
     draw(Z=draw.nonsingular(), sizes={"m": (2, 3)}),
     why="True for m = 2, where the norms of Z and of its adjugate agree; not for m = 3.",
 )
-def inverse_and_norm(xp: Any, Z: Any) -> Any:
+def inverse_and_norm(xp, Z):
     inverse = xp.linalg.matrix_norm(xp.linalg.inv(Z), ord=2)
     return inverse, xp.linalg.matrix_norm(Z) / xp.abs(xp.linalg.det(Z))
 
@@ -375,7 +374,7 @@ def inverse_and_norm(xp: Any, Z: Any) -> Any:
     draw(stack=draw.covariance_stacks(), sizes={"n": (1, 3), "m": (1, 3)}),
     why="The largest eigenvalue is convex: the other direction holds.",
 )
-def mean_of_spectra(xp: Any, stack: Any) -> Any:
+def mean_of_spectra(xp, stack):
     largest = [xp.linalg.eigvalsh(stack[i])[-1] for i in range(stack.shape[0])]
     return xp.mean(xp.stack(largest)), xp.linalg.eigvalsh(xp.mean(stack, axis=0))[-1]
 
@@ -386,7 +385,7 @@ def mean_of_spectra(xp: Any, stack: Any) -> Any:
     draw(V=draw.unit_rows("n", "m"), sizes={"n": (2, 4), "m": (2, 3)}),
     why="True of two vectors; n equal ones have n.",
 )
-def equal_angles(xp: Any, V: Any) -> Any:
+def equal_angles(xp, V):
     G = V @ V.T
     off = xp.abs(G - G * xp.eye(V.shape[0]))
     return xp.linalg.matrix_norm(G, ord=2), 1 + xp.max(off)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -91,9 +90,7 @@ objective_constant = lemmas.mutated(
     GENERAL,
     why="T = 1: section 3's sum over lags is empty, and a changed W_i' errs at once.",
 )
-def first_drive_forgotten(
-    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any
-) -> Any:
+def first_drive_forgotten(xp, net, x, J, V_h, V_i, v_h, V_o, v_o):
     both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     growth = geometric(xp, spectral(xp, V_h), len(both.drive))
     carried = spectral(xp, V_o) * growth * norm(xp, both.drive)
@@ -106,9 +103,7 @@ def first_drive_forgotten(
     GENERAL,
     why="A refitted read-out moves b_o' as well.",
 )
-def read_out_bias_forgotten(
-    xp: Any, net: Any, x: Any, J: Any, V_h: Any, V_i: Any, v_h: Any, V_o: Any, v_o: Any
-) -> Any:
+def read_out_bias_forgotten(xp, net, x, J, V_h, V_i, v_h, V_o, v_o):
     both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
     growth = spectral(xp, toeplitz(xp, powers(spectral(xp, V_h), len(both.drive))))
     offset = [q - (v_o - net.b_output) for q in both.offset]
@@ -116,7 +111,7 @@ def read_out_bias_forgotten(
     return norm(xp, both.output_error), norm(xp, offset) + carried
 
 
-def propagated(xp: Any, net: Any, x: Any, defect: list[Any]) -> Any:
+def propagated(xp, net, x, defect):
     """sum_t W_o W_h^{T-t} p_t."""
     parts = [p @ G.T for G, p in zip(back(net, x.shape[1]), defect)]
     return sum(parts[1:], parts[0])
@@ -129,7 +124,7 @@ def propagated(xp: Any, net: Any, x: Any, defect: list[Any]) -> Any:
     kind="identity",
     why="f_T holds b_o.",
 )
-def defect_without_bias(xp: Any, net: Any, x: Any, J: Any, A: Any, c: Any) -> Any:
+def defect_without_bias(xp, net, x, J, A, c):
     along = lifted(xp, net, x, J, A)
     left = along.states[-1] @ net.w_output.T + net.b_output - along.lift[-1] @ net.w_output.T
     return left, propagated(xp, net, x, along.defect)
@@ -142,7 +137,7 @@ def defect_without_bias(xp: Any, net: Any, x: Any, J: Any, A: Any, c: Any) -> An
     kind="identity",
     why="The read-out of the small network is W_o A, and A h' is not 0 on what was dropped.",
 )
-def defect_without_lift(xp: Any, net: Any, x: Any, J: Any, A: Any, c: Any) -> Any:
+def defect_without_lift(xp, net, x, J, A, c):
     small = run(xp, net, x, J, A).small
     states = small.states(xp, x)
     unit = xp.take(xp.eye(net.w_hidden.shape[0]), J, axis=0)
@@ -163,7 +158,7 @@ def defect_without_lift(xp: Any, net: Any, x: Any, J: Any, A: Any, c: Any) -> An
     kind="identity",
     why="A ridge, or a pseudo-inverse on a node that is dead on the data, leaves A[J,:] != I.",
 )
-def defect_vanishes_for_any_reconstruction(xp: Any, net: Any, x: Any, J: Any, A: Any) -> Any:
+def defect_vanishes_for_any_reconstruction(xp, net, x, J, A):
     along = lifted(xp, net, x, J, A)
     kept = [xp.take(p, J, axis=1) for p in along.defect]
     return xp.stack(kept), xp.stack([0 * p for p in kept])
@@ -176,7 +171,7 @@ def defect_vanishes_for_any_reconstruction(xp: Any, net: Any, x: Any, J: Any, A:
     kind="identity",
     why="Dropped nodes have a defect: it is all that is lost.",
 )
-def defect_vanishes_everywhere(xp: Any, net: Any, x: Any, J: Any, A: Any) -> Any:
+def defect_vanishes_everywhere(xp, net, x, J, A):
     along = lifted(xp, net, x, J, identity_on(xp, J, A))
     return xp.stack(along.defect), xp.stack([0 * p for p in along.defect])
 
@@ -188,7 +183,7 @@ def defect_vanishes_everywhere(xp: Any, net: Any, x: Any, J: Any, A: Any) -> Any
     LINEAR,
     why="The defect lives on nodes that the small network has not.",
 )
-def observability_of_the_small_network(xp: Any, net: Any, x: Any, J: Any, A: Any, c: Any) -> Any:
+def observability_of_the_small_network(xp, net, x, J, A, c):
     along = lifted(xp, net, x, J, A)
     small = run(xp, net, x, J, A).small
     gap = (along.states[-1] - along.lift[-1]) @ net.w_output.T
@@ -209,7 +204,7 @@ def observability_of_the_small_network(xp: Any, net: Any, x: Any, J: Any, A: Any
     ),
     why="Jacobian and residual (1, 1) and (0, 0) on two sequences: 1/2 on the left, 1/4 for T = 1.",
 )
-def weight_for_nonlinear(xp: Any, G: Any, r: Any, c: Any) -> Any:
+def weight_for_nonlinear(xp, G, r, c):
     n, T = G.shape
     left = xp.sum(xp.sum(G * r, axis=1) ** 2) / n
     values = [xp.sum(G[:, t] ** 2) / n * xp.sum(r[:, t] ** 2) / n for t in range(T)]
@@ -223,7 +218,7 @@ def weight_for_nonlinear(xp: Any, G: Any, r: Any, c: Any) -> Any:
     LINEAR,
     why="Steps may add up: with c_t = 1 the sum carries the factor T.",
 )
-def plain_sum_without_steps(xp: Any, net: Any, x: Any, J: Any, A: Any, c: Any) -> Any:
+def plain_sum_without_steps(xp, net, x, J, A, c):
     r = run(xp, net, x, J, A).residual
     products = back(net, x.shape[1])
     parts = [one @ G.T for G, one in zip(products, r)]
@@ -239,7 +234,7 @@ def plain_sum_without_steps(xp: Any, net: Any, x: Any, J: Any, A: Any, c: Any) -
     kind="identity",
     why="A mean makes entries correlate, and the variance is 1 all the same.",
 )
-def probes_with_a_mean(xp: Any, w_hidden: Any, w_output: Any, slopes: Any, w: Any) -> Any:
+def probes_with_a_mean(xp, w_hidden, w_output, slopes, w):
     means, exact = probe_means(xp, w_hidden, w_output, slopes, w, (-0.5, 1.5))
     return xp.stack(means), xp.stack(exact)
 
@@ -256,7 +251,7 @@ def probes_with_a_mean(xp: Any, w_hidden: Any, w_output: Any, slopes: Any, w: An
     ),
     why="Only a diagonal M carries nodes into nodes: S = I_2 and M all ones promise 0 at k = 1.",
 )
-def general_weight_as_a_change_of_coordinates(xp: Any, S: Any, L: Any, k: int) -> Any:
+def general_weight_as_a_change_of_coordinates(xp, S, L, k):
     m, M = S.shape[0], L @ L.T
     losses = [xp.linalg.trace(M @ true.residual(xp, S, J)) for J in subsets(m) if len(J) == k]
     least = losses[0]

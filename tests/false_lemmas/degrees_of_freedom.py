@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -217,7 +216,7 @@ def half_at_the_mean(xp, F, floor):
     why="A large lam makes q proportional to the variances, which is less even.",
 )
 def sampling_weights_increase(xp, S, lam, step):
-    def largest(value: Any) -> Any:
+    def largest(value):
         scores = xp.linalg.diagonal(smoothed(xp, S, value))
         return xp.max(scores) / xp.sum(scores)
 

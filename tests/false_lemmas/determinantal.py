@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -158,7 +157,7 @@ def conditional_without_schur(xp, S, lam):
     why="The mode is not the mean: with S below lam it is the empty set.",
 )
 def best_set_by_mode(xp, S, lam):
-    best: Any = None
+    best = None
     for J in subsets(S.shape[0]):
         p = principal_minor(xp, S / lam, J)
         if best is None or bool(p > best[0]):

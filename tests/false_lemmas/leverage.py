@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -60,7 +59,7 @@ norm_without_event = lemmas.mutated(
 )
 
 
-def gap(xp: Any, F: Any, J: Any, lam: Any, threshold: Any) -> Any:
+def gap(xp, F, J, lam, threshold):
     """The threshold's event, as the least eigenvalue of a matrix that is then PSD."""
     gram = F.T @ F
     shifted = gram + lam * xp.eye(gram.shape[0])
@@ -68,11 +67,11 @@ def gap(xp: Any, F: Any, J: Any, lam: Any, threshold: Any) -> Any:
     return xp.zeros(1), xp.linalg.eigvalsh(matrix)[:1]
 
 
-def weaker_event(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def weaker_event(xp, F, J, lam):
     return gap(xp, F, J, lam, xp.asarray(0.875))
 
 
-def unscaled_event(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def unscaled_event(xp, F, J, lam):
     """lambda_max(S - G) <= (3/4) (||S||_2 + lam)."""
     gram = F.T @ F
     largest = xp.linalg.eigvalsh(gram)[-1:] + lam
@@ -97,7 +96,7 @@ loss_bound_unscaled_event = lemmas.mutated(
 )
 
 
-def unmerged_loss(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def unmerged_loss(xp, F, J, lam):
     """C on the distinct nodes with tau_j = lam k q_j, multiplicities ignored."""
     S = F @ F.T
     q = leverage_distribution(xp, S, lam)
@@ -228,7 +227,7 @@ def loss_equals_expectation(xp, F, J, lam):
     return left, xp.linalg.trace(ridge_loss(xp, F, J, lam))
 
 
-def draws(xp: Any, rng: Any, F: Any, lam: Any, count: int) -> Any:
+def draws(xp, rng, F, lam, count):
     """`count` nodes from q, by inversion of uniform numbers."""
     q = leverage_distribution(xp, F @ F.T, lam)
     cumulative = [xp.sum(q[: j + 1]) for j in range(F.shape[0] - 1)]
@@ -238,7 +237,7 @@ def draws(xp: Any, rng: Any, F: Any, lam: Any, count: int) -> Any:
     )
 
 
-def at_least(count: Any) -> int:
+def at_least(count):
     """The smallest integer k >= 1 with k >= count."""
     k = 1
     while bool(k < count):
@@ -246,12 +245,12 @@ def at_least(count: Any) -> int:
     return k
 
 
-def live(F: Any) -> bool:
+def live(F):
     """No S = 0: it has no leverage distribution."""
     return bool((F != 0).any())
 
 
-def whitened_gap(xp: Any, F: Any, J: Any, lam: Any) -> Any:
+def whitened_gap(xp, F, J, lam):
     """The event's left and right sides, as (0, least eigenvalue)."""
     zero, eigenvalue = gap(xp, F, J, lam, xp.asarray(0.75))
     return zero[0], eigenvalue[0]

@@ -96,7 +96,7 @@ absolute_constant = lemmas.mutated(
 )
 
 
-def largest_states(xp: Any, net: Network, x: Any) -> Any:
+def largest_states(xp, net, x):
     """The maximum of ||h_t|| over the sample, by t."""
     return xp.stack([xp.max(xp.linalg.vector_norm(h, axis=1)) for h in net.states(xp, x)])
 
@@ -173,7 +173,7 @@ def with_constants(name: str, statement: str, why: str, constants: Constants, bl
     """`lipschitz.parameters` with another constant, for two networks that differ in one block."""
 
     @lemmas.claim(name, statement, BOTH, why=why)
-    def body(xp: Any, net: Network, other: Network, s: str, x: Any) -> Any:
+    def body(xp, net, other, s, x):
         weights = {each: getattr(net, each) for each in BLOCKS}
         changed = {**weights, block: getattr(other, block)}
         nets = [Network(**weights, activation=s), Network(**changed, activation=s)]
@@ -189,7 +189,7 @@ def with_constants(name: str, statement: str, why: str, constants: Constants, bl
     return body
 
 
-def hidden_without_output(xp: Any, R: Any, H: list[Any], t: int) -> dict[str, Any]:
+def hidden_without_output(xp, R, H, t):
     L = parameter_constants(xp, R, H, t)
     recurrent = xp.asarray(0.0)
     for s in range(1, t + 1):
@@ -197,20 +197,20 @@ def hidden_without_output(xp: Any, R: Any, H: list[Any], t: int) -> dict[str, An
     return {**L, "w_hidden": recurrent}
 
 
-def hidden_last_only(xp: Any, R: Any, H: list[Any], t: int) -> dict[str, Any]:
+def hidden_last_only(xp, R, H, t):
     return {**parameter_constants(xp, R, H, t), "w_hidden": R.output * H[t - 1]}
 
 
-def input_without_data(xp: Any, R: Any, H: list[Any], t: int) -> dict[str, Any]:
+def input_without_data(xp, R, H, t):
     L = parameter_constants(xp, R, H, t)
     return {**L, "w_input": R.output * horner(xp, R.hidden, t)}
 
 
-def output_step_before(xp: Any, R: Any, H: list[Any], t: int) -> dict[str, Any]:
+def output_step_before(xp, R, H, t):
     return {**parameter_constants(xp, R, H, t), "w_output": H[t - 1]}
 
 
-def bias_last_only(xp: Any, R: Any, H: list[Any], t: int) -> dict[str, Any]:
+def bias_last_only(xp, R, H, t):
     return {**parameter_constants(xp, R, H, t), "b_hidden": R.output}
 
 

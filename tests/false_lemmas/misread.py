@@ -7,7 +7,6 @@ worst of them only, or believes a success, ever asks the balls.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -23,7 +22,7 @@ BITS = 2.0**60
     draw(x=draw.reals(2.0**-8, 1)),
     why="float64 absorbs x, and sees 0 on the left.",
 )
-def absorbed(xp: Any, x: Any) -> Any:
+def absorbed(xp, x):
     return (BITS + x) - BITS, x / 2
 
 
@@ -33,7 +32,7 @@ def absorbed(xp: Any, x: Any) -> Any:
     draw(x=draw.reals(2.0**-80, 2.0**-60)),
     why="e^x rounds to 1.",
 )
-def exponential_of_little(xp: Any, x: Any) -> Any:
+def exponential_of_little(xp, x):
     return xp.exp(x) - 1, x / 2
 
 
@@ -43,7 +42,7 @@ def exponential_of_little(xp: Any, x: Any) -> Any:
     draw(x=draw.reals(2.0**-60, 2.0**-40)),
     why="It is x^2; both factors round to 1, or the product does.",
 )
-def determinant_of_nearly_singular(xp: Any, x: Any) -> Any:
+def determinant_of_nearly_singular(xp, x):
     return 1 - (1 + x) * (1 - x), x * x / 2
 
 
@@ -53,7 +52,7 @@ def determinant_of_nearly_singular(xp: Any, x: Any) -> Any:
     draw(x=draw.reals(0, 1), y=draw.reals(2, 3)),
     why="The variance of two numbers is a quarter of their squared distance; one pass loses it.",
 )
-def variance_of_far_numbers(xp: Any, x: Any, y: Any) -> Any:
+def variance_of_far_numbers(xp, x, y):
     a, b = x + BITS, y + BITS
     mean = (a + b) / 2
     return (a * a + b * b) / 2 - mean * mean, (y - x) ** 2 / 1024
@@ -67,7 +66,7 @@ def variance_of_far_numbers(xp: Any, x: Any, y: Any) -> Any:
     failure=Fraction(1, 10),
     why="It fails unless all bits are 0; float64 sees n, always.",
 )
-def bits_that_are_absorbed(xp: Any, rng: Any, x: int) -> Any:
+def bits_that_are_absorbed(xp, rng, x):
     bits = xp.asarray(rng.integers(0, 2, 8).astype(float))
     total = bits[0] / BITS + x
     for i in range(1, 8):
@@ -83,6 +82,6 @@ def bits_that_are_absorbed(xp: Any, rng: Any, x: int) -> Any:
     failure=Fraction(1, 1000),
     why="It is that far with probability 1/4; float64 keeps multiples of 256 of the two.",
 )
-def mean_that_is_far(xp: Any, rng: Any, shift: float) -> Any:
+def mean_that_is_far(xp, rng, shift):
     u = xp.asarray(rng.random(2)) + shift
     return xp.abs(u[0] + u[1] - 2 * shift - 1), xp.asarray(1) / 2

@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
-from validation import Claim, claim
+from validation import claim
 
 SOURCE = "wrong on purpose"
 
@@ -21,9 +19,7 @@ class Lemmas:
     section: str
     module: str
 
-    def claim(
-        self, name: str, statement: str, instances: Any, *, why: str, **options: Any
-    ) -> Callable[[Any], Claim]:
+    def claim(self, name, statement, instances, *, why, **options):
         """A false lemma of the body below; `options` are those of `validation.claim`."""
         return claim(
             f"false.{self.section}.{name}",
@@ -35,9 +31,7 @@ class Lemmas:
             **options,
         )
 
-    def mutated(
-        self, true: Claim, name: str, why: str, *, statement: str | None = None, **changes: Any
-    ) -> Claim:
+    def mutated(self, true, name, why, *, statement=None, **changes):
         """A true claim with other constants, or without some of its hypotheses.
 
         Entries of `changes` that name a field of a claim replace it, the others are constants.

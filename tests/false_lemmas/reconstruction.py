@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import combinations
-from typing import Any
 
 from planted import Lemmas
 
@@ -39,7 +38,7 @@ READ_OUT = draw(
 )
 
 
-def loss(xp: Any, S: Any, nodes: Any) -> Any:
+def loss(xp, S, nodes):
     """L_A at tau = 0."""
     if len(nodes) == 0:
         return xp.linalg.trace(S)
@@ -203,7 +202,7 @@ def gains_are_subadditive(xp, S, J):
 def greedy_is_optimal(xp, S):
     nodes: list[int] = []
     for _ in range(2):
-        best: Any = None
+        best = None
         for j in range(S.shape[0]):
             if j not in nodes:
                 value = loss(xp, S, sorted([*nodes, j]))
@@ -226,7 +225,7 @@ def greedy_is_optimal(xp, S):
     why="The new node's row of W_h may read a node that is not kept.",
 )
 def monotone_with_the_kept_rows(xp, S, J, W):
-    def objective(nodes: Any) -> Any:
+    def objective(nodes):
         Z = xp.take(W, nodes, axis=0)
         C = ridge_schur_complement(xp, S, nodes, xp.zeros((nodes.shape[0],)))
         return xp.linalg.trace(Z @ C @ Z.T)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from planted import Lemmas
 from uniform import SAMPLE, hoeffding, sample
 
@@ -122,7 +120,7 @@ def rounding_radii_costs_two(xp, R, t):
     why="sqrt(lam) has infinite slope at 0, where N stays finite: lam = 0 is a local minimum.",
 )
 def tradeoff_is_quasiconvex(xp, S, lam, ratio, n):
-    def bound(value: Any) -> Any:
+    def bound(value):
         N = degrees_of_freedom(xp, S, value)
         return xp.sqrt(value) + N * xp.sqrt(xp.sqrt(N)) / xp.sqrt(n)
 
@@ -142,7 +140,7 @@ def tradeoff_is_quasiconvex(xp, S, lam, ratio, n):
     why="The complexity falls with lam: the trade-off is real.",
 )
 def tradeoff_increases(xp, S, lam, step, n):
-    def bound(value: Any) -> Any:
+    def bound(value):
         N = degrees_of_freedom(xp, S, value)
         return xp.sqrt(value) + N * xp.sqrt(xp.sqrt(N)) / xp.sqrt(n)
 

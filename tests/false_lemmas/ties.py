@@ -9,7 +9,6 @@ counterexamples are in `ties_by_hand`.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -18,7 +17,7 @@ from validation import draw
 lemmas = Lemmas("ties", __name__)
 
 
-def between(xp: Any, share: Any, sharp: Any) -> Any:
+def between(xp, share, sharp):
     """1 + share (sharp - 1): the sharp constant, pulled towards 1."""
     return 1 + share * (sharp - 1)
 
@@ -29,7 +28,7 @@ def between(xp: Any, share: Any, sharp: Any) -> Any:
     draw(x=draw.matrices("n", "d"), sizes={"n": (1, 4), "d": (4, 7)}),
     why="Cauchy and Schwarz attain sigma at x_i = i x; for n = 1 both sides agree.",
 )
-def weighted_samples(xp: Any, x: Any, *, c: Any = Fraction(99, 100)) -> Any:
+def weighted_samples(xp, x, *, c=Fraction(99, 100)):
     places = xp.asarray(list(range(1, x.shape[0] + 1)))
     return xp.sum((places @ x) ** 2), between(xp, c, xp.sum(places**2)) * xp.sum(x * x)
 
@@ -41,7 +40,7 @@ def weighted_samples(xp: Any, x: Any, *, c: Any = Fraction(99, 100)) -> Any:
     draw(x=draw.matrices("n", "d"), sizes={"n": (1, 4), "d": (3, 6)}),
     why="Squares in the proportions 1, 2, ..., n need sigma^2, in every column.",
 )
-def fourth_moments(xp: Any, x: Any, *, c: Any = Fraction(97, 100)) -> Any:
+def fourth_moments(xp, x, *, c=Fraction(97, 100)):
     places = xp.asarray(list(range(1, x.shape[0] + 1)))
     return xp.sum((places @ x**2) ** 2), between(xp, c, xp.sum(places**2)) * xp.sum(x**4)
 
@@ -52,7 +51,7 @@ def fourth_moments(xp: Any, x: Any, *, c: Any = Fraction(97, 100)) -> Any:
     draw(nu=draw.spectra(), p=draw.distributions()),
     why="Kantorovich's constant is attained by half the weight on either end.",
 )
-def kantorovich(xp: Any, nu: Any, p: Any, *, c: Any = Fraction(49, 50)) -> Any:
+def kantorovich(xp, nu, p, *, c=Fraction(49, 50)):
     mu = nu + xp.asarray(2.0) ** -20
     a, b = xp.max(mu), xp.min(mu)
     return xp.sum(p * mu) * xp.sum(p / mu), 1 + c * (a - b) ** 2 / (4 * a * b)
@@ -64,7 +63,7 @@ def kantorovich(xp: Any, nu: Any, p: Any, *, c: Any = Fraction(49, 50)) -> Any:
     draw(x=draw.vectors("m"), sizes={"m": (1, 4)}),
     why="The norm of the 4 x 4 Hilbert matrix is 1.5002; it is below sqrt 2 for m = 2 and 3.",
 )
-def hilbert(xp: Any, x: Any) -> Any:
+def hilbert(xp, x):
     m = x.shape[0]
     total = xp.asarray(0)
     for i in range(m):
@@ -79,7 +78,7 @@ def hilbert(xp: Any, x: Any) -> Any:
     draw(x=draw.matrices("T", "d"), sizes={"T": (1, 3), "d": (3, 5)}),
     why="The best constant is cos(pi/(T+1)): 1/2 for T = 2, but 0.7071 for T = 3.",
 )
-def autocorrelation(xp: Any, x: Any) -> Any:
+def autocorrelation(xp, x):
     T = x.shape[0]
     return xp.sum(x[1:, :] * x[:-1, :]), (2 * T + 1) * xp.sum(x * x) / 10
 
@@ -90,7 +89,7 @@ def autocorrelation(xp: Any, x: Any) -> Any:
     draw(x=draw.matrices("T", "d"), sizes={"T": (1, 5), "d": (2, 4)}),
     why="The best constant is 6, 10 and (13 + sqrt 129)/2 = 12.18 for T = 3, 4 and 5.",
 )
-def second_difference(xp: Any, x: Any) -> Any:
+def second_difference(xp, x):
     if x.shape[0] < 3:
         return xp.sum(x * x), xp.sum(x * x)
     return xp.sum((x[2:, :] - 2 * x[1:-1, :] + x[:-2, :]) ** 2), 12 * xp.sum(x * x)
@@ -102,7 +101,7 @@ def second_difference(xp: Any, x: Any) -> Any:
     draw(W=draw.matrices("m", "m"), T=draw.integers(1, 4), sizes={"m": (1, 3)}),
     why="The cyclic permutation of three nodes: Tr W = Tr W^2 = 0, Tr W^3 = 3.",
 )
-def power_traces(xp: Any, W: Any, T: int) -> Any:
+def power_traces(xp, W, T):
     trace = xp.linalg.trace
     square = xp.abs(trace(W @ W)) ** (T // 2)
     square = square * xp.sqrt(xp.abs(trace(W @ W))) if T % 2 else square
@@ -116,9 +115,9 @@ def power_traces(xp: Any, W: Any, T: int) -> Any:
     draw(W=draw.matrices("m", "m"), x=draw.matrices("T", "m"), sizes={"m": (4, 6), "T": (1, 4)}),
     why="Equal contributions need the factor T.",
 )
-def aligned_steps(xp: Any, W: Any, x: Any, *, c: Any = Fraction(49, 50)) -> Any:
+def aligned_steps(xp, W, x, *, c=Fraction(49, 50)):
     h, squares = 0 * x[0, :], xp.asarray(0)
-    parts: list[Any] = []
+    parts = []
     for t in range(x.shape[0]):
         parts = [W @ part for part in parts] + [x[t, :]]
     for part in parts:
@@ -136,7 +135,7 @@ def aligned_steps(xp: Any, W: Any, x: Any, *, c: Any = Fraction(49, 50)) -> Any:
     why="The error is carried on by V, whose norm is that of Frobenius for rank one; at T = 2 "
     "nothing has been carried.",
 )  # fmt: skip
-def carried_error(xp: Any, W: Any, V: Any, x: Any, *, c: Any = Fraction(9, 10)) -> Any:
+def carried_error(xp, W, V, x, *, c=Fraction(9, 10)):
     h = g = 0 * x[0, :]
     total = xp.asarray(0)
     for t in range(x.shape[0]):
@@ -156,7 +155,7 @@ def carried_error(xp: Any, W: Any, V: Any, x: Any, *, c: Any = Fraction(9, 10)) 
     ),
     why="W^2 may be 0, while the relu keeps one of two terms that would cancel.",
 )  # fmt: skip
-def relu_forgets(xp: Any, W: Any, b: Any, h: Any, g: Any, T: int) -> Any:
+def relu_forgets(xp, W, b, h, g, T):
     gap = h - g
     for _ in range(T):
         h, g, gap = xp.maximum(W @ h + b, 0 * b), xp.maximum(W @ g + b, 0 * b), W @ gap
@@ -172,7 +171,7 @@ def relu_forgets(xp: Any, W: Any, b: Any, h: Any, g: Any, T: int) -> Any:
     ),
     why="Small aligned inputs make it an equality without c; equality at T = 1 is approached only.",
 )  # fmt: skip
-def tanh_lipschitz(xp: Any, W: Any, x: Any, y: Any, *, c: Any = Fraction(24, 25)) -> Any:
+def tanh_lipschitz(xp, W, x, y, *, c=Fraction(24, 25)):
     h = g = 0 * x[0, :]
     rate, right = c * xp.linalg.matrix_norm(W, ord=2), xp.asarray(0)
     for t in range(x.shape[0]):
@@ -189,7 +188,7 @@ def tanh_lipschitz(xp: Any, W: Any, x: Any, y: Any, *, c: Any = Fraction(24, 25)
     ),
     why="For W of rank one the Frobenius norm is the spectral one, and is attained.",
 )  # fmt: skip
-def identity_lipschitz(xp: Any, W: Any, x: Any, *, c: Any = Fraction(29, 30)) -> Any:
+def identity_lipschitz(xp, W, x, *, c=Fraction(29, 30)):
     h, right = 0 * x[0, :], xp.asarray(0)
     rate = c * xp.linalg.matrix_norm(W)
     for t in range(x.shape[0]):
@@ -205,7 +204,7 @@ def identity_lipschitz(xp: Any, W: Any, x: Any, *, c: Any = Fraction(29, 30)) ->
     draw(a=draw.reals(-1, 1), x=draw.matrices("T", "d"), sizes={"T": (1, 6), "d": (3, 5)}),
     why="h may rise for four steps and come back in two: 1, 2, 3, 4, 3, 2 with T = 6.",
 )
-def peak_of_states(xp: Any, a: Any, x: Any) -> Any:
+def peak_of_states(xp, a, x):
     T, h, states = x.shape[0], 0 * x[0, :], []
     for t in range(T):
         h = a * h + x[t, :]
@@ -222,7 +221,7 @@ def peak_of_states(xp: Any, a: Any, x: Any) -> Any:
     draw(x=draw.vectors("T"), sizes={"T": (1, 3)}),
     why="Equal t x_t give T^-T, which is more than c^(T-1) T^(1-T) at T = 3, not at T = 2.",
 )
-def product_of_many(xp: Any, x: Any, *, c: Any = Fraction(11, 20)) -> Any:
+def product_of_many(xp, x, *, c=Fraction(11, 20)):
     T = x.shape[0]
     a = xp.asarray(list(range(1, T + 1))) * xp.abs(x)
     return xp.prod(a), c ** (T - 1) * xp.sum(a) ** T / xp.asarray(T) ** (T - 1)
@@ -234,6 +233,6 @@ def product_of_many(xp: Any, x: Any, *, c: Any = Fraction(11, 20)) -> Any:
     draw(x=draw.matrices("n", "d"), sizes={"n": (1, 4), "d": (5, 8)}),
     why="Equal samples attain Jensen's inequality; c = 49/50.",
 )
-def means_of_samples(xp: Any, x: Any, *, c: Any = Fraction(49, 50)) -> Any:
+def means_of_samples(xp, x, *, c=Fraction(49, 50)):
     n = x.shape[0]
     return xp.sum(xp.mean(x, axis=0) ** 4), c ** (n - 1) * xp.sum(x**4) / n

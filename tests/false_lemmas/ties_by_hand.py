@@ -6,14 +6,12 @@ integers in NumPy (`cube_convex`, `leverage_order`).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from validation import Instance
 
 
-def instance(sizes: dict[str, int], **raw: Any) -> Instance:
+def instance(sizes, **raw):
     """An instance of numbers and nested lists of numbers."""
     made = {
         name: value if isinstance(value, int | float) else np.array(value, dtype=np.float64)

@@ -6,7 +6,6 @@ Equal, commuting or diagonal matrices, rank one, k = 0 or m = 1 give equality. S
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -17,7 +16,7 @@ lemmas = Lemmas("ties_of_matrices", __name__)
 PSD = draw.covariances
 
 
-def loss(xp: Any, S: Any, J: tuple[int, ...]) -> Any:
+def loss(xp, S, J):
     """Tr of the Schur complement of S_JJ + 2^-10 I: what the nodes J do not explain."""
     nodes = xp.asarray(list(J))
     cross = xp.take(S, nodes, axis=1)
@@ -28,7 +27,7 @@ def loss(xp: Any, S: Any, J: tuple[int, ...]) -> Any:
 PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
-def least(xp: Any, values: list[Any]) -> Any:
+def least(xp, values):
     """The smallest of some numbers."""
     return xp.min(xp.stack(values))
 
@@ -45,7 +44,7 @@ def least(xp: Any, values: list[Any]) -> Any:
     },
     why="Two nodes that are poor alone may explain all together; else both sides are one number.",
 )  # fmt: skip
-def greedy_pair(xp: Any, F: Any) -> Any:
+def greedy_pair(xp, F):
     S = F @ F.T
     losses = [loss(xp, S, pair) for pair in PAIRS]
     return least(xp, losses[:2]), least(xp, losses)
@@ -58,7 +57,7 @@ def greedy_pair(xp: Any, F: Any) -> Any:
     why="True for numbers and commuting matrices; the mixed derivative of N is "
     "-2 lam (a^T R b)(a^T R^2 b) for A = aa^T, B = bb^T, of either sign.",
 )
-def dof_submodular(xp: Any, A: Any, B: Any, C: Any, lam: Any) -> Any:
+def dof_submodular(xp, A, B, C, lam):
     both, none = degrees_of_freedom(xp, A + B + C, lam), degrees_of_freedom(xp, C, lam)
     return both + none, degrees_of_freedom(xp, A + C, lam) + degrees_of_freedom(xp, B + C, lam)
 
@@ -70,7 +69,7 @@ def dof_submodular(xp: Any, A: Any, B: Any, C: Any, lam: Any) -> Any:
     kind="loewner",
     why="The cube is not operator convex; for n = 1 both sides agree, for m = 1 it is true.",
 )
-def cube_convex(xp: Any, F: Any) -> Any:
+def cube_convex(xp, F):
     A = F @ F.mT + xp.eye(F.shape[1])
     cubes = xp.mean(A @ A @ A, axis=0)
     return xp.linalg.matrix_power(xp.mean(A, axis=0), 3), (F.shape[0] + 19) * cubes / 20
@@ -83,7 +82,7 @@ def cube_convex(xp: Any, F: Any) -> Any:
     draw(S=PSD("m", nonsingular=True), sizes={"m": (3, 3)}),
     why="Equality for diagonal S; three equal correlations of 3/4 break it.",
 )
-def minors_of_three(xp: Any, S: Any) -> Any:
+def minors_of_three(xp, S):
     product, pairs, squares = S[0, 0] * S[1, 1] * S[2, 2], xp.asarray(1), []
     for i, j in PAIRS:
         pairs = pairs * (S[i, i] * S[j, j] - S[i, j] ** 2)
@@ -98,7 +97,7 @@ def minors_of_three(xp: Any, S: Any) -> Any:
     draw(P=draw.matrices("m", "m"), Q=draw.matrices("m", "m"), sizes={"m": (1, 4)}),
     why="The constant of Boettcher and Wenzel is 1: two Pauli matrices. Equality for m = 1.",
 )
-def commutator(xp: Any, P: Any, Q: Any, *, c: Any = Fraction(24, 25)) -> Any:
+def commutator(xp, P, Q, *, c=Fraction(24, 25)):
     A, B = P + P.T, Q + Q.T
     AB = A @ B
     slack = xp.sum(A * A) * xp.sum(B * B) - xp.sum(A * B) ** 2
@@ -111,7 +110,7 @@ def commutator(xp: Any, P: Any, Q: Any, *, c: Any = Fraction(24, 25)) -> Any:
     draw(A=PSD("m", nonsingular=True), B=PSD("m", nonsingular=True), sizes={"m": (1, 4)}),
     why="A = B attains it with c = 1; for m = 1 both sides are A + B.",
 )
-def minkowski(xp: Any, A: Any, B: Any, *, c: Any = Fraction(21, 20)) -> Any:
+def minkowski(xp, A, B, *, c=Fraction(21, 20)):
     det, m = xp.linalg.det, A.shape[0]
     middle = c * (2**m - 2) * xp.sqrt(det(A) * det(B))
     return det(A) + det(B) + middle, det(A + B)
@@ -124,7 +123,7 @@ def minkowski(xp: Any, A: Any, B: Any, *, c: Any = Fraction(21, 20)) -> Any:
     kind="loewner",
     why="Equal A_i need the factor n; the last term is small where they have rank one.",
 )
-def squares_of_sums(xp: Any, F: Any, *, c: Any = Fraction(9, 10)) -> Any:
+def squares_of_sums(xp, F, *, c=Fraction(9, 10)):
     A, n = F @ F.mT, F.shape[0]
     S = xp.sum(A, axis=0)
     squares = xp.sum(A @ A, axis=0)
@@ -141,7 +140,7 @@ def squares_of_sums(xp: Any, F: Any, *, c: Any = Fraction(9, 10)) -> Any:
     ),
     why="Large orthogonal S_i of rank one: N is n on the left and 1 on the right, so n is needed.",
 )  # fmt: skip
-def dof_of_mean(xp: Any, F: Any, lam: Any, *, c: Any = Fraction(99, 100)) -> Any:
+def dof_of_mean(xp, F, lam, *, c=Fraction(99, 100)):
     n = F.shape[0]
     S = F @ F.mT
     total = xp.asarray(0)
@@ -159,7 +158,7 @@ def dof_of_mean(xp: Any, F: Any, lam: Any, *, c: Any = Fraction(99, 100)) -> Any
     ),
     why="Four equal rows of ones, and lam = 1/4: 3.82 N. Up to m = 3 it is true, for m = 1 equal.",
 )  # fmt: skip
-def leverage_floor(xp: Any, F: Any, lam: Any, *, c: Any = Fraction(93, 100)) -> Any:
+def leverage_floor(xp, F, lam, *, c=Fraction(93, 100)):
     S = F @ F.T
     d = xp.linalg.diagonal(S)
     right = (1 + c * (F.shape[0] - 1)) * degrees_of_freedom(xp, S, lam)
@@ -172,7 +171,7 @@ def leverage_floor(xp: Any, F: Any, lam: Any, *, c: Any = Fraction(93, 100)) -> 
     draw(A=draw.arrays("n", "m", "d"), sizes={"n": (1, 4), "m": (3, 5), "d": (3, 5)}),
     why="Blocks that share the largest singular value and its vector need the factor n.",
 )
-def blocks(xp: Any, A: Any, *, c: Any = Fraction(49, 50)) -> Any:
+def blocks(xp, A, *, c=Fraction(49, 50)):
     n = A.shape[0]
     norms = [xp.linalg.matrix_norm(A[i, :, :], ord=2) for i in range(n)]
     largest = xp.max(xp.stack(norms)) ** 2
@@ -189,7 +188,7 @@ def blocks(xp: Any, A: Any, *, c: Any = Fraction(49, 50)) -> Any:
     ),
     why="In the plane Bell's inequality fails by sqrt 2, at a = 1, 1, 1, -1; signs attain d = 1.",
 )  # fmt: skip
-def bell(xp: Any, A: Any, U: Any, V: Any, *, c: Any = Fraction(4, 3)) -> Any:
+def bell(xp, A, U, V, *, c=Fraction(4, 3)):
     signs = [xp.abs(A[0, 0] + s * A[0, 1]) + xp.abs(A[1, 0] + s * A[1, 1]) for s in (1, -1)]
     longest = xp.sqrt(xp.max(xp.sum(U * U, axis=1)) * xp.max(xp.sum(V * V, axis=1)))
     factor = c if U.shape[1] > 1 else 1
@@ -202,7 +201,7 @@ def bell(xp: Any, A: Any, U: Any, V: Any, *, c: Any = Fraction(4, 3)) -> Any:
     draw(F=draw.matrices("m", "m"), sizes={"m": (1, 3)}),
     why="S = (1 1)(1 1)^T/2 + t I with t = 0.7 has ratio 1.207 for m = 2.",
 )
-def best_node(xp: Any, F: Any, *, c: Any = Fraction(1, 5)) -> Any:
+def best_node(xp, F, *, c=Fraction(1, 5)):
     S = F @ F.T + xp.eye(F.shape[0]) / 1024
     largest = xp.max(xp.linalg.eigvalsh(S))
     ratios = xp.linalg.diagonal(S @ S) / xp.linalg.diagonal(S)
@@ -215,7 +214,7 @@ def best_node(xp: Any, F: Any, *, c: Any = Fraction(1, 5)) -> Any:
     draw(x=draw.matrices("n", "d"), sizes={"n": (2, 5), "d": (1, 3)}),
     why="Tight frames, as three vectors at 120 degrees, need the factor d; d = 1 is an equality.",
 )
-def welch(xp: Any, x: Any, *, c: Any = Fraction(99, 100)) -> Any:
+def welch(xp, x, *, c=Fraction(99, 100)):
     gram = x @ x.T
     return xp.linalg.trace(gram) ** 2, (1 + c * (x.shape[1] - 1)) * xp.sum(gram * gram)
 
@@ -226,7 +225,7 @@ def welch(xp: Any, x: Any, *, c: Any = Fraction(99, 100)) -> Any:
     draw(x=draw.matrices("n", "d"), sizes={"n": (1, 4), "d": (1, 2)}),
     why="On the line it is an equality; in the plane three vectors at 60 degrees need 3/2.",
 )
-def signed_sums(xp: Any, x: Any, *, c: Any = Fraction(9, 20)) -> Any:
+def signed_sums(xp, x, *, c=Fraction(9, 20)):
     sums = [x[0, :]]
     for i in range(1, x.shape[0]):
         sums = [s + sign * x[i, :] for s in sums for sign in (1, -1)]
@@ -243,11 +242,11 @@ def signed_sums(xp: Any, x: Any, *, c: Any = Fraction(9, 20)) -> Any:
     },
     why="The order of the scores depends on lam for m = 3; two nodes keep it.",
 )
-def leverage_order(xp: Any, F: Any, lam: Any) -> Any:
+def leverage_order(xp, F, lam):
     return scores(xp, F, 4 * lam)
 
 
-def scores(xp: Any, F: Any, lam: Any) -> Any:
+def scores(xp, F, lam):
     """Leverage scores of the first two nodes of F F^T + 2^-20 I."""
     m = F.shape[0]
     S = F @ F.T + xp.eye(m) / 1048576

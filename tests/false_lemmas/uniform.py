@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from planted import Lemmas
 
@@ -94,7 +93,7 @@ def finite_rate(xp, F):
     return rademacher(xp, F), largest_norm(xp, F) * xp.sqrt(2 * xp.log(xp.asarray(float(M)))) / n
 
 
-def absolute_rademacher(xp: Any, F: Any) -> Any:
+def absolute_rademacher(xp, F):
     """E max_f |(1/n) sum sigma_i f(x_i)|."""
     return rademacher(xp, xp.concat([F, -F], axis=0))
 
@@ -135,7 +134,7 @@ def contraction_of_squares(xp, F):
     return rademacher(xp, F**2), xp.max(xp.abs(F)) * rademacher(xp, F)
 
 
-def kl(xp: Any, q: Any, p: Any) -> Any:
+def kl(xp, q, p):
     """kl(q || p) of Bernoulli variables, 0 < q, p < 1."""
     return q * xp.log(q / p) + (1 - q) * xp.log((1 - q) / (1 - p))
 
@@ -194,14 +193,14 @@ SAMPLE = draw(
 )
 
 
-def sample(xp: Any, rng: Any, p: Any, n: int) -> Any:
+def sample(xp, rng, p, n):
     """n points from p, by inversion of uniform numbers."""
     cumulative = [xp.sum(p[: j + 1]) for j in range(p.shape[0] - 1)]
     uniform = xp.asarray(rng.random(n))
     return xp.asarray([sum(int(bool(c < uniform[i])) for c in cumulative) for i in range(n)])
 
 
-def hoeffding(xp: Any, n: int, delta: Any) -> Any:
+def hoeffding(xp, n, delta):
     """sqrt(log(1/delta)/(2n))."""
     return xp.sqrt(xp.log(1 / delta) / (2 * n))
 

@@ -37,7 +37,7 @@ class Program:
     inputs: dict[str, Any]
     lines: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def run(self, arithmetic: Any, radius: float = 0.0) -> dict[str, Any]:
+    def run(self, arithmetic, radius: float = 0.0):
         """Values by name; an exception stands for a value that could not be had.
 
         What depends on such a value is left out. With a radius, the inputs and every value are
@@ -48,7 +48,7 @@ class Program:
         values = {name: arithmetic.lift(self.inputs[name]) for name in used}
         for name in used if radius else ():
             values[name] = _widened(values[name], radius)
-        failed: dict[str, Any] = {}
+        failed = {}
         scope = {"xp": arithmetic.xp, "inf": math.inf}
         with arithmetic.active():
             for name, _, expression in self.lines:
@@ -74,7 +74,7 @@ class Writer:
 
     # -- operands -------------------------------------------------------------------------------
 
-    def numbers(self, shape: tuple[int, ...]) -> Any:
+    def numbers(self, shape: tuple[int, ...]):
         """Exact numbers: small integers, dyadic fractions, or of very different sizes."""
         rng, kind = self.rng, self.rng.integers(5)
         if kind == 0:
@@ -89,7 +89,7 @@ class Writer:
             values = np.ldexp(rng.integers(-8, 9, size=shape) / 8, rng.integers(-20, 21, shape))
         return np.asarray(values, dtype=np.float64)
 
-    def pick(self, options: Any) -> Any:
+    def pick(self, options):
         """One of the options."""
         options = list(options)
         return options[int(self.rng.integers(len(options)))]
@@ -143,17 +143,17 @@ class Writer:
 
     # -- names of operands of some shape ----------------------------------------------------------
 
-    def any(self, values: dict[str, Any]) -> str:
+    def any(self, values) -> str:
         """Any operand."""
         return self.pick(values)
 
-    def of(self, values: dict[str, Any], ndim: int | tuple[int, ...]) -> str | None:
+    def of(self, values, ndim: int | tuple[int, ...]) -> str | None:
         """An operand with so many axes, if there is one."""
         allowed = (ndim,) if isinstance(ndim, int) else ndim
         names = [name for name, value in values.items() if np.ndim(value) in allowed]
         return self.pick(names) if names else None
 
-    def square(self, values: dict[str, Any]) -> str | None:
+    def square(self, values) -> str | None:
         """A square matrix, or a Gram matrix of another one."""
         names = [
             name
@@ -165,7 +165,7 @@ class Writer:
         other = self.of(values, 2)
         return f"({other} @ {other}.T)" if other else None
 
-    def symmetric(self, values: dict[str, Any]) -> str:
+    def symmetric(self, values) -> str:
         """A symmetric matrix."""
         other = self.of(values, 2)
         if self.chance(2):
@@ -173,7 +173,7 @@ class Writer:
         square = self.square(values)
         return f"({square} + {square}.T)"
 
-    def axis(self, value: Any) -> str:
+    def axis(self, value) -> str:
         """An axis of a value, or several, or none."""
         ndim = np.ndim(value)
         options = ["None", *map(str, range(-ndim, ndim))]
@@ -185,17 +185,17 @@ class Writer:
         """A short number."""
         return self.pick(["0", "1", "2", "-1", "0.5", "3.25", "-2.0", "7"])
 
-    def operand(self, values: dict[str, Any]) -> str:
+    def operand(self, values) -> str:
         """An operand or a literal."""
         return self.literal() if self.chance(3) else self.any(values)
 
-    def truth(self, values: dict[str, Any]) -> str:
+    def truth(self, values) -> str:
         """A comparison."""
         sign = self.pick(["<", "<=", ">", ">=", "==", "!="])
         return f"({self.any(values)} {sign} {self.operand(values)})"
 
 
-def _widened(value: Any, radius: float) -> Any:
+def _widened(value, radius: float):
     """A ball array with its radii increased, relative to the largest entry."""
     if not isinstance(value, Balls) or not value.size:
         return value
@@ -205,7 +205,7 @@ def _widened(value: Any, radius: float) -> Any:
 
 
 @functools.lru_cache(maxsize=4096)
-def _compiled(expression: str) -> Any:
+def _compiled(expression: str):
     return compile(expression, "<body>", "eval")
 
 
@@ -226,7 +226,7 @@ def _positive(name: str) -> Call:
 
 
 def _binary(sign: str) -> Call:
-    def call(w: Writer, v: dict[str, Any]) -> str:
+    def call(w: Writer, v) -> str:
         pair = [w.any(v), w.operand(v)]
         w.rng.shuffle(pair)
         return f"{pair[0]} {sign} {pair[1]}"
@@ -235,7 +235,7 @@ def _binary(sign: str) -> Call:
 
 
 def _reduction(name: str) -> Call:
-    def call(w: Writer, v: dict[str, Any]) -> str:
+    def call(w: Writer, v) -> str:
         x = w.any(v)
         keep = w.pick(["", ", keepdims=True"])
         return f"xp.{name}({x}, axis={w.axis(v[x])}{keep})"
@@ -244,7 +244,7 @@ def _reduction(name: str) -> Call:
 
 
 def _one_axis(name: str, more: str = "") -> Call:
-    def call(w: Writer, v: dict[str, Any]) -> str | None:
+    def call(w: Writer, v) -> str | None:
         x = w.of(v, (1, 2, 3))
         return f"xp.{name}({x}, axis={int(w.rng.integers(np.ndim(v[x])))}{w.pick(['', more])})"
 
@@ -263,7 +263,7 @@ def _of_matrix(text: str) -> Call:
     return lambda w, v: text.format(w.of(v, 2))
 
 
-def _index(w: Writer, v: dict[str, Any]) -> str:
+def _index(w: Writer, v) -> str:
     x = w.any(v)
     parts = [w.pick(["0", "-1", ":", "::-1", "1:", ":2", "None"]) for _ in range(np.ndim(v[x]))]
     if w.chance(3):
@@ -272,7 +272,7 @@ def _index(w: Writer, v: dict[str, Any]) -> str:
 
 
 def _matmul(text: str) -> Call:
-    def call(w: Writer, v: dict[str, Any]) -> str:
+    def call(w: Writer, v) -> str:
         x, y = w.of(v, (1, 2, 3)), w.of(v, (1, 2, 3))
         if w.chance(2) and np.ndim(v[y]) > 1:
             y = f"xp.matrix_transpose({y})"
@@ -281,56 +281,56 @@ def _matmul(text: str) -> Call:
     return call
 
 
-def _take(w: Writer, v: dict[str, Any]) -> str | None:
+def _take(w: Writer, v) -> str | None:
     x = w.of(v, (1, 2, 3))
     axis = int(w.rng.integers(np.ndim(v[x])))
     places = w.pick(["[0]", "[0, 0]", "xp.arange(1)", "xp.asarray([0, -1])", "()", "[-1, 0, -1]"])
     return f"xp.take({x}, {places}, axis={axis})"
 
 
-def _astype(w: Writer, v: dict[str, Any]) -> str:
+def _astype(w: Writer, v) -> str:
     what = w.truth(v) if w.chance(2) else w.any(v)
     return f"xp.astype({what}, xp.{w.pick(['float64', 'int64'])})"
 
 
-def _solve(w: Writer, v: dict[str, Any]) -> str:
+def _solve(w: Writer, v) -> str:
     square = w.square(v)
     right = w.pick([square, f"xp.linalg.diagonal({square})"])
     shift = w.pick(["0", "2", "0.5"])
     return f"xp.linalg.solve({square} + {shift} * xp.eye({square}.shape[0]), {right})"
 
 
-def _shape(w: Writer, v: dict[str, Any]) -> str:
+def _shape(w: Writer, v) -> str:
     x = w.any(v)
     return f"xp.asarray([{x}.ndim, {x}.size, *{x}.shape])"
 
 
-def _reshape(w: Writer, v: dict[str, Any]) -> str:
+def _reshape(w: Writer, v) -> str:
     x = w.any(v)
     return w.pick([f"xp.reshape({x}, -1)", f"xp.reshape({x}, (1, {x}.size))"])
 
 
-def _transposed(w: Writer, v: dict[str, Any]) -> str:
+def _transposed(w: Writer, v) -> str:
     return f"{w.of(v, 2)}.T" if w.chance(2) else f"{w.of(v, (2, 3))}.mT"
 
 
-def _permute(w: Writer, v: dict[str, Any]) -> str:
+def _permute(w: Writer, v) -> str:
     x = w.any(v)
     return f"xp.permute_dims({x}, {tuple(w.rng.permutation(np.ndim(v[x])).tolist())})"
 
 
-def _squeeze(w: Writer, v: dict[str, Any]) -> str:
+def _squeeze(w: Writer, v) -> str:
     return f"xp.squeeze({w.any(v)}[None], axis=0)"
 
 
-def _norm(w: Writer, v: dict[str, Any]) -> str:
+def _norm(w: Writer, v) -> str:
     x = w.any(v)
     order = w.pick(["1", "2", "inf"])
     return f"xp.linalg.vector_norm({x}, axis={w.pick(['None', '-1', '0'])}, ord={order})"
 
 
 def _created(name: str) -> Call:
-    def call(w: Writer, v: dict[str, Any]) -> str:
+    def call(w: Writer, v) -> str:
         shape = w.pick(["3", "(2,)", "(2, 3)", "()", "(0, 2)", f"{w.any(v)}.shape"])
         dtype = w.pick(["", ", dtype=xp.float64", ", dtype=xp.int64"])
         return f"xp.{name}({shape}{dtype})"

@@ -11,7 +11,6 @@ import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -69,7 +68,7 @@ class Writer:
     def signed(self, value: int) -> None:
         self.natural(2 * value if value >= 0 else -2 * value - 1)
 
-    def size(self, value: int, models: dict[Any, list[int]]) -> None:
+    def size(self, value: int, models) -> None:
         length = value.bit_length()
         for i in range(length):
             self.decide(1, models.setdefault(("longer", i), [1, 1]))
@@ -139,7 +138,7 @@ class Network:
         w.natural(self.power)
         w.signed(self.e.get("b_hidden", 0))
         w.signed(self.b_hidden[0])
-        models: dict[Any, list[int]] = {}
+        models = {}
         for before, after in itertools.pairwise(self.b_hidden):
             w.size(after - before, models)
         models, sign = {}, [1, 1]
@@ -158,9 +157,7 @@ class Network:
                 for before, after in itertools.pairwise(table):
                     w.natural(after - before - 1)
 
-            def put(
-                value: int, models: Any, sign: list[int], table: list[int] | None = table
-            ) -> None:
+            def put(value: int, models, sign: list[int], table: list[int] | None = table) -> None:
                 w.size(abs(value) if table is None else table.index(abs(value)), models)
                 if value:
                     w.decide(value < 0, sign if self.biased else None)
@@ -176,7 +173,7 @@ class Network:
                     for i, row in enumerate(rows)
                 ]
             if apart:
-                own: dict[Any, list[int]] = {}
+                own = {}
                 own_sign = [1, 1]
                 for i in range(self.k):
                     put(rows[i][i], own, own_sign)
@@ -200,7 +197,7 @@ class Network:
             result.append(min(max(A, -H if self.clip else 0), H))
         return result
 
-    def predicted(self, image: Any) -> int:
+    def predicted(self, image) -> int:
         """The class of one image (R0, C0) of integers."""
         image = np.asarray(image)
         top, bottom, left, right = self.crop or (0, 0, 0, 0)
@@ -228,11 +225,11 @@ def packed(bits: list[int]) -> bytes:
     return np.packbits(np.array(bits, np.uint8)).tobytes()
 
 
-def write(folder: Path, network: Network, **fields: Any) -> Path:
+def write(folder: Path, network: Network, **fields) -> Path:
     """Write a certificate with these fields over the usual ones; n, errors and bound are needed."""
     bits = fields.pop("string", None) or network.bits()
     code = packed(bits)
-    said: dict[str, Any] = {
+    said = {
         "format": 1,
         "language": 1,
         "preprocessing": 1,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from helpers.bodies import SUMS, Program
@@ -77,16 +75,16 @@ def meanings(program: Program) -> Found:
 class _Once:
     """A value that is computed when it is first asked for."""
 
-    def __init__(self, function: Callable[[], Any]) -> None:
+    def __init__(self, function) -> None:
         self.function, self.value = function, None
 
-    def __call__(self) -> Any:
+    def __call__(self):
         if self.value is None:
             self.value = self.function()
         return self.value
 
 
-def _lost(word: str, value: Any, exact: Any) -> str:
+def _lost(word: str, value, exact) -> str:
     """Why float64 has lost a number of this value; empty where it has not."""
     if not isinstance(exact, Balls) or value is None or isinstance(value, Exception):
         return ""
@@ -105,7 +103,7 @@ def _lost(word: str, value: Any, exact: Any) -> str:
     return ""
 
 
-def _stable(value: Any, inner: Any, around: Any) -> bool:
+def _stable(value, inner, around) -> bool:
     """Whether a float is within what a backward stable computation may return."""
     if isinstance(value, Exception) or isinstance(inner, Exception):
         return False
@@ -123,7 +121,7 @@ def _stable(value: Any, inner: Any, around: Any) -> bool:
     return not isinstance(around, Exception) and not _compared("float64", value, around)[1]
 
 
-def _compared(kind: str, value: Any, inner: Any) -> tuple[str, str]:
+def _compared(kind: str, value, inner) -> tuple[str, str]:
     """Why nothing was compared, and what is wrong; both empty where all is well."""
     if isinstance(inner, Undecided):
         return "balls are undecided", ""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import array_api_strict
 import numpy as np
@@ -18,22 +17,22 @@ xp = array_api_strict
 class _Extended:
     """Ours where the standard has no such word, the standard's elsewhere."""
 
-    def __init__(self, standard: Any, ours: dict[str, Any]) -> None:
+    def __init__(self, standard, ours) -> None:
         self._standard = standard
         self.__dict__.update(ours)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str):
         return getattr(self._standard, name)
 
 
-def _of_numpy(function: Any) -> Any:
-    def called(*arrays: Any, **options: Any) -> Any:
+def _of_numpy(function):
+    def called(*arrays, **options):
         return xp.asarray(np.asarray(function(*map(np.asarray, arrays), **options)))
 
     return called
 
 
-def _eigh(x: Any) -> tuple[Any, Any]:
+def _eigh(x):
     values, vectors = np.linalg.eigh(np.asarray(x))
     for column in vectors.T:
         if sum(v * (633 / 1024) ** i for i, v in enumerate(column)) < 0:
@@ -63,13 +62,13 @@ extended = _Extended(
 )
 
 
-def lift(value: Any) -> Any:
+def lift(value):
     """Lift as `Arithmetic.lift` does: numbers with a fraction become arrays, counts stay."""
     if isinstance(value, bool | int | np.integer | str) or value is None or callable(value):
         return value
     return xp.asarray(np.asarray(value, dtype=np.float64))
 
 
-def values(array: Any) -> np.ndarray:
+def values(array) -> np.ndarray:
     """Return the entries as NumPy's."""
     return np.asarray(array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from helpers.stacks import KINDS, cell_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pruning.cells import lstm_steps
 from pruning.cells.gru import GRU
 
 
@@ -141,3 +143,25 @@ def test_the_start_is_left_as_it_was(kind, m, n):
     assert np.array_equal(h0, before[0])
     assert np.array_equal(c0, before[1])
     assert np.isfinite(first).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n", [1, 2, 64])
+def test_states_do_not_depend_on_how_many_sequences_and_inputs_go_together(n, dtype, monkeypatch):
+    # One sequence, rows a power of two apart, weights by rows and by columns, pieces of inputs.
+    rng = np.random.default_rng(n)
+    cell = cell_of("lstm", 5, 3, rng, 0.9)
+    x = rng.normal(size=(7, n, 3)).astype(dtype)
+    start = tuple(rng.normal(size=(2, n, 5)).astype(dtype))
+    expected = cell.run(x.astype(float), start).h
+    tolerance = 1e-12 if dtype == "float64" else 1e-5
+    for numbers in (lstm_steps._CACHE, 0):
+        monkeypatch.setattr(lstm_steps, "_DRIVE", 40 if numbers else 1)
+        monkeypatch.setattr(lstm_steps, "_CACHE", numbers)
+        again = replace(cell)
+        found = again.states(x, start)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+        # Weights in both precisions are kept side by side.
+        other = again.states(x.astype(np.float64), start)
+        np.testing.assert_allclose(other, expected, rtol=1e-12, atol=1e-12)

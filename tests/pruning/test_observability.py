@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pruning import RNN, Observability
-from pruning.observability import gradients_backwards, read_weights, states
+from pruning.observability import read_weights
+from pruning.observability_steps import gradients_backwards, states
 
 seeds = st.integers(0, 2**32)
 sizes = st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), st.integers(1, 3))
@@ -215,3 +216,18 @@ def test_states_and_gradients_that_leave_the_range_name_their_step():
     rnn = RNN([[1e200]], [[1.0]], [0.0], [[1e200]], [0.0], "tanh")
     with pytest.raises(ValueError, match=r"the gradients must stay .* left it at t = 4"):
         seen = Observability(rnn, 4).update(np.zeros((1, 4, 1)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("T", [1, 2, 3, 5])
+def test_blocks_of_gradients_and_of_states_do_not_matter(T, dtype, monkeypatch):
+    rng = np.random.default_rng(T)
+    rnn = network(rng, 4, 3, 2, "tanh", 0.7)
+    x = rng.normal(size=(9, T, 2))
+    whole = Observability(rnn, T, dtype=dtype).update(x)
+    monkeypatch.setattr("pruning.observability._STATES", 4)
+    monkeypatch.setattr("pruning.observability._COLUMN", 50)
+    parts = Observability(rnn, T, dtype=dtype).update(x)
+    tolerance = 1e-12 if dtype == "float64" else 1e-5
+    np.testing.assert_allclose(parts.per_step, whole.per_step, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(parts.per_step, gramians(rnn, x, read_weights("last", T)), rtol=1e-4)

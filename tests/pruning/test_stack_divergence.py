@@ -241,6 +241,19 @@ def test_a_word_that_is_never_probable_is_not_felt():
     np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def test_weights_that_are_not_finite_are_infinitely_far():
+    """A cell alone beyond the range is, too: none of its weights may come back as a fit."""
+    rng = np.random.default_rng(9)
+    stack, x = stack_of("gru", (2,), 1, 2, 3, rng), rng.normal(size=(4, 3, 2))
+    D = StackDivergence(stack, stack, x, None, "last", moves=True, dtype="float64")
+    theta = D.weights.flat(stack)
+    for bad in (np.inf, np.nan):
+        theta[0] = bad
+        value, gradient = D.value_and_gradient(theta)
+        assert value == D.value(theta) == np.inf
+        assert not gradient.any()
+
+
 def test_one_sequence_of_one_step_has_its_read_out_fitted():
     rng = np.random.default_rng(7)
     whole, small = (stack_of("gru", (m,), 1, 2, 3, rng) for m in (4, 2))

@@ -21,12 +21,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
 from validation.arithmetic.comparison import Comparison, compare_floats
 from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.values import Value
 
 Order = Literal["scalar", "elementwise", "loewner", "identity"]
 
@@ -40,20 +41,20 @@ class Reading(Protocol):
         ...
 
     @property
-    def xp(self) -> Any:
+    def xp(self) -> Value:
         """The namespace that a body receives."""
         ...
 
     @property
-    def xp_of_draws(self) -> Any:
+    def xp_of_draws(self) -> Value:
         """The namespace of a body that draws."""
         ...
 
-    def active(self) -> AbstractContextManager[Any]:
+    def active(self) -> AbstractContextManager[Value]:
         """Return a context in which bodies are to be called."""
         ...
 
-    def lift(self, value: Any) -> Any:
+    def lift(self, value: Value) -> Value:
         """Convert an instance's value, exactly or to an enclosure."""
         ...
 
@@ -74,12 +75,12 @@ class Arithmetic:
     precision: int | None = None
 
     @property
-    def xp(self) -> Any:
+    def xp(self) -> Value:
         """The namespace that a body receives."""
         return _namespace(self.name)
 
     @property
-    def xp_of_draws(self) -> Any:
+    def xp_of_draws(self) -> Value:
         """The namespace of a body that draws: its `asarray` takes any floats of NumPy arrays.
 
         Elsewhere such an array is a constant of the body, and refused if it was rounded before.
@@ -87,10 +88,10 @@ class Arithmetic:
         return _namespace(self.name, draws=True)
 
     @property
-    def _array(self) -> Any:
+    def _array(self) -> Value:
         return self.xp.array
 
-    def active(self) -> AbstractContextManager[Any]:
+    def active(self) -> AbstractContextManager[Value]:
         """Return a context in which bodies are to be called; contexts nest and restore.
 
         Balls work with this arithmetic's precision inside it. In float64 nothing warns: what
@@ -100,7 +101,7 @@ class Arithmetic:
             return _ball_precision(self.precision or 53)
         return np.errstate(all="ignore")
 
-    def lift(self, value: Any) -> Any:
+    def lift(self, value: Value) -> Value:
         """Convert an instance's value exactly (in float64: to the nearest float).
 
         Floats, fractions, NumPy scalars, arrays of any real dtype and nested lists of these become
@@ -117,7 +118,7 @@ class Arithmetic:
             return _float_array(value)
         return self._array.lift(value)
 
-    def compare(self, left: Any, right: Any, order: Order = "elementwise") -> Comparison:
+    def compare(self, left: Value, right: Value, order: Order = "elementwise") -> Comparison:
         """Compare two sides; see `Comparison`.
 
         Parameters
@@ -141,7 +142,7 @@ class Arithmetic:
 
         return compare_exact(self._array, left, right, order)
 
-    def enclosure(self, value: Any) -> tuple[Any, Any]:
+    def enclosure(self, value: Value) -> tuple[Value, Value]:
         """Return float64 bounds, rounded outwards, on a number or on every entry of an array."""
         if self.name == "float64":
             array = np.asarray(value, dtype=np.float64)
@@ -156,7 +157,7 @@ class Arithmetic:
         high = np.array([ball.upper(x) for x in numbers]).reshape(value.shape)
         return low[()], high[()]
 
-    def ends(self, value: Any) -> tuple[Any, Any]:
+    def ends(self, value: Value) -> tuple[Value, Value]:
         """Return the exact ends of the enclosure of every entry, as object arrays of fractions.
 
         None stands for an end that is not finite or has more than 20,000 bits.
@@ -192,7 +193,7 @@ def balls(precision: int = 128) -> Arithmetic:
 
 
 @functools.cache
-def _namespace(name: str, draws: bool = False) -> Any:
+def _namespace(name: str, draws: bool = False) -> Value:
     """Return the namespace of an arithmetic; FLINT is imported when it is first needed."""
     if name == "balls":
         from validation.arithmetic.ball_namespace import BallNamespace
@@ -215,13 +216,13 @@ def _ball_precision(bits: int) -> Iterator[None]:
         yield
 
 
-def _objects(entries: list[Any], shape: tuple[int, ...]) -> Any:
+def _objects(entries: list[Value], shape: tuple[int, ...]) -> Value:
     array = np.empty(len(entries), dtype=object)
     array[:] = entries
     return array.reshape(shape)
 
 
-def _float_array(value: Any) -> Any:
+def _float_array(value: Value) -> Value:
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind not in "fiubO":
         raise Unsupported(f"an array of {value.dtype} is not real")
     array = np.asarray(value)

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Any
 
 import flint
 import numpy as np
@@ -21,6 +20,7 @@ from flint import arb, arb_mat, fmpq
 
 from validation.arithmetic.errors import Undecided, Unsupported
 from validation.arithmetic.objects import ObjectArray
+from validation.arithmetic.values import Number
 
 
 class Balls(ObjectArray):
@@ -32,7 +32,7 @@ class Balls(ObjectArray):
     matrix = arb_mat
 
     @classmethod
-    def exact(cls, value: Any) -> Any:
+    def exact(cls, value: Number) -> Number:
         """Convert one number to a ball without any error, except for fractions' last bit."""
         if isinstance(value, np.generic):
             value = value.item()
@@ -43,17 +43,17 @@ class Balls(ObjectArray):
         raise Unsupported(f"a {type(value).__name__} has no exact value as a ball")
 
     @classmethod
-    def is_exact_integer(cls, value: Any) -> bool:
+    def is_exact_integer(cls, value: Number) -> bool:
         """Whether a ball is one integer with no radius."""
         return bool(value.is_exact() and value.is_finite() and value.is_integer())
 
     @classmethod
-    def integer_part(cls, value: Any) -> int:
+    def integer_part(cls, value: Number) -> int:
         """Convert an exact integer ball."""
         return int(value.unique_fmpz())
 
     @classmethod
-    def power(cls, base: Any, exponent: Any) -> Any:
+    def power(cls, base: Number, exponent: Number) -> Number:
         """Raise balls to a Python int, to the power 1/2, or a positive ball to any power."""
         if isinstance(base, Balls) and isinstance(exponent, int):
             if exponent == 2:
@@ -88,7 +88,7 @@ def first_reason() -> str | None:
     return next(iter(_reasons.get() or ()), None)
 
 
-def nowhere(reason: str) -> Any:
+def nowhere(reason: str) -> Number:
     """Return the ball that contains everything, and note why a value has no enclosure.
 
     It is not an error yet: `xp.where` may leave it out.
@@ -107,13 +107,13 @@ def precision() -> int:
 # -- functions of one ball ----------------------------------------------------------------------
 
 
-def square(x: Any) -> Any:
+def square(x: Number) -> Number:
     """Return x^2, which is at least 0 even if x touches 0."""
     y = x * x
     return y if y >= 0 or not y.is_finite() else from_zero_to(y.upper())
 
 
-def integer_power(x: Any, n: int) -> Any:
+def integer_power(x: Number, n: int) -> Number:
     """Return x^n by squaring, for any integer n (arb's own power of a ball around 0 is nan)."""
     if n < 0:
         return arb(1) / integer_power(x, -n)
@@ -127,7 +127,7 @@ def integer_power(x: Any, n: int) -> Any:
     return result
 
 
-def square_root(x: Any) -> Any:
+def square_root(x: Number) -> Number:
     """Return the root of a number that is known to have one; a ball is cut at 0."""
     root = x.sqrt()
     if root.is_finite() or not x.is_finite():
@@ -137,17 +137,17 @@ def square_root(x: Any) -> Any:
     return from_zero_to(x.upper().sqrt().upper())
 
 
-def logarithm(x: Any) -> Any:
+def logarithm(x: Number) -> Number:
     """Return log x; nan where the ball is not certainly positive."""
     return x.log() if x > 0 or not x.is_finite() else nowhere(_at_zero("the logarithm", x))
 
 
-def logarithm_one_plus(x: Any) -> Any:
+def logarithm_one_plus(x: Number) -> Number:
     """Return log(1 + x); nan where 1 + x is not certainly positive."""
     return x.log1p() if x > -1 or not x.is_finite() else nowhere(_at_zero("log1p", x, -1))
 
 
-def logarithm_to_base_2(x: Any) -> Any:
+def logarithm_to_base_2(x: Number) -> Number:
     """Return the logarithm to base 2, without error of a power of 2."""
     if x.is_exact() and x > 0 and x.is_finite():
         mantissa, power = x.man_exp()
@@ -157,14 +157,14 @@ def logarithm_to_base_2(x: Any) -> Any:
     return natural / arb.const_log2()
 
 
-def _at_zero(what: str, x: Any, at: int = 0) -> str:
+def _at_zero(what: str, x: Number, at: int = 0) -> str:
     hint = ""
     if at == 0 and x.contains(0):
         hint = "; xp.xlogx is x log x with the value 0 at 0"
     return f"{what} of {x}, which is not certainly above {at}{hint}"
 
 
-def x_log_x(x: Any) -> Any:
+def x_log_x(x: Number) -> Number:
     """Return x log x, which is 0 at 0; a ball is cut at 0, as by `square_root`."""
     if x > 0 or not x.is_finite():
         return x * x.log()
@@ -179,7 +179,7 @@ def x_log_x(x: Any) -> Any:
     return lowest.union(arb(0)).union(end)
 
 
-def log_sum_exp(numbers: list[Any]) -> Any:
+def log_sum_exp(numbers: list[Number]) -> Number:
     """Return log(sum_i exp(x_i)), shifted by an exact number near the largest."""
     if not all(x.is_finite() for x in numbers):
         return arb("nan")
@@ -187,14 +187,14 @@ def log_sum_exp(numbers: list[Any]) -> Any:
     return shift + sum(((x - shift).exp() for x in numbers), arb(0)).log()
 
 
-def log_gamma(x: Any) -> Any:
+def log_gamma(x: Number) -> Number:
     """Return log Gamma(x) of positive x; nan where the ball is not certainly positive."""
     if x > 0 or not x.is_finite():
         return x.lgamma()
     return nowhere(f"lgamma of {x}, which is not certainly positive")
 
 
-def sign(x: Any) -> Any:
+def sign(x: Number) -> Number:
     """Return -1, 0 or 1, if that is certain."""
     if x > 0:
         return arb(1)
@@ -205,24 +205,24 @@ def sign(x: Any) -> Any:
     raise Undecided(f"the sign of the ball {x}")
 
 
-def truncation(x: Any) -> Any:
+def truncation(x: Number) -> Number:
     """Return x rounded towards 0, if that is certain."""
     if x.is_finite() and abs(x) < 1:
         return arb(0)
     return floor(x) if x > 0 else ceiling(x)
 
 
-def ceiling(x: Any) -> Any:
+def ceiling(x: Number) -> Number:
     """Return the smallest integer that is at least x, if it is certain."""
     return _certain_integer(x, "ceil")
 
 
-def floor(x: Any) -> Any:
+def floor(x: Number) -> Number:
     """Return the largest integer that is at most x, if it is certain."""
     return _certain_integer(x, "floor")
 
 
-def _certain_integer(x: Any, name: str) -> Any:
+def _certain_integer(x: Number, name: str) -> Number:
     if x.is_finite():
         low = getattr(x.lower(), name)().unique_fmpz()
         high = getattr(x.upper(), name)().unique_fmpz()
@@ -231,7 +231,7 @@ def _certain_integer(x: Any, name: str) -> Any:
     raise Undecided(f"{name} of the ball {x}")
 
 
-def from_zero_to(high: Any) -> Any:
+def from_zero_to(high: Number) -> Number:
     """Return a ball whose lower end is exactly 0 and that contains [0, high]."""
     if not high.is_finite():
         return arb("nan")
@@ -242,13 +242,13 @@ def from_zero_to(high: Any) -> Any:
     return half + half.rad()
 
 
-def _general_power(a: Any, b: Any) -> Any:
+def _general_power(a: Number, b: Number) -> Number:
     if type(a) is not np.ndarray and type(b) is not np.ndarray:
         return _number_power(a, b)
     return np.frompyfunc(_number_power, 2, 1)(a, b)
 
 
-def _number_power(a: Any, b: Any) -> Any:
+def _number_power(a: Number, b: Number) -> Number:
     if b.is_exact() and b.is_integer() and abs(b) < 2**31:
         return integer_power(a, int(b.unique_fmpz()))
     if a < 0:
@@ -263,17 +263,19 @@ def _number_power(a: Any, b: Any) -> Any:
     return from_zero_to((b * high.log()).exp().upper()) if high > 0 else arb(0)
 
 
-def larger(a: Any, b: Any) -> Any:
+def larger(a: Number, b: Number) -> Number:
     """Return a ball that contains the larger of two numbers."""
     return a.max(b)
 
 
-def smaller(a: Any, b: Any) -> Any:
+def smaller(a: Number, b: Number) -> Number:
     """Return a ball that contains the smaller of two numbers."""
     return a.min(b)
 
 
-def secant_slope(change: Any, after: Any, before: Any, slope: Callable[[Any], Any]) -> Any:
+def secant_slope(
+    change: Number, after: Number, before: Number, slope: Callable[[Number], Number]
+) -> Number:
     """Return (after - before)/change of two values of a function, or what contains it.
 
     Where the ball of `change` touches 0, it is a derivative somewhere between the two points:
@@ -287,12 +289,12 @@ def secant_slope(change: Any, after: Any, before: Any, slope: Callable[[Any], An
 # -- ends of a ball, rounded outwards -----------------------------------------------------------
 
 
-def lower(x: Any) -> float:
+def lower(x: Number) -> float:
     """Return a float that is certainly at most the number in the ball; nan if there is none."""
     return -upper(-x)
 
 
-def upper(x: Any) -> float:
+def upper(x: Number) -> float:
     """Return a float that is certainly at least the number in the ball; nan if there is none."""
     if x.is_nan():
         return math.nan
@@ -303,7 +305,7 @@ def upper(x: Any) -> float:
     return value if arb(value) >= end else math.nextafter(value, math.inf)
 
 
-def exact_end(x: Any) -> Fraction | None:
+def exact_end(x: Number) -> Fraction | None:
     """Return the number that an exact ball is; None where it is none, or has 20,000 bits."""
     if not x.is_finite():
         return None
@@ -316,12 +318,12 @@ def exact_end(x: Any) -> Fraction | None:
 _LONGEST = 20_000
 
 
-def elementwise(name: str) -> Callable[[Any], Any]:
+def elementwise(name: str) -> Callable[[Number], Number]:
     """Return the method of one ball with this name, as a function."""
     method = getattr(arb, name)
     return lambda x: method(x)
 
 
-def constant(name: str) -> Any:
+def constant(name: str) -> Number:
     """Return pi or e to the present precision."""
     return arb.pi() if name == "pi" else arb.const_e()

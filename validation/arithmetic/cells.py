@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Any
+from typing import SupportsIndex
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from validation.arithmetic.errors import Unsupported
 from validation.arithmetic.namespace import ExactNamespace
 from validation.arithmetic.objects import ObjectArray
 from validation.arithmetic.small_matrices import EntryMatrix, SmallLinalg, refused
+from validation.arithmetic.values import Axis, Number, Value
 
 
 class Fork(ArithmeticError):
@@ -34,7 +35,7 @@ class Fork(ArithmeticError):
         Where the answer may be true, may be false.
     """
 
-    def __init__(self, yes: Any, no: Any) -> None:
+    def __init__(self, yes: Number, no: Number) -> None:
         super().__init__("cells differ in a comparison")
         self.yes, self.no = yes, no
 
@@ -45,7 +46,7 @@ class _Answers:
     def __init__(self, given: tuple[bool, ...]) -> None:
         self.given, self.asked = given, 0
 
-    def answer(self, yes: Any, no: Any) -> bool:
+    def answer(self, yes: Number, no: Number) -> bool:
         """Answer a comparison that may be true where `yes`, false where `no`."""
         place, self.asked = self.asked, self.asked + 1
         if place < len(self.given):
@@ -83,7 +84,7 @@ class EntryArray(ObjectArray):
     matrix = EntryMatrix
 
     @classmethod
-    def integer_powers(cls, base: Any, exponent: Any) -> Any:
+    def integer_powers(cls, base: Number, exponent: Number) -> Number:
         """Raise to a Python int, or to 1/2; None for other exponents."""
         if isinstance(base, cls) and isinstance(exponent, int):
             if exponent == 2:
@@ -105,7 +106,15 @@ class EntryNamespace(ExactNamespace):
         super().__init__(draws)
         self.linalg = SmallLinalg(self)
 
-    def eye(self, n_rows: Any, n_cols: Any = None, /, *, k: int = 0, dtype: Any = None) -> Any:
+    def eye(
+        self,
+        n_rows: SupportsIndex,
+        n_cols: SupportsIndex | None = None,
+        /,
+        *,
+        k: int = 0,
+        dtype: object = None,
+    ) -> Value:
         """Make a matrix with ones on the k-th diagonal."""
         rows = int(n_rows)
         columns = rows if n_cols is None else int(n_cols)
@@ -115,30 +124,30 @@ class EntryNamespace(ExactNamespace):
             return self.array.of_matrix(EntryMatrix(rows, columns, flat))
         return self.array.of_matrix(EntryMatrix(rows, columns, flat, one, "I"))
 
-    def diag(self, x: Any, /) -> Any:
+    def diag(self, x: Value, /) -> Value:
         """Make the diagonal matrix of a vector."""
         x = self._array(x)
         if x.ndim != 1:
             return super().diag(x)  # says what it needs
         return self.eye(x.size) * x
 
-    def log2(self, x: Any, /) -> Any:
+    def log2(self, x: Value, /) -> Value:
         """Return logarithms to base 2."""
         return self.log(x) / self.log(self.asarray(2))
 
-    def logsumexp(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def logsumexp(self, x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         """Return the logarithm of the sum of exponentials along axes."""
         return self.log(self.sum(self.exp(x), axis=axis, keepdims=keepdims))
 
-    def lgamma(self, x: Any, /) -> Any:
+    def lgamma(self, x: Value, /) -> Value:
         """Refuse: no derivative is known here."""
         raise refused("xp.lgamma", self.array.kind)
 
-    def erf(self, x: Any, /) -> Any:
+    def erf(self, x: Value, /) -> Value:
         """Refuse: NumPy has none."""
         raise refused("xp.erf", self.array.kind)
 
-    def _sorted(self, numbers: list[Any]) -> list[Any]:
+    def _sorted(self, numbers: list[Number]) -> list[Number]:
         """Sort by exchanges that do not ask for the order."""
         larger, smaller = type(self).larger, type(self).smaller
         for last in range(len(numbers) - 1, 0, -1):
@@ -156,7 +165,7 @@ class Cells(EntryArray):
     number = Enclosure
 
     @classmethod
-    def exact(cls, value: Any) -> Any:
+    def exact(cls, value: Number) -> Number:
         """Enclose one number as narrowly as floats can."""
         if isinstance(value, Enclosure):
             return value
@@ -171,19 +180,19 @@ class Cells(EntryArray):
         raise Unsupported(f"a {type(value).__name__} has no value as an interval")
 
     @classmethod
-    def is_exact_integer(cls, value: Any) -> bool:
+    def is_exact_integer(cls, value: Number) -> bool:
         """Whether an entry is one integer on every cell."""
         first = np.ravel(value.low)[0]
         same = np.all(value.low == first) and np.all(value.high == first)
         return bool(same and first == np.floor(first) and np.isfinite(first))
 
     @classmethod
-    def integer_part(cls, value: Any) -> int:
+    def integer_part(cls, value: Number) -> int:
         """Convert an exact integer entry."""
         return int(np.ravel(value.low)[0])
 
     @classmethod
-    def power(cls, base: Any, exponent: Any) -> Any:
+    def power(cls, base: Number, exponent: Number) -> Number:
         """Raise to an integer, to 1/2, or a positive interval to any power."""
         simple = cls.integer_powers(base, exponent)
         if simple is not None:
@@ -195,7 +204,9 @@ class Cells(EntryArray):
         logs = base.mapped(enclosures.log)
         return (exponent * logs).mapped(enclosures.exp)
 
-    def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
+    def _answer(
+        self, a: Number, b: Number, yes: Callable[..., Number], no: Callable[..., Number]
+    ) -> bool:
         answers = current_answers.get()
         if answers is None:
             raise Unsupported("a comparison of intervals outside of an evaluation")
@@ -227,21 +238,21 @@ class CellNamespace(EntryNamespace):
     signs = staticmethod(enclosures.sign)
 
     @property
-    def pi(self) -> Any:
+    def pi(self) -> Value:
         """The number pi."""
         return Cells.of_entries(Enclosure(np.float64(np.pi), np.nextafter(np.pi, 4)))
 
     @property
-    def e(self) -> Any:
+    def e(self) -> Value:
         """The number e."""
         return Cells.of_entries(Enclosure(np.float64(math.e), np.nextafter(math.e, 3)))
 
 
-def add_functions(namespace: Any, functions: dict[str, Callable[[Any], Any]]) -> None:
+def add_functions(namespace: Number, functions: dict[str, Callable[[Number], Number]]) -> None:
     """Give a namespace functions of one entry, by name."""
     for name, function in functions.items():
 
-        def method(self: Any, x: Any, /, _function: Any = function) -> Any:
+        def method(self: Number, x: Number, /, _function: Number = function) -> Number:
             return self._array(x).mapped(_function)
 
         method.__name__ = name

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic.errors import OutsideVocabulary, Unsupported
+from validation.arithmetic.values import Shape, Value
 from validation.arithmetic.vocabulary import substitute
 
 FLOAT64 = "float64"
@@ -17,6 +17,7 @@ INT64 = "int64"
 # A literal like 0.5 or 12.25 is short. A float that needs more bits than this was rounded before
 # it met an exact number: 1/3, 0.1, math.sqrt(2). It would silently change the statement. Of the
 # narrow dtypes, which round to 24 and 11 bits, half of these may be used.
+LONGEST_SHOWN = 20  # digits of a fraction in a message
 LITERAL_BITS = 32
 NARROW = {"float32": 12, "float16": 6}
 
@@ -26,7 +27,7 @@ class Checked:
 
     prefix = "xp"
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Value:
         if name.startswith("__"):
             raise AttributeError(name)
         instead = substitute(name, self.prefix.removeprefix("xp").lstrip(".") and "linalg.")
@@ -39,7 +40,7 @@ class Checked:
         )
 
 
-def whole(dtype: Any, name: str) -> bool:
+def whole(dtype: object, name: str) -> bool:
     """Return whether a dtype asks for integers; arrays have the dtypes float64 and int64 only.
 
     An array of integers is an array of numbers that are integers: there is one kind of number.
@@ -59,7 +60,7 @@ def is_short(value: float, bits: int = LITERAL_BITS) -> bool:
     return (top >> ((top & -top).bit_length() - 1)).bit_length() <= bits
 
 
-def check_short(value: Any, kind: str) -> None:
+def check_short(value: Value, kind: str) -> None:
     """Refuse a Python or NumPy float, or an array of them, that was rounded before.
 
     Raises
@@ -79,10 +80,15 @@ def check_short(value: Any, kind: str) -> None:
     for number in numbers:
         if not is_short(number, bits):
             raise Unsupported(
-                f"the float {number!r} met a {kind}, and was rounded before: write it as a "
+                f"the float {number!r} met {named(kind)}, and was rounded before: write it as a "
                 f"fraction ({remedy(number)}), divide or take roots inside xp, as in "
                 "1 / xp.asarray(3), or draw it, so that it is lifted"
             )
+
+
+def named(kind: str) -> str:
+    """A noun with its article."""
+    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"
 
 
 def remedy(value: float) -> str:
@@ -92,10 +98,12 @@ def remedy(value: float) -> str:
     exact = Fraction(repr(float(value)))  # what was written, if it was written in decimals
     simple = Fraction(value).limit_denominator(1000)
     best = simple if float(simple) == value else exact
+    if max(len(str(best.numerator)), len(str(best.denominator))) > LONGEST_SHOWN:
+        return f'Fraction("{float(value)!r}")'
     return f"Fraction({best.numerator}, {best.denominator})"
 
 
-def places(indices: Any) -> Any:
+def places(indices: Value) -> Value:
     """Return integer places for `take` as an int64 array; anything else is refused."""
     array = np.asarray(indices)
     kind = array.dtype.kind
@@ -113,33 +121,33 @@ def places(indices: Any) -> Any:
     return array
 
 
-def shape_of(shape: Any) -> tuple[int, ...]:
+def shape_of(shape: Shape) -> tuple[int, ...]:
     """Return a shape that was given as an int or as a sequence of ints."""
     if isinstance(shape, tuple | list):
         return tuple(operator.index(n) for n in shape)
     return (operator.index(shape),)
 
 
-def check_matrix(name: str, x: Any) -> None:
+def check_matrix(name: str, x: Value) -> None:
     """Refuse what has fewer than two axes."""
     if np.ndim(x) < 2 if not hasattr(x, "ndim") else x.ndim < 2:
         raise ValueError(f"xp.linalg.{name} needs a matrix, got shape {getattr(x, 'shape', ())}")
 
 
-def check_square(name: str, x: Any) -> None:
+def check_square(name: str, x: Value) -> None:
     """Refuse what is not a square matrix or a stack of them."""
     check_matrix(name, x)
     if x.shape[-1] != x.shape[-2]:
         raise ValueError(f"xp.linalg.{name} needs a square matrix, got shape {x.shape}")
 
 
-def check_vector_order(ord: Any) -> None:
+def check_vector_order(ord: object) -> None:
     """Refuse orders of vector norms other than 1, 2 and inf."""
     if ord not in (1, 2, math.inf):
         raise Unsupported(f"xp.linalg.vector_norm has ord 1, 2 and inf, not {ord!r}")
 
 
-def check_matrix_order(ord: Any) -> None:
+def check_matrix_order(ord: object) -> None:
     """Refuse orders of matrix norms other than 'fro', 'nuc', 1, 2 and inf."""
     if ord not in ("fro", "nuc", 1, 2, math.inf):
         raise Unsupported(f"xp.linalg.matrix_norm has ord 'fro', 'nuc', 1, 2 and inf, not {ord!r}")

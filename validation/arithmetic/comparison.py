@@ -10,9 +10,11 @@ import enum
 import math
 import numbers
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
+
+from validation.arithmetic.values import Value
 
 ORDERS = ("scalar", "elementwise", "loewner", "identity")
 
@@ -98,7 +100,7 @@ def check_sides(order: str, left: tuple[int, ...], right: tuple[int, ...]) -> tu
     raise ValueError(f"both sides must have one shape, got {left} and {right}")
 
 
-def compare_floats(left: Any, right: Any, order: str) -> Comparison:
+def compare_floats(left: Value, right: Value, order: str) -> Comparison:
     """Compare two float64 arrays by their values; an indication, not a proof."""
     if isinstance(left, float) and isinstance(right, float) and order in ("scalar", "elementwise"):
         return _compare_two(float(left), float(right))
@@ -138,7 +140,7 @@ def _float_relation(gap: float) -> Relation:
     return Relation.BELOW if gap > 0 else Relation.EQUAL if gap == 0 else Relation.ABOVE
 
 
-def _float_ratio(left: Any, right: Any) -> float | None:
+def _float_ratio(left: Value, right: Value) -> float | None:
     positive = right > 0
     if positive.all():
         ratio = float((left / right).max())
@@ -151,7 +153,7 @@ def _float_ratio(left: Any, right: Any) -> float | None:
     return ratio if math.isfinite(ratio) else None
 
 
-def _real(side: Any) -> Any:
+def _real(side: Value) -> Value:
     if isinstance(side, np.ndarray) and side.dtype == np.float64:
         return side
     array = np.asarray(side)
@@ -168,7 +170,7 @@ def _place(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(flat, shape))
 
 
-def _loewner_floats(left: Any, right: Any) -> Comparison:
+def _loewner_floats(left: Value, right: Value) -> Comparison:
     if left.size == 0:
         return Comparison(Relation.EQUAL)
     gap = right - left
@@ -191,5 +193,5 @@ def _agreement(apart: float, scale: float) -> float:
     return -math.log2(apart / scale) if scale > 0 and apart / scale > 0 else -math.log2(apart)
 
 
-def _first(mask: Any) -> tuple[int, ...]:
+def _first(mask: Value) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(mask)[0]) if mask.ndim else ()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic.checked import Checked, check_matrix_order, check_vector_order
 from validation.arithmetic.duals import Dual, value_of
 from validation.arithmetic.errors import Undefined, Unsupported
+from validation.arithmetic.values import Axis, Namespace, Value
 
 
 class DualLinalg(Checked):
@@ -22,43 +22,43 @@ class DualLinalg(Checked):
 
     prefix = "xp.linalg"
 
-    def __init__(self, xp: Any) -> None:
+    def __init__(self, xp: Namespace) -> None:
         self.xp = xp
         self.base = xp.base.linalg
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Value:
         if not name.startswith("_") and hasattr(self.base, name):
             raise Unsupported(f"xp.linalg.{name} has no derivative in dual numbers")
         return super().__getattr__(name)
 
-    def matmul(self, x1: Any, x2: Any, /) -> Any:
+    def matmul(self, x1: Value, x2: Value, /) -> Value:
         """Multiply matrices, as `@`."""
         return x1 @ x2
 
-    def vecdot(self, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    def vecdot(self, x1: Value, x2: Value, /, *, axis: int = -1) -> Value:
         """Return inner products along an axis."""
         return self.xp.vecdot(x1, x2, axis=axis)
 
-    def outer(self, x1: Any, x2: Any, /) -> Any:
+    def outer(self, x1: Value, x2: Value, /) -> Value:
         """Return the products of all pairs of entries of two vectors."""
         return x1[:, None] * x2[None, :]
 
-    def matrix_transpose(self, x: Any, /) -> Any:
+    def matrix_transpose(self, x: Value, /) -> Value:
         """Exchange the last two axes."""
         return x.mT
 
-    def trace(self, x: Any, /, *, offset: int = 0) -> Any:
+    def trace(self, x: Value, /, *, offset: int = 0) -> Value:
         """Sum a diagonal of each matrix."""
         return self.xp.sum(self.diagonal(x, offset=offset), axis=-1)
 
-    def diagonal(self, x: Any, /, *, offset: int = 0) -> Any:
+    def diagonal(self, x: Value, /, *, offset: int = 0) -> Value:
         """Return a diagonal of each matrix."""
         value = self.base.diagonal(value_of(x), offset=offset)
         if type(x) is not Dual:
             return value
         return Dual(value, self.base.diagonal(x.tangent, offset=offset))
 
-    def solve(self, x1: Any, x2: Any, /) -> Any:
+    def solve(self, x1: Value, x2: Value, /) -> Value:
         """Solve x1 y = x2 for square x1: dy = x1^-1 (dx2 - dx1 y)."""
         a, b = value_of(x1), value_of(x2)
         if np.ndim(b) == 1 and (type(x1) is Dual or type(x2) is Dual):
@@ -74,19 +74,19 @@ class DualLinalg(Checked):
             return y
         return Dual(y, self.base.solve(np.broadcast_to(a, right.shape[:-2] + a.shape[-2:]), right))
 
-    def inv(self, x: Any, /) -> Any:
+    def inv(self, x: Value, /) -> Value:
         """Return inverses."""
         y = self.base.inv(value_of(x))
         return Dual(y, -(y @ x.tangent @ y)) if type(x) is Dual else y
 
-    def det(self, x: Any, /) -> Any:
+    def det(self, x: Value, /) -> Value:
         """Return determinants; the derivative is by the adjugate, for singular matrices too."""
         value = self.base.det(value_of(x))
         if type(x) is not Dual:
             return value
         return Dual(value, np.sum(_cofactors(x.value) * x.tangent, axis=(-2, -1)))
 
-    def slogdet(self, x: Any, /) -> Any:
+    def slogdet(self, x: Value, /) -> Value:
         """Return sign and log |det|."""
         sign, value = self.base.slogdet(value_of(x))
         if type(x) is not Dual:
@@ -94,14 +94,14 @@ class DualLinalg(Checked):
         slope = self.base.solve(np.broadcast_to(x.value, x.tangent.shape), x.tangent)
         return sign, Dual(value, np.trace(slope, axis1=-2, axis2=-1))
 
-    def matrix_power(self, x: Any, n: int, /) -> Any:
+    def matrix_power(self, x: Value, n: int, /) -> Value:
         """Multiply a square matrix with itself; a negative power inverts."""
         if type(x) is not Dual:
             return self.base.matrix_power(x, n)
         n = operator.index(n)
         if n < 0:
             return self.inv(self.matrix_power(x, -n))
-        result: Any = None
+        result: Value = None
         while n:
             if n & 1:
                 result = x if result is None else result @ x
@@ -112,7 +112,7 @@ class DualLinalg(Checked):
             return self.base.matrix_power(x.value, 0)
         return result
 
-    def cholesky(self, x: Any, /) -> Any:
+    def cholesky(self, x: Value, /) -> Value:
         """Return the lower triangular factor L: dL = L P(L^-1 dx L^-T), P halves the diagonal."""
         L = self.base.cholesky(value_of(x))
         if type(x) is not Dual:
@@ -122,7 +122,7 @@ class DualLinalg(Checked):
         inner = np.tril(inner) - np.eye(L.shape[-1]) * inner / 2
         return Dual(L, L @ inner)
 
-    def eigvalsh(self, x: Any, /) -> Any:
+    def eigvalsh(self, x: Value, /) -> Value:
         """Return the eigenvalues of symmetric matrices in ascending order."""
         if type(x) is not Dual:
             return self.base.eigvalsh(x)
@@ -130,7 +130,7 @@ class DualLinalg(Checked):
         inner = vectors.mT @ ((x.tangent + x.tangent.mT) / 2) @ vectors
         return Dual(values, np.diagonal(inner, axis1=-2, axis2=-1))
 
-    def eigh(self, x: Any, /) -> Any:
+    def eigh(self, x: Value, /) -> Value:
         """Return ascending eigenvalues and oriented unit eigenvectors of symmetric matrices."""
         values, vectors = self.base.eigh(value_of(x))
         if type(x) is not Dual:
@@ -141,14 +141,14 @@ class DualLinalg(Checked):
         slopes = np.diagonal(inner, axis1=-2, axis2=-1)
         return Dual(values, slopes), Dual(vectors, vectors @ turned)
 
-    def svdvals(self, x: Any, /) -> Any:
+    def svdvals(self, x: Value, /) -> Value:
         """Return the singular values in descending order."""
         if type(x) is not Dual:
             return self.base.svdvals(x)
         U, s, V = _svd(x.value, full_matrices=False)
         return Dual(s, np.diagonal(U.mT @ x.tangent @ V.mT, axis1=-2, axis2=-1))
 
-    def spectral_radius(self, x: Any, /) -> Any:
+    def spectral_radius(self, x: Value, /) -> Value:
         """Return the largest |z| of the eigenvalues: its slope is Re(z* y^H dx v/(y^H v))/|z|."""
         value = self.base.spectral_radius(value_of(x))
         if type(x) is not Dual:
@@ -170,8 +170,8 @@ class DualLinalg(Checked):
         return Dual(value, (np.conj(z[i]) * moved).real / scale)
 
     def vector_norm(
-        self, x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2
-    ) -> Any:
+        self, x: Value, /, *, axis: Axis = None, keepdims: bool = False, ord: object = 2
+    ) -> Value:
         """Return the 1-, 2- or infinity-norm along axes."""
         if type(x) is not Dual:
             return self.base.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
@@ -185,7 +185,7 @@ class DualLinalg(Checked):
         inner = self.xp.sum(Dual(unit * x.value, unit * x.tangent), axis=axis, keepdims=keepdims)
         return Dual(value if keepdims else value.reshape(inner.shape)[()], inner.tangent)
 
-    def matrix_norm(self, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    def matrix_norm(self, x: Value, /, *, keepdims: bool = False, ord: object = "fro") -> Value:
         """Return the norm "fro", "nuc", 2 (spectral), 1 or inf (sums)."""
         if type(x) is not Dual:
             return self.base.matrix_norm(x, keepdims=keepdims, ord=ord)
@@ -203,11 +203,11 @@ class DualLinalg(Checked):
             result = self.xp.max(sums, axis=-1)
         return self.xp.reshape(result, (*result.shape, 1, 1)) if keepdims else result
 
-    def matrix_rank(self, x: Any, /) -> Any:
+    def matrix_rank(self, x: Value, /) -> Value:
         """Return ranks, which do not move."""
         return self.base.matrix_rank(value_of(x))
 
-    def pinv(self, x: Any, /) -> Any:
+    def pinv(self, x: Value, /) -> Value:
         """Return Moore-Penrose inverses; the derivative is that at constant rank."""
         y = self.base.pinv(value_of(x))
         if type(x) is not Dual:
@@ -219,14 +219,14 @@ class DualLinalg(Checked):
         return Dual(y, slope)
 
 
-def _svd(a: Any, full_matrices: bool) -> Any:
+def _svd(a: Value, full_matrices: bool) -> Value:
     """The singular value decomposition; of what is not finite LAPACK's may never come to an end."""
     if not np.isfinite(a).all():
         raise Undefined("the matrix is not finite in float64")
     return np.linalg.svd(a, full_matrices=full_matrices)
 
 
-def _cofactors(a: Any) -> Any:
+def _cofactors(a: Value) -> Value:
     """The slopes of the determinant: det(U) det(V) U c V, c_i the product of the s_j, j != i."""
     U, s, V = _svd(a, full_matrices=True)
     m = s.shape[-1]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +14,10 @@ from validation.arithmetic.checked import Checked
 from validation.arithmetic.dual_linalg import DualLinalg
 from validation.arithmetic.duals import Dual, spread, value_of
 from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.values import Axis, Namespace, Shape, Value
 
 # The derivative, from the argument x and the value y.
-_SLOPES: dict[str, Callable[[Any, Any, Any], Any]] = {
+_SLOPES: dict[str, Callable[[Value, Value, Value], Value]] = {
     "sqrt": lambda xp, x, y: 1 / (2 * y),
     "exp": lambda xp, x, y: y,
     "expm1": lambda xp, x, y: y + 1,
@@ -41,7 +41,7 @@ _LAST = ("tril", "triu", "matrix_transpose")
 _CONSTANT = ("zeros", "ones", "eye", "arange")
 
 
-def _digamma(x: Any) -> Any:
+def _digamma(x: Value) -> Value:
     from scipy.special import digamma
 
     return digamma(x)
@@ -52,7 +52,7 @@ class DualNamespace(Checked):
 
     newaxis = None
 
-    def __init__(self, base: Any) -> None:
+    def __init__(self, base: Namespace) -> None:
         self.base = base
         self.linalg = DualLinalg(self)
         self.float64, self.int64 = base.float64, base.int64
@@ -64,15 +64,15 @@ class DualNamespace(Checked):
         for name in _CONSTANT:
             setattr(self, name, getattr(base, name))
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Value:
         if not name.startswith("_") and hasattr(self.base, name):
             raise Unsupported(f"xp.{name} has no derivative in dual numbers")
         return super().__getattr__(name)
 
-    def _unary(self, name: str, slope: Callable[[Any, Any, Any], Any]) -> Any:
+    def _unary(self, name: str, slope: Callable[[Value, Value, Value], Value]) -> Value:
         base, function = self.base, getattr(self.base, name)
 
-        def applied(x: Any, /) -> Any:
+        def applied(x: Value, /) -> Value:
             if type(x) is not Dual:
                 return function(x)
             y = function(x.value)
@@ -80,10 +80,10 @@ class DualNamespace(Checked):
 
         return applied
 
-    def _linear(self, name: str) -> Any:
+    def _linear(self, name: str) -> Value:
         function = getattr(self.base, name)
 
-        def applied(x: Any, /, **options: Any) -> Any:
+        def applied(x: Value, /, **options: Value) -> Value:
             if type(x) is not Dual:
                 return function(x, **options)
             return Dual(function(x.value, **options), function(x.tangent, **options))
@@ -92,7 +92,7 @@ class DualNamespace(Checked):
 
     # -- creation -------------------------------------------------------------------------------
 
-    def asarray(self, obj: Any, *, dtype: Any = None) -> Any:
+    def asarray(self, obj: Value, *, dtype: object = None) -> Value:
         """Make an array of numbers, nested lists of them, or dual numbers."""
         if type(obj) is Dual:
             return obj
@@ -100,21 +100,21 @@ class DualNamespace(Checked):
             return self.stack([self.asarray(x) for x in obj])
         return self.base.asarray(obj, dtype=dtype)
 
-    def full(self, shape: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+    def full(self, shape: Shape, fill_value: Value, *, dtype: object = None) -> Value:
         """Make an array with one value everywhere."""
         if type(fill_value) is Dual:
             return self.broadcast_to(fill_value, shape)
         return self.base.full(shape, fill_value, dtype=dtype)
 
-    def zeros_like(self, x: Any) -> Any:
+    def zeros_like(self, x: Value) -> Value:
         """Make an array of zeros with the shape of x."""
         return self.base.zeros(np.shape(x))
 
-    def ones_like(self, x: Any) -> Any:
+    def ones_like(self, x: Value) -> Value:
         """Make an array of ones with the shape of x."""
         return self.base.ones(np.shape(x))
 
-    def astype(self, x: Any, dtype: Any, /) -> Any:
+    def astype(self, x: Value, dtype: object, /) -> Value:
         """Make numbers of truth values; truncated dual numbers lose their slope."""
         if type(x) is not Dual:
             return self.base.astype(x, dtype)
@@ -122,7 +122,7 @@ class DualNamespace(Checked):
         same = dtype in (self.float64, float, np.float64)
         return Dual(value, x.tangent if same else 0 * x.tangent)
 
-    def diag(self, x: Any, /) -> Any:
+    def diag(self, x: Value, /) -> Value:
         """Make the diagonal matrix of a vector."""
         if type(x) is not Dual:
             return self.base.diag(x)
@@ -131,7 +131,7 @@ class DualNamespace(Checked):
 
     # -- choices --------------------------------------------------------------------------------
 
-    def where(self, condition: Any, x1: Any, x2: Any, /) -> Any:
+    def where(self, condition: Value, x1: Value, x2: Value, /) -> Value:
         """Choose from two by truth values."""
         value = self.base.where(condition, value_of(x1), value_of(x2))
         duals = [x for x in (x1, x2) if type(x) is Dual]
@@ -142,19 +142,19 @@ class DualNamespace(Checked):
         first, second = (x.aligned(n) if type(x) is Dual else zero for x in (x1, x2))
         return Dual(value, spread(np.where(condition, first, second), np.shape(value)))
 
-    def maximum(self, x1: Any, x2: Any, /) -> Any:
+    def maximum(self, x1: Value, x2: Value, /) -> Value:
         """Return the larger of two, entry by entry."""
         a, b = value_of(x1), value_of(x2)
         chosen = self.where(np.asarray(a >= b), x1, x2)
         return _with_value(chosen, self.base.maximum(a, b))
 
-    def minimum(self, x1: Any, x2: Any, /) -> Any:
+    def minimum(self, x1: Value, x2: Value, /) -> Value:
         """Return the smaller of two, entry by entry."""
         a, b = value_of(x1), value_of(x2)
         chosen = self.where(np.asarray(a <= b), x1, x2)
         return _with_value(chosen, self.base.minimum(a, b))
 
-    def sort(self, x: Any, /, *, axis: int = -1, descending: bool = False) -> Any:
+    def sort(self, x: Value, /, *, axis: int = -1, descending: bool = False) -> Value:
         """Sort along an axis."""
         if type(x) is not Dual:
             return self.base.sort(x, axis=axis, descending=descending)
@@ -166,42 +166,42 @@ class DualNamespace(Checked):
 
     # -- reductions -----------------------------------------------------------------------------
 
-    def sum(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def sum(self, x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         """Sum along axes (all of them by default)."""
         value = self.base.sum(value_of(x), axis=axis, keepdims=keepdims)
         if type(x) is not Dual:
             return value
         return Dual(value, np.sum(x.tangent, axis=_shifted(axis, x.ndim), keepdims=keepdims))
 
-    def mean(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def mean(self, x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         """Average along axes."""
         value = self.base.mean(value_of(x), axis=axis, keepdims=keepdims)
         if type(x) is not Dual:
             return value
         return Dual(value, np.mean(x.tangent, axis=_shifted(axis, x.ndim), keepdims=keepdims))
 
-    def prod(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def prod(self, x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         """Multiply along axes."""
         value = self.base.prod(value_of(x), axis=axis, keepdims=keepdims)
         if type(x) is not Dual:
             return value
         flat = _to_the_end(x, axis)
-        result: Any = 1.0
+        result: Value = 1.0
         for i in range(flat.shape[-1]):
             result = result * flat[..., i]
         if type(result) is not Dual:
             return value
         return Dual(value, result.tangent.reshape((len(x.tangent), *np.shape(value))))
 
-    def max(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def max(self, x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         """Return the largest entry along axes."""
         return self._extreme("max", np.argmax, x, axis, keepdims)
 
-    def min(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def min(self, x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         """Return the smallest entry along axes."""
         return self._extreme("min", np.argmin, x, axis, keepdims)
 
-    def _extreme(self, name: str, place: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    def _extreme(self, name: str, place: Value, x: Value, axis: Axis, keepdims: bool) -> Value:
         value = getattr(self.base, name)(value_of(x), axis=axis, keepdims=keepdims)
         if type(x) is not Dual:
             return value
@@ -210,7 +210,7 @@ class DualNamespace(Checked):
         tangent = np.take_along_axis(flat.tangent, where[None, ..., None], axis=-1)[..., 0]
         return Dual(value, tangent.reshape((len(x.tangent), *np.shape(value))))
 
-    def logsumexp(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def logsumexp(self, x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         """Return the logarithm of the sum of exponentials along axes."""
         value = self.base.logsumexp(value_of(x), axis=axis, keepdims=keepdims)
         if type(x) is not Dual:
@@ -220,8 +220,8 @@ class DualNamespace(Checked):
         return Dual(value, np.sum(parts, axis=_shifted(axis, x.ndim), keepdims=keepdims))
 
     def cumulative_sum(
-        self, x: Any, /, *, axis: int | None = None, include_initial: bool = False
-    ) -> Any:
+        self, x: Value, /, *, axis: int | None = None, include_initial: bool = False
+    ) -> Value:
         """Return the partial sums along an axis."""
         value = self.base.cumulative_sum(value_of(x), axis=axis, include_initial=include_initial)
         if type(x) is not Dual:
@@ -232,7 +232,7 @@ class DualNamespace(Checked):
 
     # -- shapes ---------------------------------------------------------------------------------
 
-    def _joined(self, join: Any, arrays: Sequence[Any], axis: int, new: int) -> Any:
+    def _joined(self, join: Value, arrays: Sequence[Value], axis: int, new: int) -> Value:
         value = join([value_of(x) for x in arrays], axis=axis)
         duals = [x for x in arrays if type(x) is Dual]
         if not duals:
@@ -242,58 +242,58 @@ class DualNamespace(Checked):
         along = axis % (np.ndim(value)) + 1 if new else axis % tangents[0][0].ndim + 1
         return Dual(value, join(tangents, axis=along))
 
-    def stack(self, arrays: Sequence[Any], /, *, axis: int = 0) -> Any:
+    def stack(self, arrays: Sequence[Value], /, *, axis: int = 0) -> Value:
         """Join arrays along a new axis."""
         return self._joined(self.base.stack, list(arrays), axis, 1)
 
-    def concat(self, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
+    def concat(self, arrays: Sequence[Value], /, *, axis: int | None = 0) -> Value:
         """Join arrays along an axis they have."""
         if axis is None:
             return self.concat([self.reshape(x, (-1,)) for x in arrays])
         return self._joined(self.base.concat, list(arrays), axis, 0)
 
-    def reshape(self, x: Any, /, shape: Any) -> Any:
+    def reshape(self, x: Value, /, shape: Shape) -> Value:
         """Return the entries in another shape."""
         value = self.base.reshape(value_of(x), shape)
         if type(x) is not Dual:
             return value
         return Dual(value, x.tangent.reshape((len(x.tangent), *np.shape(value))))
 
-    def permute_dims(self, x: Any, /, axes: tuple[int, ...]) -> Any:
+    def permute_dims(self, x: Value, /, axes: tuple[int, ...]) -> Value:
         """Reorder the axes."""
         value = self.base.permute_dims(value_of(x), axes)
         if type(x) is not Dual:
             return value
         return Dual(value, np.transpose(x.tangent, (0, *(a % x.ndim + 1 for a in axes))))
 
-    def expand_dims(self, x: Any, /, axis: int = 0) -> Any:
+    def expand_dims(self, x: Value, /, axis: int = 0) -> Value:
         """Insert an axis of length one."""
         value = self.base.expand_dims(value_of(x), axis)
         return value if type(x) is not Dual else self._reshaped(x, value)
 
-    def squeeze(self, x: Any, /, axis: Any) -> Any:
+    def squeeze(self, x: Value, /, axis: Axis) -> Value:
         """Remove axes of length one."""
         value = self.base.squeeze(value_of(x), axis)
         return value if type(x) is not Dual else self._reshaped(x, value)
 
-    def _reshaped(self, x: Dual, value: Any) -> Dual:
+    def _reshaped(self, x: Dual, value: Value) -> Dual:
         return Dual(value, x.tangent.reshape((len(x.tangent), *np.shape(value))))
 
-    def broadcast_to(self, x: Any, /, shape: Any) -> Any:
+    def broadcast_to(self, x: Value, /, shape: Shape) -> Value:
         """Repeat along new axes and axes of length one."""
         value = self.base.broadcast_to(value_of(x), shape)
         if type(x) is not Dual:
             return value
         return Dual(value, spread(x.aligned(np.ndim(value)), np.shape(value)))
 
-    def flip(self, x: Any, /, *, axis: Any = None) -> Any:
+    def flip(self, x: Value, /, *, axis: Axis = None) -> Value:
         """Reverse the order along axes."""
         value = self.base.flip(value_of(x), axis=axis)
         if type(x) is not Dual:
             return value
         return Dual(value, np.flip(x.tangent, axis=_shifted(axis, x.ndim)))
 
-    def take(self, x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
+    def take(self, x: Value, indices: Value, /, *, axis: int | None = None) -> Value:
         """Pick entries, rows or columns by their integer places."""
         value = self.base.take(value_of(x), value_of(indices), axis=axis)
         if type(x) is not Dual:
@@ -303,39 +303,39 @@ class DualNamespace(Checked):
 
     # -- products -------------------------------------------------------------------------------
 
-    def matmul(self, x1: Any, x2: Any, /) -> Any:
+    def matmul(self, x1: Value, x2: Value, /) -> Value:
         """Multiply matrices, as `@`."""
         return x1 @ x2
 
-    def vecdot(self, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    def vecdot(self, x1: Value, x2: Value, /, *, axis: int = -1) -> Value:
         """Return inner products along an axis."""
         return self.sum(x1 * x2, axis=axis)
 
-    def kron(self, x1: Any, x2: Any, /) -> Any:
+    def kron(self, x1: Value, x2: Value, /) -> Value:
         """Return the Kronecker product of two matrices."""
         value = self.base.kron(value_of(x1), value_of(x2))
         parts = x1[:, None, :, None] * x2[None, :, None, :]
         return self._reshaped(parts, value) if type(parts) is Dual else value
 
 
-def _with_value(x: Any, value: Any) -> Any:
+def _with_value(x: Value, value: Value) -> Value:
     return Dual(value, x.tangent) if type(x) is Dual else value
 
 
-def _has_dual(obj: Any) -> bool:
+def _has_dual(obj: Value) -> bool:
     if isinstance(obj, list | tuple):
         return any(_has_dual(x) for x in obj)
     return type(obj) is Dual
 
 
-def _shifted(axis: Any, ndim: int) -> tuple[int, ...]:
+def _shifted(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Axes of the value, as axes of the derivatives."""
     if axis is None:
         return tuple(range(1, ndim + 1))
     return tuple(a % ndim + 1 for a in (axis if isinstance(axis, tuple) else (axis,)))
 
 
-def _to_the_end(x: Dual, axis: Any) -> Dual:
+def _to_the_end(x: Dual, axis: Axis) -> Dual:
     """The axes that are reduced, as one last axis."""
     reduced = [a - 1 for a in _shifted(axis, x.ndim)]
     kept = [a for a in range(x.ndim) if a not in reduced]

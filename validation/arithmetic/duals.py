@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.values import Namespace, Value
 
 
 class Dual:
@@ -29,7 +29,7 @@ class Dual:
     __slots__ = ("tangent", "value")
     __array_ufunc__ = None  # NumPy leaves the operators to this class
 
-    def __init__(self, value: Any, tangent: Any) -> None:
+    def __init__(self, value: Value, tangent: Value) -> None:
         self.value, self.tangent = value, tangent
 
     # -- shape ----------------------------------------------------------------------------------
@@ -63,10 +63,10 @@ class Dual:
     def __len__(self) -> int:
         return len(self.value)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Value]:
         return (self[i] for i in range(len(self)))
 
-    def __getitem__(self, key: Any) -> Dual:
+    def __getitem__(self, key: Value) -> Dual:
         keys = key if isinstance(key, tuple) else (key,)
         return Dual(self.value[key], self.tangent[(slice(None), *keys)])
 
@@ -78,7 +78,7 @@ class Dual:
         """Whether any entry is not 0."""
         return bool(np.any(self.value))
 
-    def aligned(self, ndim: int) -> Any:
+    def aligned(self, ndim: int) -> Value:
         """The derivatives, for broadcasting with values of `ndim` axes."""
         missing = ndim - self.ndim
         if missing <= 0:
@@ -97,18 +97,18 @@ class Dual:
     def __abs__(self) -> Dual:
         return Dual(abs(self.value), np.sign(self.value) * self.tangent)
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Value) -> Value:
         return self._sum(other, 1)
 
     __radd__ = __add__
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Value) -> Value:
         return self._sum(other, -1)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Value) -> Value:
         return (-self)._sum(other, 1)
 
-    def _sum(self, other: Any, sign: int) -> Any:
+    def _sum(self, other: Value, sign: int) -> Value:
         if type(other) is Dual:
             value = self.value + other.value if sign > 0 else self.value - other.value
             a, b = self.aligned(np.ndim(value)), other.aligned(np.ndim(value))
@@ -118,7 +118,7 @@ class Dual:
         value = self.value + other if sign > 0 else self.value - other
         return Dual(value, spread(self.aligned(np.ndim(value)), np.shape(value)))
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Value) -> Value:
         if type(other) is Dual:
             value = self.value * other.value
             n = np.ndim(value)
@@ -130,7 +130,7 @@ class Dual:
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Value) -> Value:
         if type(other) is Dual:
             value = self.value / other.value
             n = np.ndim(value)
@@ -140,13 +140,13 @@ class Dual:
         value = self.value / other
         return Dual(value, self.aligned(np.ndim(value)) / other)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Value) -> Value:
         if not _constant(other):
             return NotImplemented
         value = other / self.value
         return Dual(value, -self.aligned(np.ndim(value)) * (value / self.value))
 
-    def __pow__(self, power: Any) -> Any:
+    def __pow__(self, power: Value) -> Value:
         if type(power) is Dual:
             value = self.value**power.value
             n = np.ndim(value)
@@ -161,41 +161,41 @@ class Dual:
         slope = power * self.value ** (power - 1)
         return Dual(value, self.aligned(np.ndim(value)) * slope)
 
-    def __rpow__(self, base: Any) -> Any:
+    def __rpow__(self, base: Namespace) -> Value:
         if not _constant(base):
             return NotImplemented
         value = base**self.value
         return Dual(value, self.aligned(np.ndim(value)) * (value * np.log(base)))
 
-    def __matmul__(self, other: Any) -> Any:
+    def __matmul__(self, other: Value) -> Value:
         return product(self, other)
 
-    def __rmatmul__(self, other: Any) -> Any:
+    def __rmatmul__(self, other: Value) -> Value:
         return product(other, self)
 
     # -- comparisons: of the values; the slope is that of the branch taken -----------------------
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Value) -> Value:
         return self.value < value_of(other)
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Value) -> Value:
         return self.value <= value_of(other)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Value) -> Value:
         return self.value > value_of(other)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Value) -> Value:
         return self.value >= value_of(other)
 
-    def __eq__(self, other: object) -> Any:
+    def __eq__(self, other: object) -> Value:
         return self.value == value_of(other)
 
-    def __ne__(self, other: object) -> Any:
+    def __ne__(self, other: object) -> Value:
         return self.value != value_of(other)
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _no_number(self) -> Any:
+    def _no_number(self) -> Value:
         raise Unsupported("a dual number that becomes a plain number loses its slope")
 
     __float__ = __int__ = __bool__ = __index__ = _no_number
@@ -203,8 +203,12 @@ class Dual:
     # -- what the factors of instances do to raw numbers -----------------------------------------
 
     def __array_function__(
-        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
-    ) -> Any:
+        self,
+        function: Callable[..., Value],
+        types: object,
+        args: tuple[Value, ...],
+        kwargs: dict[str, Value],
+    ) -> Value:
         if function is np.sort and len(args) == 1 and not kwargs:
             order = np.argsort(self.value, axis=-1)
             picked = np.take_along_axis(self.value, order, axis=-1)
@@ -214,22 +218,22 @@ class Dual:
         raise Unsupported(f"numpy.{function.__name__} of a dual number")
 
 
-def value_of(x: Any) -> Any:
+def value_of(x: Value) -> Value:
     """The value of a dual array, or a constant itself."""
     return x.value if type(x) is Dual else x
 
 
-def _constant(x: Any) -> bool:
+def _constant(x: Value) -> bool:
     return isinstance(x, int | float | np.ndarray | np.generic) or hasattr(x, "shape")
 
 
-def spread(tangent: Any, shape: tuple[int, ...]) -> Any:
+def spread(tangent: Value, shape: tuple[int, ...]) -> Value:
     """Derivatives repeated to the shape of a value."""
     whole = (tangent.shape[0], *shape)
     return tangent if tangent.shape == whole else np.broadcast_to(tangent, whole)
 
 
-def product(a: Any, b: Any) -> Any:
+def product(a: Value, b: Value) -> Value:
     """Return a @ b, of which one or both are dual."""
     left, right = value_of(a), value_of(b)
     value = left @ right

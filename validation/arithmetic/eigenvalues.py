@@ -10,8 +10,6 @@ V^T V = I + G are formed in balls for the midpoints M, and
 
 from __future__ import annotations
 
-from typing import Any
-
 from flint import arb, arb_mat
 
 from validation.arithmetic.ball import square, square_root
@@ -23,9 +21,10 @@ from validation.arithmetic.refinement import (
     power_of_two,
     sorted_places,
 )
+from validation.arithmetic.values import Matrix, Number
 
 
-def eigenvalues(matrix: Any) -> list[Any]:
+def eigenvalues(matrix: Matrix) -> list[Number]:
     """Return balls that contain the eigenvalues, in ascending order.
 
     Parameters
@@ -65,7 +64,7 @@ def eigenvalues(matrix: Any) -> list[Any]:
     return [(state.diagonal[i] + around) / scale + beyond for i in order]
 
 
-def symmetric_part(matrix: Any) -> Any:
+def symmetric_part(matrix: Matrix) -> Number:
     """Return balls that contain the true matrix, which is known to be symmetric."""
     transpose = matrix.transpose()
     if not matrix.overlaps(transpose):
@@ -73,7 +72,7 @@ def symmetric_part(matrix: Any) -> Any:
     return (matrix + transpose) * arb(0.5)
 
 
-def spectral_norm(matrix: Any) -> Any:
+def spectral_norm(matrix: Matrix) -> Number:
     """Return a ball that contains the largest singular value."""
     rows, columns = matrix.nrows(), matrix.ncols()
     if rows == 0 or columns == 0:
@@ -85,7 +84,7 @@ def spectral_norm(matrix: Any) -> Any:
     return square_root(eigenvalues(gram)[-1])
 
 
-def cholesky(matrix: Any) -> Any:
+def cholesky(matrix: Matrix) -> Number:
     """Return the lower triangular factor of a matrix that is certainly positive definite.
 
     Raises

@@ -7,8 +7,6 @@ sine of at most ||r|| / (||v|| gap), gap being the distance of theta from the ot
 
 from __future__ import annotations
 
-from typing import Any
-
 from flint import arb, arb_mat
 
 from validation.arithmetic.ball import square
@@ -22,9 +20,10 @@ from validation.arithmetic.refinement import (
     power_of_two,
     sorted_places,
 )
+from validation.arithmetic.values import Matrix, Number
 
 
-def eigenvectors(matrix: Any) -> Any:
+def eigenvectors(matrix: Matrix) -> Number:
     """Return a matrix whose columns contain the unit eigenvectors, eigenvalues ascending.
 
     Of v and -v it is the one whose inner product with (1, w, w^2, ...) is positive, w being
@@ -66,7 +65,7 @@ def eigenvectors(matrix: Any) -> Any:
     return arb_mat(n, n, [columns[j][i] for i in range(n) for j in range(n)])
 
 
-def _oriented(v: list[Any]) -> list[Any]:
+def _oriented(v: list[Number]) -> list[Number]:
     product = sum((x * arb(ORIENTATION) ** i for i, x in enumerate(v)), arb(0))
     if product > 0:
         return v

@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import functools
 import weakref
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from validation.arithmetic import intervals as iv
 from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.values import Number
 
 _SMALLEST_SCALED = 1e-290
 
 
-def _operator(method: Any) -> Any:
+def _operator(method: Callable[..., Number]) -> Callable[..., Number]:
     """Leave operands that are neither enclosures nor ints to the other side, such as an array."""
 
     @functools.wraps(method)
-    def wrapped(self: Enclosure, other: Any) -> Any:
+    def wrapped(self: Enclosure, other: Number) -> Number:
         if isinstance(other, int):
             other = of_integer(other)
         return method(self, other) if isinstance(other, Enclosure) else NotImplemented
@@ -48,9 +49,9 @@ class Enclosure:
 
     __slots__ = ("__weakref__", "addends", "high", "low", "slopes")
 
-    def __init__(self, low: Any, high: Any, slopes: Any = None) -> None:
+    def __init__(self, low: Number, high: Number, slopes: Number = None) -> None:
         self.low, self.high, self.slopes = low, high, slopes
-        self.addends: tuple[Any, Any] | None = None
+        self.addends: tuple[Number, Number] | None = None
 
     @property
     def pair(self) -> iv.Pair:
@@ -75,7 +76,7 @@ class Enclosure:
         root = iv.square_root(self.pair)
         return self._chain(root, lambda: iv.divide((0.5, 0.5), root))
 
-    def _chain(self, value: iv.Pair, slope: Any) -> Enclosure:
+    def _chain(self, value: iv.Pair, slope: Number) -> Enclosure:
         """A function's value; `slope` is called where its derivative is needed."""
         if self.slopes is None:
             return Enclosure(*value)
@@ -84,7 +85,7 @@ class Enclosure:
     # -- operators ------------------------------------------------------------------------------
 
     @_operator
-    def __add__(self, other: Any) -> Enclosure:
+    def __add__(self, other: Number) -> Enclosure:
         slopes = self.slopes
         if slopes is None:
             slopes = other.slopes
@@ -101,17 +102,17 @@ class Enclosure:
         return Enclosure(-self.high, -self.low, slopes)
 
     @_operator
-    def __sub__(self, other: Any) -> Enclosure:
+    def __sub__(self, other: Number) -> Enclosure:
         result: Enclosure = self + (-other)
         return result
 
     @_operator
-    def __rsub__(self, other: Any) -> Enclosure:
+    def __rsub__(self, other: Number) -> Enclosure:
         result: Enclosure = other + (-self)
         return result
 
     @_operator
-    def __mul__(self, other: Any) -> Enclosure:
+    def __mul__(self, other: Number) -> Enclosure:
         if other is self:
             result: Enclosure = self.square()
             return result
@@ -148,7 +149,7 @@ class Enclosure:
         return Enclosure(low, high, slopes)
 
     @_operator
-    def __truediv__(self, other: Any) -> Enclosure:
+    def __truediv__(self, other: Number) -> Enclosure:
         if other.slopes is None and np.ndim(other.low) == 0 and other.low == other.high != 0:
             c = float(other.low)
             if abs(np.frexp(c)[0]) == 0.5:
@@ -168,7 +169,7 @@ class Enclosure:
         return Enclosure(*value, slopes)
 
     @_operator
-    def __rtruediv__(self, other: Any) -> Enclosure:
+    def __rtruediv__(self, other: Number) -> Enclosure:
         result: Enclosure = other / self
         return result
 
@@ -248,7 +249,7 @@ def _around(nearest: float, above: bool, below: bool) -> Enclosure:
     return Enclosure(iv.down(x) if below else x, iv.up(x) if above else x)
 
 
-def coordinate(low: Any, high: Any, place: int, count: int) -> Enclosure:
+def coordinate(low: Number, high: Number, place: int, count: int) -> Enclosure:
     """Return coordinate number `place` of cells with `count` coordinates."""
     slopes = np.zeros((count, 1))
     slopes[place] = 1.0
@@ -315,7 +316,7 @@ def smaller(a: Enclosure, b: Enclosure) -> Enclosure:
     return _chosen(iv.minimum(a.pair, b.pair), a, b, a.high <= b.low, b.high <= a.low)
 
 
-def _chosen(value: iv.Pair, a: Enclosure, b: Enclosure, first: Any, second: Any) -> Enclosure:
+def _chosen(value: iv.Pair, a: Enclosure, b: Enclosure, first: Number, second: Number) -> Enclosure:
     """The slopes of the one that is certainly chosen, else the hull of both."""
     if a.slopes is None and b.slopes is None:
         return Enclosure(*value)
@@ -347,7 +348,7 @@ def sign(x: Enclosure) -> Enclosure:
     return _step(x, np.sign)
 
 
-def _step(x: Enclosure, function: Any) -> Enclosure:
+def _step(x: Enclosure, function: Number) -> Enclosure:
     value = iv.poisoned(function(x.low), function(x.high))
     if x.slopes is None:
         return Enclosure(*value)

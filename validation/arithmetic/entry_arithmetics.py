@@ -8,9 +8,10 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from validation.arithmetic.values import Value
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,12 @@ class EntryArithmetic:
     precision: int | None = None
 
     @property
-    def xp(self) -> Any:
+    def xp(self) -> Value:
         """The namespace that a body receives."""
         return _namespace(self.name)
 
     @property
-    def xp_of_draws(self) -> Any:
+    def xp_of_draws(self) -> Value:
         """The same; what is proved on a region does not draw."""
         return self.xp
 
@@ -50,7 +51,7 @@ class EntryArithmetic:
         with working_precision(self.precision):
             yield
 
-    def lift(self, value: Any) -> Any:
+    def lift(self, value: Value) -> Value:
         """Convert an instance's value exactly, or enclose it; counts, names and None pass."""
         if isinstance(value, bool | np.bool_):
             return bool(value)
@@ -60,7 +61,7 @@ class EntryArithmetic:
             return value
         return self.xp.array.lift(value)
 
-    def number(self, entry: Any) -> Any:
+    def number(self, entry: Value) -> Value:
         """Return an array without axes that holds one entry."""
         return self.xp.array.of_entries(entry)
 
@@ -76,7 +77,7 @@ QUOTIENTS = EntryArithmetic("quotients of polynomials")
 
 
 @functools.cache
-def _namespace(name: str) -> Any:
+def _namespace(name: str) -> Value:
     if name == "intervals":
         from validation.arithmetic.cells import CellNamespace
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from flint import arb
@@ -15,9 +14,10 @@ from validation.arithmetic.errors import Undecided, Undefined
 from validation.arithmetic.objects import ObjectArray
 from validation.arithmetic.rational import Rationals
 from validation.arithmetic.refinement import frobenius
+from validation.arithmetic.values import Matrix, Number
 
 
-def compare_exact(cls: type[ObjectArray], left: Any, right: Any, order: str) -> Comparison:
+def compare_exact(cls: type[ObjectArray], left: Number, right: Number, order: str) -> Comparison:
     """Compare two arrays of one exact kind."""
     left, right = _side(cls, left), _side(cls, right)
     shape = check_sides(order, left.shape, right.shape)
@@ -52,7 +52,7 @@ def _not_finite(index: tuple[int, ...]) -> Comparison:
     return Comparison(Relation.NOT_FINITE, index=index, finite=False, reason=first_reason())
 
 
-def _side(cls: type[ObjectArray], value: Any) -> Any:
+def _side(cls: type[ObjectArray], value: Number) -> Number:
     if type(value) is cls:
         return value
     converted = cls.operand(value)
@@ -61,7 +61,7 @@ def _side(cls: type[ObjectArray], value: Any) -> Any:
     return converted
 
 
-def _relation(a: Any, b: Any) -> Relation:
+def _relation(a: Number, b: Number) -> Relation:
     if a > b:
         return Relation.ABOVE
     if a <= b:
@@ -72,20 +72,24 @@ def _relation(a: Any, b: Any) -> Relation:
 _SEVERITY = {Relation.BELOW: 0, Relation.EQUAL: 1, Relation.OVERLAP: 2, Relation.ABOVE: 3}
 
 
-def _worst(lefts: list[Any], rights: list[Any], gaps: list[Any]) -> tuple[Relation, int]:
+def _worst(lefts: list[Number], rights: list[Number], gaps: list[Number]) -> tuple[Relation, int]:
     relations = [_relation(a, b) for a, b in zip(lefts, rights)]
     worst = max(relations, key=_SEVERITY.__getitem__)
     places = [i for i, relation in enumerate(relations) if relation is worst]
     return worst, min(places, key=lambda i: _middle(gaps[i]))
 
 
-def _middle(x: Any) -> float:
+def _middle(x: Number) -> float:
     """Return a float near the number, for choosing among places only."""
     return float(x) if isinstance(x, arb) else float(rational.to_fraction(x))
 
 
 def _identity(
-    cls: type[ObjectArray], lefts: list[Any], rights: list[Any], gaps: list[Any], shape: Any
+    cls: type[ObjectArray],
+    lefts: list[Number],
+    rights: list[Number],
+    gaps: list[Number],
+    shape: tuple[int, ...],
 ) -> Comparison:
     apart = [abs(gap) for gap in gaps]
     place = max(range(len(apart)), key=lambda i: _middle(apart[i]))
@@ -106,7 +110,7 @@ def _identity(
 
 
 def _agreement(
-    cls: type[ObjectArray], lefts: list[Any], rights: list[Any], gaps: list[Any]
+    cls: type[ObjectArray], lefts: list[Number], rights: list[Number], gaps: list[Number]
 ) -> tuple[float, bool]:
     """Return the least p such that an entry agrees to 2^-p, and whether one counted absolutely."""
     least, absolute = math.inf, False
@@ -120,35 +124,35 @@ def _agreement(
     return least, absolute
 
 
-def _scale(a: Any, b: Any) -> Any:
+def _scale(a: Number, b: Number) -> Number:
     """Return the lower end of the larger of |a| and |b|, or None where that may be 0."""
     scale = abs(a).max(abs(b)).lower()
     return scale if scale > 0 else None
 
 
-def _negative_log2(x: Any) -> float:
+def _negative_log2(x: Number) -> float:
     """Return a float p with x <= 2^-p, for a ball x >= 0."""
     top = x.upper()
     return lower(-(top.log() / arb(2).log())) if top > 0 else math.inf
 
 
-def _largest(cls: type[ObjectArray], numbers: list[Any]) -> Any:
+def _largest(cls: type[ObjectArray], numbers: list[Number]) -> Number:
     best = _as_ball(cls, numbers[0])
     for x in numbers[1:]:
         best = best.max(_as_ball(cls, x))
     return best
 
 
-def _as_ball(cls: type[ObjectArray], x: Any) -> Any:
+def _as_ball(cls: type[ObjectArray], x: Number) -> Number:
     return x if cls is Balls else arb(x)
 
 
-def _low(cls: type[ObjectArray], x: Any) -> float:
+def _low(cls: type[ObjectArray], x: Number) -> float:
     return lower(_as_ball(cls, x))
 
 
 def _ratios(
-    cls: type[ObjectArray], lefts: list[Any], rights: list[Any]
+    cls: type[ObjectArray], lefts: list[Number], rights: list[Number]
 ) -> tuple[float | None, float | None]:
     quotients = [a / b for a, b in zip(lefts, rights) if b > 0]
     if not quotients:
@@ -159,7 +163,7 @@ def _ratios(
     return lower(best), upper(best)
 
 
-def _loewner(cls: type[ObjectArray], left: Any, right: Any) -> Comparison:
+def _loewner(cls: type[ObjectArray], left: Number, right: Number) -> Comparison:
     A, B = left.as_matrix(), right.as_matrix()
     if cls is Rationals:
         gap = B - A
@@ -192,7 +196,7 @@ def _loewner(cls: type[ObjectArray], left: Any, right: Any) -> Comparison:
     return Comparison(relation, low, high, margin, agreement_bits=bits, absolute=absolute)
 
 
-def _loewner_agreement(A: Any, B: Any) -> tuple[float, bool]:
+def _loewner_agreement(A: Matrix, B: Matrix) -> tuple[float, bool]:
     """Return p such that the smallest eigenvalue of the scaled difference is 0 to 2^-p.
 
     Scaled by D^-1 from both sides, which keeps the order; D is the root of the larger diagonal.
@@ -212,7 +216,7 @@ def _loewner_agreement(A: Any, B: Any) -> tuple[float, bool]:
     return _negative_log2(abs(smallest)), absolute
 
 
-def _definiteness(gap: Any) -> tuple[Relation, float | None]:
+def _definiteness(gap: Number) -> tuple[Relation, float | None]:
     """Say whether a matrix is certainly PSD, or certainly not, and enclose its eigenvalues."""
     if all(x == 0 for x in gap.entries()):
         return Relation.EQUAL, 0.0
@@ -228,7 +232,7 @@ def _definiteness(gap: Any) -> tuple[Relation, float | None]:
     return relation, lower(smallest)
 
 
-def _generalised_ratio(A: Any, B: Any) -> tuple[float | None, float | None]:
+def _generalised_ratio(A: Matrix, B: Matrix) -> tuple[float | None, float | None]:
     """Enclose the smallest c with A <= c B, for a certainly positive definite B."""
     try:
         factor = eigenvalues.cholesky(B)
@@ -240,7 +244,7 @@ def _generalised_ratio(A: Any, B: Any) -> tuple[float | None, float | None]:
     return lower(largest), upper(largest)
 
 
-def _ball_matrix(matrix: Any) -> Any:
+def _ball_matrix(matrix: Matrix) -> Number:
     return Balls.matrix(matrix.nrows(), matrix.ncols(), [arb(x) for x in matrix.entries()])
 
 

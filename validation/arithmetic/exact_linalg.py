@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,8 @@ from validation.arithmetic.checked import (
     check_vector_order,
 )
 from validation.arithmetic.errors import Unsupported
-from validation.arithmetic.namespace import Axis
+from validation.arithmetic.objects import ObjectArray
+from validation.arithmetic.values import Axis, Given, Namespace, Value
 
 
 class ExactLinalg(Checked):
@@ -26,33 +26,33 @@ class ExactLinalg(Checked):
 
     prefix = "xp.linalg"
 
-    def __init__(self, xp: Any) -> None:
+    def __init__(self, xp: Namespace) -> None:
         self._xp = xp
         self._array = xp.array
 
-    def matmul(self, x1: Any, x2: Any, /) -> Any:
+    def matmul(self, x1: Value, x2: Value, /) -> Value:
         """Multiply matrices, as `@`."""
         return x1 @ x2
 
-    def vecdot(self, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    def vecdot(self, x1: Given, x2: Given, /, *, axis: int = -1) -> Value:
         """Return inner products along an axis."""
         return self._xp.vecdot(x1, x2, axis=axis)
 
-    def outer(self, x1: Any, x2: Any, /) -> Any:
+    def outer(self, x1: Value, x2: Value, /) -> Value:
         """Return the products of all pairs of entries of two vectors."""
         if x1.ndim != 1 or x2.ndim != 1:
             raise ValueError("outer needs two vectors")
         return x1[:, None] * x2[None, :]
 
-    def matrix_transpose(self, x: Any, /) -> Any:
+    def matrix_transpose(self, x: Value, /) -> Value:
         """Exchange the last two axes."""
         return x.mT
 
-    def trace(self, x: Any, /, *, offset: int = 0) -> Any:
+    def trace(self, x: Given, /, *, offset: int = 0) -> Value:
         """Sum a diagonal of each matrix."""
         return self._xp.sum(self.diagonal(x, offset=offset), axis=-1)
 
-    def diagonal(self, x: Any, /, *, offset: int = 0) -> Any:
+    def diagonal(self, x: Value, /, *, offset: int = 0) -> Value:
         """Return a diagonal of each matrix."""
         check_matrix("diagonal", x)
         if x.ndim == 2 and x._entries is None:
@@ -64,7 +64,7 @@ class ExactLinalg(Checked):
             return self._array._from_list(numbers, (len(numbers),))
         return self._array.of_entries(np.diagonal(x.entries(), offset, -2, -1))
 
-    def solve(self, x1: Any, x2: Any, /) -> Any:
+    def solve(self, x1: Value, x2: Value, /) -> Value:
         """Solve x1 y = x2 for square x1."""
         check_square("solve", x1)
         if x2.ndim == 1:
@@ -73,20 +73,20 @@ class ExactLinalg(Checked):
             raise ValueError(f"solve was called with shapes {x1.shape} and {x2.shape}")
         return stacks.over_stacks(self._solve, x1, x2)
 
-    def _solve(self, a: Any, b: Any) -> Any:
+    def _solve(self, a: Value, b: Value) -> Value:
         raise NotImplementedError
 
-    def inv(self, x: Any, /) -> Any:
+    def inv(self, x: Value, /) -> Value:
         """Return inverses; `solve` is sharper where the inverse meets a matrix at once."""
         check_square("inv", x)
         return self.solve(x, self._xp.broadcast_to(self._xp.eye(x.shape[-1]), x.shape))
 
-    def det(self, x: Any, /) -> Any:
+    def det(self, x: Given, /) -> Value:
         """Return determinants."""
         check_square("det", x)
         return stacks.over_stacks(lambda a: a.det(), x)
 
-    def matrix_power(self, x: Any, n: int, /) -> Any:
+    def matrix_power(self, x: Value, n: int, /) -> Value:
         """Multiply a square matrix with itself; a negative power solves."""
         check_square("matrix_power", x)
         n = operator.index(n)
@@ -104,8 +104,8 @@ class ExactLinalg(Checked):
         return result
 
     def vector_norm(
-        self, x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2
-    ) -> Any:
+        self, x: Value, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2
+    ) -> Value:
         """Return the 1-, 2- or infinity-norm along axes."""
         check_vector_order(ord)
         if axis is not None:
@@ -116,7 +116,7 @@ class ExactLinalg(Checked):
             return self._xp._largest_or_zero(abs(x), axis, keepdims)
         return self._xp.sqrt(self._xp.sum(x**2, axis=axis, keepdims=keepdims))
 
-    def matrix_norm(self, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    def matrix_norm(self, x: Value, /, *, keepdims: bool = False, ord: object = "fro") -> Value:
         """Return the norm "fro" (Frobenius), "nuc" (nuclear), 2 (spectral), 1 or inf (sums)."""
         check_matrix_order(ord)
         check_matrix("matrix_norm", x)
@@ -133,18 +133,18 @@ class ExactLinalg(Checked):
             result = self._xp.max(sums, axis=-1)
         return result.reshaped((*result.shape, 1, 1)) if keepdims else result
 
-    def _spectral_norm(self, x: Any) -> Any:
+    def _spectral_norm(self, x: Given) -> ObjectArray:
         raise NotImplementedError
 
-    def svdvals(self, x: Any, /) -> Any:
+    def svdvals(self, x: Given, /) -> ObjectArray:
         """Return the singular values in descending order."""
         raise NotImplementedError
 
 
-def refuse(name: str) -> Callable[..., Any]:
+def refuse(name: str) -> Callable[..., Value]:
     """Return a function that says that rationals do not have this one."""
 
-    def refused(*args: Any, **kwargs: Any) -> Any:
+    def refused(*args: object, **kwargs: object) -> ObjectArray:
         raise Unsupported(f"{name} of a rational is not rational; use balls")
 
     return refused

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from validation.arithmetic.cells import EntryArray, EntryNamespace, add_functions
 from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.values import Number
 
 Value = Fraction | str | int
 
@@ -56,7 +57,7 @@ class Expression:
         """Return the root."""
         return Expression("sqrt", (self,))
 
-    def __add__(self, other: Any) -> Expression:
+    def __add__(self, other: Number) -> Expression:
         other = _operand(other)
         if other is NotImplemented:
             return NotImplemented
@@ -67,7 +68,7 @@ class Expression:
             return result
         return self if other.is_number(0) else Expression("+", (self, other))
 
-    def __radd__(self, other: Any) -> Expression:
+    def __radd__(self, other: Number) -> Expression:
         return number(other) + self if isinstance(other, int) else NotImplemented
 
     def __neg__(self) -> Expression:
@@ -75,14 +76,14 @@ class Expression:
             return number(-self.value)  # type: ignore[operator]
         return self.parts[0] if self.name == "neg" else Expression("neg", (self,))
 
-    def __sub__(self, other: Any) -> Expression:
+    def __sub__(self, other: Number) -> Expression:
         other = _operand(other)
         return NotImplemented if other is NotImplemented else self + (-other)
 
-    def __rsub__(self, other: Any) -> Expression:
+    def __rsub__(self, other: Number) -> Expression:
         return number(other) - self if isinstance(other, int) else NotImplemented
 
-    def __mul__(self, other: Any) -> Expression:
+    def __mul__(self, other: Number) -> Expression:
         other = _operand(other)
         if other is NotImplemented:
             return NotImplemented
@@ -97,10 +98,10 @@ class Expression:
                 return -b
         return Expression("*", (self, other))
 
-    def __rmul__(self, other: Any) -> Expression:
+    def __rmul__(self, other: Number) -> Expression:
         return number(other) * self if isinstance(other, int) else NotImplemented
 
-    def __truediv__(self, other: Any) -> Expression:
+    def __truediv__(self, other: Number) -> Expression:
         other = _operand(other)
         if other is NotImplemented:
             return NotImplemented
@@ -112,7 +113,7 @@ class Expression:
             return self
         return self if self.is_number(0) else Expression("/", (self, other))
 
-    def __rtruediv__(self, other: Any) -> Expression:
+    def __rtruediv__(self, other: Number) -> Expression:
         return number(other) / self if isinstance(other, int) else NotImplemented
 
     def __abs__(self) -> Expression:
@@ -133,13 +134,13 @@ class Expression:
         return latex(self)
 
 
-def _operand(other: Any) -> Any:
+def _operand(other: Number) -> Number:
     if isinstance(other, int):
         return number(other)
     return other if isinstance(other, Expression) else NotImplemented
 
 
-def number(value: Any) -> Expression:
+def number(value: Number) -> Expression:
     """Return an exact number."""
     return Expression("number", (), Fraction(value))
 
@@ -157,7 +158,7 @@ class Expressions(EntryArray):
     number = Expression
 
     @classmethod
-    def exact(cls, value: Any) -> Any:
+    def exact(cls, value: Number) -> Number:
         """Convert one number exactly."""
         if isinstance(value, Expression):
             return value
@@ -168,17 +169,17 @@ class Expressions(EntryArray):
         raise Unsupported(f"{value!r} has no value in a formula")
 
     @classmethod
-    def is_exact_integer(cls, value: Any) -> bool:
+    def is_exact_integer(cls, value: Number) -> bool:
         """Whether an entry is a whole number."""
         return bool(value.is_number() and value.value.denominator == 1)
 
     @classmethod
-    def integer_part(cls, value: Any) -> int:
+    def integer_part(cls, value: Number) -> int:
         """Convert a whole number."""
         return int(value.value)
 
     @classmethod
-    def power(cls, base: Any, exponent: Any) -> Any:
+    def power(cls, base: Number, exponent: Number) -> Number:
         """Raise to an integer or to 1/2; other powers by exp and log."""
         simple = cls.integer_powers(base, exponent)
         if simple is not None:
@@ -189,7 +190,9 @@ class Expressions(EntryArray):
             return NotImplemented
         return (exponent * base.mapped(_function("log"))).mapped(_function("exp"))
 
-    def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
+    def _answer(
+        self, a: Number, b: Number, yes: Callable[..., Number], no: Callable[..., Number]
+    ) -> bool:
         if a.is_number() and b.is_number():
             return bool(yes(a.value, b.value))
         raise Unsupported(
@@ -203,7 +206,7 @@ def _function(name: str) -> Callable[[Expression], Expression]:
 
 
 def _refused(name: str) -> Callable[..., NoReturn]:
-    def function(*parts: Any) -> NoReturn:
+    def function(*parts: Number) -> NoReturn:
         raise Unsupported(f"xp.{name} is not known over expressions: it jumps")
 
     return function
@@ -224,12 +227,12 @@ class ExpressionNamespace(EntryNamespace):
     signs = staticmethod(_refused("sign"))
 
     @property
-    def pi(self) -> Any:
+    def pi(self) -> Number:
         """The number pi."""
         return Expressions.of_entries(Expression("constant", (), "pi"))
 
     @property
-    def e(self) -> Any:
+    def e(self) -> Number:
         """The number e."""
         return Expressions.of_entries(Expression("constant", (), "e"))
 
@@ -243,7 +246,7 @@ add_functions(
 # -- printing -----------------------------------------------------------------------------------
 
 
-def sympy_of(expression: Expression) -> Any:
+def sympy_of(expression: Expression) -> Number:
     """Return the expression in SymPy, with real symbols; nothing is simplified by us."""
     import sympy
 
@@ -255,7 +258,7 @@ def sympy_of(expression: Expression) -> Any:
         "xlogx": lambda a: a * sympy.log(a), "sin": sympy.sin, "cos": sympy.cos,
     }  # fmt: skip
 
-    def made(node: Expression) -> Any:
+    def made(node: Expression) -> Number:
         if node.name == "number":
             value = Fraction(node.value)
             return sympy.Rational(value.numerator, value.denominator)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Literal, SupportsIndex
 
 import numpy as np
 
@@ -29,17 +29,18 @@ from validation.arithmetic.checked import (
 )
 from validation.arithmetic.errors import Undefined, Unsupported
 from validation.arithmetic.truth import is_truth
+from validation.arithmetic.values import Axis, Shape, Value
 
 _FLOAT = np.dtype(np.float64)
-_add: Any = np.add.reduce
+_add: Value = np.add.reduce
 
 
-def _linalg(function: Callable[..., Any]) -> Any:
+def _linalg(function: Callable[..., Value]) -> Value:
     """Return a function of `numpy.linalg` as a method whose failures are `Undefined`."""
     name = function.__name__
 
     @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: object, **kwargs: object) -> Value:
         try:
             return function(*args, **kwargs)
         except np.linalg.LinAlgError as error:
@@ -67,7 +68,9 @@ class FloatLinalg(Checked):
     cholesky = _linalg(np.linalg.cholesky)
 
     @staticmethod
-    def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    def vector_norm(
+        x: Value, /, *, axis: Value = None, keepdims: bool = False, ord: float = 2
+    ) -> Value:
         """Return the 1-, 2- or infinity-norm along axes."""
         check_vector_order(ord)
         quick = axis is None or (type(axis) is int and getattr(x, "ndim", 0) > 0)
@@ -78,7 +81,9 @@ class FloatLinalg(Checked):
         return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
 
     @staticmethod
-    def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    def matrix_norm(
+        x: Value, /, *, keepdims: bool = False, ord: Literal["fro", "nuc"] | float = "fro"
+    ) -> Value:
         """Return the norm "fro" (Frobenius), "nuc" (nuclear), 2 (spectral), 1 or inf (sums)."""
         check_matrix_order(ord)
         check_matrix("matrix_norm", x)
@@ -96,7 +101,7 @@ class FloatLinalg(Checked):
             raise Undefined(f"xp.linalg.matrix_norm: {str(error).lower()}") from None
 
     @staticmethod
-    def svdvals(x: Any, /) -> Any:
+    def svdvals(x: Value, /) -> Value:
         """Return the singular values in descending order."""
         check_matrix("svdvals", x)
         _finite("svdvals", x)
@@ -106,7 +111,7 @@ class FloatLinalg(Checked):
             raise Undefined(f"xp.linalg.svdvals: {str(error).lower()}") from None
 
     @staticmethod
-    def matrix_rank(x: Any, /) -> Any:
+    def matrix_rank(x: Value, /) -> Value:
         """Return ranks, up to rounding."""
         check_matrix("matrix_rank", x)
         if 0 in x.shape:
@@ -115,7 +120,7 @@ class FloatLinalg(Checked):
         return np.asarray(np.linalg.matrix_rank(x), dtype=np.float64)[()]
 
     @staticmethod
-    def pinv(x: Any, /) -> Any:
+    def pinv(x: Value, /) -> Value:
         """Return Moore-Penrose inverses."""
         check_matrix("pinv", x)
         _finite("pinv", x)
@@ -125,7 +130,7 @@ class FloatLinalg(Checked):
             raise Undefined(f"xp.linalg.pinv: {str(error).lower()}") from None
 
     @staticmethod
-    def eigh(x: Any, /) -> Any:
+    def eigh(x: Value, /) -> Value:
         """Return ascending eigenvalues and oriented unit eigenvectors of symmetric matrices."""
         check_square("eigh", x)
         try:
@@ -136,7 +141,7 @@ class FloatLinalg(Checked):
         return values, vectors * np.where(weights @ vectors < 0, -1.0, 1.0)[..., None, :]
 
     @staticmethod
-    def spectral_radius(x: Any, /) -> Any:
+    def spectral_radius(x: Value, /) -> Value:
         """Return the largest absolute value of an eigenvalue of square matrices."""
         check_square("spectral_radius", x)
         if x.shape[-1] == 0:
@@ -147,19 +152,19 @@ class FloatLinalg(Checked):
             raise Undefined(f"xp.linalg.spectral_radius: {str(error).lower()}") from None
 
 
-def _finite(name: str, x: Any) -> None:
+def _finite(name: str, x: Value) -> None:
     """Refuse what is not finite: LAPACK's singular values may then never come to an end."""
     if not np.isfinite(x).all():
         raise Undefined(f"xp.linalg.{name}: the matrix is not finite in float64")
 
 
-def _reduction(function: Callable[..., Any], ufunc: np.ufunc) -> Any:
+def _reduction(function: Callable[..., Value], ufunc: np.ufunc) -> Value:
     """Return a reduction of numbers, by the ufunc: NumPy's wrapper costs as much again."""
     name = function.__name__.removeprefix("a")  # numpy.max calls itself amax
-    reduce: Any = ufunc.reduce
+    reduce: Value = ufunc.reduce
 
     @functools.wraps(function)
-    def reduced(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def reduced(x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         if getattr(x, "dtype", None) is not _FLOAT:
             x = _numbers(x, name)
         return reduce(x, axis=axis, keepdims=keepdims)
@@ -167,7 +172,7 @@ def _reduction(function: Callable[..., Any], ufunc: np.ufunc) -> Any:
     return staticmethod(reduced)
 
 
-def _numbers(x: Any, name: str) -> Any:
+def _numbers(x: Value, name: str) -> Value:
     """Return x as an array of float64, unless it consists of truth values."""
     if getattr(x, "dtype", None) is _FLOAT:
         return x
@@ -224,7 +229,7 @@ class FloatNamespace(Checked):
     # -- creation -------------------------------------------------------------------------------
 
     @staticmethod
-    def asarray(obj: Any, *, dtype: Any = None) -> Any:
+    def asarray(obj: Value, *, dtype: object = None) -> Value:
         """Make an array of numbers."""
         try:
             array = np.asarray(obj, dtype=np.float64)
@@ -233,41 +238,50 @@ class FloatNamespace(Checked):
         return array if dtype is None or not whole(dtype, "asarray") else np.trunc(array)
 
     @staticmethod
-    def zeros(shape: Any, *, dtype: Any = None) -> Any:
+    def zeros(shape: Shape, *, dtype: object = None) -> Value:
         """Make an array of zeros."""
         whole(dtype, "zeros")
         return np.zeros(shape)
 
     @staticmethod
-    def ones(shape: Any, *, dtype: Any = None) -> Any:
+    def ones(shape: Shape, *, dtype: object = None) -> Value:
         """Make an array of ones."""
         whole(dtype, "ones")
         return np.ones(shape)
 
     @staticmethod
-    def full(shape: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+    def full(shape: Shape, fill_value: Value, *, dtype: object = None) -> Value:
         """Make an array with one value everywhere."""
         value = np.trunc(fill_value) if whole(dtype, "full") else fill_value
         return np.full(shape_of(shape), value, dtype=np.float64)
 
     @staticmethod
-    def zeros_like(x: Any) -> Any:
+    def zeros_like(x: Value) -> Value:
         """Make an array of zeros with the shape of x."""
         return np.zeros(np.shape(x))
 
     @staticmethod
-    def ones_like(x: Any) -> Any:
+    def ones_like(x: Value) -> Value:
         """Make an array of ones with the shape of x."""
         return np.ones(np.shape(x))
 
     @staticmethod
-    def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None) -> Any:
+    def eye(
+        n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: object = None
+    ) -> Value:
         """Make a matrix with ones on the k-th diagonal."""
         whole(dtype, "eye")
         return np.eye(n_rows, n_cols, k=k)
 
     @staticmethod
-    def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
+    def arange(
+        start: SupportsIndex,
+        /,
+        stop: SupportsIndex | None = None,
+        step: SupportsIndex = 1,
+        *,
+        dtype: object = None,
+    ) -> Value:
         """Make an array of integers, as `range` does."""
         whole(dtype, "arange")
         if stop is None:
@@ -275,13 +289,13 @@ class FloatNamespace(Checked):
         return np.arange(*map(operator.index, (start, stop, step)), dtype=np.float64)
 
     @staticmethod
-    def astype(x: Any, dtype: Any, /) -> Any:
+    def astype(x: Value, dtype: object, /) -> Value:
         """Make numbers of truth values (0 and 1); as integers, numbers are rounded towards 0."""
         array = np.asarray(x, dtype=np.float64)
         return (np.trunc(array) if whole(dtype, "astype") else array)[()]
 
     @staticmethod
-    def diag(x: Any, /) -> Any:
+    def diag(x: Value, /) -> Value:
         """Make the diagonal matrix of a vector."""
         if np.ndim(x) != 1:
             raise ValueError(f"diag needs a vector, got shape {np.shape(x)}: {_DIAGONAL}")
@@ -290,20 +304,20 @@ class FloatNamespace(Checked):
     # -- functions that NumPy lacks, or has with another meaning --------------------------------
 
     @staticmethod
-    def where(condition: Any, x1: Any, x2: Any, /) -> Any:
+    def where(condition: Value, x1: Value, x2: Value, /) -> Value:
         """Choose from two by truth values."""
         if not is_truth(condition):
             raise Unsupported("xp.where needs truth values, as in xp.where(x > 0, x, 0)")
         return np.asarray(np.where(condition, x1, x2), dtype=np.float64)[()]
 
     @staticmethod
-    def xlogx(x: Any, /) -> Any:
+    def xlogx(x: Value, /) -> Value:
         """Return x log x, 0 at 0."""
         x = np.asarray(x, dtype=np.float64)
         return (x * np.log(np.where(x == 0, 1.0, x)))[()]
 
     @staticmethod
-    def logsumexp(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def logsumexp(x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         """Return the logarithm of the sum of exponentials along axes."""
         x = _numbers(x, "logsumexp")
         top = np.max(x, axis=axis, keepdims=True)
@@ -312,21 +326,21 @@ class FloatNamespace(Checked):
         return total if keepdims else np.squeeze(total, axis=axis)[()]
 
     @staticmethod
-    def lgamma(x: Any, /) -> Any:
+    def lgamma(x: Value, /) -> Value:
         """Return log Gamma(x) of positive numbers."""
         from scipy.special import gammaln
 
         return np.where(np.asarray(x) > 0, gammaln(x), np.nan)[()]
 
     @staticmethod
-    def erf(x: Any, /) -> Any:
+    def erf(x: Value, /) -> Value:
         """Return the error function."""
         from scipy.special import erf
 
         return erf(x)
 
     @staticmethod
-    def mean(x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def mean(x: Value, /, *, axis: Axis = None, keepdims: bool = False) -> Value:
         """Average along axes."""
         x = _numbers(x, "mean")
         if x.size == 0:
@@ -335,19 +349,21 @@ class FloatNamespace(Checked):
         return np.mean(x, axis=axis, keepdims=keepdims)
 
     @staticmethod
-    def cumulative_sum(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
+    def cumulative_sum(
+        x: Value, /, *, axis: int | None = None, include_initial: bool = False
+    ) -> Value:
         """Return the partial sums along an axis."""
         x = _numbers(x, "cumulative_sum")
         return np.cumulative_sum(x, axis=axis, include_initial=include_initial)
 
     @staticmethod
-    def sort(x: Any, /, *, axis: int = -1, descending: bool = False) -> Any:
+    def sort(x: Value, /, *, axis: int = -1, descending: bool = False) -> Value:
         """Sort along an axis."""
         x = np.sort(_numbers(x, "sort"), axis=axis)
         return np.flip(x, axis=axis) if descending else x
 
     @staticmethod
-    def kron(x1: Any, x2: Any, /) -> Any:
+    def kron(x1: Value, x2: Value, /) -> Value:
         """Return the Kronecker product of two matrices."""
         if np.ndim(x1) != 2 or np.ndim(x2) != 2:
             raise ValueError(f"kron needs two matrices, got shapes {np.shape(x1)}, {np.shape(x2)}")
@@ -356,17 +372,17 @@ class FloatNamespace(Checked):
     # -- shapes ---------------------------------------------------------------------------------
 
     @staticmethod
-    def expand_dims(x: Any, /, axis: int = 0) -> Any:
+    def expand_dims(x: Value, /, axis: int = 0) -> Value:
         """Insert an axis of length one."""
         return np.expand_dims(x, axis)
 
     @staticmethod
-    def squeeze(x: Any, /, axis: Any) -> Any:
+    def squeeze(x: Value, /, axis: Axis) -> Value:
         """Remove axes of length one."""
         return np.squeeze(x, axis)
 
     @staticmethod
-    def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
+    def take(x: Value, indices: Value, /, *, axis: int | None = None) -> Value:
         """Pick entries, rows or columns by their integer places."""
         if axis is None and np.ndim(x) != 1:
             raise ValueError("take needs an axis unless x has only one")

@@ -14,11 +14,11 @@ cannot pass (exp >= 0, |tanh| <= 1, the sign of log x is that of x - 1).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Pair = tuple[Any, Any]
+from validation.arithmetic.values import Number
+
+Pair = tuple[Number, Number]
 
 ULPS = 8
 _RELATIVE = ULPS * 2.0**-52
@@ -26,22 +26,22 @@ _TINY = 5e-324
 _NO_UNDERFLOW = 1e-270  # products above it have errors that are floats
 
 
-def down(x: Any) -> Any:
+def down(x: Number) -> Number:
     """Return the next float below."""
     return np.nextafter(x, -np.inf)
 
 
-def up(x: Any) -> Any:
+def up(x: Number) -> Number:
     """Return the next float above."""
     return np.nextafter(x, np.inf)
 
 
-def point(x: Any) -> Pair:
+def point(x: Number) -> Pair:
     """Return the interval of one exact float."""
     return x, x
 
 
-def poisoned(low: Any, high: Any) -> Pair:
+def poisoned(low: Number, high: Number) -> Pair:
     """Return the pair with both ends nan where either is."""
     bad = np.isnan(low) | np.isnan(high)
     if np.any(bad):
@@ -49,18 +49,18 @@ def poisoned(low: Any, high: Any) -> Pair:
     return low, high
 
 
-def _error_of_sum(a: Any, b: Any, total: Any) -> Any:
+def _error_of_sum(a: Number, b: Number, total: Number) -> Number:
     """Return a + b - total exactly (Knuth); nan where something overflowed."""
     part = total - a
     return (a - (total - part)) + (b - part)
 
 
-def _sum_down(a: Any, b: Any) -> Any:
+def _sum_down(a: Number, b: Number) -> Number:
     total = a + b
     return np.where(_error_of_sum(a, b, total) >= 0, total, down(total))
 
 
-def _sum_up(a: Any, b: Any) -> Any:
+def _sum_up(a: Number, b: Number) -> Number:
     total = a + b
     return np.where(_error_of_sum(a, b, total) <= 0, total, up(total))
 
@@ -80,28 +80,28 @@ def subtract(a: Pair, b: Pair) -> Pair:
     return add(a, negative(b))
 
 
-def _signed(low: Any, high: Any, a: Pair, b: Pair) -> Pair:
+def _signed(low: Number, high: Number, a: Pair, b: Pair) -> Pair:
     """Cut a product or quotient at 0 where the signs of its operands say so."""
     same = ((a[0] >= 0) & (b[0] >= 0)) | ((a[1] <= 0) & (b[1] <= 0))
     opposite = ((a[0] >= 0) & (b[1] <= 0)) | ((a[1] <= 0) & (b[0] >= 0))
     return np.where(same & (low < 0), 0.0, low), np.where(opposite & (high > 0), 0.0, high)
 
 
-def _parts(x: Any) -> Pair:
+def _parts(x: Number) -> Pair:
     """Split floats into halves of 26 bits (Veltkamp); nan near the end of the range."""
     c = 134217729.0 * x
     high = c - (c - x)
     return high, x - high
 
 
-def _error_of_product(a: Any, b: Any, product: Any) -> Any:
+def _error_of_product(a: Number, b: Number, product: Number) -> Number:
     """Return a b - product exactly (Dekker); nan where bits may have been lost."""
     (p, q), (r, s) = _parts(a), _parts(b)
     error = ((p * r - product) + p * s + q * r) + q * s
     return np.where(np.abs(product) > _NO_UNDERFLOW, error, np.nan)
 
 
-def _products(a: Pair, b: Pair) -> list[tuple[Any, Any]]:
+def _products(a: Pair, b: Pair) -> list[tuple[Number, Number]]:
     """The products of the ends that can be least or largest, each rounded down and up."""
     ends = [(x, y) for x in a for y in b]
     if np.all(a[0] >= 0) and np.all(b[0] >= 0):
@@ -121,7 +121,7 @@ def multiply(a: Pair, b: Pair) -> Pair:
     return _signed(*_outermost(_products(a, b)), a, b)
 
 
-def _outermost(ends: list[tuple[Any, Any]]) -> Pair:
+def _outermost(ends: list[tuple[Number, Number]]) -> Pair:
     low, high = ends[0]
     for first, last in ends[1:]:
         low, high = np.minimum(low, first), np.maximum(high, last)
@@ -186,12 +186,12 @@ def _even(a: Pair, n: int) -> Pair:
     return _positive(size[0], n)[0], _positive(size[1], n)[1]
 
 
-def _odd(x: Any, n: int) -> Pair:
+def _odd(x: Number, n: int) -> Pair:
     low, high = _positive(np.abs(x), n)
     return np.where(x < 0, -high, low), np.where(x < 0, -low, high)
 
 
-def _positive(x: Any, n: int) -> Pair:
+def _positive(x: Number, n: int) -> Pair:
     """Enclose x^n for floats x >= 0, by repeated multiplication."""
     result = point(x)
     for _ in range(n - 1):
@@ -229,7 +229,7 @@ def hull(a: Pair, b: Pair) -> Pair:
     return poisoned(np.minimum(a[0], b[0]), np.maximum(a[1], b[1]))
 
 
-def _wider(low: Any, high: Any) -> Pair:
+def _wider(low: Number, high: Number) -> Pair:
     """Widen by the library's error; an infinite lower end is no bound and becomes nan."""
     return (
         low - (np.abs(low) * _RELATIVE + _TINY),
@@ -237,7 +237,7 @@ def _wider(low: Any, high: Any) -> Pair:
     )
 
 
-def _cut(low: Any, high: Any, a: Pair, at: float, value: float) -> Pair:
+def _cut(low: Number, high: Number, a: Pair, at: float, value: float) -> Pair:
     """Use that an increasing function takes `value` at `at` exactly."""
     low = np.where((a[0] >= at) & (low < value), value, low)
     return low, np.where((a[1] <= at) & (high > value), value, high)
@@ -279,7 +279,7 @@ def xlogx(a: Pair) -> Pair:
     return poisoned(np.where(inside, -0.36787944117144239, low), high)
 
 
-def _xlogx_at(x: Any) -> Pair:
+def _xlogx_at(x: Number) -> Pair:
     low, high = multiply(point(x), log(point(np.where(x == 0, 1.0, x))))
     return np.where(x == 0, 0.0, low), np.where(x == 0, 0.0, high)
 
@@ -301,7 +301,7 @@ def cos(a: Pair) -> Pair:
     return _wave(np.cos, a, 0.0)
 
 
-def _wave(function: Any, a: Pair, peak: float) -> Pair:
+def _wave(function: Number, a: Pair, peak: float) -> Pair:
     """Enclose a function of period 2 pi with its maxima at 2 pi (peak + n), minima between."""
     first, last = function(a[0]), function(a[1])
     low = np.minimum(first, last) - 2.0**-49
@@ -311,7 +311,7 @@ def _wave(function: Any, a: Pair, peak: float) -> Pair:
     room = 1e-12 * (1 + np.maximum(np.abs(turns[0]), np.abs(turns[1])))
     wide = (turns[1] - turns[0] >= 1) | (room > 1e-6)
 
-    def contains(place: float) -> Any:
+    def contains(place: float) -> Number:
         return wide | (np.ceil(turns[0] - place - room) <= np.floor(turns[1] - place + room))
 
     high = np.where(contains(peak) | (high > 1), 1.0, high)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from flint import arb, arb_series, fmpq
@@ -23,19 +22,20 @@ from flint import arb, arb_series, fmpq
 from validation.arithmetic import ball
 from validation.arithmetic.cells import EntryArray, EntryNamespace, add_functions, current_answers
 from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.values import Number, Value
 
-Span = tuple[Any, Any]
+Span = tuple[Number, Number]
 
 UNKNOWN = (arb("nan"), arb("nan"))
 ZERO = (arb(0), arb(0))
 _ONE = (arb(1), arb(1))
 
 
-def _exactly(x: Any) -> Span:
+def _exactly(x: Number) -> Span:
     return x.lower(), x.upper()
 
 
-def _least(numbers: list[Any]) -> Any:
+def _least(numbers: list[Number]) -> Number:
     best = numbers[0]
     for x in numbers[1:]:
         if x < best:
@@ -84,9 +84,9 @@ def _root(a: Span) -> Span:
     return (a[0].sqrt().lower(), a[1].sqrt().upper()) if a[0] >= 0 else UNKNOWN
 
 
-def _operator(method: Any) -> Any:
+def _operator(method: Callable[..., Number]) -> Callable[..., Number]:
     @functools.wraps(method)
-    def wrapped(self: Jet, other: Any) -> Any:
+    def wrapped(self: Jet, other: Number) -> Number:
         if isinstance(other, int):
             other = Jet(_exactly(arb(other)))
         return method(self, other) if isinstance(other, Jet) else NotImplemented
@@ -136,7 +136,7 @@ class Jet:
         return Jet(value, _quotient(self.slope, _sum(value, value)))
 
     @_operator
-    def __add__(self, other: Any) -> Jet:
+    def __add__(self, other: Number) -> Jet:
         slope = self.slope
         if slope is None:
             slope = other.slope
@@ -152,17 +152,17 @@ class Jet:
         return Jet(_minus(self.value), None if self.slope is None else _minus(self.slope))
 
     @_operator
-    def __sub__(self, other: Any) -> Jet:
+    def __sub__(self, other: Number) -> Jet:
         result: Jet = self + (-other)
         return result
 
     @_operator
-    def __rsub__(self, other: Any) -> Jet:
+    def __rsub__(self, other: Number) -> Jet:
         result: Jet = other + (-self)
         return result
 
     @_operator
-    def __mul__(self, other: Any) -> Jet:
+    def __mul__(self, other: Number) -> Jet:
         if other is self:
             result: Jet = self.square()
             return result
@@ -177,7 +177,7 @@ class Jet:
     __rmul__ = __mul__
 
     @_operator
-    def __truediv__(self, other: Any) -> Jet:
+    def __truediv__(self, other: Number) -> Jet:
         if any(self is part for part in other.addends):
             first, second = other.addends
             rest = second if first is self else first
@@ -192,7 +192,7 @@ class Jet:
         return Jet(value, _quotient(top, other.value))
 
     @_operator
-    def __rtruediv__(self, other: Any) -> Jet:
+    def __rtruediv__(self, other: Number) -> Jet:
         result: Jet = other / self
         return result
 
@@ -219,7 +219,7 @@ class Jet:
 def _part_of_sum(a: Jet, b: Jet) -> Jet:
     """Return a/(a + b), end by end, for numbers >= 0 with a positive sum."""
 
-    def at(x: Any, y: Any) -> Any:
+    def at(x: Number, y: Number) -> Number:
         return arb(0) if x == 0 else 1 / (1 + y / x)
 
     low = at(a.value[0], b.value[1]).lower()
@@ -244,7 +244,7 @@ def _even(a: Span, n: int) -> Span:
     return _odd(size, n)
 
 
-def _integer_power(x: Any, n: int) -> Any:
+def _integer_power(x: Number, n: int) -> Number:
     return ball.integer_power(x, n)
 
 
@@ -256,7 +256,7 @@ class Jets(EntryArray):
     number = Jet
 
     @classmethod
-    def exact(cls, value: Any) -> Any:
+    def exact(cls, value: Number) -> Number:
         """Convert one number exactly, except for fractions' last bit."""
         if isinstance(value, Jet):
             return value
@@ -271,18 +271,18 @@ class Jets(EntryArray):
         raise Unsupported(f"a {type(value).__name__} has no exact value as a ball")
 
     @classmethod
-    def is_exact_integer(cls, value: Any) -> bool:
+    def is_exact_integer(cls, value: Number) -> bool:
         """Whether an entry is one integer."""
         low, high = value.value
         return bool(low.is_finite() and low.is_integer() and low == high)
 
     @classmethod
-    def integer_part(cls, value: Any) -> int:
+    def integer_part(cls, value: Number) -> int:
         """Convert an exact integer entry."""
         return int(value.value[0].unique_fmpz())
 
     @classmethod
-    def power(cls, base: Any, exponent: Any) -> Any:
+    def power(cls, base: Number, exponent: Number) -> Number:
         """Raise to an integer, to 1/2, or a positive number to any power."""
         simple = cls.integer_powers(base, exponent)
         if simple is not None:
@@ -293,7 +293,9 @@ class Jets(EntryArray):
             return NotImplemented
         return (exponent * base.mapped(_log)).mapped(_exp)
 
-    def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
+    def _answer(
+        self, a: Number, b: Number, yes: Callable[..., Number], no: Callable[..., Number]
+    ) -> bool:
         answers = current_answers.get()
         if answers is None:
             raise Unsupported("a comparison of jets outside of an evaluation")
@@ -312,7 +314,7 @@ class Jets(EntryArray):
         return answers.answer(np.asarray(may), np.asarray(may_not))
 
 
-def _slope_at(name: str, x: Any) -> Any:
+def _slope_at(name: str, x: Number) -> Number:
     """The derivative of an elementary function at a point, from FLINT's power series."""
     return getattr(arb_series([x, arb(1)], prec=2), name)()[1]
 
@@ -341,7 +343,7 @@ def _log1p(x: Jet) -> Jet:
     return _chained(x, value, lambda a, b: (_slope_at("log", 1 + b), _slope_at("log", 1 + a)))
 
 
-def _chained(x: Jet, value: Span, slopes: Callable[[Any, Any], tuple[Any, Any]]) -> Jet:
+def _chained(x: Jet, value: Span, slopes: Callable[[Number, Number], tuple[Number, Number]]) -> Jet:
     """The chain rule for a function whose derivative is monotone between the ends."""
     if x.slope is None:
         return Jet(value)
@@ -365,7 +367,7 @@ def _tanh(x: Jet) -> Jet:
     return Jet(value, _product((low, high), x.slope))
 
 
-def _slope_of_tanh(x: Any) -> Any:
+def _slope_of_tanh(x: Number) -> Number:
     """The derivative of 1 - 2/(e^{2x} + 1) by FLINT's series, on the side where e^{2x} is small."""
     side = -1 if x > 0 else 1
     top = arb_series([2 * side * x, arb(2 * side)], prec=2).exp()
@@ -430,11 +432,11 @@ def _smaller(a: Jet, b: Jet) -> Jet:
     return -_larger(-a, -b)
 
 
-def _truncated(x: Any) -> Any:
+def _truncated(x: Number) -> Number:
     return x.floor() if x >= 0 else x.ceil()
 
 
-def _step(at: Callable[[Any], Any]) -> Callable[[Jet], Jet]:
+def _step(at: Callable[[Number], Number]) -> Callable[[Jet], Jet]:
     def function(x: Jet) -> Jet:
         if not x.finite():
             return Jet(UNKNOWN, UNKNOWN)
@@ -457,12 +459,12 @@ class JetNamespace(EntryNamespace):
     signs = staticmethod(_step(arb.sgn))
 
     @property
-    def pi(self) -> Any:
+    def pi(self) -> Value:
         """The number pi."""
         return Jets.of_entries(Jet(_exactly(ball.constant("pi"))))
 
     @property
-    def e(self) -> Any:
+    def e(self) -> Value:
         """The number e."""
         return Jets.of_entries(Jet(_exactly(ball.constant("e"))))
 

@@ -11,7 +11,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, SupportsIndex
 
 import numpy as np
 
@@ -31,21 +31,20 @@ from validation.arithmetic.errors import Unsupported
 from validation.arithmetic.objects import ObjectArray
 from validation.arithmetic.stacks import boxed, scalar_or_array
 from validation.arithmetic.truth import is_truth
-
-Axis = int | tuple[int, ...] | None
+from validation.arithmetic.values import Axis, Given, Matrix, Shape, Value
 
 
 class ExactNamespace(Checked):
     """The functions of `xp` that need no roots."""
 
     array: ClassVar[type[ObjectArray]]
-    larger: ClassVar[Any]
-    smaller: ClassVar[Any]
-    ceiling: ClassVar[Any]
-    rounding_down: ClassVar[Any]
-    truncation: ClassVar[Any]
-    signs: ClassVar[Any]
-    linalg: Any
+    larger: ClassVar[Value]
+    smaller: ClassVar[Value]
+    ceiling: ClassVar[Value]
+    rounding_down: ClassVar[Value]
+    truncation: ClassVar[Value]
+    signs: ClassVar[Value]
+    linalg: Value
 
     float64 = FLOAT64
     int64 = INT64
@@ -57,12 +56,12 @@ class ExactNamespace(Checked):
 
     # -- creation -------------------------------------------------------------------------------
 
-    def asarray(self, obj: Any, *, dtype: Any = None) -> Any:
+    def asarray(self, obj: Given, *, dtype: object = None) -> ObjectArray:
         """Make an array of Python numbers, nested lists of them, or arrays of this kind."""
         array = self._made(obj)
         return self._truncated(array) if whole(dtype, "asarray") else array
 
-    def _made(self, obj: Any) -> Any:
+    def _made(self, obj: Given) -> Value:
         cls = self.array
         if isinstance(obj, cls):
             return obj
@@ -82,10 +81,10 @@ class ExactNamespace(Checked):
             )
         return cls.literal(obj)
 
-    def _truncated(self, x: Any) -> Any:
+    def _truncated(self, x: Given) -> ObjectArray:
         return self._array(x).mapped(type(self).truncation)
 
-    def _filled(self, shape: Any, value: int) -> Any:
+    def _filled(self, shape: Shape, value: int) -> ObjectArray:
         number = self.array.exact(value)
         shape = shape_of(shape)
         if shape == ():
@@ -94,53 +93,69 @@ class ExactNamespace(Checked):
         array[...] = number
         return self.array.of_entries(array)
 
-    def zeros(self, shape: Any, *, dtype: Any = None) -> Any:
+    def zeros(self, shape: Shape, *, dtype: object = None) -> ObjectArray:
         """Make an array of zeros."""
         whole(dtype, "zeros")
         return self._filled(shape, 0)
 
-    def ones(self, shape: Any, *, dtype: Any = None) -> Any:
+    def ones(self, shape: Shape, *, dtype: object = None) -> ObjectArray:
         """Make an array of ones."""
         whole(dtype, "ones")
         return self._filled(shape, 1)
 
-    def full(self, shape: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+    def full(self, shape: Shape, fill_value: Given, *, dtype: object = None) -> ObjectArray:
         """Make an array with one value everywhere."""
         value = self._array(fill_value)
         if whole(dtype, "full"):
             value = self._truncated(value)
         return self.broadcast_to(value, shape)
 
-    def zeros_like(self, x: Any) -> Any:
+    def zeros_like(self, x: Given) -> ObjectArray:
         """Make an array of zeros with the shape of x."""
         return self._filled(self._array(x).shape, 0)
 
-    def ones_like(self, x: Any) -> Any:
+    def ones_like(self, x: Given) -> ObjectArray:
         """Make an array of ones with the shape of x."""
         return self._filled(self._array(x).shape, 1)
 
-    def eye(self, n_rows: Any, n_cols: Any = None, /, *, k: int = 0, dtype: Any = None) -> Any:
+    def eye(
+        self,
+        n_rows: SupportsIndex,
+        n_cols: SupportsIndex | None = None,
+        /,
+        *,
+        k: int = 0,
+        dtype: object = None,
+    ) -> ObjectArray:
         """Make a matrix with ones on the k-th diagonal."""
         whole(dtype, "eye")
         rows = operator.index(n_rows)
         columns = rows if n_cols is None else operator.index(n_cols)
         return self.array.of_matrix(_eye(self.array.matrix, rows, columns, operator.index(k)))
 
-    def arange(self, start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
+    def arange(
+        self,
+        start: SupportsIndex,
+        /,
+        stop: SupportsIndex | None = None,
+        step: SupportsIndex = 1,
+        *,
+        dtype: object = None,
+    ) -> ObjectArray:
         """Make an array of integers, as `range` does."""
         whole(dtype, "arange")
         if stop is None:
             start, stop = 0, start
         return self.array.lift(np.arange(*map(operator.index, (start, stop, step))))
 
-    def astype(self, x: Any, dtype: Any, /) -> Any:
+    def astype(self, x: Given, dtype: object, /) -> ObjectArray:
         """Make numbers of truth values (0 and 1); as integers, numbers are rounded towards 0."""
         integers = whole(dtype, "astype")
         if is_truth(x):
             return self.array.lift(np.asarray(x, dtype=np.int64))
         return self._truncated(x) if integers else self._array(x)
 
-    def diag(self, x: Any, /) -> Any:
+    def diag(self, x: Given, /) -> ObjectArray:
         """Make the diagonal matrix of a vector."""
         x = self._array(x)
         if x.ndim != 1:
@@ -154,41 +169,43 @@ class ExactNamespace(Checked):
 
     # -- elementwise ----------------------------------------------------------------------------
 
-    def _array(self, x: Any) -> Any:
+    def _array(self, x: Given) -> ObjectArray:
         if type(x) is self.array:
             return x
-        converted = self.array.operand(x)
+        converted: ObjectArray = self.array.operand(x)
         if converted is NotImplemented:
             raise Unsupported(f"a {type(x).__name__} was given where xp needs an array")
         return converted
 
-    def _pairwise(self, function: Callable[[Any, Any], Any], x1: Any, x2: Any) -> Any:
+    def _pairwise(
+        self, function: Callable[[Value, Value], Value], x1: Given, x2: Given
+    ) -> ObjectArray:
         a, b = self._array(x1).entries(), self._array(x2).entries()
         if type(a) is not np.ndarray and type(b) is not np.ndarray:
             return self.array.of_entries(function(a, b))
         return self.array.of_entries(np.frompyfunc(function, 2, 1)(a, b))
 
-    def maximum(self, x1: Any, x2: Any, /) -> Any:
+    def maximum(self, x1: Given, x2: Given, /) -> ObjectArray:
         """Return the larger of two, entry by entry."""
         return self._pairwise(type(self).larger, x1, x2)
 
-    def minimum(self, x1: Any, x2: Any, /) -> Any:
+    def minimum(self, x1: Given, x2: Given, /) -> ObjectArray:
         """Return the smaller of two, entry by entry."""
         return self._pairwise(type(self).smaller, x1, x2)
 
-    def abs(self, x: Any, /) -> Any:
+    def abs(self, x: Given, /) -> ObjectArray:
         """Return absolute values."""
         return abs(self._array(x))
 
-    def square(self, x: Any, /) -> Any:
+    def square(self, x: Given, /) -> ObjectArray:
         """Return squares."""
         return self._array(x) ** 2
 
-    def sign(self, x: Any, /) -> Any:
+    def sign(self, x: Given, /) -> ObjectArray:
         """Return -1, 0 or 1, where that is certain."""
         return self._array(x).mapped(type(self).signs)
 
-    def where(self, condition: Any, x1: Any, x2: Any, /) -> Any:
+    def where(self, condition: Given, x1: Given, x2: Given, /) -> ObjectArray:
         """Choose from two by truth values."""
         if not is_truth(condition):
             raise Unsupported("xp.where needs truth values, as in xp.where(x > 0, x, 0)")
@@ -199,45 +216,45 @@ class ExactNamespace(Checked):
         )
         return self.array.of_entries(scalar_or_array(chosen))
 
-    def ceil(self, x: Any, /) -> Any:
+    def ceil(self, x: Given, /) -> ObjectArray:
         """Round up, where that is certain."""
         return self._array(x).mapped(type(self).ceiling)
 
-    def floor(self, x: Any, /) -> Any:
+    def floor(self, x: Given, /) -> ObjectArray:
         """Round down, where that is certain."""
         return self._array(x).mapped(type(self).rounding_down)
 
     # -- reductions -----------------------------------------------------------------------------
 
-    def sum(self, x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    def sum(self, x: Given, /, *, axis: Axis = None, keepdims: bool = False) -> ObjectArray:
         """Sum along axes (all of them by default)."""
         return self._reduced(x, axis, keepdims, operator.add, 0)
 
-    def prod(self, x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    def prod(self, x: Given, /, *, axis: Axis = None, keepdims: bool = False) -> ObjectArray:
         """Multiply along axes."""
         return self._reduced(x, axis, keepdims, operator.mul, 1)
 
-    def mean(self, x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    def mean(self, x: Given, /, *, axis: Axis = None, keepdims: bool = False) -> ObjectArray:
         """Average along axes."""
         x = self._array(x)
         total = self.sum(x, axis=axis, keepdims=keepdims)
         return total / math.prod(x.shape[i] for i in _axes(axis, x.ndim))
 
-    def max(self, x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    def max(self, x: Given, /, *, axis: Axis = None, keepdims: bool = False) -> ObjectArray:
         """Return the largest entry along axes."""
         return self._reduced(x, axis, keepdims, type(self).larger, None)
 
-    def _largest_or_zero(self, x: Any, axis: Axis, keepdims: bool) -> Any:
+    def _largest_or_zero(self, x: Given, axis: Axis, keepdims: bool) -> ObjectArray:
         """Return the largest of nonnegative entries along axes, 0 of none."""
         return self._reduced(x, axis, keepdims, type(self).larger, 0)
 
-    def min(self, x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    def min(self, x: Given, /, *, axis: Axis = None, keepdims: bool = False) -> ObjectArray:
         """Return the smallest entry along axes."""
         return self._reduced(x, axis, keepdims, type(self).smaller, None)
 
     def cumulative_sum(
-        self, x: Any, /, *, axis: int | None = None, include_initial: bool = False
-    ) -> Any:
+        self, x: Given, /, *, axis: int | None = None, include_initial: bool = False
+    ) -> ObjectArray:
         """Return the partial sums along an axis."""
         a = (
             np.atleast_1d(self._array(x).entries())
@@ -256,8 +273,13 @@ class ExactNamespace(Checked):
         return self.array.of_entries(sums)
 
     def _reduced(
-        self, x: Any, axis: Axis, keepdims: bool, function: Callable[..., Any], empty: int | None
-    ) -> Any:
+        self,
+        x: Given,
+        axis: Axis,
+        keepdims: bool,
+        function: Callable[..., Value],
+        empty: int | None,
+    ) -> ObjectArray:
         x = self._array(x)
         shape = x.shape
         axes = _reduced_axes(axis, len(shape))
@@ -287,7 +309,7 @@ class ExactNamespace(Checked):
             return result.reshaped(tuple(1 if i in axes else n for i, n in enumerate(shape)))
         return result
 
-    def sort(self, x: Any, /, *, axis: int = -1, descending: bool = False) -> Any:
+    def sort(self, x: Given, /, *, axis: int = -1, descending: bool = False) -> ObjectArray:
         """Sort along an axis; every entry is enclosed, whatever the order of balls that overlap."""
         x = self._array(x)
         if x.ndim == 0:
@@ -299,7 +321,7 @@ class ExactNamespace(Checked):
             ordered[place] = numbers[::-1] if descending else numbers
         return self.array.of_entries(np.moveaxis(ordered, -1, axis))
 
-    def _sorted(self, numbers: list[Any]) -> list[Any]:
+    def _sorted(self, numbers: list[Value]) -> list[Value]:
         larger, smaller = type(self).larger, type(self).smaller
         for i in range(1, len(numbers)):
             for j in range(i, 0, -1):
@@ -310,8 +332,8 @@ class ExactNamespace(Checked):
         return numbers
 
     def _along(
-        self, x: Any, axis: Axis, keepdims: bool, function: Callable[[list[Any]], Any]
-    ) -> Any:
+        self, x: Given, axis: Axis, keepdims: bool, function: Callable[[list[Value]], Value]
+    ) -> ObjectArray:
         """Apply a function of a list of numbers along axes."""
         x = self._array(x)
         axes = _reduced_axes(axis, x.ndim)
@@ -330,49 +352,48 @@ class ExactNamespace(Checked):
 
     # -- shapes ---------------------------------------------------------------------------------
 
-    def stack(self, arrays: Sequence[Any], /, *, axis: int = 0) -> Any:
+    def stack(self, arrays: Sequence[Value], /, *, axis: int = 0) -> Value:
         """Join arrays along a new axis."""
         return stacks.stack(self.array, [self._array(x) for x in arrays], axis)
 
-    def concat(self, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
+    def concat(self, arrays: Sequence[Value], /, *, axis: int | None = 0) -> ObjectArray:
         """Join arrays along an axis they have."""
         parts = [boxed(self._array(x).entries()) for x in arrays]
         return self.array.of_entries(np.concatenate(parts, axis=axis))
 
-    def reshape(self, x: Any, /, shape: Any) -> Any:
+    def reshape(self, x: Given, /, shape: Shape) -> ObjectArray:
         """Return the entries in another shape."""
-        shape = shape if shape == -1 else tuple(map(operator.index, shape))
-        return self._array(x).reshaped(shape)
+        return self._array(x).reshaped(-1 if shape == -1 else shape_of(shape))
 
-    def permute_dims(self, x: Any, /, axes: tuple[int, ...]) -> Any:
+    def permute_dims(self, x: Given, /, axes: tuple[int, ...]) -> ObjectArray:
         """Reorder the axes."""
         return self.array.of_entries(np.transpose(boxed(self._array(x).entries()), axes))
 
-    def matrix_transpose(self, x: Any, /) -> Any:
+    def matrix_transpose(self, x: Given, /) -> ObjectArray:
         """Exchange the last two axes."""
-        return x.mT
+        return self._array(x).mT
 
-    def expand_dims(self, x: Any, /, axis: int = 0) -> Any:
+    def expand_dims(self, x: Given, /, axis: int = 0) -> ObjectArray:
         """Insert an axis of length one."""
         return self.array.of_entries(np.expand_dims(boxed(self._array(x).entries()), axis))
 
-    def squeeze(self, x: Any, /, axis: Any) -> Any:
+    def squeeze(self, x: Given, /, axis: Axis) -> ObjectArray:
         """Remove axes of length one."""
         return self.array.of_entries(
             scalar_or_array(np.squeeze(boxed(self._array(x).entries()), axis))
         )
 
-    def broadcast_to(self, x: Any, /, shape: Any) -> Any:
+    def broadcast_to(self, x: Given, /, shape: Shape) -> ObjectArray:
         """Repeat along new axes and axes of length one."""
         array = np.broadcast_to(boxed(self._array(x).entries()), shape_of(shape))
         return self.array.of_entries(scalar_or_array(array))
 
-    def flip(self, x: Any, /, *, axis: Axis = None) -> Any:
+    def flip(self, x: Given, /, *, axis: Axis = None) -> ObjectArray:
         """Reverse the order along axes."""
         flipped = np.flip(boxed(self._array(x).entries()), axis)
         return self.array.of_entries(scalar_or_array(flipped))
 
-    def take(self, x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
+    def take(self, x: Given, indices: Given, /, *, axis: int | None = None) -> ObjectArray:
         """Pick entries, rows or columns by their integer places."""
         x = self._array(x)
         if axis is None:
@@ -382,31 +403,32 @@ class ExactNamespace(Checked):
         taken = np.take(x.entries(), _exact_places(indices), axis=axis)
         return self.array.of_entries(taken)
 
-    def tril(self, x: Any, /, *, k: int = 0) -> Any:
+    def tril(self, x: Given, /, *, k: int = 0) -> ObjectArray:
         """Set the entries above the k-th diagonal to zero."""
-        return self._masked(x, _below(x, k))
+        return self._masked(x, _below(self._array(x), k))
 
-    def triu(self, x: Any, /, *, k: int = 0) -> Any:
+    def triu(self, x: Given, /, *, k: int = 0) -> ObjectArray:
         """Set the entries below the k-th diagonal to zero."""
-        return self._masked(x, ~_below(x, k - 1))
+        return self._masked(x, ~_below(self._array(x), k - 1))
 
-    def _masked(self, x: Any, keep: Any) -> Any:
-        return self.array.of_entries(np.where(keep, x.entries(), self.array.exact(0)))
+    def _masked(self, x: Given, keep: Value) -> ObjectArray:
+        kept = np.where(keep, self._array(x).entries(), self.array.exact(0))
+        return self.array.of_entries(kept)
 
     # -- products -------------------------------------------------------------------------------
 
-    def matmul(self, x1: Any, x2: Any, /) -> Any:
+    def matmul(self, x1: Value, x2: Value, /) -> Value:
         """Multiply matrices, as `@`."""
         return x1 @ x2
 
-    def vecdot(self, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    def vecdot(self, x1: Given, x2: Given, /, *, axis: int = -1) -> ObjectArray:
         """Return inner products along an axis."""
         x1, x2 = self._array(x1), self._array(x2)
         if x1.shape[axis] != x2.shape[axis]:
             raise ValueError(f"vecdot was called with shapes {x1.shape} and {x2.shape}")
         return self.sum(x1 * x2, axis=axis)
 
-    def kron(self, x1: Any, x2: Any, /) -> Any:
+    def kron(self, x1: Given, x2: Given, /) -> ObjectArray:
         """Return the Kronecker product of two matrices."""
         x1, x2 = self._array(x1), self._array(x2)
         if x1.ndim != 2 or x2.ndim != 2:
@@ -427,16 +449,16 @@ def _reduced_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _eye(matrix: Any, rows: int, columns: int, k: int) -> Any:
+def _eye(matrix: Matrix, rows: int, columns: int, k: int) -> Value:
     return matrix(rows, columns, [int(j - i == k) for i in range(rows) for j in range(columns)])
 
 
-def _below(x: Any, k: int) -> Any:
+def _below(x: ObjectArray, k: int) -> Value:
     rows, columns = x.shape[-2:]
     return np.tri(rows, columns, operator.index(k), dtype=bool)
 
 
-def _exact_places(indices: Any) -> Any:
+def _exact_places(indices: Value) -> Value:
     """Return integer places for `take` as an int64 array; anything else is refused."""
     if not isinstance(indices, ObjectArray):
         return places(indices)

@@ -12,14 +12,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, ClassVar, NoReturn, Self
+from typing import ClassVar, NoReturn, Self
 
 import numpy as np
 
-from validation.arithmetic.checked import check_short
+from validation.arithmetic.checked import check_short, named
 from validation.arithmetic.errors import OutsideVocabulary, Undecided, Unsupported
 from validation.arithmetic.stacks import boxed, check_product, matmul, scalar_or_array, stack
 from validation.arithmetic.truth import Truth
+from validation.arithmetic.values import Given, Matrix, Value
 from validation.arithmetic.vocabulary import substitute
 
 
@@ -31,16 +32,16 @@ class ObjectArray:
 
     # Filled in by the two subclasses.
     kind: ClassVar[str]  # what one entry is called in messages
-    number: ClassVar[Any]  # the type of one entry, made from an int
-    matrix: ClassVar[Any]  # the matrix type of FLINT
+    number: ClassVar[Value]  # the type of one entry, made from an int
+    matrix: ClassVar[Matrix]  # the matrix type of FLINT
 
-    _entries: Any
-    _matrix: Any
+    _entries: Value
+    _matrix: Matrix
 
     # -- construction ---------------------------------------------------------------------------
 
     @classmethod
-    def of_entries(cls, entries: Any) -> Self:
+    def of_entries(cls, entries: Value) -> Self:
         """Wrap an object array, or one number."""
         self = object.__new__(cls)
         self._entries = entries
@@ -48,7 +49,7 @@ class ObjectArray:
         return self
 
     @classmethod
-    def of_matrix(cls, matrix: Any) -> Self:
+    def of_matrix(cls, matrix: Matrix) -> Self:
         """Wrap a matrix of FLINT."""
         self = object.__new__(cls)
         self._entries = None
@@ -56,12 +57,12 @@ class ObjectArray:
         return self
 
     @classmethod
-    def exact(cls, value: Any) -> Any:
+    def exact(cls, value: Given) -> Value:
         """Convert one Python or NumPy number exactly."""
         raise NotImplementedError
 
     @classmethod
-    def lift(cls, value: Any) -> Self:
+    def lift(cls, value: Given) -> Self:
         """Convert numbers, arrays and nested lists of them exactly; arrays of this kind pass."""
         if isinstance(value, cls):
             return value
@@ -76,29 +77,31 @@ class ObjectArray:
         return cls.of_entries(cls.exact(value))
 
     @classmethod
-    def literal(cls, value: Any) -> Self:
+    def literal(cls, value: Given) -> Self:
         """Convert a Python number that a formula itself mentions; refuse rounded ones."""
         check_short(value, cls.kind)
         return cls.of_entries(cls.exact(value))
 
     @classmethod
-    def operand(cls, value: Any) -> Any:
+    def operand(cls, value: Given) -> Value:
         """Convert the other side of an operator, or return NotImplemented."""
         if isinstance(value, Truth | np.bool_):
             raise Unsupported(
-                f"a truth value met a {cls.kind}: make a number of it with "
+                f"a truth value met {named(cls.kind)}: make a number of it with "
                 "xp.astype(truth, xp.float64), or choose with xp.where"
             )
         if isinstance(value, np.ndarray | np.generic):
-            raise Unsupported(f"a NumPy {type(value).__name__} met a {cls.kind}; lift it first")
+            raise Unsupported(
+                f"a NumPy {type(value).__name__} met {named(cls.kind)}; lift it first"
+            )
         if isinstance(value, int | float | Fraction):
             return cls.literal(value)
         if isinstance(value, ObjectArray):
-            raise Unsupported(f"a {value.kind} met a {cls.kind}")
+            raise Unsupported(f"{named(value.kind)} met {named(cls.kind)}")
         return NotImplemented
 
     @classmethod
-    def _from_list(cls, flat: list[Any], shape: tuple[int, ...]) -> Self:
+    def _from_list(cls, flat: list[Value], shape: tuple[int, ...]) -> Self:
         if shape == ():
             return cls.of_entries(flat[0])
         array = np.empty(len(flat), dtype=object)
@@ -107,7 +110,7 @@ class ObjectArray:
 
     # -- the two representations ----------------------------------------------------------------
 
-    def entries(self) -> Any:
+    def entries(self) -> Value:
         """Return the entries as an object array (or the one number); not to be written to."""
         a = self._entries
         if a is None:
@@ -117,7 +120,7 @@ class ObjectArray:
             self._entries = a = a.reshape(rows, columns)
         return a
 
-    def as_matrix(self) -> Any:
+    def as_matrix(self) -> Value:
         """Return the matrix of FLINT with these entries; the array must have two axes."""
         m = self._matrix
         if m is None:
@@ -125,11 +128,11 @@ class ObjectArray:
             self._matrix = m = self.matrix(a.shape[0], a.shape[1], a.ravel().tolist())
         return m
 
-    def flat(self) -> list[Any]:
+    def flat(self) -> list[Value]:
         """Return the entries as a list, in row-major order."""
         a = self._entries
         if a is None:
-            result: list[Any] = self._matrix.entries()
+            result: list[Value] = self._matrix.entries()
             return result
         return a.ravel().tolist() if type(a) is np.ndarray else [a]
 
@@ -177,13 +180,13 @@ class ObjectArray:
             raise ValueError(f"a transpose needs two axes, got {self.ndim}")
         return self.of_entries(np.swapaxes(self._entries, -1, -2))
 
-    def __getitem__(self, key: Any) -> Self:
+    def __getitem__(self, key: Value) -> Self:
         parts = key if type(key) is tuple else (key,)
         clean = tuple(self._index(part) for part in parts)
         return self.of_entries(scalar_or_array(boxed(self.entries())[clean]))
 
     @staticmethod
-    def _index(part: Any) -> Any:
+    def _index(part: Value) -> Value:
         if part is None or part is Ellipsis:
             return part
         if isinstance(part, slice):
@@ -205,7 +208,7 @@ class ObjectArray:
 
     # -- arithmetic -----------------------------------------------------------------------------
 
-    def __add__(self, other: Any) -> Self:
+    def __add__(self, other: Value) -> Self:
         if type(other) is not type(self):
             other = self.operand(other)
             if other is NotImplemented:
@@ -215,11 +218,11 @@ class ObjectArray:
             return self.of_matrix(m + n)
         return self.of_entries(self.entries() + other.entries())
 
-    def __radd__(self, other: Any) -> Self:
+    def __radd__(self, other: Value) -> Self:
         other = self.operand(other)
         return NotImplemented if other is NotImplemented else other.__add__(self)
 
-    def __sub__(self, other: Any) -> Self:
+    def __sub__(self, other: Value) -> Self:
         if type(other) is not type(self):
             other = self.operand(other)
             if other is NotImplemented:
@@ -229,11 +232,11 @@ class ObjectArray:
             return self.of_matrix(m - n)
         return self.of_entries(self.entries() - other.entries())
 
-    def __rsub__(self, other: Any) -> Self:
+    def __rsub__(self, other: Value) -> Self:
         other = self.operand(other)
         return NotImplemented if other is NotImplemented else other.__sub__(self)
 
-    def __mul__(self, other: Any) -> Self:
+    def __mul__(self, other: Value) -> Self:
         if type(other) is not type(self):
             other = self.operand(other)
             if other is NotImplemented:
@@ -246,11 +249,11 @@ class ObjectArray:
             return self.of_matrix(n * self._entries)
         return self.of_entries(self.entries() * other.entries())
 
-    def __rmul__(self, other: Any) -> Self:
+    def __rmul__(self, other: Value) -> Self:
         other = self.operand(other)
         return NotImplemented if other is NotImplemented else other.__mul__(self)
 
-    def __truediv__(self, other: Any) -> Self:
+    def __truediv__(self, other: Value) -> Self:
         if type(other) is not type(self):
             other = self.operand(other)
             if other is NotImplemented:
@@ -260,7 +263,7 @@ class ObjectArray:
             return self.of_matrix(m * self.quotient(1, b))
         return self.of_entries(self.quotient(self.entries(), other.entries()))
 
-    def __rtruediv__(self, other: Any) -> Self:
+    def __rtruediv__(self, other: Value) -> Self:
         other = self.operand(other)
         return NotImplemented if other is NotImplemented else other.__truediv__(self)
 
@@ -275,15 +278,15 @@ class ObjectArray:
     def __abs__(self) -> Self:
         return self.of_entries(abs(self.entries()))
 
-    def __pow__(self, exponent: Any) -> Self:
+    def __pow__(self, exponent: Given) -> Self:
         result: Self = self.power(self, exponent)
         return result
 
-    def __rpow__(self, base: Any) -> Self:
+    def __rpow__(self, base: Given) -> Self:
         base = self.operand(base)
         return NotImplemented if base is NotImplemented else self.power(base, self)
 
-    def __matmul__(self, other: Any) -> Self:
+    def __matmul__(self, other: Given) -> Self:
         if type(other) is not type(self):
             if self.operand(other) is NotImplemented:
                 return NotImplemented
@@ -295,36 +298,36 @@ class ObjectArray:
         return result
 
     @classmethod
-    def quotient(cls, top: Any, bottom: Any) -> Any:
+    def quotient(cls, top: Value, bottom: Value) -> Value:
         """Divide entries."""
         return top / bottom
 
     @classmethod
-    def power(cls, base: Any, exponent: Any) -> Any:
+    def power(cls, base: Given, exponent: Given) -> Value:
         """Raise to a power."""
         raise NotImplementedError
 
     # -- questions: answered when certain -------------------------------------------------------
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Given) -> Value:
         return self._compare(other, operator.lt, operator.ge)
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Given) -> Value:
         return self._compare(other, operator.le, operator.gt)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Given) -> Value:
         return self._compare(other, operator.gt, operator.le)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Given) -> Value:
         return self._compare(other, operator.ge, operator.lt)
 
-    def __eq__(self, other: Any) -> Any:
+    def __eq__(self, other: Given) -> Value:
         return self._compare(other, operator.eq, operator.ne)
 
-    def __ne__(self, other: Any) -> Any:
+    def __ne__(self, other: Given) -> Value:
         return self._compare(other, operator.ne, operator.eq)
 
-    def _compare(self, other: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> Any:
+    def _compare(self, other: Value, yes: Callable[..., Value], no: Callable[..., Value]) -> Value:
         if type(other) is not type(self):
             other = self.operand(other)
             if other is NotImplemented:
@@ -336,7 +339,9 @@ class ObjectArray:
         flat = [self._answer(x, y, yes, no) for x, y in zip(a.ravel(), b.ravel())]
         return Truth.of(np.array(flat, dtype=bool).reshape(a.shape))
 
-    def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
+    def _answer(
+        self, a: Value, b: Value, yes: Callable[..., Value], no: Callable[..., Value]
+    ) -> bool:
         if yes(a, b):
             return True
         if no(a, b):
@@ -359,40 +364,40 @@ class ObjectArray:
 
     def __float__(self) -> float:
         raise Unsupported(
-            f"float() was called on a {self.kind}; stay in xp, and read values outside the body "
-            "with the arithmetic's enclosure"
+            f"float() was called on {named(self.kind)}; stay in xp, and read values outside the "
+            "body with the arithmetic's enclosure"
         )
 
     def __complex__(self) -> complex:
-        raise Unsupported(f"complex() was called on a {self.kind}")
+        raise Unsupported(f"complex() was called on {named(self.kind)}")
 
-    def __round__(self, *args: Any) -> NoReturn:
-        raise Unsupported(f"round() was called on a {self.kind}")
+    def __round__(self, *args: object) -> NoReturn:
+        raise Unsupported(f"round() was called on {named(self.kind)}")
 
-    def __contains__(self, value: Any) -> NoReturn:
-        raise Unsupported(f"`in` was asked of a {self.kind} array")
+    def __contains__(self, value: Given) -> NoReturn:
+        raise Unsupported(f"`in` was asked of {named(self.kind)} array")
 
-    def _only_entry(self, use: str) -> Any:
+    def _only_entry(self, use: str) -> Value:
         if self.size != 1 or self.shape:
             raise TypeError(f"an array of shape {self.shape} is not {use}")
         return self.entries()
 
     @classmethod
-    def is_exact_integer(cls, value: Any) -> bool:
+    def is_exact_integer(cls, value: Given) -> bool:
         """Whether an entry is certainly one integer and nothing else."""
         raise NotImplementedError
 
     @classmethod
-    def integer_part(cls, value: Any) -> int:
+    def integer_part(cls, value: Given) -> int:
         """Convert an exact integer entry."""
         raise NotImplementedError
 
     # -- what is refused ------------------------------------------------------------------------
 
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+    def __setitem__(self, key: Value, value: Given) -> NoReturn:
         raise Unsupported(f"arrays of {self.kind}s do not change; build a new one with xp.stack")
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Value:
         if name.startswith("__"):
             raise AttributeError(name)
         instead = substitute(name) or "a function of xp"
@@ -401,31 +406,35 @@ class ObjectArray:
             "(`rnnbounds vocabulary` lists what is)"
         )
 
-    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise Unsupported(f"NumPy asked for the entries of a {self.kind} array; stay in xp")
+    def __array__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise Unsupported(f"NumPy asked for the entries of {named(self.kind)} array; stay in xp")
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: object
+    ) -> Value:
         name = ufunc.__name__
         called = f"numpy.{name}" + ("" if method == "__call__" else f".{method}")
         if name in _OPERATORS:
-            raise Unsupported(f"{called}: a NumPy value met a {self.kind}; lift it first")
-        raise Unsupported(f"{called} was called on a {self.kind}; use {_instead('', name)}")
+            raise Unsupported(f"{called}: a NumPy value met {named(self.kind)}; lift it first")
+        raise Unsupported(f"{called} was called on {named(self.kind)}; use {_instead('', name)}")
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(self, func: Value, types: object, args: object, kwargs: object) -> Value:
         module = getattr(func, "__module__", None) or "numpy"
         name = func.__name__
         place = "linalg." if module.endswith("linalg") else ""
         raise Unsupported(
-            f"{module}.{name} was called on a {self.kind}; use {_instead(place, name)}"
+            f"{module}.{name} was called on {named(self.kind)}; use {_instead(place, name)}"
         )
 
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise Unsupported(f"a {self.kind} does not pickle; send the numbers, and lift them there")
+    def __reduce_ex__(self, protocol: Value) -> NoReturn:
+        raise Unsupported(
+            f"{named(self.kind)} does not pickle; send the numbers, and lift them there"
+        )
 
     def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Self:
+    def __deepcopy__(self, memo: Value) -> Self:
         return self
 
     def __repr__(self) -> str:
@@ -435,11 +444,11 @@ class ObjectArray:
 
     # -- shapes ---------------------------------------------------------------------------------
 
-    def reshaped(self, shape: tuple[int, ...]) -> Self:
+    def reshaped(self, shape: int | tuple[int, ...]) -> Self:
         """Return the entries in another shape."""
         return self.of_entries(scalar_or_array(boxed(self.entries()).reshape(shape)))
 
-    def mapped(self, function: Callable[[Any], Any]) -> Self:
+    def mapped(self, function: Callable[[Value], Value]) -> Self:
         """Apply a function of one number to every entry."""
         a = self.entries()
         if type(a) is not np.ndarray:

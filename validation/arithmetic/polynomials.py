@@ -6,14 +6,17 @@ and are compared exactly; coefficients are fractions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from flint import Ordering, fmpq, fmpq_mat, fmpq_mpoly_ctx, fmpz_mat
 
+from validation.arithmetic.values import Number
 
-def ring(names: Sequence[str]) -> Any:
+
+def ring(names: Sequence[str]) -> Number:
     """The polynomials in these indeterminates: `gens()`, `constant(c)`, `from_dict(terms)`."""
     return fmpq_mpoly_ctx.get(tuple(names) or ("unused",), Ordering.degrevlex)
 
@@ -24,12 +27,21 @@ def rational(value: int | Fraction) -> Any:
     return fmpq(exact.numerator, exact.denominator)
 
 
-def fraction(value: Any) -> Fraction:
+def fraction(value: Number) -> Fraction:
     """A coefficient as a fraction."""
     return Fraction(int(value.p), int(value.q))
 
 
-def terms_of(p: Any) -> dict[tuple[int, ...], Any]:
+def nearest(value: Number) -> float:
+    """The nearest float of a coefficient, infinite where it is beyond all floats."""
+    top, bottom = int(value.p), int(value.q)
+    try:
+        return top / bottom
+    except OverflowError:
+        return math.inf if top > 0 else -math.inf
+
+
+def terms_of(p: Number) -> dict[tuple[int, ...], Number]:
     """The terms of a polynomial: its coefficients by their exponents."""
     return {tuple(int(e) for e in exponents): c for exponents, c in p.to_dict().items()}
 
@@ -41,7 +53,7 @@ def nullspace(rows: Sequence[Sequence[int]]) -> list[list[int]]:
     return [[int(basis[i, j]) for i in range(size)] for j in range(int(nullity))]
 
 
-def only_solution(rows: Sequence[Sequence[Any]]) -> list[Any] | None:
+def only_solution(rows: Sequence[Sequence[Number]]) -> list[Number] | None:
     """The solution of a system [A | b] where it is the only one; None where it is not."""
     count = len(rows[0]) - 1
     reduced, rank = fmpq_mat([list(row) for row in rows]).rref()

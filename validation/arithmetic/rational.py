@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpq_mat
 
 from validation.arithmetic.errors import Undefined, Unsupported
 from validation.arithmetic.objects import ObjectArray
+from validation.arithmetic.values import Matrix, Number
 
 # So many bits may a power have; 2 ** 10^12 would never be finished.
 LONGEST = 1 << 20
@@ -25,7 +25,7 @@ class Rationals(ObjectArray):
     matrix = fmpq_mat
 
     @classmethod
-    def exact(cls, value: Any) -> Any:
+    def exact(cls, value: Number) -> Number:
         """Convert one finite number exactly."""
         if isinstance(value, np.generic):
             value = value.item()
@@ -40,17 +40,17 @@ class Rationals(ObjectArray):
         raise Unsupported(f"a {type(value).__name__} has no exact value as a rational")
 
     @classmethod
-    def is_exact_integer(cls, value: Any) -> bool:
+    def is_exact_integer(cls, value: Number) -> bool:
         """Whether a rational is an integer."""
         return bool(value.q == 1)
 
     @classmethod
-    def integer_part(cls, value: Any) -> int:
+    def integer_part(cls, value: Number) -> int:
         """Convert an integer."""
         return int(value.p)
 
     @classmethod
-    def quotient(cls, top: Any, bottom: Any) -> Any:
+    def quotient(cls, top: Number, bottom: Number) -> Number:
         """Divide; by zero is an error."""
         try:
             return top / bottom
@@ -58,7 +58,7 @@ class Rationals(ObjectArray):
             raise Undefined("a rational was divided by zero") from None
 
     @classmethod
-    def power(cls, base: Any, exponent: Any) -> Any:
+    def power(cls, base: Number, exponent: Number) -> Number:
         """Raise to powers whose values are rational: integers, and roots of powers."""
         exponent = exponent if isinstance(exponent, Rationals) else cls.operand(exponent)
         if exponent is NotImplemented:
@@ -71,7 +71,7 @@ class Rationals(ObjectArray):
         return cls.of_entries(np.frompyfunc(_number_power, 2, 1)(a, b))
 
 
-def _number_power(a: Any, b: Any) -> Any:
+def _number_power(a: Number, b: Number) -> Number:
     if a == 0 and b < 0:
         raise Undefined("zero was raised to a negative power")
     degree = int(b.q)
@@ -101,7 +101,7 @@ def _integer_root(n: int, degree: int) -> int | None:
     return low if low**degree == n else None
 
 
-def square_root(x: Any) -> Any:
+def square_root(x: Number) -> Number:
     """Return the root of a square of a rational; others are not rational."""
     if x < 0:
         raise Undefined(f"the square root of {x}")
@@ -111,37 +111,37 @@ def square_root(x: Any) -> Any:
     return fmpq(top, bottom)
 
 
-def larger(a: Any, b: Any) -> Any:
+def larger(a: Number, b: Number) -> Number:
     """Return the larger of two numbers."""
     return a if a >= b else b
 
 
-def smaller(a: Any, b: Any) -> Any:
+def smaller(a: Number, b: Number) -> Number:
     """Return the smaller of two numbers."""
     return a if a <= b else b
 
 
-def ceiling(x: Any) -> Any:
+def ceiling(x: Number) -> Number:
     """Return the smallest integer that is at least x."""
     return fmpq(x.ceil())
 
 
-def floor(x: Any) -> Any:
+def floor(x: Number) -> Number:
     """Return the largest integer that is at most x."""
     return fmpq(x.floor())
 
 
-def sign(x: Any) -> Any:
+def sign(x: Number) -> Number:
     """Return -1, 0 or 1."""
     return fmpq((x > 0) - (x < 0))
 
 
-def truncation(x: Any) -> Any:
+def truncation(x: Number) -> Number:
     """Return x rounded towards 0."""
     return fmpq(x.trunc())
 
 
-def logarithm_to_base_2(x: Any) -> Any:
+def logarithm_to_base_2(x: Number) -> Number:
     """Return the logarithm to base 2 of a power of 2; others are not rational."""
     if x <= 0:
         raise Undefined(f"log2 of {x}, which is not positive")
@@ -151,7 +151,7 @@ def logarithm_to_base_2(x: Any) -> Any:
     return fmpq(top.bit_length() - bottom.bit_length())
 
 
-def x_log_x(x: Any) -> Any:
+def x_log_x(x: Number) -> Number:
     """Return 0 at 0 and at 1; other values are not rational."""
     if x < 0:
         raise Undefined(f"x log x of {x}, which is negative")
@@ -160,12 +160,12 @@ def x_log_x(x: Any) -> Any:
     return fmpq(0)
 
 
-def to_fraction(x: Any) -> Fraction:
+def to_fraction(x: Number) -> Fraction:
     """Convert to Python's own type."""
     return Fraction(int(x.p), int(x.q))
 
 
-def is_positive_semidefinite(matrix: Any) -> tuple[bool, bool]:
+def is_positive_semidefinite(matrix: Matrix) -> tuple[bool, bool]:
     """Decide exactly whether a symmetric matrix (fmpq_mat) is PSD, and whether it is singular.
 
     Symmetric elimination: a negative pivot, or a zero pivot whose row is not zero, is a direction
@@ -192,7 +192,7 @@ def is_positive_semidefinite(matrix: Any) -> tuple[bool, bool]:
     return True, singular
 
 
-def pseudo_inverse(a: Any) -> Any:
+def pseudo_inverse(a: Number) -> Number:
     """Return the Moore-Penrose inverse of a matrix (fmpq_mat).
 
     It is A^+ = C^T (C C^T)^{-1} (B^T B)^{-1} B^T for the full-rank factorization A = B C.

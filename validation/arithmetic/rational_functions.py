@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from flint.utils.flint_exceptions import DomainError
@@ -22,6 +22,7 @@ from flint.utils.flint_exceptions import DomainError
 from validation.arithmetic.cells import EntryArray, EntryNamespace
 from validation.arithmetic.errors import Unsupported
 from validation.arithmetic.polynomials import fraction, rational, ring
+from validation.arithmetic.values import Number, Value
 
 MOST_TERMS = 20_000
 MOST_ROOTS = 4
@@ -154,11 +155,11 @@ class Quotient:
 
     __slots__ = ("bottom", "squares", "top")
 
-    def __init__(self, top: Any, bottom: Any, squares: bool = False) -> None:
+    def __init__(self, top: Number, bottom: Number, squares: bool = False) -> None:
         self.top, self.bottom, self.squares = top, bottom, squares
 
     @staticmethod
-    def _reduced(top: Any, bottom: Any, squares: bool = False) -> Quotient:
+    def _reduced(top: Number, bottom: Number, squares: bool = False) -> Quotient:
         if len(top) + len(bottom) > MOST_TERMS:
             raise Unsupported(f"a polynomial of more than {MOST_TERMS} terms")
         if not bottom.is_constant():
@@ -197,7 +198,7 @@ class Quotient:
             return _now().root(self)
         return abs(root)
 
-    def __add__(self, other: Any) -> Quotient:
+    def __add__(self, other: Number) -> Quotient:
         other = _operand(other)
         if other is NotImplemented:
             return NotImplemented
@@ -212,15 +213,15 @@ class Quotient:
     def __neg__(self) -> Quotient:
         return Quotient(-self.top, self.bottom)
 
-    def __sub__(self, other: Any) -> Quotient:
+    def __sub__(self, other: Number) -> Quotient:
         other = _operand(other)
         return NotImplemented if other is NotImplemented else self + (-other)
 
-    def __rsub__(self, other: Any) -> Quotient:
+    def __rsub__(self, other: Number) -> Quotient:
         result: Quotient = (-self) + other
         return result
 
-    def __mul__(self, other: Any) -> Quotient:
+    def __mul__(self, other: Number) -> Quotient:
         other = _operand(other)
         if other is NotImplemented:
             return NotImplemented
@@ -229,7 +230,7 @@ class Quotient:
 
     __rmul__ = __mul__
 
-    def __truediv__(self, other: Any) -> Quotient:
+    def __truediv__(self, other: Number) -> Quotient:
         other = _operand(other)
         if other is NotImplemented:
             return NotImplemented
@@ -239,7 +240,7 @@ class Quotient:
         both = self.squares and other.squares
         return self._reduced(self.top * other.bottom, self.bottom * other.top, both)
 
-    def __rtruediv__(self, other: Any) -> Quotient:
+    def __rtruediv__(self, other: Number) -> Quotient:
         result: Quotient = _operand(other) / self
         return result
 
@@ -256,7 +257,7 @@ class Quotient:
         return f"({self.top})/({self.bottom})"
 
 
-def _operand(other: Any) -> Any:
+def _operand(other: Number) -> Number:
     if isinstance(other, Quotient):
         return other
     if isinstance(other, int | Fraction):
@@ -278,7 +279,7 @@ class Quotients(EntryArray):
     number = staticmethod(number)
 
     @classmethod
-    def exact(cls, value: Any) -> Any:
+    def exact(cls, value: Number) -> Number:
         """Convert one number exactly."""
         if isinstance(value, Quotient):
             return value
@@ -289,25 +290,27 @@ class Quotients(EntryArray):
         raise Unsupported(f"{value!r} has no value as a quotient of polynomials")
 
     @classmethod
-    def is_exact_integer(cls, value: Any) -> bool:
+    def is_exact_integer(cls, value: Number) -> bool:
         """Whether an entry is a whole number."""
         known = value.constant()
         return known is not None and known.denominator == 1
 
     @classmethod
-    def integer_part(cls, value: Any) -> int:
+    def integer_part(cls, value: Number) -> int:
         """Convert a whole number."""
         return int(value.constant())
 
     @classmethod
-    def power(cls, base: Any, exponent: Any) -> Any:
+    def power(cls, base: Number, exponent: Number) -> Number:
         """Raise to an integer or to 1/2; refuse other powers."""
         simple = cls.integer_powers(base, exponent)
         if simple is not None:
             return simple
         raise Unsupported("a power of a polynomial that is not a whole one")
 
-    def _answer(self, a: Any, b: Any, yes: Callable[..., Any], no: Callable[..., Any]) -> bool:
+    def _answer(
+        self, a: Number, b: Number, yes: Callable[..., Number], no: Callable[..., Number]
+    ) -> bool:
         name = yes.__name__
         if name in ("gt", "ge"):
             a, b, name = b, a, {"gt": "lt", "ge": "le"}[name]
@@ -325,7 +328,7 @@ def _smaller(a: Quotient, b: Quotient) -> Quotient:
 
 
 def _refused(name: str) -> Callable[..., NoReturn]:
-    def function(*parts: Any) -> NoReturn:
+    def function(*parts: Number) -> NoReturn:
         raise Unsupported(f"xp.{name} has no form as a quotient of polynomials")
 
     return function
@@ -343,22 +346,22 @@ class QuotientNamespace(EntryNamespace):
     signs = staticmethod(_refused("sign"))
 
     @property
-    def pi(self) -> Any:
+    def pi(self) -> Value:
         """Refuse: pi is not rational."""
         raise Unsupported("xp.pi is not rational")
 
     @property
-    def e(self) -> Any:
+    def e(self) -> Value:
         """Refuse: e is not rational."""
         raise Unsupported("xp.e is not rational")
 
-    def sqrt(self, x: Any, /) -> Any:
+    def sqrt(self, x: Value, /) -> Value:
         """Return the roots."""
         return self._array(x).mapped(Quotient.sqrt)
 
 
-def _no(name: str) -> Callable[..., Any]:
-    def method(self: Any, x: Any, /) -> Any:
+def _no(name: str) -> Callable[..., Number]:
+    def method(self: Number, x: Number, /) -> Number:
         raise Unsupported(f"xp.{name} has no form as a quotient of polynomials")
 
     method.__name__ = name

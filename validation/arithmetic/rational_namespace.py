@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flint import fmpq
 
 from validation.arithmetic import rational, stacks
@@ -11,24 +9,26 @@ from validation.arithmetic.checked import check_matrix
 from validation.arithmetic.errors import Undefined
 from validation.arithmetic.exact_linalg import ExactLinalg, refuse
 from validation.arithmetic.namespace import ExactNamespace
+from validation.arithmetic.objects import ObjectArray
 from validation.arithmetic.rational import Rationals
+from validation.arithmetic.values import Given, Value
 
 
 class RationalLinalg(ExactLinalg):
     """`xp.linalg` over rationals."""
 
-    def _solve(self, a: Any, b: Any) -> Any:
+    def _solve(self, a: Value, b: Value) -> Value:
         try:
             return a.solve(b)
         except ZeroDivisionError:
             raise Undefined("solve: the matrix is singular") from None
 
-    def matrix_rank(self, x: Any, /) -> Any:
+    def matrix_rank(self, x: Given, /) -> Value:
         """Return ranks."""
         check_matrix("matrix_rank", x)
         return stacks.over_stacks(lambda a: fmpq(a.rank()), x)
 
-    def pinv(self, x: Any, /) -> Any:
+    def pinv(self, x: Given, /) -> Value:
         """Return Moore-Penrose inverses."""
         check_matrix("pinv", x)
         return stacks.over_stacks(rational.pseudo_inverse, x)
@@ -58,24 +58,24 @@ class RationalNamespace(ExactNamespace):
         self.linalg = RationalLinalg(self)
 
     @property
-    def pi(self) -> Any:
+    def pi(self) -> Value:
         """Refuse: pi is not rational."""
         return refuse("xp.pi")()
 
     @property
-    def e(self) -> Any:
+    def e(self) -> Value:
         """Refuse: e is not rational."""
         return refuse("xp.e")()
 
-    def sqrt(self, x: Any, /) -> Any:
+    def sqrt(self, x: Given, /) -> ObjectArray:
         """Return the roots of squares; others are refused."""
         return self._array(x).mapped(rational.square_root)
 
-    def log2(self, x: Any, /) -> Any:
+    def log2(self, x: Given, /) -> ObjectArray:
         """Return the logarithms of powers of 2; others are refused."""
         return self._array(x).mapped(rational.logarithm_to_base_2)
 
-    def xlogx(self, x: Any, /) -> Any:
+    def xlogx(self, x: Given, /) -> ObjectArray:
         """Return 0 at 0 and at 1; other values are refused."""
         return self._array(x).mapped(rational.x_log_x)
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 import functools
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import flint
 import numpy as np
 from flint import arb, arb_mat, fmpz
 
 from validation.arithmetic.errors import Undecided
+from validation.arithmetic.values import Matrix, Number
 
 # Steps double the number of correct bits from about 45: more than enough for 2^20 bits, with a
 # few to spare for clusters within clusters.
@@ -33,16 +33,16 @@ SEPARATION = 8
 class Diagonalised:
     """V^T M V = D + E and V^T V = I + G, in balls, for an exact symmetric M."""
 
-    vectors: Any  # V, exact
-    rotated: Any  # D + E
-    gram: Any  # I + G
-    diagonal: list[Any]  # D, exact
-    error: Any  # a ball whose upper end is at least ||E||
-    defect: Any  # one whose upper end is at least ||G||
-    total: Any  # the error of the eigenvalues, roughly
+    vectors: Matrix  # V, exact
+    rotated: Matrix  # D + E
+    gram: Matrix  # I + G
+    diagonal: list[Number]  # D, exact
+    error: Number  # a ball whose upper end is at least ||E||
+    defect: Number  # one whose upper end is at least ||G||
+    total: Number  # the error of the eigenvalues, roughly
 
 
-def diagonalise(centre: Any) -> Diagonalised:
+def diagonalise(centre: Matrix) -> Diagonalised:
     """Return nearly orthogonal V that nearly diagonalise an exact symmetric matrix.
 
     Parameters
@@ -77,17 +77,17 @@ def diagonalise(centre: Any) -> Diagonalised:
     return best
 
 
-def frobenius(matrix: Any) -> Any:
+def frobenius(matrix: Matrix) -> Number:
     """Return an exact ball that is at least the Frobenius norm of a matrix of balls."""
     return (matrix * matrix.transpose()).trace().upper().sqrt().upper()
 
 
-def identity(n: int) -> Any:
+def identity(n: int) -> Number:
     """Return the identity matrix."""
     return arb_mat(n, n, 1)
 
 
-def float_vectors(centre: Any) -> Any:
+def float_vectors(centre: Matrix) -> Number:
     """Return float64's eigenvectors of an exact symmetric matrix, as an exact matrix."""
     n = centre.nrows()
     try:
@@ -97,7 +97,7 @@ def float_vectors(centre: Any) -> Any:
     return arb_mat(n, n, vectors.ravel().tolist())
 
 
-def _floats(numbers: list[Any]) -> Any:
+def _floats(numbers: list[Number]) -> Number:
     """Return the numbers over a power of two that brings the largest of them near 1."""
     values = np.array([float(x) for x in numbers])
     largest = np.abs(values).max(initial=0.0)
@@ -107,18 +107,18 @@ def _floats(numbers: list[Any]) -> Any:
     return np.array([float(x * scale) for x in numbers])
 
 
-def exponent(x: Any) -> int:
+def exponent(x: Number) -> int:
     """Return e with |x| about 2^e, for the midpoint of a ball other than 0."""
     mantissa, power = x.mid().man_exp()
     return int(power) + int(mantissa).bit_length()
 
 
-def power_of_two(e: int) -> Any:
+def power_of_two(e: int) -> Number:
     """Return 2^e exactly."""
     return arb(1) / arb(fmpz(1) << -e) if e < 0 else arb(fmpz(1) << e)
 
 
-def _examine(centre: Any, size: Any, vectors: Any) -> Diagonalised:
+def _examine(centre: Matrix, size: Number, vectors: Matrix) -> Diagonalised:
     n = centre.nrows()
     transpose = vectors.transpose()
     gram = transpose * vectors
@@ -132,7 +132,7 @@ def _examine(centre: Any, size: Any, vectors: Any) -> Diagonalised:
     return Diagonalised(vectors, rotated, gram, diagonal, error, defect, total)
 
 
-def _step(state: Diagonalised) -> Any:
+def _step(state: Diagonalised) -> Number:
     """Return V + V X, X the solution of the linearised equations.
 
     X_ij = (T_ij + lambda_j R_ij)/(lambda_j - lambda_i) with T = V^T M V, R = I - V^T V, between
@@ -153,7 +153,7 @@ def _step(state: Diagonalised) -> Any:
     return (V + V * arb_mat(n, n, X.ravel().tolist()).mid()).mid()
 
 
-def _turn(state: Diagonalised) -> Any:
+def _turn(state: Diagonalised) -> Number:
     """Return V with each cluster turned by float64's eigenvectors of its block."""
     n = len(state.diagonal)
     T = state.rotated.mid()
@@ -169,7 +169,7 @@ def _turn(state: Diagonalised) -> Any:
     return (state.vectors * W).mid()
 
 
-def _orthogonal(vectors: Any) -> Any:
+def _orthogonal(vectors: Matrix) -> Number:
     """Return the nearly orthogonal V after Newton's steps V <- V + V (I - V^T V)/2."""
     one = identity(vectors.nrows())
     before = None
@@ -182,7 +182,7 @@ def _orthogonal(vectors: Any) -> Any:
         vectors = (vectors + vectors * (remainder.mid() * arb(0.5))).mid()
 
 
-def _clusters(diagonal: list[Any], width: Any) -> list[list[int]]:
+def _clusters(diagonal: list[Number], width: Number) -> list[list[int]]:
     """Group the places whose sorted values follow each other within `width`."""
     order = sorted_places(diagonal)
     clusters = [[order[0]]]
@@ -194,7 +194,7 @@ def _clusters(diagonal: list[Any], width: Any) -> list[list[int]]:
     return [cluster for cluster in clusters if len(cluster) > 1]
 
 
-def sorted_places(values: list[Any]) -> list[int]:
+def sorted_places(values: list[Number]) -> list[int]:
     """Return the places of balls without radius, in ascending order of the values."""
 
     def order(i: int, j: int) -> int:
@@ -203,11 +203,11 @@ def sorted_places(values: list[Any]) -> list[int]:
     return sorted(range(len(values)), key=functools.cmp_to_key(order))
 
 
-def _objects(matrix: Any) -> Any:
+def _objects(matrix: Matrix) -> Number:
     n = matrix.nrows()
     return np.fromiter(matrix.entries(), dtype=object, count=n * n).reshape(n, n)
 
 
-def _float_up(x: Any) -> float:
+def _float_up(x: Number) -> float:
     """Return a float not far below x, and never 0 for a positive one."""
     return max(float(x), 5e-324)

@@ -8,7 +8,6 @@ matrix without radii has an exact rank, and the singular values beyond it are ex
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz
 
@@ -16,12 +15,13 @@ from validation.arithmetic.ball import square, square_root
 from validation.arithmetic.eigenvalues import eigenvalues
 from validation.arithmetic.errors import Undecided
 from validation.arithmetic.rational import pseudo_inverse as exact_pseudo_inverse
+from validation.arithmetic.values import Matrix, Number
 
 # Exact ranks are computed with integers of so many bits at most.
 EXACT_BITS = 1 << 14
 
 
-def singular_values(matrix: Any) -> list[Any]:
+def singular_values(matrix: Matrix) -> list[Number]:
     """Return balls that contain the singular values, in descending order.
 
     Parameters
@@ -43,7 +43,7 @@ def singular_values(matrix: Any) -> list[Any]:
     return [x.nonnegative_part() for x in reversed(values)] + [arb(0)] * (count - known)
 
 
-def eigenvalues_with_zeros(matrix: Any) -> list[Any]:
+def eigenvalues_with_zeros(matrix: Matrix) -> list[Number]:
     """Return the eigenvalues of a symmetric matrix, with exact zeros where the rank tells them.
 
     Where as many enclosures contain 0 as a matrix without radii lacks in rank, the others hold the
@@ -61,7 +61,7 @@ def eigenvalues_with_zeros(matrix: Any) -> list[Any]:
     return values
 
 
-def _both_ways(matrix: Any) -> Any:
+def _both_ways(matrix: Matrix) -> Number:
     """Return [[0, A], [A^T, 0]]."""
     rows, columns = matrix.nrows(), matrix.ncols()
     n = rows + columns
@@ -72,7 +72,7 @@ def _both_ways(matrix: Any) -> Any:
     return whole
 
 
-def rank(matrix: Any) -> int:
+def rank(matrix: Matrix) -> int:
     """Return the rank, if it is certain: of a matrix of full rank, or of one without radii.
 
     Raises
@@ -88,7 +88,7 @@ def rank(matrix: Any) -> int:
     return int(exact.rank())
 
 
-def pseudo_inverse(matrix: Any) -> Any:
+def pseudo_inverse(matrix: Matrix) -> Number:
     """Return the Moore-Penrose inverse, if the rank is certain (see `rank`)."""
     rows, columns = matrix.nrows(), matrix.ncols()
     transpose = matrix.transpose()
@@ -107,7 +107,7 @@ def pseudo_inverse(matrix: Any) -> Any:
     return arb_mat(columns, rows, [arb(x) for x in inverse.entries()])
 
 
-def _has_full_rank(matrix: Any) -> bool:
+def _has_full_rank(matrix: Matrix) -> bool:
     rows, columns = matrix.nrows(), matrix.ncols()
     if min(rows, columns) == 0:
         return True
@@ -122,7 +122,7 @@ def _has_full_rank(matrix: Any) -> bool:
     return True
 
 
-def as_rationals(matrix: Any) -> Any:
+def as_rationals(matrix: Matrix) -> Number:
     """Return the matrix of rationals with these entries, or None where one has a radius."""
     numbers = dyadic_entries(matrix, EXACT_BITS)
     if numbers is None:
@@ -134,7 +134,7 @@ def as_rationals(matrix: Any) -> Any:
     return fmpq_mat(matrix.nrows(), matrix.ncols(), entries)
 
 
-def dyadic_entries(matrix: Any, bits: int) -> list[tuple[int, int]] | None:
+def dyadic_entries(matrix: Matrix, bits: int) -> list[tuple[int, int]] | None:
     """Return (mantissa, power of 2) of every entry, or None.
 
     None where an entry has a radius, is not finite, or would need more than so many bits.

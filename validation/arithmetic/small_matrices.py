@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from validation.arithmetic import stacks
 from validation.arithmetic.checked import check_square
 from validation.arithmetic.errors import Unsupported
 from validation.arithmetic.exact_linalg import ExactLinalg
+from validation.arithmetic.values import Axis, Matrix, Number, Value
 
 ROWS = 4  # the largest matrix whose determinant is expanded
 
@@ -33,8 +33,8 @@ class EntryMatrix:
         self,
         rows: int,
         columns: int,
-        flat: Sequence[Any],
-        floor: Any = None,
+        flat: Sequence[Number],
+        floor: Number = None,
         base: EntryMatrix | str | None = None,
     ) -> None:
         """Make it of its entries.
@@ -52,11 +52,11 @@ class EntryMatrix:
         """Return the number of columns."""
         return self._columns
 
-    def entries(self) -> list[Any]:
+    def entries(self) -> list[Number]:
         """Return the entries in row-major order."""
         return self._flat
 
-    def __getitem__(self, place: tuple[int, int]) -> Any:
+    def __getitem__(self, place: tuple[int, int]) -> Number:
         return self._flat[place[0] * self._columns + place[1]]
 
     def transpose(self) -> EntryMatrix:
@@ -64,7 +64,7 @@ class EntryMatrix:
         flat = [self[i, j] for j in range(self._columns) for i in range(self._rows)]
         return EntryMatrix(self._columns, self._rows, flat, self.floor)
 
-    def trace(self) -> Any:
+    def trace(self) -> Number:
         """Return the sum of the diagonal."""
         return _sum([self[i, i] for i in range(self._rows)])
 
@@ -83,7 +83,7 @@ class EntryMatrix:
     def __neg__(self) -> EntryMatrix:
         return EntryMatrix(self._rows, self._columns, [-a for a in self._flat])
 
-    def __mul__(self, other: Any) -> EntryMatrix:
+    def __mul__(self, other: Number) -> EntryMatrix:
         if not isinstance(other, EntryMatrix):
             keeps = self.floor is not None and other.certainly_nonnegative()
             floor = other * self.floor if keeps else None
@@ -103,7 +103,7 @@ class EntryMatrix:
 
     __rmul__ = __mul__
 
-    def det(self) -> Any:
+    def det(self) -> Number:
         """Return the determinant, by cofactors."""
         n = self._rows
         if n == 0:
@@ -130,7 +130,7 @@ def _is_transpose(a: EntryMatrix, b: EntryMatrix) -> bool:
 
 def _gram(a: EntryMatrix) -> EntryMatrix:
     n = a._rows
-    table: dict[tuple[int, int], Any] = {}
+    table: dict[tuple[int, int], Number] = {}
     for i in range(n):
         table[i, i] = _sum([a[i, k].square() for k in range(a._columns)])
         for j in range(i):
@@ -141,14 +141,14 @@ def _gram(a: EntryMatrix) -> EntryMatrix:
     return gram
 
 
-def _sum(numbers: list[Any]) -> Any:
+def _sum(numbers: list[Number]) -> Number:
     total = numbers[0]
     for number in numbers[1:]:
         total = total + number
     return total
 
 
-def determinant(rows: list[list[Any]]) -> Any:
+def determinant(rows: list[list[Number]]) -> Number:
     """Return the determinant of a table of numbers, by cofactors along its first row."""
     n = len(rows)
     if n == 1:
@@ -174,12 +174,12 @@ def refused(name: str, kind: str) -> Unsupported:
 class SmallLinalg(ExactLinalg):
     """`xp.linalg` for matrices of a few rows."""
 
-    def __getattribute__(self, name: str) -> Any:
+    def __getattribute__(self, name: str) -> Number:
         if name in ("eigh", "matrix_rank", "pinv", "spectral_radius"):
             raise refused(f"xp.linalg.{name}", self._array.kind)
         return super().__getattribute__(name)
 
-    def trace(self, x: Any, /, *, offset: int = 0) -> Any:
+    def trace(self, x: Value, /, *, offset: int = 0) -> Value:
         """Sum a diagonal of each matrix."""
         return self._xp.sum(self.diagonal(x, offset=offset), axis=-1)
 
@@ -203,19 +203,19 @@ class SmallLinalg(ExactLinalg):
         ]
         return EntryMatrix(n, b.ncols(), flat)
 
-    def slogdet(self, x: Any, /) -> tuple[Any, Any]:
+    def slogdet(self, x: Value, /) -> tuple[Value, Value]:
         """Return the signs and the logarithms of the absolute values of determinants."""
         det = self.det(x)
         if bool((det > 0) if det.shape == () else (det > 0).all()):
             return self._xp.ones_like(det), self._xp.log(det)
         return -self._xp.ones_like(det), self._xp.log(-det)
 
-    def eigvalsh(self, x: Any, /) -> Any:
+    def eigvalsh(self, x: Value, /) -> Value:
         """Return the eigenvalues of symmetric matrices of one or two rows, ascending."""
         check_square("eigvalsh", x)
         return stacks.over_stacks(self._eigenvalues, x)
 
-    def _eigenvalues(self, a: EntryMatrix) -> list[Any]:
+    def _eigenvalues(self, a: EntryMatrix) -> list[Number]:
         n = a.nrows()
         if n == 1:
             return [a[0, 0]]
@@ -228,11 +228,11 @@ class SmallLinalg(ExactLinalg):
             low, high = low.raised_to(a.floor), high.raised_to(a.floor)
         return [low, high]
 
-    def svdvals(self, x: Any, /) -> Any:
+    def svdvals(self, x: Value, /) -> Value:
         """Return the singular values in descending order, where a side is 1 or 2."""
         return stacks.over_stacks(self._singular_values, x)
 
-    def _singular_values(self, a: EntryMatrix) -> list[Any]:
+    def _singular_values(self, a: EntryMatrix) -> list[Number]:
         if min(a.nrows(), a.ncols()) == 1:
             return [self._largest_singular(a)]
         gram = _gram(a if a.nrows() <= a.ncols() else a.transpose())
@@ -243,7 +243,7 @@ class SmallLinalg(ExactLinalg):
             )
         return [value.sqrt() for value in reversed(self._eigenvalues(gram))]
 
-    def cholesky(self, x: Any, /) -> Any:
+    def cholesky(self, x: Value, /) -> Value:
         """Return the lower triangular factor of positive definite matrices."""
         check_square("cholesky", x)
         return stacks.over_stacks(self._cholesky, x)
@@ -251,7 +251,7 @@ class SmallLinalg(ExactLinalg):
     def _cholesky(self, a: EntryMatrix) -> EntryMatrix:
         n = a.nrows()
         zero = a[0, 0] * 0
-        factor: list[list[Any]] = [[zero] * n for _ in range(n)]
+        factor: list[list[Matrix]] = [[zero] * n for _ in range(n)]
         for i in range(n):
             for j in range(i + 1):
                 rest = a[i, j]
@@ -261,10 +261,10 @@ class SmallLinalg(ExactLinalg):
                 factor[i][j] = rest.sqrt() if i == j else rest / factor[j][j]
         return EntryMatrix(n, n, [x for row in factor for x in row])
 
-    def _spectral_norm(self, x: Any) -> Any:
+    def _spectral_norm(self, x: Value) -> Value:
         return stacks.over_stacks(self._largest_singular, x)
 
-    def _largest_singular(self, a: EntryMatrix) -> Any:
+    def _largest_singular(self, a: EntryMatrix) -> Number:
         rows, columns = a.nrows(), a.ncols()
         if min(rows, columns) == 1:
             if rows * columns == 1:
@@ -279,8 +279,8 @@ class SmallLinalg(ExactLinalg):
         return self._eigenvalues(gram)[1].sqrt()
 
     def vector_norm(
-        self, x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2
-    ) -> Any:
+        self, x: Value, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2
+    ) -> Value:
         """Return the 1-, 2- or infinity-norm along axes."""
         if ord in (1, 2, math.inf) and x.size == 1:
             axes = 1 if isinstance(axis, int) else x.ndim if axis is None else len(axis)
@@ -288,12 +288,12 @@ class SmallLinalg(ExactLinalg):
         return super().vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
 
 
-def _radius(a: EntryMatrix) -> Any:
+def _radius(a: EntryMatrix) -> Number:
     """Return half the distance of the eigenvalues of a symmetric 2 x 2 matrix."""
     return (((a[0, 0] - a[1, 1]) / 2).square() + a[0, 1].square()).sqrt()
 
 
-def smallest_eigenvalue(a: EntryMatrix) -> Any:
+def smallest_eigenvalue(a: EntryMatrix) -> Number:
     """Return the smallest eigenvalue of a symmetric matrix of one or two rows."""
     if a.nrows() == 1:
         return a[0, 0]
@@ -302,7 +302,7 @@ def smallest_eigenvalue(a: EntryMatrix) -> Any:
     raise Unsupported(f"the Loewner order over these numbers has up to 2 rows, not {a.nrows()}")
 
 
-def _cofactors(a: EntryMatrix) -> list[list[Any]]:
+def _cofactors(a: EntryMatrix) -> list[list[Number]]:
     n = a.nrows()
     table = []
     for i in range(n):

@@ -13,7 +13,6 @@ believed. Near a defective matrix the guess is made for a matrix nearby that is 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import flint
 from flint import acb_mat, arb, fmpz, fmpz_mat
@@ -22,12 +21,13 @@ from validation.arithmetic.ball import from_zero_to
 from validation.arithmetic.eigenvalues import eigenvalues
 from validation.arithmetic.refinement import frobenius
 from validation.arithmetic.singular_values import dyadic_entries
+from validation.arithmetic.values import Matrix, Number
 
 # The entries of the exact characteristic polynomial may have so many bits.
 EXACT_BITS = 1 << 13
 
 
-def spectral_radius(matrix: Any) -> Any:
+def spectral_radius(matrix: Matrix) -> Number:
     """Return a ball that contains the largest absolute value of an eigenvalue.
 
     With radii near a defective matrix it is as wide as the eigenvalues are sensitive.
@@ -51,20 +51,20 @@ def spectral_radius(matrix: Any) -> Any:
     return exact if exact is not None else _of_balls(matrix)
 
 
-def _is_triangular(matrix: Any) -> bool:
+def _is_triangular(matrix: Matrix) -> bool:
     n = matrix.nrows()
     below = all(matrix[i, j] == 0 for i in range(n) for j in range(i))
     return below or all(matrix[i, j] == 0 for j in range(n) for i in range(j))
 
 
-def _largest(numbers: list[Any]) -> Any:
+def _largest(numbers: list[Number]) -> Number:
     best = numbers[0]
     for x in numbers[1:]:
         best = best.max(x)
     return best
 
 
-def _of_exact(matrix: Any) -> Any:
+def _of_exact(matrix: Matrix) -> Number:
     """Return the radius of a matrix without radii, or None for others."""
     numbers = dyadic_entries(matrix, EXACT_BITS // matrix.nrows())
     if numbers is None:
@@ -72,12 +72,12 @@ def _of_exact(matrix: Any) -> Any:
     lowest = min(power for mantissa, power in numbers if mantissa)
     n = matrix.nrows()
     integers = [fmpz(m) << (power - lowest) if m else 0 for m, power in numbers]
-    roots: Any = fmpz_mat(n, n, integers).charpoly().complex_roots()  # pairs with multiplicities
+    roots: Number = fmpz_mat(n, n, integers).charpoly().complex_roots()  # pairs with multiplicities
     unit = arb(fmpz(1) << lowest) if lowest >= 0 else 1 / arb(fmpz(1) << -lowest)
     return _largest([abs(root) for root, _ in roots]) * unit
 
 
-def _of_balls(matrix: Any) -> Any:
+def _of_balls(matrix: Matrix) -> Number:
     size = frobenius(matrix)
     best = from_zero_to(size)
     with flint.ctx.workprec(2 * flint.ctx.prec + 32):
@@ -91,14 +91,14 @@ def _of_balls(matrix: Any) -> Any:
     return best
 
 
-def _moved(centre: Any, shift: Any) -> Any:
+def _moved(centre: Matrix, shift: Number) -> Number:
     """Return a matrix nearby whose eigenvalues are apart, if anything but chance forbids it."""
     n = centre.nrows()
     entries = [shift * ((5 * i * i + 3 * j + i * j) % 11 - 5) for i in range(n) for j in range(n)]
     return (centre + type(centre)(n, n, entries)).mid()
 
 
-def _discs(matrix: Any, near: Any) -> list[tuple[Any, Any]] | None:
+def _discs(matrix: Matrix, near: Number) -> list[tuple[Number, Number]] | None:
     """Return centres (complex) and radii of discs that contain the eigenvalues."""
     n = matrix.nrows()
     A = acb_mat(matrix)
@@ -135,7 +135,7 @@ def _balance(sizes: list[list[float]]) -> list[float]:
     return d
 
 
-def _largest_of(discs: list[tuple[Any, Any]]) -> Any:
+def _largest_of(discs: list[tuple[Number, Number]]) -> Number:
     sizes = [abs(centre) for centre, _ in discs]
     high = _largest([size + radius for size, (_, radius) in zip(sizes, discs)]).upper()
     furthest = max(range(len(discs)), key=lambda i: float(sizes[i].mid()))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from validation.arithmetic.values import Value
 
 if TYPE_CHECKING:
     from validation.arithmetic.objects import ObjectArray
 
 
-def stack(cls: type[ObjectArray], parts: Sequence[Any], axis: int = 0) -> Any:
+def stack(cls: type[ObjectArray], parts: Sequence[Value], axis: int = 0) -> Value:
     """Join arrays of one shape along a new axis."""
     boxes = [boxed(part.entries()) for part in parts]
     if len({box.shape for box in boxes}) != 1:
@@ -19,7 +21,7 @@ def stack(cls: type[ObjectArray], parts: Sequence[Any], axis: int = 0) -> Any:
     return cls.of_entries(np.stack(boxes, axis=axis))
 
 
-def matmul(x: Any, y: Any) -> Any:
+def matmul(x: Value, y: Value) -> Value:
     """Multiply matrices and vectors, and stacks of them, as `@` of the standard does."""
     cls = type(x)
     left, right = x.shape, y.shape
@@ -41,7 +43,7 @@ def matmul(x: Any, y: Any) -> Any:
     return over_stacks(lambda a, b: a * b, x, y)
 
 
-def over_stacks(function: Callable[..., Any], *arrays: Any) -> Any:
+def over_stacks(function: Callable[..., Value], *arrays: Value) -> Value:
     """Apply a function of FLINT matrices to every matrix of broadcast stacks.
 
     The function returns a matrix, a number, or a list of numbers; the results are stacked.
@@ -64,11 +66,11 @@ def over_stacks(function: Callable[..., Any], *arrays: Any) -> Any:
     return stacked.reshaped(lead + stacked.shape[1:])
 
 
-def _unit(cls: type[ObjectArray], rows: int, columns: int) -> Any:
+def _unit(cls: type[ObjectArray], rows: int, columns: int) -> Value:
     return cls.matrix(rows, columns, [int(i == j) for i in range(rows) for j in range(columns)])
 
 
-def _of_result(cls: type[ObjectArray], result: Any) -> Any:
+def _of_result(cls: type[ObjectArray], result: Value) -> Value:
     if isinstance(result, cls.matrix):
         return cls.of_matrix(result)
     if isinstance(result, list):
@@ -81,7 +83,7 @@ def check_product(left: tuple[int, ...], right: tuple[int, ...]) -> None:
         raise ValueError(f"arrays of shapes {left} and {right} cannot be multiplied")
 
 
-def boxed(a: Any) -> Any:
+def boxed(a: Value) -> Value:
     """What NumPy's functions take: entries are an array or a single number."""
     if type(a) is np.ndarray:
         return a
@@ -90,6 +92,6 @@ def boxed(a: Any) -> Any:
     return box
 
 
-def scalar_or_array(a: Any) -> Any:
+def scalar_or_array(a: Value) -> Value:
     """The reverse of `boxed`."""
     return a[()] if type(a) is np.ndarray and a.ndim == 0 else a

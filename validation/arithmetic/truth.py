@@ -6,11 +6,12 @@ it meets, the arrays that comparisons of balls and of rationals return know logi
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.values import Value
 
 _LOGIC = {
     "logical_and", "logical_or", "logical_not", "logical_xor",
@@ -22,11 +23,13 @@ class Truth(np.ndarray):
     """A bool array of any number of axes that refuses arithmetic."""
 
     @staticmethod
-    def of(values: Any) -> Truth:
+    def of(values: Value) -> Truth:
         """Wrap a bool, or a bool array."""
         return np.asarray(values, dtype=bool).view(Truth)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: object, **kwargs: object
+    ) -> Value:
         if ufunc.__name__ not in _LOGIC:
             raise Unsupported(
                 f"{ufunc.__name__} met truth values, which are not numbers: make numbers of them "
@@ -37,10 +40,10 @@ class Truth(np.ndarray):
             return NotImplemented
         return Truth.of(getattr(ufunc, method)(*plain, **kwargs))
 
-    def __getitem__(self, key: Any) -> Self:
+    def __getitem__(self, key: Value) -> Self:
         return Truth.of(self.view(np.ndarray)[key])  # type: ignore[return-value]
 
 
-def is_truth(x: Any) -> bool:
+def is_truth(x: Value) -> bool:
     """Whether a value is a truth value, or an array of them."""
     return isinstance(x, bool) or (isinstance(x, np.ndarray | np.generic) and x.dtype.kind == "b")

@@ -7,8 +7,8 @@ e_t = h'_t - h_{t,J} (h' the hidden state of the compressed network), r_t = h_t 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from validation.arithmetic.values import Value
 from validation.catalogue import proofs
 from validation.catalogue.reconstruction import residual_covariance
 from validation.catalogue.stating import Section
@@ -45,12 +45,12 @@ class Pair:
     """Both networks run on the same sequences; lists run over t = 1..T, entries are (n, .)."""
 
     small: Network
-    w_rows: Any
-    error: list[Any]
-    residual: list[Any]
-    output_error: list[Any]
-    readout: list[Any]
-    recurrent: list[Any]
+    w_rows: Value
+    error: list[Value]
+    residual: list[Value]
+    output_error: list[Value]
+    readout: list[Value]
+    recurrent: list[Value]
 
     @property
     def T(self) -> int:

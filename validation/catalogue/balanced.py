@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
+from validation.arithmetic.values import Value
 from validation.catalogue.approximation import mean_square, norm, powers, run, spectral, toeplitz
 from validation.catalogue.degrees_of_freedom import smoothed
 from validation.catalogue.determinantal import mean, residual
@@ -59,10 +59,10 @@ class AnyPair:
     """A network and any small one on the same sequences; lists run over t = 1..T."""
 
     small: Network
-    error: list[Any]
-    drive: list[Any]
-    offset: list[Any]
-    output_error: list[Any]
+    error: list[Value]
+    drive: list[Value]
+    offset: list[Value]
+    output_error: list[Value]
 
 
 def run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o):
@@ -232,10 +232,10 @@ def comparator(
 class Lifted:
     """The large network along the small one's run, h~_t = A h'_t; lists run over t = 1..T."""
 
-    states: list[Any]
-    small_states: list[Any]
-    lift: list[Any]
-    defect: list[Any]
+    states: list[Value]
+    small_states: list[Value]
+    lift: list[Value]
+    defect: list[Value]
 
 
 def lifted(xp, net, x, J, A):

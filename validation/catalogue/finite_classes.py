@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from validation.arithmetic.values import Value
 from validation.instances.factors import Factor, Raw, Sizes
 from validation.instances.sources import Source
 
@@ -40,8 +40,8 @@ class FiniteClass:
         class: for every eps at which it changes, eps = 0 first.
     """
 
-    values: Any
-    p: Any
+    values: Value
+    p: Value
     weights: NDArray[np.int64]
     table: NDArray[np.float64]
     covers: tuple[tuple[float, int], ...]

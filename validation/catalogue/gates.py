@@ -8,8 +8,8 @@ differences are W_h'e - W_h[J,:] r.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from validation.arithmetic.values import Value
 from validation.catalogue.stating import Section
 from validation.instances import draw
 
@@ -43,12 +43,12 @@ LSTM = draw(
 class Step:
     """One step of a GRU, on the kept nodes: gates, v = W_hn h + b_hn, candidate, state."""
 
-    h: Any
-    r: Any
-    z: Any
-    v: Any
-    n: Any
-    after: Any
+    h: Value
+    r: Value
+    z: Value
+    v: Value
+    n: Value
+    after: Value
 
 
 def logistic(xp, x):

@@ -7,8 +7,8 @@ spectral, and every activation that is drawn has rho = 1 and s(0) = 0 unless a c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from validation.arithmetic.values import Value
 from validation.catalogue import proofs
 from validation.catalogue.approximation import spectral
 from validation.catalogue.stating import Section
@@ -29,12 +29,12 @@ BOTH = draw(
 class Radii:
     """R_h, R_i, R_o, R_b, R_c, R_x of a class that contains the networks given."""
 
-    hidden: Any
-    input: Any
-    output: Any
-    bias_hidden: Any
-    bias_output: Any
-    data: Any
+    hidden: Value
+    input: Value
+    output: Value
+    bias_hidden: Value
+    bias_output: Value
+    data: Value
 
 
 def vector_norm(xp, v):

@@ -8,7 +8,6 @@ predictor c suffers the loss Z[c, (x_t + x_{t-1}) mod s] at x_t after x_{t-1}: i
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class Runs:
         Losses of one predictor and their conditional means; set by `of`.
     """
 
-    def __init__(self, xp: Any, P: Any, T: int) -> None:
+    def __init__(self, xp, P, T):
         self.xp, self.P, self.s = xp, P, P.shape[0]
         self.paths = np.array(list(product(range(self.s), repeat=T)))
         before = np.concatenate([np.zeros((len(self.paths), 1), int), self.paths[:, :-1]], axis=1)
@@ -49,7 +48,7 @@ class Runs:
             places = xp.asarray(self.s * before[:, t] + self.paths[:, t])
             self.chance = self.chance * xp.take(flat, places, axis=0)
 
-    def of(self, row: Any) -> tuple[list[Any], list[Any]]:
+    def of(self, row):
         """The losses of a predictor, and their conditional means, a step each, (S,)."""
         xp, s = self.xp, self.s
         means = xp.stack(
@@ -67,9 +66,7 @@ class Runs:
         return z, mu
 
 
-def failure_probability(
-    xp: Any, P: Any, Z: Any, T: int, evidence: Any, levels: Any, every: bool = True
-) -> Any:
+def failure_probability(xp, P, Z, T, evidence, levels, every=True):
     """P(evidence(n, z, mu) > level for some predictor and, where asked, some n <= T)."""
     runs = Runs(xp, P, T)
     failed = xp.zeros(len(runs.paths))
@@ -81,13 +78,13 @@ def failure_probability(
     return xp.sum(failed * runs.chance)
 
 
-def codeword_levels(xp: Any, M: int, delta: Any, price: Any, lengths: Any = None) -> list[Any]:
+def codeword_levels(xp, M, delta, price, lengths=None):
     """2^|c|/delta for every predictor."""
     used = (LENGTHS[M] if lengths is None else lengths)[:M]
     return [xp.asarray(2.0) ** length * price / xp.asarray(delta) for length in used]
 
 
-def wealth(xp: Any, n: int, z: list[Any], m: Any) -> Any:
+def wealth(xp, n, z, m):
     """The mixture of prod (1 - theta z_t)/(1 - theta m) at one average m."""
     total = 0 * m
     for b in BETS:
@@ -98,7 +95,7 @@ def wealth(xp: Any, n: int, z: list[Any], m: Any) -> Any:
     return total / len(BETS)
 
 
-def average(parts: list[Any]) -> Any:
+def average(parts):
     """The mean of arrays."""
     total = parts[0]
     for part in parts[1:]:
@@ -166,7 +163,7 @@ def betting(xp, P, Z, T, delta, *, price=1):
     return failure_probability(xp, P, Z, T, evidence, levels), xp.asarray(delta)
 
 
-def psi(xp: Any, lam: Any) -> Any:
+def psi(xp, lam):
     """-log(1 - lam) - lam."""
     return -xp.log1p(-lam) - lam
 

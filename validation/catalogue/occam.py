@@ -9,9 +9,7 @@ length says nothing of the error. The probability of a failure is a sum over all
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import product
-from typing import Any
 
 from validation.catalogue.martingales import DELTAS
 from validation.catalogue.occam_probabilities import binomial_tail
@@ -37,7 +35,7 @@ def unary_lengths(M: int) -> list[int]:
     return [min(i + 1, M - 1) for i in range(M)]
 
 
-def samples(xp: Any, p: Any, n: int) -> Iterator[tuple[list[int], Any]]:
+def samples(xp, p, n):
     """Every sample as counts of the points, with its probability."""
     d = p.shape[0]
     for counts in product(range(n + 1), repeat=d):
@@ -48,7 +46,7 @@ def samples(xp: Any, p: Any, n: int) -> Iterator[tuple[list[int], Any]]:
             yield list(counts), chance
 
 
-def error(xp: Any, p: Any, wrong: list[int]) -> Any:
+def error(xp, p, wrong):
     """The probability of the points where a classifier errs."""
     total = 0 * p[0]
     for j in wrong:
@@ -57,13 +55,13 @@ def error(xp: Any, p: Any, wrong: list[int]) -> Any:
 
 
 def failing(
-    xp: Any,
-    p: Any,
-    n: int,
-    fails: Any,
-    sets: list[list[int]] | None = None,
-    lengths: list[int] | None = None,
-) -> Any:
+    xp,
+    p,
+    n,
+    fails,
+    sets=None,
+    lengths=None,
+):
     """P(fails(err, 1 - err, k, length) for some classifier), summed over all samples."""
     d = p.shape[0]
     sets = classifiers(d) if sets is None else sets
@@ -78,7 +76,7 @@ def failing(
     return total
 
 
-def tail_fails(xp: Any, n: int, delta: Any, bits: Any = 1) -> Any:
+def tail_fails(xp, n, delta, bits=1):
     """Whether the error lies above the bound of `occam.binomial`: its tail is below the level."""
 
     def fails(err, right, k, length):
@@ -113,7 +111,7 @@ def kl_exact(xp, P, n, delta, *, bits=1, inner=1):
     return failing(xp, P[0, :], n, kl_fails(xp, n, delta, bits, inner)), xp.asarray(delta)
 
 
-def kl_fails(xp: Any, n: int, delta: Any, bits: Any = 1, inner: Any = 1, both: bool = False) -> Any:
+def kl_fails(xp, n, delta, bits=1, inner=1, both=False):
     """Whether kl exceeds its level, where the sample errs too rarely, or (`both`) too often."""
 
     def fails(err, right, k, length):

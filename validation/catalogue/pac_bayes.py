@@ -8,11 +8,11 @@ all labellings of a few points; P is uniform, and Q weighs each by 2^(-spread k)
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from bounds.others.pac_bayes_kl import SHARE
 from bounds.relative_entropy import inverse_kl
 from bounds.rounding import raised
+from validation.arithmetic.values import Value
 from validation.catalogue.martingales import DELTAS
 from validation.catalogue.occam import classifiers, error, samples
 from validation.catalogue.stating import Section
@@ -65,7 +65,7 @@ def rest(d: int, wrong: list[int]) -> list[int]:
     return [j for j in range(d) if j not in wrong]
 
 
-def posterior(xp: Any, k: list[int], spread: int) -> tuple[list[Any], Any]:
+def posterior(xp, k, spread):
     """Q over classifiers with these errors, and KL(Q || P) for uniform P."""
     above = [spread * (errors - min(k)) for errors in k]
     weights = [2.0**-value for value in above]  # exact, and so is their sum
@@ -75,11 +75,11 @@ def posterior(xp: Any, k: list[int], spread: int) -> tuple[list[Any], Any]:
     return Q, xp.log(xp.asarray(1.0 * len(k))) - xp.log(whole) - mean * xp.log(xp.asarray(2.0))
 
 
-def estimates(xp: Any, Q: list[Any], k: list[int], N: int) -> list[tuple[int, Any]]:
+def estimates(xp, Q, k, N):
     """The errors of N classifiers drawn from Q together, and with what probability."""
-    found: dict[int, Any] = {0: xp.asarray(1.0)}
+    found = {0: xp.asarray(1.0)}
     for _ in range(N):
-        after: dict[int, Any] = {}
+        after: dict[int, Value] = {}
         for total, probability in found.items():
             for q, errors in zip(Q, k):
                 after[total + errors] = after.get(total + errors, 0 * probability) + probability * q
@@ -88,16 +88,16 @@ def estimates(xp: Any, Q: list[Any], k: list[int], N: int) -> list[tuple[int, An
 
 
 def fails(
-    xp: Any,
-    drawn: int,
-    wrong: Any,
-    right: Any,
-    divergence: Any,
-    n: int,
-    N: int,
-    delta: float,
-    monte_carlo: bool = True,
-) -> bool:
+    xp,
+    drawn,
+    wrong,
+    right,
+    divergence,
+    n,
+    N,
+    delta,
+    monte_carlo=True,
+):
     """Whether Psi(Q), `wrong`, lies above the bound that `drawn` errors of N networks give."""
     if drawn == n * N:
         return False

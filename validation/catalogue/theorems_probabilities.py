@@ -6,10 +6,9 @@ and n may be 10^12: there the bound is below 1 and the check has teeth.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from validation.arithmetic.values import Value
 from validation.catalogue.approximation import compress, spectral
 from validation.catalogue.finite_classes import TOTAL, Weights
 from validation.catalogue.lipschitz import (
@@ -36,7 +35,7 @@ def log_covering(xp, R, lipschitz, T, shape):
     """
     m, d, q = shape
     H = state_bounds(xp, R, T)
-    total: dict[str, Any] = {}
+    total: dict[str, Value] = {}
     for t in range(1, T + 1):
         for name, value in parameter_constants(xp, R, H, t).items():
             total[name] = total.get(name, 0) + value * lipschitz / T

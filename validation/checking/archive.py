@@ -9,13 +9,14 @@ list of its own, so that it crowds out nothing and no climb starts from it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from validation.arithmetic.values import Value
 from validation.instances import Instance
+from validation.instances.factors import Raw
 
 TIED = 1e-7  # log ratios as near to 0 as this count as trivial equality
 NICHES = 6  # descriptions kept in a cell
@@ -24,7 +25,7 @@ TIES = 2  # ties kept in a cell
 EXPLORING = 5  # every so many turns, the cell that was climbed from least
 FALLING = 0.6  # a cell is worth this much of the next better one
 DESCRIBED = 4  # arrays that a description looks at
-Descriptor = Callable[[Instance], tuple[Any, ...]]
+Descriptor = Callable[[Instance], tuple[Hashable, ...]]
 
 
 @dataclass
@@ -63,9 +64,9 @@ class Cell:
         The largest value that is not a tie.
     """
 
-    key: tuple[Any, ...]
+    key: tuple[Hashable, ...]
     numbers: int
-    niches: dict[tuple[Any, ...], Entry] = field(default_factory=dict)
+    niches: dict[tuple[Hashable, ...], Entry] = field(default_factory=dict)
     ties: list[Entry] = field(default_factory=list)
     climbs: int = 0
     stale: int = 0
@@ -87,7 +88,7 @@ class Archive:
 
     def __init__(self, describe: Descriptor | None = None) -> None:
         self.describe = describe or description
-        self.cells: dict[tuple[Any, ...], Cell] = {}
+        self.cells: dict[tuple[Hashable, ...], Cell] = {}
         self.top = -math.inf
         self._turn = 0
 
@@ -142,7 +143,7 @@ class Archive:
         return found[:most]
 
     def chosen(
-        self, rng: np.random.Generator, among: Callable[[tuple[Any, ...]], bool] | None = None
+        self, rng: np.random.Generator, among: Callable[[tuple[Hashable, ...]], bool] | None = None
     ) -> Entry | None:
         """Where to climb from next; None where nothing but ties is known.
 
@@ -185,13 +186,13 @@ class Archive:
         return [] if cell is None else [entry.instance for entry in cell.niches.values()]
 
 
-def cell_of(instance: Instance) -> tuple[Any, ...]:
+def cell_of(instance: Instance) -> tuple[Hashable, ...]:
     """Sizes, then the integers and names among the raw values."""
     return (tuple(instance.sizes.values()), *_discrete(instance.raw))
 
 
-def _discrete(raw: Any) -> list[Any]:
-    found: list[Any] = []
+def _discrete(raw: Raw) -> list[Value]:
+    found: list[Value] = []
     for value in raw.values():
         if isinstance(value, dict):
             found += _discrete(value)
@@ -200,9 +201,9 @@ def _discrete(raw: Any) -> list[Any]:
     return found
 
 
-def description(instance: Instance) -> tuple[Any, ...]:
+def description(instance: Instance) -> tuple[Hashable, ...]:
     """Zeros, repeated numbers, rank and order of magnitude of the arrays; magnitudes of numbers."""
-    found: list[Any] = []
+    found: list[Value] = []
     for value in _numbers(instance.raw)[:DESCRIBED]:
         if isinstance(value, float):
             found.append(_order(abs(value)))
@@ -221,8 +222,8 @@ def description(instance: Instance) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _numbers(raw: Any) -> list[Any]:
-    found: list[Any] = []
+def _numbers(raw: Raw) -> list[Value]:
+    found: list[Value] = []
     for value in raw.values():
         if isinstance(value, dict):
             found += _numbers(value)

@@ -15,11 +15,11 @@ import dataclasses
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import RATIONALS, Unsupported, balls
+from validation.arithmetic.values import Value
 from validation.checking.certified import Certificate, Certificates, realised
 from validation.checking.evaluation import NUMERICAL, accepts, pair, score
 from validation.checking.recording import Recording
@@ -140,7 +140,7 @@ class Audit:
         return "", read
 
 
-def enclosed(claim: Claim, function: Body, instance: Instance) -> tuple[str, Any] | None:
+def enclosed(claim: Claim, function: Body, instance: Instance) -> tuple[str, Value] | None:
     """Bounds on the sides and the arithmetic that gave them; None where none did."""
     for arithmetic in (balls(128), balls(256), RATIONALS):
         try:
@@ -155,12 +155,12 @@ def enclosed(claim: Claim, function: Body, instance: Instance) -> tuple[str, Any
     return None
 
 
-def _certainly_above(left: Any, right: Any) -> bool:
+def _certainly_above(left: Value, right: Value) -> bool:
     """Whether an entry of an enclosed left side lies above the right side."""
     return bool(np.any(left[0] > right[1]))
 
 
-def leaves(claim: Claim, function: Body, instance: Instance, ends: Any) -> float:
+def leaves(claim: Claim, function: Body, instance: Instance, ends: Value) -> float:
     """By how much the float64 sides leave the enclosures, relative to the largest number met.
 
     0 where float64 breaks down, which is counted elsewhere; inf where the shapes differ.

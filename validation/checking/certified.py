@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from validation.arithmetic import (
     Unsupported,
     balls,
 )
+from validation.arithmetic.values import Value
 from validation.checking.evaluation import (
     NUMERICAL,
     accepts,
@@ -198,7 +198,7 @@ def _bits(agreed: Comparison) -> float:
     return 0.0 if agreed.agreement_bits is None else agreed.agreement_bits
 
 
-def realised(claim: Claim, instance: Instance) -> dict[str, Any]:
+def realised(claim: Claim, instance: Instance) -> dict[str, Value]:
     """The instance's values in float64, as `given` sees them."""
     with FLOAT64.active():
         return claim.instances.realise(instance, FLOAT64)
@@ -250,7 +250,7 @@ def _admitted(found: Certificate) -> Certificate:
 
 
 def _least_ratio(
-    claim: Claim, arithmetic: Arithmetic, left: Any, right: Any, compared: Comparison
+    claim: Claim, arithmetic: Arithmetic, left: Value, right: Value, compared: Comparison
 ) -> float:
     """Of a violation: a lower end of log(left/right), for identities of larger over smaller."""
     if compared.relation is not Relation.ABOVE:
@@ -270,7 +270,7 @@ def _least_ratio(
     return max(least, _quotient(l_low, r_high))
 
 
-def _least_of_forms(l_low: Any, l_high: Any, r_low: Any, r_high: Any) -> float:
+def _least_of_forms(l_low: Value, l_high: Value, r_low: Value, r_high: Value) -> float:
     """The largest lower end of log(v'Lv / v'Rv) over the axes and over what float64 calls worst.
 
     inf only where v'Rv is certainly not positive and v'Lv certainly is.
@@ -306,7 +306,7 @@ def _quotient(top: Fraction | None, bottom: Fraction | None) -> float:
     return max(_below(_log_of(top) - _log_of(bottom)), TINY)
 
 
-def _apart(a: Any, b: Any) -> float:
+def _apart(a: Value, b: Value) -> float:
     """The same for the larger over the smaller of two disjoint enclosures of one sign."""
     if None in (*a, *b):
         return TINY
@@ -435,7 +435,7 @@ def _descending(log_ratio: float) -> float:
     return math.inf if math.isnan(log_ratio) else -log_ratio
 
 
-def _log(ratio: Any) -> float:
+def _log(ratio: Value) -> float:
     """Logarithm of a ratio; -inf where no entry has a positive right side."""
     if ratio is None:
         return -math.inf

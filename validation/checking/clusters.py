@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+
+from validation.arithmetic.values import Value
 
 ANSWER_SECONDS = 10
 """How long a scheduler may take to answer."""
@@ -38,8 +39,8 @@ def cluster(address: str) -> Iterator[int]:
 
 
 def scattered(
-    address: str, function: Callable[..., Any], items: Sequence[Any], limit: float
-) -> Iterator[tuple[int, Any]]:
+    address: str, function: Callable[..., Value], items: Sequence[Value], limit: float
+) -> Iterator[tuple[int, Value]]:
     """Call a function on every item on a cluster; yields (place, result) as they finish.
 
     A task whose worker dies is run again on another, up to the scheduler's number of failures. What

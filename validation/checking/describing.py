@@ -5,11 +5,11 @@ from __future__ import annotations
 import decimal
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64, RATIONALS, Unsupported, balls
+from validation.arithmetic.values import Value
 from validation.checking.certified import Certificate, certify
 from validation.checking.evaluation import NUMERICAL, sides
 from validation.claims import Claim, ClaimError
@@ -32,14 +32,14 @@ def facts(claim: Claim, instance: Instance) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def number(value: Any) -> str:
+def number(value: Value) -> str:
     """A number or an array, with as many digits as it needs and no more than eight."""
     if np.ndim(value) == 0:
         return f"{np.asarray(value)[()]:.8g}" if np.asarray(value).dtype.kind == "f" else str(value)
     return np.array2string(np.asarray(value), precision=8, separator=", ")
 
 
-def _lines(name: str, value: Any) -> Iterator[str]:
+def _lines(name: str, value: Value) -> Iterator[str]:
     if hasattr(value, "__dataclass_fields__"):
         for field in value.__dataclass_fields__:
             yield from _lines(f"{name}.{field}", getattr(value, field))
@@ -73,14 +73,14 @@ def _sides(claim: Claim, instance: Instance) -> list[str]:
     return ["the sides could not be enclosed"]
 
 
-def _scalars(certificate: Certificate, ends: Any) -> list[str]:
+def _scalars(certificate: Certificate, ends: Value) -> list[str]:
     left, right = ([end[()] for end in side] for side in ends)
     digits = _telling(certificate, left, right)
     lines = [_line("left", left, digits), _line("right", right, digits)]
     return [*lines, *_apart("left", "right", left, right, digits)]
 
 
-def _entry(certificate: Certificate, ends: Any, shape: Any, place: Any) -> list[str]:
+def _entry(certificate: Certificate, ends: Value, shape: Value, place: Value) -> list[str]:
     left, right = ([np.broadcast_to(end, shape)[place] for end in side] for side in ends)
     digits = _telling(certificate, left, right)
     where = ", ".join(str(i) for i in place)
@@ -89,12 +89,12 @@ def _entry(certificate: Certificate, ends: Any, shape: Any, place: Any) -> list[
     return [*lines, *_apart(*names, left, right, digits)]
 
 
-def _line(name: str, ends: list[Any], digits: int) -> str:
+def _line(name: str, ends: list[Value], digits: int) -> str:
     low, high = ends
     return f"{name} {interval(low, high, digits)}"
 
 
-def _telling(certificate: Certificate, left: list[Any], right: list[Any]) -> int:
+def _telling(certificate: Certificate, left: list[Value], right: list[Value]) -> int:
     """Digits that tell the sides apart where the statement fails, six at least."""
     if certificate.conclusion is not Conclusion.VIOLATED or None in (*left, *right):
         return DIGITS[1]
@@ -108,7 +108,7 @@ def _telling(certificate: Certificate, left: list[Any], right: list[Any]) -> int
 
 
 def _apart(
-    left_name: str, right_name: str, left: list[Any], right: list[Any], digits: int
+    left_name: str, right_name: str, left: list[Value], right: list[Value], digits: int
 ) -> list[str]:
     """The difference, where the sides are disjoint and their printed ends do not show it."""
     if None in (*left, *right) or not (left[0] > right[1] or right[0] > left[1]):
@@ -162,7 +162,7 @@ def written(x: decimal.Decimal) -> str:
     return f"{minus}{text[0]}" + (f".{text[1:]}" if len(text) > 1 else "") + f"e{point - 1:+d}"
 
 
-def _side(name: str, low: Any, high: Any) -> list[str]:
+def _side(name: str, low: Value, high: Value) -> list[str]:
     """An array of nine digits, and how far its entries may be from the true ones."""
     if not low.shape:
         return [f"{name} {interval(low[()], high[()], DIGITS[1])}"]

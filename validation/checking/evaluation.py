@@ -7,11 +7,11 @@ import math
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64, RATIONALS, Reading, Undecided, Unsupported, balls
+from validation.arithmetic.values import Value
 from validation.checking.limits import raised_by_code
 from validation.claims import Body, Claim, ClaimError
 from validation.instances import Instance
@@ -42,8 +42,8 @@ class Score:
 
 
 def sides(
-    claim: Claim, instance: Instance, arithmetic: Reading, rng: Any = None, x: Any = None
-) -> tuple[Any, Any]:
+    claim: Claim, instance: Instance, arithmetic: Reading, rng: Value = None, x: Value = None
+) -> tuple[Value, Value]:
     """Left and right in an arithmetic that is active.
 
     Raises
@@ -59,7 +59,9 @@ def sides(
     return pair(claim, claim.body, values, arithmetic, rng, x)
 
 
-def hypothesis(claim: Claim, name: str, instance: Instance, arithmetic: Reading) -> tuple[Any, Any]:
+def hypothesis(
+    claim: Claim, name: str, instance: Instance, arithmetic: Reading
+) -> tuple[Value, Value]:
     """Left and right of one hypothesis, in an arithmetic that is active; raises as `sides`."""
     if arithmetic is FLOAT64 and claim.searched_in != "float64":
         return middles(claim, claim.hypotheses[name], instance)
@@ -68,8 +70,8 @@ def hypothesis(claim: Claim, name: str, instance: Instance, arithmetic: Reading)
 
 
 def middles(
-    claim: Claim, function: Body, instance: Instance, rng: Any = None, x: Any = None
-) -> tuple[Any, Any]:
+    claim: Claim, function: Body, instance: Instance, rng: Value = None, x: Value = None
+) -> tuple[Value, Value]:
     """The sides as floats in the middle of narrow enclosures: for a search that float64 misleads.
 
     Raises
@@ -94,25 +96,25 @@ def middles(
     raise trouble or Undecided("the enclosures of the sides stay wide")
 
 
-def _narrow(ends: list[tuple[Any, Any]]) -> bool:
+def _narrow(ends: list[tuple[Value, Value]]) -> bool:
     """Whether float64 could not say much more; ends that are not finite are left to the caller."""
     scale = max(float(np.max(np.abs(end), initial=0.0)) for pair in ends for end in pair)
     with np.errstate(all="ignore"):
         return not any(np.any(high - low > 2.0**-40 * scale) for low, high in ends)
 
 
-def _realise(claim: Claim, instance: Instance, arithmetic: Reading) -> dict[str, Any]:
+def _realise(claim: Claim, instance: Instance, arithmetic: Reading) -> dict[str, Value]:
     return claim.instances.realise(instance, arithmetic)
 
 
 def pair(
     claim: Claim,
     function: Body,
-    values: dict[str, Any],
+    values: dict[str, Value],
     arithmetic: Reading,
-    rng: Any = None,
-    x: Any = None,
-) -> tuple[Any, Any]:
+    rng: Value = None,
+    x: Value = None,
+) -> tuple[Value, Value]:
     """Call a body or a hypothesis with the arguments that it names."""
     xp = arithmetic.xp if rng is None else arithmetic.xp_of_draws
     known = {"xp": xp, "rng": rng, "x": x, **values}
@@ -141,23 +143,23 @@ def pair(
     return _counted(arithmetic, left), _counted(arithmetic, right)
 
 
-def _counted(arithmetic: Reading, side: Any) -> Any:
+def _counted(arithmetic: Reading, side: Value) -> Value:
     """Make a number of the arithmetic of a count, such as a rank or the length of J."""
     whole = isinstance(side, np.ndarray | np.integer) and side.dtype.kind in "iu"
     return arithmetic.lift(side) if whole and arithmetic.name != "float64" else side
 
 
-def lift_constant(arithmetic: Reading, value: Any) -> Any:
+def lift_constant(arithmetic: Reading, value: Value) -> Value:
     """A constant as a number of the arithmetic; float64 keeps Python's own."""
     if arithmetic.name == "float64":
         return value if isinstance(value, int) else float(value)
     return arithmetic.xp.asarray(value) if isinstance(value, int) else arithmetic.lift(value)
 
 
-_signatures: dict[Any, tuple[str, ...]] = {}
+_signatures: dict[Value, tuple[str, ...]] = {}
 
 
-def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+def _arguments(function: Callable[..., Value]) -> tuple[str, ...]:
     found = _signatures.get(function)
     if found is None:
         found = tuple(inspect.signature(function).parameters)
@@ -202,7 +204,7 @@ def score(claim: Claim, instance: Instance, margin: bool = False) -> Score:
     """
     trusted = claim.searched_in == "float64"
 
-    def pair_of(function: Body) -> tuple[Any, Any]:
+    def pair_of(function: Body) -> tuple[Value, Value]:
         if trusted:
             return pair(claim, function, values, FLOAT64)
         return middles(claim, function, instance)
@@ -236,7 +238,7 @@ def score(claim: Claim, instance: Instance, margin: bool = False) -> Score:
         return Score(math.nan, True, worst)
 
 
-def missed(left: Any, right: Any) -> float:
+def missed(left: Value, right: Value) -> float:
     """By how much left <= right is missed, or below 0 met; inf where it is not finite."""
     both = _numbers(left, right)
     if both is None:
@@ -255,12 +257,12 @@ def missed(left: Any, right: Any) -> float:
     return ratio if math.isfinite(ratio) and ratio * gap > 0 else float(np.arcsinh(gap))
 
 
-def is_empty(side: Any) -> bool:
+def is_empty(side: Value) -> bool:
     """Whether a side has no entries, so that a comparison with it says nothing."""
     return 0 in getattr(side, "shape", ())
 
 
-def accepts(claim: Claim, values: dict[str, Any]) -> bool:
+def accepts(claim: Claim, values: dict[str, Value]) -> bool:
     """Whether the claim's `given` accepts the drawn values, which must be those of float64."""
     given = claim.given
     assert given is not None
@@ -273,7 +275,7 @@ def accepts(claim: Claim, values: dict[str, Any]) -> bool:
         raise fault(claim, given, error, FLOAT64) from error
 
 
-def _nearly_below(left: Any, right: Any) -> bool:
+def _nearly_below(left: Value, right: Value) -> bool:
     """Whether left <= right up to rounding; the certified rung decides the rest."""
     both = _numbers(left, right)
     if both is not None:
@@ -286,7 +288,7 @@ def _nearly_below(left: Any, right: Any) -> bool:
 _PLAIN = (float, int, np.float64)
 
 
-def _numbers(left: Any, right: Any) -> tuple[float, float] | None:
+def _numbers(left: Value, right: Value) -> tuple[float, float] | None:
     """Both sides as numbers where they have one entry each: NumPy takes ten times as long."""
     found = []
     for side in (left, right):
@@ -312,7 +314,7 @@ def _entry(left: float, right: float) -> float:
     return math.log(-right) - math.log(-left)
 
 
-def log_ratio(kind: str, left: Any, right: Any) -> float:
+def log_ratio(kind: str, left: Value, right: Value) -> float:
     """The worst entry's log(left/right) in float64; nan where anything is not finite."""
     both = _numbers(left, right) if kind == "inequality" else None
     if both is not None:
@@ -332,7 +334,7 @@ def log_ratio(kind: str, left: Any, right: Any) -> float:
     return float(log_ratios(left, right).max())
 
 
-def log_ratios(left: Any, right: Any) -> Any:
+def log_ratios(left: Value, right: Value) -> Value:
     """Every entry's log(left/right) in float64, of arrays of one shape."""
     with np.errstate(all="ignore"):
         logs = np.log(np.abs(left)) - np.log(np.abs(right))
@@ -341,7 +343,7 @@ def log_ratios(left: Any, right: Any) -> Any:
     return np.where(right < 0, np.where(left >= 0, np.inf, -logs), result)
 
 
-def _loewner_log_ratio(left: Any, right: Any) -> float:
+def _loewner_log_ratio(left: Value, right: Value) -> float:
     left, right = (left + left.T) / 2, (right + right.T) / 2
     try:
         values, vectors = np.linalg.eigh(right)
@@ -358,7 +360,7 @@ def _loewner_log_ratio(left: Any, right: Any) -> float:
     return math.log1p(gap / scale) if gap > -scale else -math.inf
 
 
-def _check_sides(claim: Claim, left: Any, right: Any, matrices: bool) -> None:
+def _check_sides(claim: Claim, left: Value, right: Value, matrices: bool) -> None:
     shapes = []
     for side, value in (("left", left), ("right", right)):
         if type(value) in (float, int, np.float64):
@@ -401,6 +403,6 @@ def _first_line(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
-def _brief(value: Any) -> str:
+def _brief(value: Value) -> str:
     text = repr(value).replace("\n", " ")
     return text if len(text) <= 60 else text[:57] + "..."

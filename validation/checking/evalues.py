@@ -35,10 +35,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from validation.arithmetic.values import Value
 
 ALPHA = 1e-9
 # 3/4, 1/2, 3/8, 1/4, ...: exact floats, so that the tests can redo the sums in rationals.
@@ -188,7 +189,7 @@ def _log_binomial(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-def rounded_up(delta: Any) -> float:
+def rounded_up(delta: Value) -> float:
     """A float that is at least the permitted probability."""
     value = float(delta)
     return value if Fraction(value) >= Fraction(delta) else math.nextafter(value, math.inf)

@@ -8,13 +8,15 @@ anew from the factor's own families.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from validation.arithmetic.values import Value
 from validation.claims import Claim
 from validation.instances import Instance
+from validation.instances.factors import Raw
 from validation.instances.sources import NumpySource
 
 Array = NDArray[np.float64]
@@ -49,7 +51,7 @@ def leaves(claim: Claim, instance: Instance) -> list[Leaf]:
     return found
 
 
-def _arrays(raw: Any) -> list[Any]:
+def _arrays(raw: Raw) -> list[Value]:
     if isinstance(raw, dict):
         return [array for value in raw.values() for array in _arrays(value)]
     if isinstance(raw, float) or (isinstance(raw, np.ndarray) and raw.dtype.kind == "f"):
@@ -184,7 +186,7 @@ def _geometric(array: Array, rng: np.random.Generator) -> Array:
     return np.moveaxis(result, 0, axis).reshape(array.shape)
 
 
-def _of_singular_values(change: Callable[[Array, np.random.Generator], Array]) -> Any:
+def _of_singular_values(change: Callable[[Array, np.random.Generator], Array]) -> Value:
     def move(array: Array, rng: np.random.Generator) -> Array:
         if array.ndim != 2:
             return _scaled(array, rng)
@@ -231,7 +233,7 @@ def _norm_one(array: Array, rng: np.random.Generator) -> Array:
     return array / norm if norm > 0 else array
 
 
-_ARRAY_MOVES: list[Any] = [
+_ARRAY_MOVES: list[Value] = [
     _scaled, _rounded, _to_signs, _all_equal, _equal_slices, _zero_slice, _alternating,
     _geometric, _diagonal, _rotated_to_axes, _norm_one, _of_singular_values(_first_only),
     _of_singular_values(_equal), _of_singular_values(_nearly_singular),
@@ -371,7 +373,7 @@ def _symmetric_nodes(group: list[Array], rng: np.random.Generator) -> None:
         matrix[...] = (matrix + turned) / 2
 
 
-_SEVERAL: list[Any] = [
+_SEVERAL: list[Value] = [
     _common_vectors, _nearly_common_vectors, _common_direction, _blocks, _symmetric_nodes,
 ]  # fmt: skip
 

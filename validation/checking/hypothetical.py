@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import Unsupported
+from validation.arithmetic.values import Value
 from validation.checking.certified import certify
 from validation.checking.evaluation import NUMERICAL, score
 from validation.claims import Claim
@@ -59,7 +59,7 @@ class _FoundError(Exception):
     """Tells Hypothesis that an instance violates."""
 
 
-def _violates(claim: Claim, instance: Instance) -> Any:
+def _violates(claim: Claim, instance: Instance) -> Value:
     try:
         return certify(claim, instance).conclusion is Conclusion.VIOLATED
     except (*NUMERICAL, Unsupported):

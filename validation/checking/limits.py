@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from types import FrameType
 
 OUT_OF_TIME = "out of time"  # how a message begins of what a time limit cut short
 GRACE = 5.0  # seconds between the alarm and the end of the process
@@ -39,7 +39,7 @@ def alarm(limit: float, last_words: str | os.PathLike[str] | None = None) -> Ite
         yield
         return
 
-    def ring(signum: int, frame: Any) -> None:
+    def ring(signum: int, frame: FrameType | None) -> None:
         raise TimeLimit
 
     before = signal.signal(signal.SIGALRM, ring)
@@ -85,7 +85,7 @@ def terminable() -> Iterator[None]:
         yield
         return
 
-    def leave(signum: int, frame: Any) -> None:
+    def leave(signum: int, frame: FrameType | None) -> None:
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, leave)

@@ -8,11 +8,11 @@ something that float64 and balls do not share, such as an integer that wrapped.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64
+from validation.arithmetic.values import Namespace, Value
 
 
 class Recording:
@@ -30,15 +30,15 @@ class Recording:
         self.largest = 0.0
         self.xp = self.xp_of_draws = _Namespace(FLOAT64.xp, self)
 
-    def active(self) -> AbstractContextManager[Any]:
+    def active(self) -> AbstractContextManager[Value]:
         """As FLOAT64's."""
         return FLOAT64.active()
 
-    def lift(self, value: Any) -> Any:
+    def lift(self, value: Value) -> Value:
         """As FLOAT64's, recorded."""
         return self.record(FLOAT64.lift(value))
 
-    def record(self, value: Any) -> Any:
+    def record(self, value: Value) -> Value:
         """Note the largest entry; return the value so that what is made of it is noted too."""
         if isinstance(value, tuple):
             parts = [self.record(part) for part in value]
@@ -68,27 +68,31 @@ class _Recorded(np.ndarray):
 
     recording: Recording | None = None
 
-    def __array_finalize__(self, parent: Any) -> None:
+    def __array_finalize__(self, parent: Value) -> None:
         self.recording = getattr(parent, "recording", None)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Value, **options: Value
+    ) -> Value:
         recording = next(x.recording for x in inputs if isinstance(x, _Recorded))
         if "out" in options:
             options["out"] = tuple(_plain(x) for x in options["out"])
         result = getattr(ufunc, method)(*(_plain(x) for x in inputs), **options)
         return result if recording is None else recording.record(result)
 
-    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+    def __array_function__(
+        self, function: Value, types: Value, arguments: Value, options: Value
+    ) -> Value:
         recording = self.recording
         result = function(*_plain(arguments), **_plain(options))
         return result if recording is None else recording.record(result)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Value) -> Value:
         part = _plain(self)[_plain(index)]
         return part if self.recording is None else self.recording.record(part)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Value) -> Value:
     if isinstance(value, _Recorded):
         return value.view(np.ndarray)
     if isinstance(value, list | tuple):
@@ -101,17 +105,17 @@ def _plain(value: Any) -> Any:
 class _Namespace:
     """`xp` whose functions take recorded arrays and return them."""
 
-    def __init__(self, namespace: Any, recording: Recording) -> None:
+    def __init__(self, namespace: Namespace, recording: Recording) -> None:
         self._namespace, self._recording = namespace, recording
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Value:
         found = getattr(self._namespace, name)
         if name == "linalg":
             return _Namespace(found, self._recording)
         if isinstance(found, type) or not callable(found):
             return found
 
-        def recorded(*arguments: Any, **options: Any) -> Any:
+        def recorded(*arguments: Value, **options: Value) -> Value:
             arguments, options = _plain(arguments), _plain(options)
             result = found(*arguments, **options)
             if name == "solve":
@@ -121,7 +125,7 @@ class _Namespace:
         return recorded
 
 
-def _through_inverse(A: Any, b: Any) -> float:
+def _through_inverse(A: Value, b: Value) -> float:
     A, b = np.asarray(A, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if not A.size or not b.size:
         return 0.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from validation.arithmetic.values import Value
 from validation.claims import Claim
 from validation.instances import Instance
 
@@ -45,7 +45,7 @@ def is_catalogue(claim: Claim) -> bool:
     return claim.module.startswith(__package__.split(".")[0] + ".catalogue")
 
 
-def literal(data: Any) -> str:
+def literal(data: Value) -> str:
     """Plain data as Python source; double quotes wherever nothing has to be escaped."""
     if isinstance(data, dict):
         return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in data.items()) + "}"

@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64, Unsupported
+from validation.arithmetic.values import Value
 from validation.checking.evaluation import NUMERICAL, accepts, hypothesis, missed, pair
 from validation.checking.families import moved
 from validation.checking.randomness import spawn
@@ -37,7 +37,7 @@ class Suspect:
     """An instance, and how its draws ended."""
 
     instance: Instance
-    values: dict[str, Any]
+    values: dict[str, Value]
     delta: float
     draws: int = 0
     failures: int = 0
@@ -152,7 +152,7 @@ class Screen:
         values = np.clip(np.nan_to_num(values), numbers.low, numbers.high)
         return self.claim.instances.with_parameters(instance, values)
 
-    def _admissible(self, instance: Instance, values: dict[str, Any]) -> bool:
+    def _admissible(self, instance: Instance, values: dict[str, Value]) -> bool:
         if self.claim.given is not None and not accepts(self.claim, values):
             return False
         for name in self.claim.hypotheses:

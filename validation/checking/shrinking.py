@@ -14,10 +14,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from validation.arithmetic.values import Value
 from validation.checking.audit import VISIBLE
 from validation.checking.certified import certify
 from validation.checking.climbing import coordinates
@@ -28,6 +28,7 @@ from validation.checking.space import Space
 from validation.checking.trials import SpentError, Trials
 from validation.claims import Claim
 from validation.instances import Instance
+from validation.instances.factors import Factor, Raw
 from validation.instances.product import complexity
 from validation.verdict import Conclusion
 
@@ -172,12 +173,12 @@ def size(claim: Claim, instance: Instance) -> tuple[int, ...]:
     return sizes, nonzero, discrete, numbers, digits
 
 
-def _discrete(factor: Any, raw: Any) -> int:
+def _discrete(factor: Factor, raw: Raw) -> int:
     if isinstance(raw, dict):
         return sum(_discrete(factor, value) for value in raw.values())
     if isinstance(raw, np.ndarray):
         return int(np.abs(raw).sum()) if raw.dtype.kind in "iu" else 0
-    options: list[Any] = [*getattr(factor, "options", ()), *getattr(factor, "activations", ())]
+    options: list[Value] = [*getattr(factor, "options", ()), *getattr(factor, "activations", ())]
     if raw in options:
         return options.index(raw)
     return abs(raw) if isinstance(raw, int) else 0

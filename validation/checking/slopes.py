@@ -14,10 +14,12 @@ import numpy as np
 
 from validation.arithmetic.dual_arithmetic import DUALS
 from validation.arithmetic.duals import Dual
+from validation.arithmetic.values import Value
 from validation.checking.evaluation import log_ratio, pair
 from validation.checking.smoothing import smoothed
 from validation.claims import Claim
 from validation.instances import Instance
+from validation.instances.factors import Factor
 
 Array = Any  # NDArray[np.float64]; the checker cannot follow indices of any dimension
 STEP = 1e-6
@@ -34,7 +36,7 @@ class NoSlopeError(Exception):
     """The claim, or this instance, has no slope in dual numbers."""
 
 
-def seeded(claim: Claim, instance: Instance) -> dict[str, Any]:
+def seeded(claim: Claim, instance: Instance) -> dict[str, Value]:
     """The raw values of an instance with every real number a direction of its own.
 
     Raises
@@ -47,7 +49,7 @@ def seeded(claim: Claim, instance: Instance) -> dict[str, Any]:
         for name, factor in claim.instances.factors.items()
     }
     p = sum(counts.values())
-    raw: dict[str, Any] = {}
+    raw: dict[str, Value] = {}
     start = 0
     for name, factor in claim.instances.factors.items():
         raw[name] = _seeded(factor, instance.raw[name], start, counts[name], p)
@@ -55,7 +57,7 @@ def seeded(claim: Claim, instance: Instance) -> dict[str, Any]:
     return raw
 
 
-def _seeded(factor: Any, value: Any, start: int, count: int, p: int) -> Any:
+def _seeded(factor: Factor, value: Value, start: int, count: int, p: int) -> Value:
     if count == 0:
         return value
     if isinstance(value, float | np.ndarray) and np.size(value) == count:
@@ -76,14 +78,14 @@ def _seeded(factor: Any, value: Any, start: int, count: int, p: int) -> Any:
     raise NoSlopeError
 
 
-def _sides(claim: Claim, function: Any, raw: dict[str, Any]) -> tuple[Any, Any]:
+def _sides(claim: Claim, function: Value, raw: dict[str, Value]) -> tuple[Value, Value]:
     values = {
         name: factor.realise(DUALS, raw[name]) for name, factor in claim.instances.factors.items()
     }
     return pair(claim, function, values, DUALS)
 
 
-def _parts(x: Any, p: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
+def _parts(x: Value, p: int, shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Value and derivatives of a side, of one shape."""
     if type(x) is not Dual:
         return np.broadcast_to(np.asarray(x, dtype=float), shape), np.zeros((p, *shape))
@@ -124,7 +126,7 @@ def ratio_slope(claim: Claim, instance: Instance, sharpness: float) -> Slope:
     return _finite(value, slopes @ (weights / weights.sum()))
 
 
-def _value(x: Any) -> Any:
+def _value(x: Value) -> Value:
     return x.value if type(x) is Dual else x
 
 

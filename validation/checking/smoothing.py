@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64, Unsupported
+from validation.arithmetic.values import Value
 from validation.checking.evaluation import NUMERICAL, log_ratio, log_ratios, sides
 from validation.claims import Claim, ClaimError
 from validation.instances import Instance
@@ -23,7 +23,7 @@ def smoothed(claim: Claim, instance: Instance, sharpness: float) -> float:
         # The body may fail where a hypothesis is not met; where it is met, `score` says so.
         return -WORST
     if claim.kind == "inequality" and max(np.ndim(left), np.ndim(right)) > 0:
-        logs: Any = log_ratios(*np.broadcast_arrays(left, right)).ravel()
+        logs: Value = log_ratios(*np.broadcast_arrays(left, right)).ravel()
         logs = logs[~np.isnan(logs)]
         if logs.size and np.isfinite(logs.max()):
             weights = np.exp(sharpness * (logs - logs.max()))

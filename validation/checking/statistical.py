@@ -25,11 +25,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64, Relation, Unsupported
+from validation.arithmetic.values import Value
 from validation.checking.audit import SHARE
 from validation.checking.certified import check_hypotheses
 from validation.checking.evaluation import NUMERICAL, accepts
@@ -159,7 +159,7 @@ class _Run:
     def log_e(self, certain: bool = False) -> float:
         return self._evidence(certain)[0]
 
-    def _evidence(self, certain: bool = False) -> tuple[float, Any]:
+    def _evidence(self, certain: bool = False) -> tuple[float, Value]:
         return log_e_value(
             [s.certain if certain else s.failures for s in self.streams],
             [s.draws for s in self.streams],

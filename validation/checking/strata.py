@@ -5,11 +5,11 @@ A statement that is trivially an equality at T = 1 would otherwise be tried most
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 
+from validation.arithmetic.values import Value
 from validation.checking.looked import SEEN, Looked, Sizes
 from validation.checking.sampled import drawn
 from validation.claims import Claim, ClaimError
@@ -34,7 +34,7 @@ def size_cells(product: Product) -> list[Sizes] | None:
     return sorted((tuple(sizes.values()) for sizes in found), key=lambda s: (sum(s), s))
 
 
-def _end(end: Any, sizes: Mapping[str, int]) -> int:
+def _end(end: Value, sizes: Mapping[str, int]) -> int:
     return sizes[end] if isinstance(end, str) else int(end)
 
 
@@ -77,7 +77,7 @@ class Strata:
         """One of the largest combinations."""
         return self._large[int(rng.integers(len(self._large)))] if self._large else None
 
-    def is_large(self, key: tuple[Any, ...]) -> bool:
+    def is_large(self, key: tuple[Hashable, ...]) -> bool:
         """Whether the cell of an archive is one of the largest."""
         return key[0] in self._largest
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import RATIONALS, Relation, Unsupported, balls
+from validation.arithmetic.values import Value
 from validation.checking.evaluation import NUMERICAL, is_empty, sides
 from validation.checking.randomness import spawn
 from validation.claims import Claim, ClaimError
@@ -42,7 +42,7 @@ class Stream:
     instance: Instance
     number: int
     delta: float
-    values: dict[str, Any]
+    values: dict[str, Value]
     draws: int = 0
     doubtful: set[int] = field(default_factory=set)
     undecided: int = 0
@@ -73,7 +73,7 @@ def permitted(claim: Claim, instance: Instance) -> Fraction:
         If it is not a number in [0, 1].
     """
     name = claim.failure
-    value: Any = name
+    value: Value = name
     if isinstance(name, str):
         value = instance.raw[name] if name in instance.raw else claim.constants[name]
     try:

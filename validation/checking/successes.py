@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64, Relation, Unsupported
+from validation.arithmetic.values import Value
 from validation.checking.evaluation import NUMERICAL, accepts, is_empty, pair
 from validation.checking.randomness import spawn
 from validation.checking.sampled import drawn
@@ -68,7 +68,7 @@ class Pilot:
         return 1
 
 
-def clear_success(claim: Claim, values: dict[str, Any], rng: np.random.Generator) -> bool | None:
+def clear_success(claim: Claim, values: dict[str, Value], rng: np.random.Generator) -> bool | None:
     """What float64 says of a draw: a success beyond doubt of rounding, or not; None: a failure."""
     left, right = pair(claim, claim.body, values, FLOAT64, rng)
     if is_empty(left) or is_empty(right):

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64, Unsupported
+from validation.arithmetic.values import Value
 from validation.checking.archive import TIED, Archive, description
 from validation.checking.audit import VISIBLE
 from validation.checking.certified import certify
@@ -130,7 +131,7 @@ class Trials:
         self.asked = 0  # how often that was asked
         self.strange: list[Instance] = []
         self.strict = False
-        self.inside: dict[Any, Instance] = {}  # one that meets the hypotheses, of each kind
+        self.inside: dict[Value, Instance] = {}  # one that meets the hypotheses, of each kind
         self.best: tuple[float, Instance] | None = None  # of the climb under way
         self._started = self._gained = 0
         self._scalar = False  # the sides are numbers
@@ -322,7 +323,7 @@ class Trials:
         """Put an instance into the archive; whether it got in."""
         return self.archive.keep(value, instance, casual)
 
-    def _described(self, instance: Instance) -> tuple[Any, ...]:
+    def _described(self, instance: Instance) -> tuple[Hashable, ...]:
         """Its looks, and its activity: the entry of the sides that is worst."""
         return (*description(instance), self._worst_entry(instance))
 
@@ -359,9 +360,9 @@ class Trials:
         return value > -math.inf or score(self.claim, instance).met
 
 
-def kind_of(instance: Instance) -> tuple[Any, ...]:
+def kind_of(instance: Instance) -> tuple[Hashable, ...]:
     """The sizes and the discrete parts: what a climb leaves as it is."""
-    discrete: list[Any] = [tuple(instance.sizes.items())]
+    discrete: list[Value] = [tuple(instance.sizes.items())]
     for value in instance.raw.values():
         if isinstance(value, np.ndarray):
             discrete.append(value.tobytes() if value.dtype.kind in "iu" else value.shape)

@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
+from validation.arithmetic.values import Value
 from validation.checking.certified import certify
 from validation.checking.evaluation import score
 from validation.checking.searched import search
@@ -76,7 +76,7 @@ class Effort:
         return replace(self, seconds=self.seconds / count, most=most)
 
 
-def at(claim: Claim, constant: str, value: Any) -> Claim:
+def at(claim: Claim, constant: str, value: Value) -> Claim:
     """The claim with another value; floats are taken exactly."""
     if isinstance(value, float) and math.isfinite(value):
         value = Fraction(value)  # a rounded float is no constant of a statement
@@ -108,7 +108,7 @@ class Tried:
         self.known = list(known)
         self.coverage = Coverage()
 
-    def stops(self, value: Any) -> Stop | None:
+    def stops(self, value: Value) -> Stop | None:
         """What speaks against the value; None where nothing was found."""
         changed = at(self.claim, self.constant, value)
         for instance in self.known[:KNOWN]:
@@ -141,7 +141,7 @@ class Tried:
             return Stop(instance, True)
         return None
 
-    def not_monotone(self, value: Any, upwards: bool, stopped: bool = True) -> list[str]:
+    def not_monotone(self, value: Value, upwards: bool, stopped: bool = True) -> list[str]:
         """Sentences on values where the known instances contradict a monotone dependence.
 
         Where nothing stopped the constant, the way to the published value is looked at closely.
@@ -177,5 +177,5 @@ class Tried:
         return seen.log_ratio > 0 and certify(changed, instance).conclusion is Conclusion.VIOLATED
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Value) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)

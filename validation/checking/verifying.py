@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64, RATIONALS, Arithmetic, Relation, Unsupported, balls
 from validation.arithmetic.arithmetics import Order
+from validation.arithmetic.values import Value
 from validation.checking.deterministic import both, check_deterministic, outcome_of
 from validation.checking.evaluation import NUMERICAL, fault, hypothesis, score, sides
 from validation.checking.limits import OUT_OF_TIME
@@ -130,7 +130,7 @@ def preflight(claim: Claim, seed: int = 0) -> None:
 
 
 def _everywhere(
-    claim: Claim, function: Body, evaluate: Callable[[Arithmetic], tuple[Any, Any]]
+    claim: Claim, function: Body, evaluate: Callable[[Arithmetic], tuple[Value, Value]]
 ) -> int:
     """In how many arithmetics the sides are finite; raises where no exact one has what they need.
 
@@ -162,7 +162,7 @@ def _everywhere(
 
 def _any_sides(
     claim: Claim, instance: Instance, seed: int, arithmetic: Arithmetic
-) -> tuple[Any, Any]:
+) -> tuple[Value, Value]:
     rng = spawn(seed, "first draw") if claim.kind == "probabilistic" else None
     x = arithmetic.lift(float(claim.ladder[0])) if claim.ladder else None
     return sides(claim, instance, arithmetic, rng=rng, x=x)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,20 +17,13 @@ from validation.commands import VIOLATED
 from validation.commands.verify import set_constants
 from validation.loading import gather
 from validation.output.schema import SCHEMA
+from validation.proving.attempts import Attempt, begin
+from validation.proving.counterexamples import SEARCH, refuted, searched
 from validation.proving.gaps import Slack
 from validation.proving.pools import pooled
-from validation.proving.prove import (
-    ALGEBRA,
-    BUDGET,
-    SEARCH,
-    Attempt,
-    begin,
-    refuted,
-    searched,
-    slack_of,
-)
+from validation.proving.prove import ALGEBRA, BUDGET
 from validation.proving.prove import prove as run
-from validation.proving.records import Ending, Proof, keep
+from validation.proving.records import Ending, Proof, keep, percent
 from validation.proving.regions import regions
 from validation.proving.unfinished import Keeper, place, resume
 
@@ -229,6 +224,23 @@ def read_range(text: str) -> tuple[str, tuple[float, float]]:
     return name.strip(), (low, high)
 
 
+def slack_of(text: str) -> Slack:
+    """Read ``1e-3,1e-6``.
+
+    Raises
+    ------
+    ClaimError
+        If it is not two numbers >= 0.
+    """
+    try:
+        eta, eta_0 = (Fraction(part) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        raise ClaimError(f"--slack needs eta,eta_0, as 1e-3,1e-6, got {text!r}") from None
+    if eta < 0 or eta_0 < 0 or not math.isfinite(eta) or not math.isfinite(eta_0):
+        raise ClaimError(f"--slack needs two numbers >= 0, got {text!r}")
+    return eta, eta_0
+
+
 def text_of(claim: Claim, proof: Proof) -> list[str]:
     """What a person reads."""
     lines = [f"{proof.id}: {headline(proof)}"]
@@ -272,13 +284,11 @@ def headline(proof: Proof) -> str:
         )
     if proof.kind is Ending.VIOLATED:
         return "violated: left certainly exceeds right at"
-    return f"open: {proof.share:.3%} of the box is proved, without slack"
+    return f"open: {percent(proof.share)} of the box is proved, without slack"
 
 
 def part_of(text: str) -> Any:
     """The fraction that a record holds as text."""
-    from fractions import Fraction
-
     return Fraction(text)
 
 

@@ -30,6 +30,12 @@ def prune(
     refit: Annotated[
         str, typer.Option(help="read-out or closed-loop: fit to the whole network's outputs.")
     ] = "",
+    outputs: Annotated[
+        str,
+        typer.Option(
+            help="What both count: numbers, or the softmax of logits (as of a language model)."
+        ),
+    ] = "",
     theta: Annotated[float, typer.Option(help="Weight of all nodes against what is read.")] = 0.5,
     method: Annotated[
         str, typer.Option(help="greedy, random, determinantal or volume.")
@@ -59,7 +65,14 @@ def prune(
     if json is not None and not json.resolve().parent.is_dir():
         raise ValueError(f"{json} cannot be written: there is no such folder")
     reads = "every" if every_step else "last"
-    settings = Settings(sizes(k), total, theta, method, reconstruct, seed, objective, refit, reads)
+    if outputs and objective == "paper" and not refit:
+        raise ValueError(
+            "--outputs says what --objective balanced and --refit take the outputs for, "
+            f"give one of them too, got {outputs} alone"
+        )
+    settings = Settings(
+        sizes(k), total, theta, method, reconstruct, seed, objective, refit, reads, outputs
+    )
     done = prune_file(
         model,
         data,

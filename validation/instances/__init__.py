@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from validation.arithmetic.values import Value
 from validation.instances.discrete import Choice, Integer, MultiSet, NodeSet, Size
 from validation.instances.enumeration import expectation, subsets
 from validation.instances.factors import ArrayFactor, Bound, Factor, Positive, Probability, Real
@@ -54,7 +54,7 @@ class Draw:
     ``sizes={"m": (2, 8), "k": (1, "m"), "T": 3}``.
     """
 
-    def __call__(self, *, sizes: Mapping[str, Any] | None = None, **factors: Factor) -> Product:
+    def __call__(self, *, sizes: Mapping[str, Value] | None = None, **factors: Factor) -> Product:
         return Product(factors, sizes or {})
 
     @staticmethod
@@ -172,7 +172,7 @@ class Draw:
         return Size(name)
 
     @staticmethod
-    def choices(*options: Any) -> Choice:
+    def choices(*options: Value) -> Choice:
         """One of the options, the simplest first: `draw.choices("relu", "tanh")`."""
         return Choice(*options)
 

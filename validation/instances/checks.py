@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 from validation.arithmetic.checked import is_short
 
 End = int | str
 
 
-def axis(name: str, value: Any) -> str | int:
+def axis(name: str, value: object) -> str | int:
     """Return the length of an axis: the name of a size, or a fixed length.
 
     Raises
@@ -27,7 +26,7 @@ def axis(name: str, value: Any) -> str | int:
     return count(name, value, "must be the name of a size or an int >= 0")
 
 
-def size(name: str, value: Any) -> str:
+def size(name: str, value: object) -> str:
     """Return the name of a size; an int stands for the size that is always that long.
 
     Such a size is called by its digits, and `ranges_of` knows it.
@@ -35,7 +34,7 @@ def size(name: str, value: Any) -> str:
     return str(axis(name, value))
 
 
-def count(name: str, value: Any, must: str = "must be an int >= 0") -> int:
+def count(name: str, value: object, must: str = "must be an int >= 0") -> int:
     """Return an int >= 0."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} {must}, got {value!r}")
@@ -44,14 +43,14 @@ def count(name: str, value: Any, must: str = "must be an int >= 0") -> int:
     return int(value)
 
 
-def flag(name: str, value: Any) -> bool:
+def flag(name: str, value: object) -> bool:
     """Return a truth value."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return value
 
 
-def range_of(size: str, value: Any) -> tuple[End, End]:
+def range_of(size: str, value: object) -> tuple[End, End]:
     """Return the smallest and the largest value of a size, as given in `sizes`.
 
     Either may be the name of another size; an int stands for exactly that.
@@ -98,7 +97,7 @@ def within(size: str, other: str, ranges: Mapping[str, tuple[End, End]]) -> bool
     return extreme(size, ranges, 1) <= extreme(other, ranges, 0)
 
 
-def number(name: str, value: Any) -> float | Fraction:
+def number(name: str, value: object) -> float | Fraction:
     """Return what a bound means exactly: a rounded float means the decimals that it is written as.
 
     0.1 is 1/10, though the nearest float lies above it.
@@ -117,7 +116,7 @@ def number(name: str, value: Any) -> float | Fraction:
     return Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
 
 
-def interval(what: str, low: Any, high: Any) -> tuple[float, float]:
+def interval(what: str, low: object, high: object) -> tuple[float, float]:
     """Return the first and the last float of the closed interval [low, high].
 
     Raises

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import Reading
+from validation.arithmetic.values import Value
 from validation.instances import checks
 from validation.instances.factors import Factor, Raw, Sizes, length
 from validation.instances.integers import guarded
@@ -33,7 +33,7 @@ class Integer(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return source.integer(self.low, self.high)
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return raw
 
     def simpler(self, raw: Raw) -> Iterator[Raw]:
@@ -51,7 +51,7 @@ class Size(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return length(sizes, self.sizes[0])
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return raw
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
@@ -72,7 +72,7 @@ class NodeSet(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return source.subset(length(sizes, self.m), length(sizes, self.k))
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return guarded(raw)
 
     def consequences(self, raw: Raw, size: str, index: int) -> list[tuple[str, int]]:
@@ -102,7 +102,7 @@ class MultiSet(NodeSet):
 class Choice(Factor):
     """One of a few names or numbers, as it is."""
 
-    def __init__(self, *options: Any) -> None:
+    def __init__(self, *options: Value) -> None:
         if not options:
             raise ValueError("choices() needs at least one option")
         for option in options:
@@ -112,14 +112,14 @@ class Choice(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return source.choice(self.options)
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return raw
 
     def simpler(self, raw: Raw) -> Iterator[Raw]:
         yield from self.options[: self.options.index(raw)]
 
 
-def _check_option(value: Any) -> None:
+def _check_option(value: Value) -> None:
     """Refuse what an instance cannot hold."""
     if isinstance(value, tuple):
         for part in value:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
-from typing import Any
+
+from validation.arithmetic.values import Value
 
 
 def subsets(m: int, k: int | None = None) -> Iterator[list[int]]:
@@ -27,7 +28,7 @@ def subsets(m: int, k: int | None = None) -> Iterator[list[int]]:
         yield from (list(J) for J in combinations(range(m), size))
 
 
-def expectation(outcomes: Iterable[tuple[Any, Any]]) -> Any:
+def expectation(outcomes: Iterable[tuple[Value, Value]]) -> Value:
     """Return the mean of values that have weights, in the arithmetic of the weights.
 
     ``expectation((weight(J), value(J)) for J in subsets(m))``: weights >= 0, not all 0; they need

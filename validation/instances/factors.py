@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from validation.arithmetic import Reading
+from validation.arithmetic.values import Value
 from validation.instances import checks
 from validation.instances.sources import Source
 
@@ -53,7 +54,7 @@ class Parameters:
 
     @staticmethod
     def of(
-        values: Any, low: float = -np.inf, high: float = np.inf, log: bool = False
+        values: Value, low: float = -np.inf, high: float = np.inf, log: bool = False
     ) -> Parameters:
         """All with the same bounds."""
         flat = np.array(values, dtype=np.float64).ravel()
@@ -101,7 +102,7 @@ class Factor:
         """Draw a raw value."""
         raise NotImplementedError
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         """Form what the body receives."""
         return arithmetic.lift(raw)
 

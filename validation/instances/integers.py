@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from validation.arithmetic import Unsupported
+from validation.arithmetic.values import Value
+from validation.instances.factors import Raw
 
 _LARGEST = 2**63 - 1
 _LIFT = "; bring integers into xp first: xp.asarray(J)"
@@ -25,14 +27,16 @@ class Integers(np.ndarray):
     A result beyond 2^63 - 1 is an error, and so is a quotient, which NumPy would round.
     """
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Value) -> Value:
         part = _getitem(self, index)
         return part if isinstance(part, np.ndarray) else int(part)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Value]:
         return (self[i] for i in range(len(self))) if self.ndim > 1 else iter(self.tolist())
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Value, **options: Value
+    ) -> Value:
         plain = [_plain(x) for x in inputs]
         if "out" in options:
             options["out"] = tuple(_plain(x) for x in options["out"])
@@ -50,12 +54,12 @@ class Integers(np.ndarray):
         return result.view(Integers) if isinstance(result, np.ndarray) else result
 
 
-def guarded(raw: Any) -> Any:
+def guarded(raw: Raw) -> Value:
     """The same integers, guarded."""
     return np.asarray(raw).view(Integers)
 
 
-def _plain(x: Any) -> Any:
+def _plain(x: Value) -> Value:
     return x.view(np.ndarray) if isinstance(x, Integers) else x
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import Reading
+from validation.arithmetic.values import Value
 from validation.instances import checks
 from validation.instances.factors import Array, ArrayFactor, Factor, Parameters, Raw, Sizes, length
 from validation.instances.sources import Source
@@ -104,7 +104,7 @@ class Covariance(Factor):
             np.fill_diagonal(F, np.abs(np.diag(F)) + 2.0**-20)
         return F
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         F = arithmetic.lift(raw)
         return F @ F.T
 
@@ -153,7 +153,7 @@ class Spectrum(Factor):
     def make(self, source: Source, sizes: Sizes) -> Raw:
         return spectrum(source, length(sizes, self.m))
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return arithmetic.lift(np.sort(raw)[::-1].copy())
 
     def parameters(self, raw: Raw) -> Parameters:
@@ -181,7 +181,7 @@ class Orthogonal(Factor):
         m = length(sizes, self.m)
         return source.reals((m, source.choice((0, 1, 2, m))))
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         xp = arithmetic.xp
         m = raw.shape[0]
         Q = xp.eye(m)
@@ -252,7 +252,7 @@ class Distribution(ArrayFactor):
             values = np.ones(m)
         return np.maximum(values, self.low).astype(np.float64)
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         raw = np.sort(raw)[::-1].copy() if self.decreasing else raw
         if not raw.any():
             raw = np.ones_like(raw)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import Reading
+from validation.arithmetic.values import Namespace, Value
 from validation.instances import checks
 from validation.instances.factors import Array, Factor, Parameters, Raw, Sizes, length
 from validation.instances.sources import Source
@@ -33,14 +33,14 @@ class Network:
         rho = 1 and s(0) = 0.
     """
 
-    w_hidden: Any
-    w_input: Any
-    b_hidden: Any
-    w_output: Any
-    b_output: Any
+    w_hidden: Value
+    w_input: Value
+    b_hidden: Value
+    w_output: Value
+    b_output: Value
     activation: str
 
-    def apply(self, xp: Any, z: Any) -> Any:
+    def apply(self, xp: Namespace, z: Value) -> Value:
         """s(z), elementwise."""
         if self.activation == "relu":
             return xp.maximum(z, 0 * z)
@@ -52,7 +52,7 @@ class Network:
             raise ValueError(f"activation must be one of {ACTIVATIONS}, got {self.activation!r}")
         return z
 
-    def states(self, xp: Any, x: Any) -> list[Any]:
+    def states(self, xp: Namespace, x: Value) -> list[Value]:
         """h_1..h_T, each (n, m), for x of shape (n, T, d)."""
         n, T, _ = x.shape
         m = self.w_hidden.shape[0]
@@ -117,7 +117,7 @@ class Networks(Factor):
             "activation": source.choice(self.activations),
         }
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return Network(
             **{name: arithmetic.lift(raw[name]) for name in WEIGHTS}, activation=raw["activation"]
         )

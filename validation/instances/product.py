@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from validation.arithmetic import Reading
+from validation.arithmetic.values import Value
 from validation.instances import checks
 from validation.instances.factors import Array, Factor, Parameters, Raw
 from validation.instances.sources import HypothesisSource, NumpySource, Source
@@ -89,7 +90,7 @@ class Instance:
 class Product:
     """Instances of independent factors with shared sizes: what `draw(...)` returns."""
 
-    def __init__(self, factors: Mapping[str, Factor], sizes: Mapping[str, Any]) -> None:
+    def __init__(self, factors: Mapping[str, Factor], sizes: Mapping[str, Value]) -> None:
         for name, factor in factors.items():
             if name in ("xp", "rng"):
                 raise ValueError(f"draw({name}=...) would hide the body's own {name}: rename it")
@@ -171,7 +172,7 @@ class Product:
 
         return instances()
 
-    def realise(self, instance: Instance, arithmetic: Reading) -> dict[str, Any]:
+    def realise(self, instance: Instance, arithmetic: Reading) -> dict[str, Value]:
         """The arguments of a body, formed inside the arithmetic (which must be active)."""
         return {
             name: factor.realise(arithmetic, instance.raw[name])

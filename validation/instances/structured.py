@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import Reading
+from validation.arithmetic.values import Value
 from validation.instances import checks
 from validation.instances.factors import Array, Factor, Parameters, Raw, Sizes, length
 from validation.instances.integers import guarded
@@ -79,7 +79,7 @@ class Symmetric(Bounded):
             raw = np.fliplr(np.diag(source.reals((m,))))
         return np.tril(raw)
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return arithmetic.lift(np.tril(raw) + np.tril(raw, -1).T)
 
     def bounds(self, name: str, raw: Array) -> tuple[Array, Array]:
@@ -115,7 +115,7 @@ class Triangular(Bounded):
             raw = np.tril(source.reals((m, m)), -1)
         return _away(raw) if self.nonsingular else raw
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return arithmetic.lift(raw.T.copy() if self.upper else raw)
 
     def bounds(self, name: str, raw: Array) -> tuple[Array, Array]:
@@ -174,7 +174,7 @@ class Nonsingular(Bounded):
             upper *= source.magnitude(1e-3, 1e3)
         return {"lower": lower, "upper": _away(upper), "order": order}
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         m = len(raw["lower"])
         L, U = arithmetic.lift(raw["lower"] + np.eye(m)), arithmetic.lift(raw["upper"].T.copy())
         return arithmetic.xp.take(L @ U, raw["order"], axis=0)
@@ -205,7 +205,7 @@ class Nonsingular(Bounded):
             yield {**raw, "upper": np.diag(np.diag(raw["upper"]))}
 
 
-def permutation(source: Source, m: int) -> Any:
+def permutation(source: Source, m: int) -> Value:
     """Draw an order of 0..m-1."""
     order = list(range(m))
     for i in range(m - 1, 0, -1):
@@ -214,7 +214,7 @@ def permutation(source: Source, m: int) -> Any:
     return np.array(order, dtype=np.int64)
 
 
-def _permutation_without(order: Any, value: int) -> Any:
+def _permutation_without(order: Value, value: int) -> Value:
     kept = order[order != value]
     return kept - (kept > value)
 
@@ -234,7 +234,7 @@ class Permutation(Factor):
         order = np.arange(m)
         return order[::-1].copy() if family == "reversed" else np.roll(order, family == "cycle")
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return guarded(raw)
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
@@ -259,7 +259,7 @@ class Subset(Factor):
         m = length(sizes, self.m)
         return source.subset(m, source.integer(0, m))
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         return guarded(raw)
 
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
@@ -291,7 +291,7 @@ class OrderedPair(Factor):
             G = F * source.magnitude(1e-3, 1e3)
         return {"F": F, "G": G}
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         S = self.small.realise(arithmetic, raw["F"])
         return S, S + self.more.realise(arithmetic, raw["G"])
 
@@ -338,7 +338,7 @@ class CovarianceStack(Bounded):
         scales = source.reals((n,)) if family == "multiples" else np.ones(n)
         return _padded([F * scale for scale in scales], m)
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         F = arithmetic.lift(raw)
         return F @ arithmetic.xp.matrix_transpose(F)
 
@@ -394,7 +394,7 @@ class UnitRows(Bounded):
             w = np.repeat(source.reals((1, m)), n, axis=0)
         return w[0] if self.rows is None else w
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         rows = [_reflected(arithmetic, w) for w in np.atleast_2d(raw)]
         if self.rows is None:
             return rows[0]
@@ -412,7 +412,7 @@ class UnitRows(Bounded):
             yield np.zeros_like(raw)
 
 
-def _reflected(arithmetic: Reading, w: Array) -> Any:
+def _reflected(arithmetic: Reading, w: Array) -> Value:
     xp, first = arithmetic.xp, np.zeros(len(w))
     first[0] = 1.0
     scale = np.abs(w).max()
@@ -433,7 +433,7 @@ class Correlation(UnitRows):
     def drop(self, raw: Raw, size: str, index: int) -> Raw:
         return np.delete(raw, index, axis=0) if size == self.m else raw
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         W = super().realise(arithmetic, raw)
         return W @ W.T
 
@@ -459,7 +459,7 @@ class Stochastic(Bounded):
             row[source.integer(0, m - 1)] = 1.0
         return raw
 
-    def realise(self, arithmetic: Reading, raw: Raw) -> Any:
+    def realise(self, arithmetic: Reading, raw: Raw) -> Value:
         weights = arithmetic.lift(np.where(raw.any(axis=1, keepdims=True), raw, 1.0))
         return weights / arithmetic.xp.sum(weights, axis=1, keepdims=True)
 

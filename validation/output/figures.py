@@ -216,10 +216,13 @@ def label_ends(ax: Axes, gap: float = 9.5) -> None:
             textcoords="offset points", va="center", fontsize=8, color=colour,
             annotation_clip=False,
         )  # fmt: skip
-        ax.plot(
-            [x, 1.0, 1.02], [y, y, place / height], color=colour, linewidth=0.6, alpha=0.7,
-            transform=ax.transAxes, clip_on=False, scalex=False, scaley=False, label="_leader",
-        )  # fmt: skip
+        leader: dict[str, Any] = {
+            "color": colour, "linewidth": 0.6, "alpha": 0.7, "transform": ax.transAxes,
+            "clip_on": False, "scalex": False, "scaley": False, "label": "_leader",
+        }  # fmt: skip
+        ax.plot([1.0, 1.02], [y, place / height], **leader)
+        if x < 1 - 1e-9:  # dotted: the line itself does not go on
+            ax.plot([x, 1.0], [y, y], linestyle=(0, (1, 3)), **leader)
 
 
 def apart(wanted: Sequence[float], gap: float, height: float) -> list[float]:

@@ -31,7 +31,8 @@ class Settings:
     """How to prune; the arguments of `pruning.stack_pruning.prune_stack`.
 
     `refit` is empty, ``read-out`` or ``closed-loop``: the small network is then fitted to the whole
-    one's outputs, without labels.
+    one's outputs, without labels. `outputs` is what those are, ``numbers`` or ``logits``; where it
+    is empty, logits of language models (which read tokens and have an output for each of them).
     """
 
     k: Any = None
@@ -43,6 +44,7 @@ class Settings:
     objective: str = "paper"
     refit: str = ""
     reads: str = "last"
+    outputs: str = ""
 
 
 class Pruned(Protocol):
@@ -172,6 +174,7 @@ class StackForm:
             reconstruct=settings.reconstruct,
             objective=settings.objective,
             reads=settings.reads,
+            outputs=settings.outputs or None,
             rng=rng,
         )
         if settings.refit:
@@ -188,10 +191,11 @@ class StackForm:
         from pruning.stack_refit import refit_stack, refit_stack_read_out
 
         x = np.asarray(held.x)
-        small = refit_stack_read_out(self.stack, small, x, held.lengths, reads=settings.reads)
+        seen: Any = {"reads": settings.reads, "outputs": settings.outputs or None}
+        small = refit_stack_read_out(self.stack, small, x, held.lengths, **seen)
         if settings.refit == "read-out":
             return small
-        return refit_stack(self.stack, small, x, held.lengths, reads=settings.reads)
+        return refit_stack(self.stack, small, x, held.lengths, **seen)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from validation.arithmetic.polynomials import nullspace, only_solution, rational, terms_of
+from validation.arithmetic.polynomials import nearest, nullspace, only_solution, rational, terms_of
 from validation.proving.identities import MOST_SECONDS, Certificate, Exponents, confirmed
 from validation.proving.signs import Chart
 
@@ -191,7 +191,9 @@ def _one_program(
     right = np.zeros(count)
     right[-1] = 1.0
     i, j, values = zip(*entries)
-    numbers = [float(v.p) / float(v.q) for v in values]
+    numbers = [nearest(v) for v in values]
+    if not np.isfinite(numbers).all():
+        return None
     answer = linprog(
         np.array([0.0 if column.of in (-1, -2) else 1.0 for column in columns]),
         A_eq=csc_array((numbers, (i, j)), shape=(count, len(columns))),

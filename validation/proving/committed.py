@@ -62,7 +62,7 @@ def sizes_of(entry: Entry) -> dict[str, list[int]]:
 
 def mark(claim: Claim, sizes: Mapping[str, Sequence[int]]) -> str:
     """Hash what a claim says over quotients of polynomials; empty where it says nothing."""
-    from validation.proving.algebra import cases_of
+    from validation.proving.cases import cases_of
 
     digest = hashlib.sha256()
     try:

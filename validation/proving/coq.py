@@ -25,7 +25,7 @@ from validation.arithmetic.expressions import Expression, coq, coq_number, names
 from validation.checking.evaluation import fault, pair
 from validation.claims import Claim, ClaimError
 from validation.output.writing import write_atomically
-from validation.proving import coq_algebra, coq_by_hand
+from validation.proving import coq_algebra, coq_by_hand, coq_exact, coq_from_point
 from validation.proving.records import Proof
 from validation.proving.regions import Region
 
@@ -92,7 +92,7 @@ class Goal:
     def exact(self) -> list[str]:
         """Proofs that leave no slack, worth trying first."""
         gap = self.right - self.left
-        found = coq_algebra.proofs(coq_algebra.Aim(self.variables, gap))
+        found = coq_exact.proofs(coq_algebra.Aim(self.variables, gap))
         tried = itertools.islice(found, MOST_EXACT)
         made = [f"intros. enough (0 <= {coq(gap)}) by lra. {proof}" for proof in tried]
         return [self.by_hand, *made] if self.by_hand else made
@@ -142,7 +142,7 @@ def headed(
     """The head of a file: what it is about, and the lemmas and tactics that its proofs use."""
     lemmas = [text for name, text in LEMMAS.items() if name in operations and f"R{name}_by" in body]
     if "from_" in body:
-        lemmas.append(coq_algebra.LEMMAS)
+        lemmas.append(coq_from_point.LEMMAS)
     if re.search(r"\b(positive|nonnegative|nonzero)\b", body):
         lemmas.append(coq_algebra.TACTICS)
     if re.search(r"\b(ln_up|exp_up|ln_difference|ln_exp_below)\b", body):

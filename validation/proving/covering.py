@@ -147,6 +147,8 @@ def step(claim: Claim, region: Region, cover: Cover, slack: Slack, size: int) ->
     bounds, points, highest = lower_bounds(claim, region, low, high, slack, found)
     cover.evaluated += low.shape[1]
     proved = (bounds >= 0).all(axis=0)
+    if not len(bounds):  # the sides have no entries: nothing is compared
+        proved, found.vacuous[:] = ~proved, True
     settled = proved | found.vacuous
     if settled.any():
         cover.done.append((low[:, settled], high[:, settled]))
@@ -174,7 +176,7 @@ def _of(slopes: Any, places: Any) -> Any:
 
 def _halved(region: Region, low: Any, high: Any, bounds: Any, slopes: Any) -> tuple[Any, Any, Any]:
     p, n = low.shape
-    depth = np.where(np.isnan(bounds), -np.inf, bounds).min(axis=0) if len(bounds) else bounds
+    depth = np.where(np.isnan(bounds), -np.inf, bounds).min(axis=0, initial=np.inf)
     if not p or not n:
         return low, high, depth
     relative = widths(region, low, high)

@@ -1,4 +1,4 @@
-"""How far right exceeds left, entry by entry, on cells (intervals) or on one cell (balls).
+"""How far right exceeds left, entry by entry, on thousands of cells at once, in intervals.
 
 A statement is a list of numbers that must not be negative: right - left for every entry; for an
 identity the slack less |left - right|, as two numbers; for matrices the principal minors of
@@ -8,6 +8,7 @@ right - left. With slack (eta, eta_0) the statement is left <= right + eta |righ
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,15 +17,14 @@ from typing import Any
 import numpy as np
 
 from validation.arithmetic import intervals as iv
-from validation.arithmetic import jets
 from validation.arithmetic.cells import Fork, deciding
 from validation.arithmetic.enclosures import Enclosure, coordinate
-from validation.arithmetic.entry_arithmetics import FINE_JETS, INTERVALS, JETS
+from validation.arithmetic.entry_arithmetics import INTERVALS
 from validation.arithmetic.errors import Unsupported
 from validation.arithmetic.small_matrices import ROWS, determinant
 from validation.checking.evaluation import pair
 from validation.claims import Claim
-from validation.proving.regions import Region, middle, widths
+from validation.proving.regions import Region
 
 Slack = tuple[Fraction, Fraction]
 NO_SLACK: Slack = (Fraction(0), Fraction(0))
@@ -32,6 +32,8 @@ MOST_UNSURE = 3
 """Comparisons that one cell may leave open in a row, each of which doubles the ways to go."""
 MOST_FORKS = 64
 """Comparisons on which the cells of one batch may differ."""
+LONGEST = 8.0
+"""Seconds after which no further ways are gone in one batch."""
 PARTED = "its comparisons part some cells in too many ways; write it with xp.maximum and xp.minimum"
 
 
@@ -145,7 +147,7 @@ def _leaves(read: Callable[[Any], Any], n: int) -> Iterator[tuple[Any, Any]]:
     waiting: list[tuple[tuple[bool, ...], Any, Any]] = []
     if n:
         waiting.append(((), np.arange(n), np.zeros(n, dtype=np.int64)))
-    forks = 0
+    forks, end = 0, time.monotonic() + LONGEST
     while waiting:
         given, places, unsure = waiting.pop()
         with deciding(given) as answers:
@@ -160,6 +162,7 @@ def _leaves(read: Callable[[Any], Any], n: int) -> Iterator[tuple[Any, Any]]:
         yes, no = (np.broadcast_to(mask, places.shape) for mask in (parted.yes, parted.no))
         unsure = unsure + (yes & no)
         further = (unsure <= MOST_UNSURE) & (forks <= MOST_FORKS)
+        further &= time.monotonic() < end
         known = answers.given[: answers.asked - 1]
         for mask, answer in ((no & further, False), (yes & further, True)):
             if mask.any():
@@ -176,7 +179,7 @@ def _vacuous(claim: Claim, region: Region, low: Any, high: Any) -> Any:
         numbers = _coordinates(low[:, places], high[:, places])
         fails = np.zeros(places.shape, dtype=bool)
         values = region.values(INTERVALS, numbers)
-        for left, right in _hypotheses(claim, region, INTERVALS, numbers, values):
+        for left, right in hypotheses_of(claim, region, INTERVALS, numbers, values):
             for entry in (right - left).flat():
                 fails |= np.broadcast_to(entry.high < 0, places.shape)
         return fails
@@ -249,7 +252,7 @@ def _unknown(p: int, n: int, slopes: bool, entries: int = 1) -> Gaps:
     return Gaps(low, high, ends, np.zeros(n, dtype=bool), np.zeros(n, dtype=bool))
 
 
-def _hypotheses(
+def hypotheses_of(
     claim: Claim, region: Region, arithmetic: Any, numbers: Any, values: Any
 ) -> list[tuple[Any, Any]]:
     xp = arithmetic.xp
@@ -311,109 +314,3 @@ def lower_bounds(
         highest[open_] = np.where(usable, at.high[j], highest[open_])
         points[:, open_] = np.where(usable, centre, points[:, open_])
     return bounds, points, highest
-
-
-def proved_in_balls(
-    claim: Claim, region: Region, low: Any, high: Any, slack: Slack, halvings: int = 6
-) -> bool:
-    """Whether one cell is proved by balls: no float64 and no derivative rule of `enclosures`.
-
-    A cell that is not is halved, up to `halvings` times.
-    """
-    for arithmetic in (JETS, FINE_JETS):
-        with arithmetic.active():
-            if _one_cell(claim, region, low, high, slack):
-                return True
-    if not halvings or not len(low):
-        return False
-    cut = middle(region, low[:, None], high[:, None])[:, 0]
-    axis = int(np.argmax(widths(region, low[:, None], high[:, None])[:, 0]))
-    first, second = high.copy(), low.copy()
-    first[axis] = second[axis] = cut[axis]
-    return all(
-        proved_in_balls(claim, region, a, b, slack, halvings - 1)
-        for a, b in ((low, first), (second, high))
-    )
-
-
-def _one_cell(claim: Claim, region: Region, low: Any, high: Any, slack: Slack) -> bool:
-    first = 0 if len(low) else None
-    whole = _jet_gaps(claim, region, low, high, slack, first)
-    if whole is None or all(gap.value[0] >= 0 for gap in whole):
-        return True
-    if not all(gap.finite() for gap in whole):
-        return False
-    columns = [whole]
-    for i in range(1, len(low)):
-        found = _jet_gaps(claim, region, low, high, slack, i)
-        if found is None or len(found) != len(whole):
-            return False
-        columns.append(found)
-    return all(
-        gap.value[0] >= 0 or _by_slopes(claim, region, low, high, slack, columns, j)
-        for j, gap in enumerate(whole)
-    )
-
-
-def _by_slopes(
-    claim: Claim, region: Region, low: Any, high: Any, slack: Slack, columns: Any, j: int
-) -> bool:
-    centre, rest = [], jets.Jet(jets.ZERO)
-    for i, column in enumerate(columns):
-        slope = column[j].slope or jets.ZERO
-        if slope[0] >= 0:
-            centre.append(low[i])
-        elif slope[1] <= 0:
-            centre.append(high[i])
-        else:
-            middle = min(max(low[i] + (high[i] - low[i]) / 2, low[i]), high[i])
-            centre.append(middle)
-            step = jets.coordinate(low[i], high[i], False) - jets.coordinate(middle, middle, False)
-            rest = rest + jets.Jet(slope) * step
-    at = _jet_gaps(claim, region, centre, centre, slack, None, hypotheses=False)
-    if at is None or len(at) <= j:
-        return False
-    return bool((at[j] + rest).value[0] >= 0)
-
-
-def _jet_gaps(
-    claim: Claim, region: Region, low: Any, high: Any, slack: Slack, moving: int | None,
-    hypotheses: bool = True,
-) -> list[Any] | None:  # fmt: skip
-    """The gaps on one cell in balls, over all branches; None where a hypothesis fails on it.
-
-    One gap of which nothing is known where comparisons part the cell in too many ways.
-    """
-    numbers = [
-        JETS.number(jets.coordinate(float(a), float(b), i == moving))
-        for i, (a, b) in enumerate(zip(low, high))
-    ]
-    waiting: list[tuple[bool, ...]] = [()]
-    found: list[Any] | None = None
-    forks = 0
-    while waiting:
-        with deciding(waiting.pop()) as answers:
-            try:
-                values = region.values(JETS, numbers)
-                pairs = _hypotheses(claim, region, JETS, numbers, values) if hypotheses else []
-                if any(e.value[1] < 0 for a, b in pairs for e in (b - a).flat()):
-                    continue
-                left, right = pair(claim, claim.body, values, JETS)
-                entries = statement(claim, JETS, left, right, slack)
-            except Fork:
-                known = answers.given[: answers.asked - 1]
-                waiting += [(*known, True), (*known, False)]
-                forks += 1
-                if forks > MOST_FORKS:
-                    return [jets.Jet(jets.UNKNOWN)]
-                continue
-        if found is None:
-            found = entries
-        elif len(found) != len(entries):
-            return [jets.Jet(jets.UNKNOWN)] * len(found)
-        else:
-            found = [jets.Jet(jets.hull(a.value, b.value)) for a, b in zip(found, entries)]
-    if forks and found is not None:
-        # A branch may jump: its slope says nothing of the whole.
-        found = [jets.Jet(gap.value, jets.UNKNOWN) for gap in found]
-    return found

@@ -7,7 +7,7 @@ from dataclasses import replace
 from validation.checking.certified import certify
 from validation.claims import Claim
 from validation.instances import Instance
-from validation.proving.records import Ending, Known, Proof, known
+from validation.proving.records import Ending, Known, Proof, known, percent
 from validation.verdict import Conclusion, Coverage, Evidence, Outcome, Verdict
 
 
@@ -87,4 +87,4 @@ def sentence(proof: Proof) -> str:
             f"proved on a box with slack {proof.slack[0]} |right| + {proof.slack[1]}{checked}: "
             f"{proof.statement}"
         )
-    return f"open: {proof.share:.3%} of a box is proved{checked}: {proof.statement}"
+    return f"open: {percent(proof.share)} of a box is proved{checked}: {proof.statement}"

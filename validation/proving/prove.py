@@ -11,28 +11,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from validation.arithmetic import FLOAT64, Unsupported
-from validation.arithmetic.entry_arithmetics import INTERVALS
-from validation.checking.certified import certify
-from validation.checking.evaluation import accepts, fault
-from validation.checking.sampled import draw_sample
-from validation.checking.searched import search
 from validation.claims import Claim, ClaimError
-from validation.instances import Instance, Product
-from validation.proving.covering import Cover, failing, refine, share, try_points, whole
-from validation.proving.fingerprints import fingerprint, versions
-from validation.proving.gaps import NO_SLACK, PARTED, Slack, evaluate, proved_in_balls
-from validation.proving.invariance import check_invariance
+from validation.instances import Instance
+from validation.proving.attempts import Attempt, begin
+from validation.proving.counterexamples import SEARCH, first_certified, searched, tried
+from validation.proving.covering import Cover, refine, whole
+from validation.proving.endings import estimate, parting, record, relaxed
+from validation.proving.gaps import NO_SLACK, Slack
+from validation.proving.gaps_in_balls import proved_in_balls
 from validation.proving.records import Ending, Proof
-from validation.proving.regions import Region, regions, widths
-from validation.verdict import Conclusion
+from validation.proving.regions import Region, widths
 
 SLACKS: tuple[Slack, ...] = (
     (Fraction(1, 10**3), Fraction(1, 10**6)),
@@ -42,56 +37,8 @@ BUDGET = 60.0
 SLICE = 2.0  # seconds between two looks at the clock, the progress bar and the interrupt
 PROBED = 1000
 RECHECKED = 256  # cells between two looks at the clock
-SHOWN = 5
-PARTINGS = 64  # open cells asked whether it is comparisons that keep them open
 ALGEBRA = 4  # the part of the budget that goes to algebra
-SEARCH = 5.0  # seconds of `verify`'s search before cells are cut
-DRAWS = 2000
-TRIED = 12
 Progress = Callable[[str, float], None]
-
-
-@dataclass
-class Attempt:
-    """A proof under way; it can be kept and taken up again.
-
-    Attributes
-    ----------
-    claim : Claim
-    regions : list of Region
-    covers : list of Cover
-        One a region, for the slack of this level.
-    level : int
-        Which of the slacks is being tried.
-    itself : list of Cover
-        How far the claim itself, without slack, came; empty before that has ended.
-    best : (level, list of Cover) or None
-        The smallest slack with which everything was covered.
-    spent : float
-        Seconds.
-    pace : (cells, share, seconds) or None
-        Where the claim itself stood after the first 1,000 cells.
-    """
-
-    claim: Claim
-    regions: list[Region]
-    covers: list[Cover]
-    level: int = 0
-    itself: list[Cover] = field(default_factory=list)
-    best: tuple[int, list[Cover]] | None = None
-    evaluated: int = 0
-    spent: float = 0.0
-    pace: tuple[int, float, float] | None = None
-
-    @property
-    def share(self) -> float:
-        """The share of the box that is proved or has no instances, at this level."""
-        return float(np.mean([min(c.proved + c.vacuous, 1.0) for c in self.covers]))
-
-    @property
-    def open(self) -> int:
-        """The number of open cells at this level."""
-        return sum(cover.open for cover in self.covers)
 
 
 def prove(
@@ -159,7 +106,7 @@ def prove(
     # The claim itself first; then the easiest relaxed statement, then sharper ones.
     levels = [NO_SLACK, *sorted(SLACKS if slacks is None else slacks, reverse=True)]
     said = progress or (lambda stage, done: None)
-    found = _tried(claim, attempt, seed)
+    found = tried(claim, attempt, seed)
     why = ""
     if found is None and algebra:
         exact = _by_algebra(claim, sizes, box, budget)
@@ -177,7 +124,7 @@ def prove(
     if found is None:
         proof = _ended(claim, attempt, levels, budget, pool, said)
     else:
-        proof = _proof(
+        proof = record(
             claim, attempt, Ending.VIOLATED, NO_SLACK, [], instance=found.to_json(),
             message=f"left certainly exceeds right at an instance {where}",
         )  # fmt: skip
@@ -188,24 +135,6 @@ def prove(
     return replace(proof, seconds=round(attempt.spent, 3))
 
 
-def begin(
-    claim: Claim,
-    sizes: Mapping[str, Sequence[int]],
-    box: Mapping[str, tuple[float, float]],
-    compact: bool,
-) -> Attempt:
-    """An attempt of which nothing is done yet; faults of the claim show here."""
-    if claim.invariance and compact:
-        check_invariance(claim)
-    where = regions(claim, sizes, box, compact)
-    for region in where[:1]:
-        try:
-            failing(claim, region, np.array([[axis.high] for axis in region.axes]).reshape(-1, 1))
-        except Unsupported as error:
-            raise fault(claim, claim.body, error, INTERVALS) from error
-    return Attempt(claim, where, [whole(region) for region in where])
-
-
 def _by_algebra(claim: Claim, sizes: Any, box: Any, budget: float) -> Proof | str:
     from validation.proving.algebra import proof_by_algebra
 
@@ -213,60 +142,6 @@ def _by_algebra(claim: Claim, sizes: Any, box: Any, budget: float) -> Proof | st
         return proof_by_algebra(claim, sizes or {}, box or {}, budget / ALGEBRA)
     except ClaimError as error:  # a fault of the body shows again where cells are cut
         return str(error)
-
-
-def _tried(claim: Claim, attempt: Attempt, seed: int) -> Instance | None:
-    rng = np.random.default_rng(seed)
-    for region in attempt.regions:
-        found = _certified(claim, region, try_points(claim, region, rng))
-        if found is not None:
-            return found
-    return None
-
-
-def searched(
-    claim: Claim, sizes: Mapping[str, Sequence[int]], seconds: float, seed: int
-) -> Instance | None:
-    """A counterexample of these sizes, from the draws and the search that `verify` uses."""
-    ranges = dict(claim.instances.sizes)
-    ranges |= {name: (min(some), max(some)) for name, some in sizes.items() if name in ranges}
-    try:
-        narrow = replace(claim, instances=Product(claim.instances.factors, ranges))
-        sample = draw_sample(narrow, count=DRAWS, seed=seed, seconds=seconds / 3)
-        start = [instance for _, instance in sample.worst]
-        found = search(narrow, start, seconds=seconds / 2, seed=seed)
-    except (ClaimError, ValueError):
-        return None  # nothing of these sizes is drawn
-    for ratio, instance in [*found.worst, *sample.worst][:TRIED]:
-        if ratio > 0 and certify(claim, instance).conclusion is Conclusion.VIOLATED:
-            return instance
-    return None
-
-
-def refuted(claim: Claim, instance: Instance) -> Proof:
-    """What a counterexample says of a claim that has no box."""
-    return Proof(
-        id=claim.id,
-        ending=Ending.VIOLATED.value,
-        statement="instances as they are drawn",
-        instance=instance.to_json(),
-        message="left certainly exceeds right at an instance found by search",
-        fingerprint=fingerprint(claim),
-        versions=versions(),
-    )
-
-
-def _certified(claim: Claim, region: Region, points: Sequence[Any]) -> Instance | None:
-    """The first of the points that is an instance on which the claim is certainly violated."""
-    for point in points:
-        instance = region.instance(point)
-        if claim.given is not None:
-            values = claim.instances.realise(instance, FLOAT64)
-            if not accepts(claim, values):
-                continue
-        if certify(claim, instance).conclusion is Conclusion.VIOLATED:
-            return instance
-    return None
 
 
 def _covered(
@@ -323,7 +198,7 @@ def _one_level(
                 refine(claim, region, cover, slack, seconds)
             else:
                 pool.refine(claim, region, cover, slack, seconds)
-            found = _certified(claim, region, cover.suspects)
+            found = first_certified(claim, region, cover.suspects)
             cover.suspects.clear()
             if found is not None:
                 return found
@@ -347,60 +222,27 @@ def _ended(
         level, covers = attempt.best
         if not any(cover.proved for cover in covers):
             message = (
-                "no instance of the box meets its hypotheses, so that there is nothing to prove"
+                "nothing is compared: no instance of the box meets the hypotheses, or the sides "
+                "have no entries"
             )
-            return _proof(claim, attempt, Ending.OPEN, NO_SLACK, covers, message=message)
+            nothing = record(claim, attempt, Ending.OPEN, NO_SLACK, covers, message=message)
+            return replace(nothing, share=0.0)
         refused = _rechecked(claim, attempt.regions, covers, levels[level], math.inf, pool, said)
         if not any(refused):
             ending = Ending.RELAXED if any(levels[level]) else Ending.PROVED
-            return _proof(claim, attempt, ending, levels[level], covers)
+            return record(claim, attempt, ending, levels[level], covers)
         total = sum(cover.cells for cover in covers)
         message = (
             f"balls did not confirm {sum(r.low.shape[1] for r in refused if r)} of {total} cells, "
             "which count as open"
         )
-        return _proof(claim, attempt, Ending.OPEN, levels[level], covers, refused, message=message)
+        return record(claim, attempt, Ending.OPEN, levels[level], covers, refused, message=message)
     covers = attempt.itself
     seconds = max(budget / 4, 1.0)
     refused = _rechecked(claim, attempt.regions, covers, NO_SLACK, seconds, pool, said)
-    notes = [_estimate(attempt), _relaxed(attempt, levels), _parting(claim, attempt)]
+    notes = [estimate(attempt), relaxed(attempt, levels), parting(claim, attempt)]
     message = "; ".join(filter(None, notes))
-    return _proof(claim, attempt, Ending.OPEN, NO_SLACK, covers, refused, message=message)
-
-
-def _estimate(attempt: Attempt) -> str:
-    """What the first cells let expect of the whole; empty where they proved most of it."""
-    if attempt.pace is None or attempt.pace[1] > 0.9:
-        return ""
-    cells, share, seconds = attempt.pace
-    head = f"the first {cells:,} cells proved {share:.1%} of the box"
-    if share <= 0:
-        return f"{head}: narrow the box, or take smaller sizes"
-    return (
-        f"{head}, so that the whole needs about {cells / share:,.0f} cells or "
-        f"{seconds / share:,.0f} s at least: raise --budget, narrow the box, or take smaller sizes"
-    )
-
-
-def _parting(claim: Claim, attempt: Attempt) -> str:
-    """Whether it is comparisons that keep some of the open cells open."""
-    unfinished = [(r, c) for r, c in zip(attempt.regions, attempt.covers) if c.open]
-    for region, cover in unfinished[:SHOWN]:
-        low, high = cover.low[:, :PARTINGS], cover.high[:, :PARTINGS]
-        if evaluate(claim, region, low, high, NO_SLACK, slopes=False).parted.any():
-            return PARTED
-    return ""
-
-
-def _relaxed(attempt: Attempt, levels: Sequence[Slack]) -> str:
-    """How far the relaxed statement came that was tried last."""
-    if not 0 < attempt.level < len(levels):
-        return ""
-    eta, eta_0 = (float(part) for part in levels[attempt.level])
-    return (
-        f"with the slack {eta:g} |right| + {eta_0:g} intervals covered {attempt.share:.3%} "
-        "(not proved again in balls)"
-    )
+    return record(claim, attempt, Ending.OPEN, NO_SLACK, covers, refused, message=message)
 
 
 def _rechecked(
@@ -435,103 +277,3 @@ def recheck(claim: Claim, region: Region, low: Any, high: Any, slack: Slack) -> 
     return [
         proved_in_balls(claim, region, low[:, i], high[:, i], slack) for i in range(low.shape[1])
     ]
-
-
-def _largest_open(
-    regions: Sequence[Region], covers: Sequence[Cover], refused: Sequence[Cover | None]
-) -> tuple[str, ...]:
-    cells: list[tuple[float, str]] = []
-    for region, *parts in zip(regions, covers, refused):
-        for cover in filter(None, parts):
-            sizes = widths(region, cover.low, cover.high).prod(axis=0)
-            for i in np.argsort(-sizes)[:SHOWN]:
-                cells.append((sizes[i], _described(region, cover.low[:, i], cover.high[:, i])))
-    cells.sort(key=lambda cell: -cell[0])
-    return tuple(text for _, text in cells[:SHOWN])
-
-
-def _described(region: Region, low: Any, high: Any) -> str:
-    ends = ", ".join(
-        f"{axis.name} in [{a:.6g}, {b:.6g}]" for axis, a, b in zip(region.axes, low, high)
-    )
-    return region.describe(ends)
-
-
-def _proof(
-    claim: Claim,
-    attempt: Attempt,
-    ending: Ending,
-    slack: Slack,
-    covers: Sequence[Cover],
-    refused: Sequence[Cover | None] = (),
-    *,
-    instance: Any = None,
-    message: str = "",
-) -> Proof:
-    lost = [share(r, c.low, c.high) if c else 0.0 for r, c in zip(attempt.regions, refused)]
-    unsure = sum(c.open for c in refused if c)
-    proved = [min(c.proved + c.vacuous, 1.0) for c in covers]
-    finished = ending in (Ending.PROVED, Ending.RELAXED)
-    known = float(np.mean(np.subtract(proved, lost or 0.0))) if proved else 0.0
-    cells = sum(cover.cells for cover in covers)
-    return Proof(
-        id=claim.id,
-        ending=ending.value,
-        statement=_statement(attempt),
-        regions=tuple(region.describe() for region in attempt.regions),
-        slack=(str(slack[0]), str(slack[1])),
-        cells=cells,
-        evaluated=attempt.evaluated or sum(cover.evaluated for cover in attempt.covers),
-        # Shares are sums of many floats; only a whole cover is called whole.
-        share=1.0 if finished else min(max(known, 0.0), 1 - 1e-12),
-        vacuous=float(np.mean([cover.vacuous for cover in covers])) if covers else 0.0,
-        left=() if finished else _largest_open(
-            attempt.regions, covers, refused or [None] * len(covers)
-        ),
-        instance=instance,
-        message=message,
-        rechecked=cells - unsure,
-        fingerprint=fingerprint(claim),
-        versions=versions(),
-    )  # fmt: skip
-
-
-def _statement(attempt: Attempt) -> str:
-    """What the attempt is about, in one line."""
-    claim = attempt.claim
-    sizes = sorted({tuple(sorted(region.sizes.items())) for region in attempt.regions})
-    names = "; ".join(", ".join(f"{n} = {v}" for n, v in chosen) for chosen in sizes)
-    edges = {axis.name: axis for region in attempt.regions for axis in region.all_axes}
-    scaled = {n for n in edges if n.split("[")[0].split(".")[0] in claim.invariance}
-    cube = any(region.fixed for region in attempt.regions)
-    parts = []
-    if cube:
-        ends = [a for a in edges.values() if a.open_end is not None]
-        text = f"{', '.join(sorted(scaled))} of every scale"
-        if ends:
-            text += (
-                f" (in units in which the largest is 1, {' and '.join(a.name for a in ends)} at "
-                f"least {ends[0].low:.3g}; the edge below is left out)"
-            )
-        parts.append(text)
-    for name, axis in edges.items():
-        if not (cube and name in scaled):
-            parts.append(f"{name} in [{axis.low:.6g}, {axis.high:.6g}]")
-    return "; ".join(filter(None, [names, ", ".join(parts)]))
-
-
-def slack_of(text: str) -> Slack:
-    """Read ``1e-3,1e-6``.
-
-    Raises
-    ------
-    ClaimError
-        If it is not two numbers >= 0.
-    """
-    try:
-        eta, eta_0 = (Fraction(part) for part in text.split(","))
-    except (ValueError, ZeroDivisionError):
-        raise ClaimError(f"--slack needs eta,eta_0, as 1e-3,1e-6, got {text!r}") from None
-    if eta < 0 or eta_0 < 0 or not math.isfinite(eta) or not math.isfinite(eta_0):
-        raise ClaimError(f"--slack needs two numbers >= 0, got {text!r}")
-    return eta, eta_0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -28,6 +29,11 @@ class Ending(Enum):
 
     def __bool__(self) -> bool:
         raise TypeError("an ending has no truth value; compare it, as in `is Ending.PROVED`")
+
+
+def percent(share: float) -> str:
+    """A share as a percentage rounded down, so that only a whole is 100 %."""
+    return f"{math.floor(share * 1e5) / 1e3:.3f} %"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from validation.arithmetic.polynomials import fraction, rational, terms_of
+from validation.arithmetic.polynomials import fraction, nearest, rational, terms_of
 from validation.proving.identities import MOST_SECONDS, Certificate, Exponents
 from validation.proving.signs import Chart
 
@@ -121,11 +121,13 @@ def _solved(blocks: Sequence[Sequence[Exponents]], lifted: dict[Exponents, Any])
     entries, right = [], np.zeros(len(places))
     for row, (key, where) in enumerate(places.items()):
         c = lifted.get(key)
-        right[row] = 0.0 if c is None else float(c.p) / float(c.q)
+        right[row] = 0.0 if c is None else nearest(c)
         for k, i, j in where:
             entries.append((row, position(k, i, j), 1.0 if i == j else root))
             if i == j:
                 entries.append((row, size, 1.0))
+    if not np.isfinite(right).all():
+        return None
     at, across, values = zip(*entries)
     equal = csc_array((values, (at, across)), shape=(len(places), size + 1))
     cone = csc_array(-eye_array(size, size + 1))

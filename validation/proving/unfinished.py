@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from validation.output.writing import write_atomically
+from validation.proving.attempts import Attempt
 from validation.proving.covering import Cover
 from validation.proving.fingerprints import fingerprint
 from validation.proving.gaps import Slack
-from validation.proving.prove import Attempt
 from validation.proving.records import folder
 
 EVERY = 15.0  # seconds between two writings

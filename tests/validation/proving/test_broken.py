@@ -19,6 +19,12 @@ def proof_of(made):
     return prove(made, budget=3, slacks=[])
 
 
+def blinded(monkeypatch):
+    """No counterexample is found, so that only cells and balls can tell."""
+    for name in ("prove.first_certified", "counterexamples.first_certified", "prove.searched"):
+        monkeypatch.setattr(f"validation.proving.{name}", lambda *some: None)
+
+
 def test_one_rounding_direction_is_caught_by_balls(monkeypatch):
     # False by 2^-60 x, which float64 cannot see: that it stays open hangs on rounding alone.
     false = stated(lambda xp, x: (x + xp.asarray(2.0**-60) * x + 1, x + 1), x=draw.reals(0.5, 0.75))
@@ -43,8 +49,7 @@ def test_one_wrong_derivative_is_caught_by_balls(monkeypatch, name):
     }
     false = stated(bodies[name], x=draw.reals(0, 2))
     assert proof_of(false).kind is Ending.VIOLATED
-    monkeypatch.setattr("validation.proving.prove._certified", lambda *some: None)
-    monkeypatch.setattr("validation.proving.prove.searched", lambda *some: None)
+    blinded(monkeypatch)
     assert proof_of(false).kind is Ending.OPEN
     right = getattr(enclosures, name)
     wrong = {
@@ -70,8 +75,7 @@ def test_one_wrong_derivative_is_caught_by_balls(monkeypatch, name):
 def test_one_wrong_face_is_caught_by_balls(monkeypatch):
     false = stated(lambda xp, x, y: (1 + 0 * x, x + y), x=draw.reals(0, 1), y=draw.reals(0, 1))
     assert proof_of(false).kind is Ending.VIOLATED
-    monkeypatch.setattr("validation.proving.prove._certified", lambda *some: None)
-    monkeypatch.setattr("validation.proving.prove.searched", lambda *some: None)
+    blinded(monkeypatch)
     right = gaps.lower_bounds
 
     def other_face(claim, region, low, high, slack, found):
@@ -88,8 +92,7 @@ def test_one_wrong_face_is_caught_by_balls(monkeypatch):
 
 def test_a_poison_that_is_taken_for_a_number_is_caught_by_balls(monkeypatch):
     false = stated(lambda xp, x: (0 * x, 1 / x + 5), x=draw.reals(-1, 1))
-    monkeypatch.setattr("validation.proving.prove._certified", lambda *some: None)
-    monkeypatch.setattr("validation.proving.prove.searched", lambda *some: None)
+    blinded(monkeypatch)
     right = iv.divide
 
     def careless(a, b):

@@ -10,8 +10,10 @@ from validation.arithmetic.expressions import coq, variable
 from validation.catalogue import scalar_steps
 from validation.loading import claims_of
 from validation.proving.coq import compiles, goals, headed, write
-from validation.proving.coq_algebra import Aim, derivative, proofs
+from validation.proving.coq_algebra import Aim
 from validation.proving.coq_by_hand import BY_HAND
+from validation.proving.coq_exact import proofs
+from validation.proving.coq_from_point import derivative
 from validation.proving.regions import regions
 
 COQC = pytest.mark.skipif(shutil.which("coqc") is None, reason="needs coqc")

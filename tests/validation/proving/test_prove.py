@@ -9,7 +9,7 @@ import pytest
 from validation import claim, draw
 from validation.claims import ClaimError
 from validation.proving.prove import prove as decided
-from validation.proving.records import Ending
+from validation.proving.records import Ending, percent
 from validation.proving.regions import regions
 
 prove = partial(decided, algebra=False)
@@ -162,7 +162,29 @@ def test_where_no_instance_meets_the_hypotheses_nothing_is_proved():
     for algebra in (False, True):
         proof = decided(made, budget=3, algebra=algebra)
         assert proof.kind is Ending.OPEN
-        assert "no instance of the box meets its hypotheses" in proof.message
+        assert "no instance of the box meets the hypotheses" in proof.message
+        assert proof.share == 0
+
+
+def test_where_the_sides_have_no_entries_nothing_is_proved():
+    made = stated(lambda xp, x: (xp.zeros((0,)), xp.exp(x[:0])), x=draw.vectors(1, low=0, high=1))
+    for algebra in (False, True):
+        assert decided(made, budget=3, algebra=algebra).kind is Ending.OPEN
+    # Off-diagonal entries: none at m = 1, and what is said of m = 2 is proved.
+    made = stated(lambda xp, S: (S[0, 1:], S[0, 1:] + 1), S=draw.covariances())
+    assert decided(made, sizes={"m": [1]}, budget=3).kind is Ending.OPEN
+    assert decided(made, sizes={"m": [1, 2]}, budget=3).kind is Ending.PROVED
+
+
+def test_numbers_beyond_all_floats_end_in_a_verdict():
+    made = stated(lambda xp, x: (x, x / 2), x=draw.reals(0, 5e-324))
+    assert decided(made, budget=3).kind is Ending.VIOLATED
+
+
+def test_only_a_whole_is_shown_as_100_percent():
+    assert percent(1.0) == "100.000 %"
+    assert percent(1 - 1e-12) == "99.999 %"
+    assert percent(0.0) == "0.000 %"
 
 
 def test_the_loewner_order_and_identities():

@@ -1,6 +1,7 @@
 """Proofs on file: a changed body is stale, a damaged entry is as none, attempts go on."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from validation.claims import ClaimError
 from validation.commands import main
 from validation.commands.prove import one, read_range, read_sizes
 from validation.proving import records
+from validation.proving.attempts import begin
 from validation.proving.covering import refine
 from validation.proving.fingerprints import fingerprint
 from validation.proving.gaps import NO_SLACK
 from validation.proving.known import with_proofs
-from validation.proving.prove import begin, prove
+from validation.proving.prove import prove
 from validation.proving.records import Ending, keep, known, path_of
 from validation.proving.unfinished import packed, unpacked
 from validation.verdict import Conclusion, Evidence
@@ -59,6 +61,91 @@ def test_a_proof_is_stale_where_anything_that_the_body_calls_has_changed(folder,
     keep(prove(lemma(folder), budget=5))
     found = known(lemma(folder, helper, "again"))
     assert (len(found.current), found.stale) == ((0, 1) if changed else (1, 0))
+
+
+HELD = """
+import numpy as np
+from types import SimpleNamespace
+from fractions import Fraction
+from validation import claim, draw
+{before}
+
+@claim("mine.held", "x <= c x", draw(x=draw.reals(0, 4)), given={given})
+def held(xp, x):
+    return x, xp.asarray({value}) * x
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "first", "second"),
+    [
+        ("C[0]", "C = np.array([1.0])", "C = np.array([2.0])"),
+        ("C.c", "C = SimpleNamespace(c=1.0)", "C = SimpleNamespace(c=2.0)"),
+        ("C['c'][0]", "C = {'c': (1.0,)}", "C = {'c': (2.0,)}"),
+        ("max(C)", "C = {1.0}", "C = {2.0}"),
+        ("C()", "from functools import partial\nC = partial(float, '1')",
+         "from functools import partial\nC = partial(float, '2')"),
+    ],
+)  # fmt: skip
+def test_a_proof_is_stale_where_a_value_of_the_module_has_changed(folder, value, first, second):
+    from validation.loading import load_file
+
+    def written(before, given="None"):
+        path = folder / "values.py"
+        path.write_text(HELD.format(before=before, value=value, given=given))
+        return fingerprint(load_file(path)[0])
+
+    # Twice the same text gives the same mark, so that a proof can be found again at all.
+    assert written(first) == written(first) != written(second)
+    assert written(first) != written(first, "lambda x: x > 1")
+
+
+def test_a_proof_is_stale_where_a_module_behind_a_users_module_has_changed(folder, monkeypatch):
+    import importlib
+    import sys
+
+    from validation.loading import load_file
+
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / "shared_of_mine.py").write_text(
+        "import deeper_of_mine\ndef f(x):\n    return deeper_of_mine.C * x\n"
+    )
+    (folder / "lemmas.py").write_text(
+        "import shared_of_mine\nfrom validation import claim, draw\n"
+        "@claim('mine.far', 'x <= c x', draw(x=draw.reals(0, 4)))\n"
+        "def far(xp, x):\n    return x, shared_of_mine.f(x)\n"
+    )
+    marks = []
+    for c in (1, 2):
+        (folder / "deeper_of_mine.py").write_text(f"C = {c}  # {'x' * c}\n")
+        importlib.invalidate_caches()
+        for name in ("shared_of_mine", "deeper_of_mine"):
+            sys.modules.pop(name, None)
+        marks.append(fingerprint(load_file(folder / "lemmas.py")[0]))
+    assert marks[0] != marks[1]
+
+
+def test_marks_do_not_hang_on_addresses():
+    import subprocess
+    import sys
+
+    code = (
+        "import validation.catalogue, hashlib\n"
+        "from validation.proving.fingerprints import fingerprint\n"
+        "marks = [fingerprint(one) for one in validation.catalogue.claims()]\n"
+        "print(hashlib.sha256(repr(marks).encode()).hexdigest())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in "12"
+    }
+    assert len(said) == 1
 
 
 def test_a_proof_is_stale_where_a_constant_has_changed(folder):
