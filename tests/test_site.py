@@ -175,6 +175,12 @@ def test_a_figure_opens_alone_and_one_that_is_a_link_already_is_left():
     )
 
 
+def test_the_name_of_an_option_is_on_one_line():
+    page = '<pre>rnnbounds<span class="w"> </span>--out<span class="w"> </span>a\n</pre>'
+    found = beside("build").accessible(page + '<code><span class="pre">-k</span></code> a -- b')
+    assert re.findall('<span class="option">(.*?)</span>', found) == ["--out", "-k"]
+
+
 def test_where_scaling_changes_nothing_one_number_is_moved_alone(tmp_path):
     path = tmp_path / "lemmas_of_a_scale.py"
     path.write_text(

@@ -84,6 +84,8 @@ def accessible(page: str) -> str:
         'class="caption" role="heading">', 'class="caption" role="heading" aria-level="2">'
     )
     page = page.replace("<pre>", '<pre tabindex="0">')
+    # A line ends after a hyphen, but not within the name of an option.
+    page = re.sub(r"(?<=>)(--?[a-zA-Z][\w-]*)(?=[<\n])", r'<span class="option">\1</span>', page)
     # A wide figure is small on a narrow page: it opens alone, in its own size.
     page = re.sub(r'<p>(<img [^>]*src="([^"]+)"[^>]*>)\s*</p>', r'<p><a href="\2">\1</a></p>', page)
     page = re.sub(r"<table class=\"docutils.*?</table>", _records, page, flags=re.DOTALL)
