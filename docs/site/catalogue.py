@@ -142,7 +142,7 @@ def _constants(claim: Claim, tightened: dict[str, Any]) -> list[str]:
     lines = ["## Constants", "", "| constant | published | how far it tightens |", "|---|---|---|"]
     for name, value in claim.constants.items():
         lines.append(f"| `{name}` | {value} | {_tight(found.get(name), claim)} |")
-    if found:
+    if any(one.get("value") is not None for one in found.values()):
         made = _made(claim.id, tightened)
         lines += [
             "",
