@@ -24,7 +24,7 @@ from bounds.radii import Radii
 from bounds.terms import Bound
 from bounds.uniform import METHODS
 from pruning.bisection import last_holding
-from pruning.checks import Array, choice, time_weights
+from pruning.checks import Array, Inputs, Targets, choice, time_weights
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
@@ -239,10 +239,10 @@ class Comparison:
 
 def comparison(
     network: PrunedRNN | RNN,
-    x: Any,
-    y: Any,
-    x_test: Any = None,
-    y_test: Any = None,
+    x: Inputs,
+    y: Targets,
+    x_test: Inputs | None = None,
+    y_test: Targets | None = None,
     *,
     gamma: float = Problem.gamma,
     delta: float = Problem.delta,
@@ -265,10 +265,10 @@ def comparison(
 
 def compare(
     network: PrunedRNN | RNN,
-    x: Any,
-    y: Any,
-    x_test: Any = None,
-    y_test: Any = None,
+    x: Inputs,
+    y: Targets,
+    x_test: Inputs | None = None,
+    y_test: Targets | None = None,
     **options: Any,
 ) -> list[Bound]:
     """Return every bound on the risk of a pruned network.

@@ -6,7 +6,7 @@ k and radii were fixed before the data were seen, or paid for. The label of a bo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +16,7 @@ from bounds.formerly import fixed_nodes, formerly
 from bounds.lipschitz import Radii
 from bounds.problem import Complexity, Problem, StatedProblem, check_network, setting_of
 from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
-from pruning.checks import choice, positive, time_weights
+from pruning.checks import Array, Inputs, choice, positive, time_weights
 
 if TYPE_CHECKING:
     from pruning.spectral import PrunedRNN
@@ -240,7 +240,7 @@ def fixed_nodes_bound(
     return assemble("theorem.fixed_nodes", setting, members, approximation, label, conditions)
 
 
-def _distance(pruned: PrunedRNN, x: Any, w: Any, method: str) -> Bound:
+def _distance(pruned: PrunedRNN, x: Inputs, w: Array, method: str) -> Bound:
     from bounds.approximation import approximation_bound, general_bound
     from bounds.approximation.general import keeps_reconstruction
     from pruning.covariance import StateCovariance

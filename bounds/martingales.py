@@ -37,7 +37,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bounds.assembly import COMPLEXITY, CONFIDENCE, EMPIRICAL
 from bounds.rounding import log_up, lowered, raised, roundings
@@ -203,7 +203,7 @@ _FORMULAS = {
 }
 
 
-def _checked(losses: Any, counts: Any) -> tuple[Array, NDArray[np.int64]]:
+def _checked(losses: ArrayLike, counts: ArrayLike) -> tuple[Array, NDArray[np.int64]]:
     z = np.asarray(losses, dtype=np.float64)
     if z.ndim != 1 or not z.size or not np.all((z >= 0) & (z <= 1)):
         raise ValueError("losses must be at least one number in [0, 1], in one axis")

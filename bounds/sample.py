@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bounds.assembly import Setting
 from bounds.rounding import raised
-from pruning.checks import Array, positive
+from pruning.checks import Array, Inputs, Targets, positive
 from pruning.losses import loss_values, margins
 from pruning.rnn import RNN
 
@@ -66,7 +64,7 @@ def mean_loss(losses: Array, loss: str) -> float:
     return min(1.0, value) if loss in AT_MOST_ONE else value
 
 
-def last_margins(rnn: RNN, x: Any, y: Any) -> Array:
+def last_margins(rnn: RNN, x: Inputs, y: Targets) -> Array:
     """Margins at the last step, (n,)."""
     outputs = [h[:, -1] @ rnn.w_output.T + rnn.b_output for h in rnn.state_batches(x)]
     return margins(np.concatenate(outputs), y)
@@ -77,7 +75,7 @@ def ramp(values: Array, gamma: float) -> Array:
     return np.clip(1 - values / gamma, 0, 1)
 
 
-def largest_input(x: Any) -> float:
+def largest_input(x: Inputs) -> float:
     """The largest ||x_t|| of a sample, rounded up; tokens stand for one-hot vectors."""
     if x.ndim == 2:
         return 1.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from pruning.activations import Activation
 from pruning.cells import recursion
-from pruning.checks import Array, choice, positive
+from pruning.checks import Array, Inputs, Targets, choice, positive
 from pruning.losses import LOSSES, check_targets, value_and_gradient
 from pruning.rnn import RNN, WEIGHTS
 
@@ -79,7 +79,7 @@ def check_data(rnn: RNN, x: ArrayLike, y: ArrayLike, loss: str, targets: str) ->
     return checked, check_targets(loss, y, (n, rnn.d_y) if targets == "last" else (n, T, rnn.d_y))
 
 
-def targets_time_major(y: Any, targets: str) -> Any:
+def targets_time_major(y: Targets, targets: str) -> Targets:
     """Return y with time first where there is a target for every step."""
     return y if targets == "last" else np.ascontiguousarray(y.swapaxes(0, 1))
 
@@ -100,7 +100,7 @@ class Weights:
         )
 
     @classmethod
-    def of(cls, rnn: RNN, dtype: Any) -> Weights:
+    def of(cls, rnn: RNN, dtype: DTypeLike) -> Weights:
         """Copy the weights of a network."""
         m, d_x, d_y = rnn.m, rnn.d_x, rnn.d_y
         weights = cls(np.empty(m * (m + d_x + 1 + d_y) + d_y, dtype), m, d_x, d_y)
@@ -130,7 +130,9 @@ class Tape:
         self.act, self.loss, self.every, self.gamma = act, loss, targets == "every", gamma
         self._memory: dict[str, Array] = {}
 
-    def value_and_gradient(self, weights: Weights, x: Any, y: Any, gradient: Weights) -> float:
+    def value_and_gradient(
+        self, weights: Weights, x: Inputs, y: Targets, gradient: Weights
+    ) -> float:
         """Return the mean loss of time-major x, y and write its gradient into `gradient`."""
         T, n = x.shape[:2]
         m = weights.sizes[0]
@@ -171,7 +173,7 @@ class Tape:
             self.act.slope(h[t], out=slope)
             delta[t] *= slope
 
-    def _buffer(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+    def _buffer(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
         size = int(np.prod(shape))
         memory = self._memory.get(name)
         if memory is None or memory.size < size or memory.dtype != dtype:
@@ -179,7 +181,7 @@ class Tape:
         return memory[:size].reshape(shape)
 
 
-def drive_gradient(x: Any, delta: Array, out: Array) -> None:
+def drive_gradient(x: Inputs, delta: Array, out: Array) -> None:
     """Write the gradient of W_i^T and b_h (d_x + 1, m), given deltas (T n, m) in the order of x."""
     if x.ndim == 3:
         np.matmul(x.reshape(-1, len(out)).T, delta, out=out)

@@ -15,6 +15,10 @@ from scipy.linalg.lapack import dpotrf
 
 Array = NDArray[np.float64]
 Nodes = NDArray[np.int64]
+Inputs = NDArray[Any]
+"""Checked sequences: floats (n, T, d_x), or integer tokens (n, T)."""
+Targets = NDArray[Any]
+"""Checked targets: integer classes, or numbers, of the last step or of every."""
 TILE = 128
 
 
@@ -35,10 +39,10 @@ def real_array(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None
     return array
 
 
-def real(name: str, value: Any) -> float:
+def real(name: str, value: object) -> float:
     """Return `value` as a finite float."""
     try:
-        number = float(value)
+        number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} must be a real number, got {_brief(value)}") from None
     if not np.isfinite(number):
@@ -46,7 +50,7 @@ def real(name: str, value: Any) -> float:
     return number
 
 
-def positive(name: str, value: Any) -> float:
+def positive(name: str, value: object) -> float:
     """Return `value` as a finite float > 0."""
     number = real(name, value)
     if number <= 0:
@@ -54,7 +58,7 @@ def positive(name: str, value: Any) -> float:
     return number
 
 
-def nonnegative(name: str, value: Any) -> float:
+def nonnegative(name: str, value: object) -> float:
     """Return `value` as a finite float >= 0."""
     number = real(name, value)
     if number < 0:
@@ -62,7 +66,7 @@ def nonnegative(name: str, value: Any) -> float:
     return number
 
 
-def probability(name: str, value: Any) -> float:
+def probability(name: str, value: object) -> float:
     """Return `value` as a float in the open interval (0, 1)."""
     number = real(name, value)
     if not 0 < number < 1:
@@ -70,7 +74,7 @@ def probability(name: str, value: Any) -> float:
     return number
 
 
-def fraction(name: str, value: Any) -> float:
+def fraction(name: str, value: object) -> float:
     """Return `value` as a float in the closed interval [0, 1]."""
     number = real(name, value)
     if not 0 <= number <= 1:
@@ -83,7 +87,7 @@ def shown(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 
-def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+def integer(name: str, value: object, low: int | None = None, high: int | None = None) -> int:
     """Return `value` as an int in low..high (either end may be open)."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         if isinstance(value, float | np.floating) and float(value).is_integer():
@@ -100,7 +104,7 @@ def integer(name: str, value: Any, low: int | None = None, high: int | None = No
     return number
 
 
-def choice(name: str, value: Any, known: Iterable[str]) -> str:
+def choice(name: str, value: object, known: Iterable[str]) -> str:
     """Return `value` if it is one of the known names."""
     names = list(known)
     if value not in names:
@@ -275,6 +279,6 @@ def _show(shape: tuple[int | None, ...]) -> str:
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
-def _brief(value: Any) -> str:
+def _brief(value: object) -> str:
     text = repr(value).replace("\n", " ")
     return text if len(text) <= 60 else text[:57] + "..."

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.cells.gru import GRU
-from pruning.checks import Array, Nodes, choice, fraction, integer, real_array
+from pruning.checks import Array, Inputs, Nodes, choice, fraction, integer, real_array
 from pruning.reconstruction import reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
 from pruning.selection.reading import reading_weight
@@ -70,7 +70,7 @@ class EncoderDecoder:
         read = self.w_output.size + self.b_output.size
         return int(tables + cells + read + (0 if free else self.bridge.size))
 
-    def last_states(self, tokens: Any, lengths: Any) -> Array:
+    def last_states(self, tokens: Inputs, lengths: Nodes) -> Array:
         """Return the encoder's states after the true last step, (n, m)."""
         x = self.encoder_embedding[tokens.T]
         h = self.encoder.states(x)

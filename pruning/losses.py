@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, choice, positive, real_array
+from pruning.checks import Array, Targets, choice, positive, real_array
 
 LOSSES = ("squared", "cross_entropy", "margin_ramp")
 
@@ -85,7 +85,7 @@ def margins(predictions: ArrayLike, y: ArrayLike) -> Array:
     return _margins(f, check_targets("zero_one", y, f.shape))[0]
 
 
-def check_targets(name: str, y: ArrayLike, shape: tuple[int, ...]) -> Any:
+def check_targets(name: str, y: ArrayLike, shape: tuple[int, ...]) -> Targets:
     """Return y as the loss needs it for predictions of this shape (..., d_y)."""
     d_y = shape[-1]
     if name == "squared":
@@ -104,7 +104,7 @@ def check_targets(name: str, y: ArrayLike, shape: tuple[int, ...]) -> Any:
     return array.astype(np.int64, copy=False)
 
 
-def value_and_gradient(name: str, f: Array, y: Any, gamma: float) -> tuple[Array, Array]:
+def value_and_gradient(name: str, f: Array, y: Targets, gamma: float) -> tuple[Array, Array]:
     """Return the losses (N,) of predictions f (N, d_y), and their gradients in f, (N, d_y).
 
     Trusts its input. The margin ramp has kinks at mu = 0 and mu = gamma and where two rivals tie:
@@ -129,7 +129,7 @@ def value_and_gradient(name: str, f: Array, y: Any, gamma: float) -> tuple[Array
     return np.clip(1 - mu / f.dtype.type(gamma), 0, 1), gradient
 
 
-def _cross_entropy(f: Array, y: Any) -> tuple[Array, Array]:
+def _cross_entropy(f: Array, y: Targets) -> tuple[Array, Array]:
     """Losses, and the softmax."""
     shifted = f - f.max(axis=-1, keepdims=True)
     at_y = np.take_along_axis(shifted, y[..., None], axis=-1)[..., 0]
@@ -139,7 +139,7 @@ def _cross_entropy(f: Array, y: Any) -> tuple[Array, Array]:
     return np.log(total) - at_y, softmax
 
 
-def _margins(f: Array, y: Any) -> tuple[Array, Any]:
+def _margins(f: Array, y: Targets) -> tuple[Array, Any]:
     """Margins, and the class of the strongest rival (None where d_y = 1)."""
     if f.shape[-1] == 1:
         return y.astype(f.dtype) * f[..., 0], None

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from pruning.activations import Activation, activation
 from pruning.cells import recursion
 from pruning.cells.plain import Plain
-from pruning.checks import Array, choice, integer, real_array
+from pruning.checks import Array, Inputs, choice, integer, real_array
 
 WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 
@@ -176,7 +176,7 @@ class RNN:
             for start in range(0, len(checked), batch)
         )
 
-    def check_input(self, x: ArrayLike) -> Any:
+    def check_input(self, x: ArrayLike) -> Inputs:
         """Return x as a float64 array (n, T, d_x) or an integer array (n, T)."""
         array = np.asarray(x)
         if array.ndim == 2 and array.dtype.kind in "iu":
@@ -191,7 +191,7 @@ class RNN:
             raise ValueError(f"x must hold at least one sequence and step, got shape {array.shape}")
         return array
 
-    def _states(self, x: Any, dtype: str) -> Array:
+    def _states(self, x: Inputs, dtype: str) -> Array:
         x = recursion.time_major(x, dtype)
         h = np.empty((*x.shape[:2], self.m), dtype)
         w_drive = np.vstack([self.w_input.T, self.b_hidden], dtype=dtype, casting="same_kind")

@@ -18,13 +18,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import matrix_balance
 
-from pruning.checks import Array
+from pruning.checks import Array, Inputs
 
 if TYPE_CHECKING:
     from pruning.rnn import RNN
@@ -102,7 +102,7 @@ class RunExtremes:
         self._seen: _Extremes | None = None
         self._found: RunRounding | None = None
 
-    def update(self, x: Any, h: Array) -> None:
+    def update(self, x: Inputs, h: Array) -> None:
         """See checked inputs x and their states h, (n, T, m)."""
         self._join(_extremes(self.rnn, x, h))
 
@@ -119,7 +119,7 @@ class RunExtremes:
             self._found = self._analysed(self._seen)
         return self._found
 
-    def rounding_of(self, x: Any, h: Array) -> RunRounding:
+    def rounding_of(self, x: Inputs, h: Array) -> RunRounding:
         """Return the bounds for these sequences alone; they are not counted as seen."""
         return self._analysed(_extremes(self.rnn, x, h))
 
@@ -158,7 +158,7 @@ class _Extremes:
     inputs: int
 
 
-def _extremes(rnn: RNN, x: Any, h: Array) -> _Extremes:
+def _extremes(rnn: RNN, x: Inputs, h: Array) -> _Extremes:
     """Of checked inputs and their states. Of tokens any may come at any step."""
     V, b, low, high = rnn.w_input, rnn.b_hidden, h.min(axis=0), h.max(axis=0)
     with np.errstate(over="ignore", invalid="ignore"):

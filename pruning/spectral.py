@@ -16,7 +16,17 @@ from numpy.typing import ArrayLike
 
 from pruning.backpropagation import TARGETS
 from pruning.balanced import balanced_weight
-from pruning.checks import Array, Nodes, choice, fraction, integer, node_set, real_array, ridge
+from pruning.checks import (
+    Array,
+    Inputs,
+    Nodes,
+    choice,
+    fraction,
+    integer,
+    node_set,
+    real_array,
+    ridge,
+)
 from pruning.covariance import Moments, StateCovariance, covariance_of, seen
 from pruning.fisher import softmax_network
 from pruning.gauss_newton import RefitStep
@@ -385,7 +395,7 @@ def prune_to(
     return _assemble(rnn, S, exponent, Selection(checked, kept_tau), reconstruct, method, held)
 
 
-def _are_logits(rnn: RNN, x: Any, outputs: str | None) -> bool:
+def _are_logits(rnn: RNN, x: Inputs, outputs: str | None) -> bool:
     """Whether the divergence of the softmax counts; `OUTPUTS`, or None for what it looks like."""
     if outputs is not None:
         return choice("outputs", outputs, OUTPUTS) == "logits"
@@ -447,7 +457,7 @@ def _assemble(
     )
 
 
-def _inputs(rnn: RNN, x: Any) -> Any:
+def _inputs(rnn: RNN, x: object) -> Inputs:
     """Checked inputs; the error says that a covariance is not enough here."""
     array = None if isinstance(x, StateCovariance) else np.asarray(x)
     if array is None or (array.ndim == 2 and array.dtype.kind == "f"):
@@ -458,6 +468,6 @@ def _inputs(rnn: RNN, x: Any) -> Any:
     return rnn.check_input(array)
 
 
-def _drawn(x: Any, most: int, rng: np.random.Generator) -> Any:
+def _drawn(x: Inputs, most: int, rng: np.random.Generator) -> Inputs:
     """At most so many sequences, in random order, so that the last ones can be held out."""
     return x[rng.permutation(len(x))[:most]]

@@ -17,7 +17,7 @@ from pruning.cells.gru import GRU
 from pruning.cells.lru import LRU
 from pruning.cells.lstm import LSTM
 from pruning.cells.plain import Plain
-from pruning.checks import Array, choice, real_array
+from pruning.checks import Array, Inputs, Nodes, choice, real_array
 
 StackCell = GRU | LSTM | LRU | Plain
 _AT_ONCE = 1 << 22  # numbers of states that are held at once
@@ -120,7 +120,7 @@ class Stack:
             return self.w_output
         return np.vstack([cell.w_input for cell in self.layers[layer + 1]])
 
-    def check_input(self, x: ArrayLike) -> Any:
+    def check_input(self, x: ArrayLike) -> Inputs:
         """Return x as a float array (n, T, d_x), or as integer tokens (n, T)."""
         array = np.asarray(x)
         if self.embedding is not None:
@@ -198,7 +198,7 @@ class Stack:
             yield rows, self._layer_states(checked[rows], part, dtype, None)
 
     def _layer_states(
-        self, x: Any, lengths: Any, dtype: str, starts: Sequence[Sequence[Any]] | None
+        self, x: Inputs, lengths: Nodes | None, dtype: str, starts: Sequence[Sequence[Any]] | None
     ) -> list[Array]:
         if self.embedding is not None:
             below = self.embedding.astype(dtype)[x.T]
@@ -219,7 +219,7 @@ class Stack:
         return found
 
 
-def true_lengths(lengths: ArrayLike, x: Any) -> Any:
+def true_lengths(lengths: ArrayLike, x: Inputs) -> Nodes:
     """Return lengths as integers (n,) in 1..T."""
     array = np.asarray(lengths)
     n, T = x.shape[:2]
@@ -233,7 +233,7 @@ def true_lengths(lengths: ArrayLike, x: Any) -> Any:
     return array.astype(np.int64)
 
 
-def counted(shape: tuple[int, ...], lengths: Any, reads: str) -> Any:
+def counted(shape: tuple[int, ...], lengths: Nodes | None, reads: str) -> Any:
     """Return the index of the outputs that count in arrays (n, T, ...)."""
     n, T = shape[:2]
     if reads == "every":
@@ -243,7 +243,7 @@ def counted(shape: tuple[int, ...], lengths: Any, reads: str) -> Any:
     return np.arange(n), ends
 
 
-def reversed_in_time(x: Array, lengths: Any) -> Array:
+def reversed_in_time(x: Array, lengths: Nodes | None) -> Array:
     """Return time-major sequences (T, n, d) from their ends; what lies behind the end stays."""
     if lengths is None:
         return np.ascontiguousarray(x[::-1])

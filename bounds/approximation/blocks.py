@@ -1,14 +1,17 @@
-r"""Blocks of lags: what is added as it is before a norm is taken.
+r"""Blocks of lags: what is added as it is before norms, or inner products, are taken.
 
 Theory, section 11. The error is a sum over the lags j = t - s of what was born at step s, and
-q_t = (W_o' h_{t,J} + b_o') - (W_o h_t + b_o) is born at lag 0. Of any partition of the lags
+q_t = (W_o' h_{t,J} + b_o') - (W_o h_t + b_o) is born at lag 0. Of any partition of the lags into
+parts v_b, the sums of their terms,
 
-    ||f' - f^|| <= sum over the parts of || sum of the terms of the part ||,
+    ||f' - f^||^2 = sum_{b,b'} <v_b, v_b'> <= sum_{b,b'} |<v_b, v_b'>| <= (sum_b ||v_b||)^2,
 
-by Minkowski's inequality over the parts. One lag a part loses what the terms of different lags
-cancel, and after a fit of the small network's own run they cancel; one part of all lags loses
-nothing, being the error itself, and so says nothing: it is refused. Between them a block of L lags
-says what the error is where the small network is set back onto the large one's run every L steps.
+inner products over the sample and the time weights. The last form is Minkowski's; where parts are
+nearly orthogonal, as steps of a random walk are, it is too large by the root of their number, and
+the one before it is not. Both give nothing for what different parts cancel, and after a fit of the
+small network's own run they cancel. One lag a part gives least for it; one part of all lags is the
+error itself, and so says nothing: it is refused. Between them a block of L lags says what the
+error is made of where the small network is set back onto the large one's run every L steps.
 """
 
 from __future__ import annotations
@@ -36,10 +39,13 @@ class Blocks:
         L >= 1.
     with_read_out : bool
         Whether q_t is added to the first part; it is a part of its own otherwise.
+    products : bool
+        Whether the absolute inner products of parts are summed, and not their norms.
     """
 
     size: int = 1
     with_read_out: bool = False
+    products: bool = False
 
     @property
     def apart(self) -> bool:
@@ -60,12 +66,18 @@ class Blocks:
         return rf"\sum_b \bigl\|{first}\sum_{{s:\,{lag} = b}} {carried}\bigr\|"
 
     def formula_of_lags(self, carried: str) -> str:
-        """The same for norms over the sample; `carried` is the term of lag j."""
-        first = "" if self.apart else r"[b = 0]\,q + "
+        """The same for norms and inner products over the sample; `carried` is the term of lag j."""
+        lags = "j = b" if self.size == 1 else rf"\lfloor j/{self.size} \rfloor = b"
+        part = rf"\sum_{{j:\,{lags}}} {carried}"
+        if self.with_read_out:
+            part = rf"[b = 0]\,q + {part}"
+        if self.products:
+            first = "" if self.with_read_out else r",\; v_{-1} = q"
+            root = r"\bigl(\sum_{b,b'} |\langle v_b, v_{b'} \rangle_{n,w}|\bigr)^{1/2}"
+            return rf"{root},\; v_b = {part}{first}"
         if self.size == 1 and self.apart:
             return rf"\sum_j \|{carried}\|_{{n,w}}"
-        lags = "j = b" if self.size == 1 else rf"\lfloor j/{self.size} \rfloor = b"
-        return rf"\sum_b \bigl\|{first}\sum_{{j:\,{lags}}} {carried}\bigr\|_{{n,w}}"
+        return rf"\sum_b \bigl\|{part}\bigr\|_{{n,w}}"
 
     def summed(self, terms: Array, q: Array | None = None) -> Array:
         """Sums over the parts, (..., parts, d), of terms (..., lags, d), lag 0 first.
@@ -83,7 +95,7 @@ class Blocks:
         return terms
 
 
-def checked_blocks(block: int, with_read_out: bool, w: Array) -> Blocks:
+def checked_blocks(block: int, with_read_out: bool, w: Array, products: bool = False) -> Blocks:
     """Return the blocks asked for, where they leave more than one part at some step that is read.
 
     Raises
@@ -93,13 +105,13 @@ def checked_blocks(block: int, with_read_out: bool, w: Array) -> Blocks:
     """
     size = integer("block", block, 1)
     last = int(np.flatnonzero(w)[-1]) + 1
-    if size >= last and (size > 1 or with_read_out):
+    if size >= last and (size > 1 or with_read_out or products):
         words = "q with it, " if with_read_out else ""
         raise ValueError(
             f"block must be below {last}, the number of lags of the last step that is read, "
             f"got {size}: {words}one block of all lags is the error itself, and no bound on it"
         )
-    return Blocks(size, bool(with_read_out))
+    return Blocks(size, bool(with_read_out), bool(products))
 
 
 def along_bound(

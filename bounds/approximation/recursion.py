@@ -88,7 +88,7 @@ def recursion_bound(
     log_read = up(0.5 * (log_sum_up(np.array(read_out)) - log_n))
     log_spread = up(0.5 * (log_sum_up(np.array(spread)) - log_n))
     formula = r"\|W_o'\|_2\,\|v\|_{n,w}"
-    inputs = {
+    said = {
         "T": T,
         "n": n,
         "rho": parts.rho,
@@ -98,7 +98,7 @@ def recursion_bound(
     }
     terms = (
         Term("read-out", log_read, r"\|W_o r\|_{n,w}", id, {"T": T, "n": n}),
-        Term("propagated", add_up(log_readout, log_spread), formula, id, inputs),
+        Term("propagated", add_up(log_readout, log_spread), formula, id, said),
     )
     statement = (
         rf"\|\hat f - f'\|_{{n,w}} \le \|W_o r\|_{{n,w}} + {formula},\; "

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from bounds.rounding import log_sum_up, log_up, raised, roundings, up
-from pruning.checks import Array
+from pruning.checks import Array, Inputs
 from pruning.rnn import RNN
 
 
@@ -44,7 +43,7 @@ def without_biases(rnn: RNN) -> tuple[RNN, bool]:
     return RNN(w_hidden, w_input, zero_h, w_output, zero_o, rnn.activation), hidden or output
 
 
-def with_constant(x: Any) -> Array:
+def with_constant(x: Inputs) -> Array:
     """Return inputs (n, T, d_x + 1) with a last coordinate that is always 1."""
     return np.concatenate([x, np.ones((*x.shape[:2], 1))], axis=2)
 
@@ -81,7 +80,7 @@ class Unbiased:
 LARGEST_MOMENT = 3000
 
 
-def measure(rnn: RNN, x: Any) -> Unbiased:
+def measure(rnn: RNN, x: Inputs) -> Unbiased:
     """Return the statistics of inputs (n, T, d_x) or tokens (n, T), which are one-hot vectors."""
     plain, constant = without_biases(rnn)
     steps = range(x.shape[1])
@@ -97,7 +96,7 @@ def measure(rnn: RNN, x: Any) -> Unbiased:
     )
 
 
-def sequence_smallest(x: Any, d_x: int, constant: bool) -> float | None:
+def sequence_smallest(x: Inputs, d_x: int, constant: bool) -> float | None:
     """Smallest eigenvalue of the second moment of whole sequences, the constant included.
 
     Exactly 0 for T >= 2 with a constant, which is the same at every step, or with tokens, whose
@@ -121,7 +120,7 @@ def sequence_smallest(x: Any, d_x: int, constant: bool) -> float | None:
     return float(max(0.0, float(values[0]) - allowance))
 
 
-def mean_square(step: Any, d_x: int, constant: bool) -> Array:
+def mean_square(step: Inputs, d_x: int, constant: bool) -> Array:
     """Mean of x^2 over one step's inputs, by coordinate, the constant included."""
     if step.ndim == 1:
         mean = np.bincount(step, minlength=d_x) / len(step)
@@ -130,7 +129,7 @@ def mean_square(step: Any, d_x: int, constant: bool) -> Array:
     return np.append(mean, 1.0) if constant else mean
 
 
-def mean_absolute(step: Any, d_x: int, constant: bool) -> Array:
+def mean_absolute(step: Inputs, d_x: int, constant: bool) -> Array:
     """Mean of |x| over one step's inputs, by coordinate, the constant included."""
     if step.ndim == 1:
         mean = np.bincount(step, minlength=d_x) / len(step)
@@ -139,7 +138,7 @@ def mean_absolute(step: Any, d_x: int, constant: bool) -> Array:
     return np.append(mean, 1.0) if constant else mean
 
 
-def log_fisher_rao(plain: RNN, x: Any, constant: bool) -> float:
+def log_fisher_rao(plain: RNN, x: Inputs, constant: bool) -> float:
     """Return log sqrt(E_n max_i [(tau(theta) c)_i]^2), of the *linear* network, rounded up.
 
     tau(theta) c = sum_t c_t V W^{T-t} U x_t with c = (T + 1, T, ..., 2): the activation does not

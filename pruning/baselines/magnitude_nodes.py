@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, integer
+from pruning.checks import Array, Nodes, integer
 from pruning.covariance import Moments
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
@@ -51,6 +49,6 @@ def node_norms(rnn: RNN) -> Array:
     return np.asarray(np.sqrt(squares))
 
 
-def largest(scores: Array, k: int) -> Any:
+def largest(scores: Array, k: int) -> Nodes:
     """Return the k nodes of largest score in increasing order; of equal ones the first."""
     return np.sort(np.argsort(-scores, kind="stable")[:k])

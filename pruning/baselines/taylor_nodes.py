@@ -6,14 +6,12 @@ that act at every step.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.backpropagation import check_data
 from pruning.baselines.magnitude_nodes import largest
-from pruning.checks import Array, integer
+from pruning.checks import Array, Inputs, Targets, integer
 from pruning.covariance import Moments
 from pruning.losses import value_and_gradient
 from pruning.rnn import RNN
@@ -82,7 +80,7 @@ def taylor_scores(rnn: RNN, x: ArrayLike, y: ArrayLike, targets: str = "last") -
     return result
 
 
-def _derivatives(rnn: RNN, x: Any, y: Any) -> Array:
+def _derivatives(rnn: RNN, x: Inputs, y: Targets) -> Array:
     """Return d loss / d c_j of each sequence, (n, m)."""
     h = rnn.states(x)
     n, T, _ = h.shape
@@ -100,6 +98,6 @@ def _derivatives(rnn: RNN, x: Any, y: Any) -> Array:
     return result
 
 
-def _pulled(rnn: RNN, h: Array, y: Any) -> Array:
+def _pulled(rnn: RNN, h: Array, y: Targets) -> Array:
     f = h @ rnn.w_output.T + rnn.b_output
     return np.asarray(value_and_gradient("cross_entropy", f, y, 1.0)[1] @ rnn.w_output)

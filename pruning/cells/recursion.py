@@ -8,17 +8,16 @@ and costs no pass of its own, forwards or backwards.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import DTypeLike
 
 from pruning.activations import Activation
-from pruning.checks import Array
+from pruning.checks import Array, Inputs
 
 _AHEAD = 8  # inputs are multiplied this many steps ahead: few calls, and the block stays in cache
 
 
-def time_major(x: Any, dtype: Any) -> Any:
+def time_major(x: Inputs, dtype: DTypeLike) -> Inputs:
     """Return checked input with time first: (T, n, d_x + 1) with last coordinate 1, or (T, n)."""
     if x.ndim == 2:
         return np.ascontiguousarray(x.T, dtype=np.intp)
@@ -29,7 +28,7 @@ def time_major(x: Any, dtype: Any) -> Any:
     return out
 
 
-def run(x: Any, w_hidden: Array, w_drive: Array, act: Activation, h: Array) -> None:
+def run(x: Inputs, w_hidden: Array, w_drive: Array, act: Activation, h: Array) -> None:
     """Write the states into h (T, n, m).
 
     Parameters
@@ -54,7 +53,7 @@ def run(x: Any, w_hidden: Array, w_drive: Array, act: Activation, h: Array) -> N
             previous = act.apply(now, out=now)
 
 
-def _drive(x: Any, w_drive: Array, out: Array) -> None:
+def _drive(x: Inputs, w_drive: Array, out: Array) -> None:
     """Write W_i x_t + b_h into out (any number of steps, n, m)."""
     if x.ndim == 2:
         # mode="clip" skips take's buffering; the tokens were checked.

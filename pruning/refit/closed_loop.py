@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
-from pruning.checks import Array, choice, integer, nonnegative
+from pruning.checks import Array, Inputs, choice, integer, nonnegative
 from pruning.gauss_newton import RefitStep, conjugate_gradients, descend
 from pruning.observability import read_weights
 from pruning.refit.held_out import split
@@ -288,7 +287,7 @@ def _basis(large: RNN, small: RNN) -> Array:
     return np.asarray(np.linalg.qr(np.hstack(own))[0])
 
 
-def _sample(large: RNN, small: RNN, basis: Array, x: Any, w: Array, inputs: bool) -> Sample:
+def _sample(large: RNN, small: RNN, basis: Array, x: Inputs, w: Array, inputs: bool) -> Sample:
     read = np.flatnonzero(w)
     n, T = x.shape[:2]
     w_output, b_output = basis.T @ large.w_output, basis.T @ large.b_output

@@ -20,13 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.cells import recursion
-from pruning.checks import Array, choice, integer
+from pruning.checks import Array, Inputs, choice, integer
 from pruning.gauss_newton import RefitStep
 from pruning.observability import read_weights
 from pruning.refit.closed_loop import check_pair
@@ -155,7 +154,7 @@ class Divergence:
     """
 
     def __init__(
-        self, large: RNN, small: RNN, x: Any, w: Array, moves: bool, inputs: bool, dtype: str
+        self, large: RNN, small: RNN, x: Inputs, w: Array, moves: bool, inputs: bool, dtype: str
     ) -> None:
         self.small, self.moves, self.inputs = small, moves and small.m > 0, inputs
         self.n, self.T = x.shape[:2]

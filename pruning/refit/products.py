@@ -15,7 +15,7 @@ import numpy as np
 
 from pruning.activations import Activation
 from pruning.cells import recursion
-from pruning.checks import Array
+from pruning.checks import Array, Inputs, Nodes
 from pruning.rnn import RNN
 
 _NUMBERS = 1 << 21  # of the largest array of a chunk
@@ -99,7 +99,7 @@ class Sample:
     """
 
     def __init__(
-        self, small: RNN, x: Any, target: Array, read: Any, w: Array, inputs: bool
+        self, small: RNN, x: Inputs, target: Array, read: Nodes, w: Array, inputs: bool
     ) -> None:
         self.act: Activation = small.activation
         self.w_input, self.inputs = small.w_input, inputs

@@ -8,12 +8,11 @@ number of outputs does not enter the pass over them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, nonnegative
+from pruning.checks import Array, Inputs, nonnegative
 from pruning.observability import read_weights
 from pruning.rnn import RNN
 
@@ -49,7 +48,7 @@ class PairedMoments:
         return max(0.0, float(np.vdot(G @ self.matrix, G)))
 
 
-def paired_moments(large: RNN, small: RNN, x: Any, w: Array) -> PairedMoments:
+def paired_moments(large: RNN, small: RNN, x: Inputs, w: Array) -> PairedMoments:
     """Run both networks on checked sequences."""
     n, T = x.shape[:2]
     k, m = small.m, large.m

@@ -8,7 +8,8 @@ from helpers.stacks import KINDS, cell_of, stack_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounds.approximation.along_runs import _beside_nodes, along_runs_bound, measured_gap
+from bounds.approximation.along_runs import along_runs_bound, measured_gap
+from bounds.approximation.beside import beside_nodes
 from pruning.cells.gated_secants import gru_secants, lstm_secants
 from pruning.stack import Stack
 from pruning.stack_gradients import run_stack
@@ -93,7 +94,7 @@ def test_the_difference_of_a_network_from_itself_is_nothing():
     same = Stack(stack.layers, stack.w_output, stack.b_output)
     x = rng.normal(size=(4, 5, 3))
     runs = run_stack(stack, x), run_stack(same, x)
-    made = _beside_nodes(stack, same, np.arange(3), *runs)
+    made = beside_nodes(stack, same, np.arange(3), *runs)
     assert not made.secants.births.any()
     assert not made.q.any()
     assert not made.e.any()

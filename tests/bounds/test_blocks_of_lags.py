@@ -13,7 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bounds.approximation import approximation_error, comparator_bound, general_bound
-from bounds.approximation.along_runs import along_runs_bound, measured_gap
+from bounds.approximation.along_runs import (
+    along_runs_bound,
+    along_runs_bounds,
+    measured_gap,
+)
 from bounds.approximation.blocks import Blocks, checked_blocks
 from pruning import RNN, prune_to
 from pruning.cells.plain import Plain
@@ -50,26 +54,26 @@ def networks(rng, m, k, activation):
 
 
 def restarted(pruned, x, block, with_read_out):
-    """Sum of norms at the last step, from runs that set out anew from h_J; for one sequence.
+    """The blocks at the last step, (n, d_y) each, from runs that set out anew from h_J.
 
     For s = id only: what the small network makes of a difference is then the same along any run.
     """
-    full, small, T = pruned.original, pruned.pruned, x.shape[1]
-    h = full.states(x)[0]
+    full, small, (n, T) = pruned.original, pruned.pruned, x.shape[:2]
+    h = full.states(x)
 
     def output(start):
         """f'_T of the small network that is given h_J at step `start`."""
-        state = h[start - 1, pruned.nodes] if start else np.zeros(small.m)
+        state = h[:, start - 1, pruned.nodes] if start else np.zeros((n, small.m))
         for t in range(start, T):
-            state = small.w_hidden @ state + small.w_input @ x[0, t] + small.b_hidden
-        return small.w_output @ state + small.b_output
+            state = state @ small.w_hidden.T + x[:, t] @ small.w_input.T + small.b_hidden
+        return state @ small.w_output.T + small.b_output
 
-    f = full.w_output @ h[-1] + full.b_output
+    f = h[:, -1] @ full.w_output.T + full.b_output
     places = [T, *range(T - block, 0, -block), 0]
     if with_read_out:
         places = places[1:]
     points = [f, *(output(start) for start in places)]
-    return sum(float(np.linalg.norm(b - a)) for a, b in itertools.pairwise(points))
+    return [b - a for a, b in itertools.pairwise(points)]
 
 
 @settings(max_examples=40, deadline=None)
@@ -78,13 +82,25 @@ def test_a_block_is_what_setting_out_anew_changes(seed, m, k, T, data):
     rng = np.random.default_rng(seed)
     block, with_read_out = data.draw(st.integers(1, T - 1)), data.draw(st.booleans())
     pruned, stack = networks(rng, m, min(k, m), "identity")
-    x, last = rng.normal(size=(1, T, 2)), np.eye(T)[-1]
-    expected = restarted(pruned, x, block, with_read_out)
+    x, last = rng.normal(size=(3, T, 2)), np.eye(T)[-1]
+    parts = restarted(pruned, x, block, with_read_out)
     options = {"block": block, "with_read_out": with_read_out}
-    ours = general_bound(pruned, x, "trajectory", last, **options)
-    other = along_runs_bound(stack, x, last, **options)
-    assert ours.total == pytest.approx(expected, rel=1e-6, abs=1e-9)
-    assert other.total == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    close = {"rel": 1e-6, "abs": 1e-9}
+    norms = [np.sqrt(np.square(part).sum() / 3) for part in parts]
+    expected = pytest.approx(sum(norms), **close)
+    assert along_runs_bound(stack, x, last, **options).total == expected
+    assert along_runs_bound(pruned, x, last, **options).total == expected
+    products = sum(abs((a * b).sum() / 3) for a in parts for b in parts)
+    found = along_runs_bound(stack, x, last, products=True, **options)
+    assert found.total == pytest.approx(np.sqrt(products), **close)
+    # One term for all sequences: the sum over the parts is taken sequence by sequence.
+    first, *others = (np.linalg.norm(part, axis=1) for part in parts)
+    if not with_read_out:
+        apart, each = np.sqrt(np.square(first).mean()), sum(others, np.zeros(3))
+    else:
+        apart, each = 0, sum(others, first)
+    expected = pytest.approx(apart + np.sqrt(np.square(each).mean()), **close)
+    assert general_bound(pruned, x, "trajectory", last, **options).total == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -108,9 +124,11 @@ def test_no_error_is_above_a_bound_by_blocks(seed, m, k, T, activation, kind, da
     error = approximation_error(pruned, x, w)
     assert error <= general_bound(pruned, x, "trajectory", w, **options).total
     assert error <= comparator_bound(pruned, x, w, **options).total
-    assert error <= along_runs_bound(stack, x, w, **options).total
-    if k:
-        assert error <= along_runs_bound(stack, x, w, beside="images", **options).total
+    for products in (False, True):
+        options["products"] = products
+        assert error <= along_runs_bound(stack, x, w, **options).total
+        if k:
+            assert error <= along_runs_bound(stack, x, w, beside="images", **options).total
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -121,19 +139,19 @@ def test_larger_blocks_and_the_read_out_in_the_first_only_lower_the_bound(kind, 
     pruned = prune_stack(stack, x, 3)
     w = np.eye(7)[-1] if last else None
     error = measured_gap(pruned, x, w)
+    kinds = [Blocks(*one) for one in itertools.product((1, 2, 3, 6), *[(False, True)] * 2)]
     for beside in ("nodes", "images"):
-        totals = {
-            (block, read): along_runs_bound(
-                pruned, x, w, beside=beside, block=block, with_read_out=read
-            ).total
-            for block in (1, 2, 3, 6)
-            for read in (False, True)
-        }
-        for block in (1, 2, 3, 6):
-            assert error <= totals[block, True] <= totals[block, False] * (1 + 1e-12)
-        for finer, coarser in ((1, 2), (1, 3), (2, 6), (3, 6)):
-            for read in (False, True):
-                assert totals[coarser, read] <= totals[finer, read] * (1 + 1e-12)
+        bounds = along_runs_bounds(pruned, x, kinds, w, beside=beside)
+        totals = {kind: bound.total for kind, bound in zip(kinds, bounds, strict=True)}
+        for kind in kinds:
+            assert error <= totals[kind]
+            if kind.products:
+                assert totals[kind] <= totals[replace(kind, products=False)] * (1 + 1e-12)
+            if kind.with_read_out:
+                assert totals[kind] <= totals[replace(kind, with_read_out=False)] * (1 + 1e-12)
+            for coarser in (2, 3, 6):
+                if coarser % kind.size == 0:
+                    assert totals[replace(kind, size=coarser)] <= totals[kind] * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -181,7 +199,13 @@ def test_outputs_beyond_the_nodes_are_seen():
     turned = [Stack(s.layers, square @ s.w_output, square @ s.b_output) for s in
               (pruned.original, pruned.pruned)]  # fmt: skip
     also = replace(pruned, original=turned[0], pruned=turned[1])
-    for options in ({}, {"with_read_out": True}, {"with_read_out": True, "block": 3}):
+    for options in (
+        {},
+        {"with_read_out": True},
+        {"with_read_out": True, "block": 3},
+        {"products": True},
+        {"products": True, "with_read_out": True},
+    ):
         first, second = (along_runs_bound(p, x, **options).total for p in (pruned, also))
         assert first == pytest.approx(second, rel=1e-9)
         assert measured_gap(pruned, x) <= first
@@ -216,6 +240,13 @@ def test_one_block_of_all_lags_is_the_error_and_refused(T, block, with_read_out)
     ):
         with pytest.raises(ValueError, match="is the error itself, and no bound on it"):
             call()
+
+
+def test_of_one_step_there_are_no_inner_products_to_take():
+    rng = np.random.default_rng(0)
+    _, stack = networks(rng, 3, 2, "tanh")
+    with pytest.raises(ValueError, match="block must be below 1"):
+        along_runs_bound(stack, rng.normal(size=(9, 1, 2)), products=True)
 
 
 def test_what_counts_is_the_last_step_that_is_read():
@@ -265,7 +296,7 @@ def test_images_of_other_sequences_must_have_as_many_steps():
         along_runs_bound(stack, x, fitted_on=x)
 
 
-def test_images_beyond_floats_are_infinite():
+def test_what_is_beyond_floats_is_infinite():
     rng = np.random.default_rng(0)
     _, stack = networks(rng, 4, 2, "relu")
     cell = stack.original.layers[0][0]
@@ -274,5 +305,6 @@ def test_images_beyond_floats_are_infinite():
         stack, original=Stack([[wild]], stack.original.w_output, stack.original.b_output)
     )
     with np.errstate(all="ignore"):
-        found = along_runs_bound(wide, rng.normal(size=(20, 5, 2)), beside="images")
-    assert found.log_total == math.inf
+        for options in ({}, {"products": True}, {"beside": "images"}):
+            found = along_runs_bound(wide, rng.normal(size=(20, 5, 2)), **options)
+            assert found.log_total == math.inf

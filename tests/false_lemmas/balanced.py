@@ -8,6 +8,7 @@ from planted import Lemmas
 
 from validation import draw
 from validation.catalogue import balanced as true
+from validation.catalogue import blocks as along
 from validation.catalogue.approximation import (
     geometric,
     mean_square,
@@ -260,3 +261,67 @@ def general_weight_as_a_change_of_coordinates(xp, S, L, k):
     F = xp.linalg.cholesky(S)
     mu = xp.linalg.eigvalsh(F.T @ M @ F)
     return least, (k + 1) * xp.sum(mu[: m - k])
+
+
+def blocks(xp, net, x, J, *weights, L):
+    """||f'_T - f_T||_n, and the parts whose norms bound it."""
+    both = run_any(xp, net, x, J, *weights)
+    parts = along.parts_of(along.terms_by_lag(xp, both), both.offset[-1], L)
+    return xp.sqrt(mean_square(xp, both.output_error[-1])), parts
+
+
+@lemmas.claim(
+    "blocks_without_the_oldest_lag",
+    r"\|f'_T - f_T\|_n \le \sum_b \|\cdot\|_n \text{ over the lags } 0..T-2",
+    along.BLOCKS,
+    why="d_1 need not vanish: W_i' or b_h' may have changed.",
+)
+def blocks_without_the_oldest_lag(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L):
+    both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
+    parts = along.parts_of(along.terms_by_lag(xp, both)[:-1], both.offset[-1], L)
+    right = [xp.sqrt(mean_square(xp, part)) for part in parts]
+    return xp.sqrt(mean_square(xp, both.output_error[-1])), sum(right[1:], right[0])
+
+
+@lemmas.claim(
+    "largest_block",
+    r"\|f'_T - f_T\|_n \le \max_b \|\cdot\|_n",
+    along.BLOCKS,
+    why="Blocks of one sign add up.",
+)
+def largest_block(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L):
+    left, parts = blocks(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L=L)
+    return left, xp.max(xp.stack([xp.sqrt(mean_square(xp, part)) for part in parts]))
+
+
+@lemmas.claim(
+    "blocks_of_the_best_sequence",
+    r"\|f'_T - f_T\|_n \le \sum_b \min_i \|\cdot\|",
+    along.BLOCKS,
+    why="On another sequence the block may be larger.",
+)
+def blocks_of_the_best_sequence(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L):
+    left, parts = blocks(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L=L)
+    least = [xp.min(xp.sqrt(xp.sum(part**2, axis=1))) for part in parts]
+    return left, sum(least[1:], least[0])
+
+
+@lemmas.claim(
+    "read_out_in_no_block",
+    r"\|f'_T - f_T\|_n \le \sum_b \|\cdot\|_n \text{ without } q_T",
+    along.BLOCKS,
+    why="Another read-out is an error of its own.",
+)
+def read_out_in_no_block(xp, net, x, J, V_h, V_i, v_h, V_o, v_o, L):
+    both = run_any(xp, net, x, J, V_h, V_i, v_h, V_o, v_o)
+    parts = along.parts_of(along.terms_by_lag(xp, both), 0 * both.offset[-1], L)
+    right = [xp.sqrt(mean_square(xp, part)) for part in parts]
+    return xp.sqrt(mean_square(xp, both.output_error[-1])), sum(right[1:], right[0])
+
+
+blocks_as_if_orthogonal = lemmas.mutated(
+    along.general_products,
+    "blocks_as_if_orthogonal",
+    "Blocks of lags are no martingale: what one step misses the next may miss, too.",
+    c=0,
+)

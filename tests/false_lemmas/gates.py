@@ -183,3 +183,27 @@ def lstm_runs_without_the_read_out(xp, W, V, u, w, h, c, e, e_c, J, Z, Y, b):
     left, right = runs.sides(xp, lags, after, small, J, Z, Y, b)
     q = Y @ xp.take(after, J, axis=0) + b - Z @ after
     return left, right - xp.linalg.vector_norm(q)
+
+
+@lemmas.claim(
+    "images_without_the_oldest_lag",
+    r"\|f'_T - f_T\| \le \sum_b \|\cdot\| \text{ without the term of } s = 1",
+    runs.GRU_IMAGES,
+    why="The oldest defect is carried as far as the update gates stay open.",
+)
+def images_without_the_oldest_lag(xp, V, w, start, B, f, Y, b, L):
+    lags, own = runs.gru_beside(xp, V, w, start, B)
+    return runs.images_sides(xp, lags[:-1], own, B[-1], f, Y, b, L)
+
+
+@lemmas.claim(
+    "largest_block_of_images",
+    r"\|f'_T - f_T\| \le \max_b \|\cdot\|",
+    runs.LSTM_IMAGES,
+    why="Blocks of one sign add up.",
+)
+def largest_block_of_images(xp, V, w, start, B, f, Y, b, L, start_c, B_c):
+    lags, own = runs.lstm_beside(xp, V, w, start, start_c, B, B_c)
+    left, _ = runs.images_sides(xp, lags, own, B[-1], f, Y, b, L)
+    norms = runs.block_norms(xp, [Y @ p for p in lags], Y @ B[-1] + b - f, L)
+    return left, xp.max(xp.stack(norms))

@@ -38,6 +38,7 @@ MODULES = (
     "others_probabilities",
     "pac_bayes",
     "balanced",
+    "blocks",
     "scalar_steps",
 )
 

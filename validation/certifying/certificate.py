@@ -15,6 +15,7 @@ from validation.certifying.language import TEXT, packed
 from validation.certifying.pipeline import Certified
 from validation.certifying.tasks import PREPROCESSING
 from validation.certifying.text import CertifiedText
+from validation.output.schema import Record
 from validation.output.writing import replaced_folder
 
 FILES = ("code.bin", "certificate.json", "README.txt")
@@ -55,7 +56,7 @@ def delta_of(text: str) -> Decimal:
     return delta
 
 
-def facts(found: Certified, name: str, how: dict[str, Any]) -> dict[str, Any]:
+def facts(found: Certified, name: str, how: Record) -> Record:
     """Return the content of ``certificate.json``.
 
     Parameters
@@ -86,7 +87,7 @@ def facts(found: Certified, name: str, how: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def text_facts(found: CertifiedText, name: str, how: dict[str, Any]) -> dict[str, Any]:
+def text_facts(found: CertifiedText, name: str, how: Record) -> Record:
     """Return the content of ``certificate.json`` for a language model."""
     return {
         "format": FORMAT,
@@ -111,9 +112,7 @@ def _said(assumptions: tuple[str, ...], language: int) -> list[str]:
     return [line.format(language=language) for line in assumptions]
 
 
-def write_certificate(
-    out: Path, found: Certified | CertifiedText, name: str, how: dict[str, Any]
-) -> None:
+def write_certificate(out: Path, found: Certified | CertifiedText, name: str, how: Record) -> None:
     """Write the folder of a certificate, or replace an older one.
 
     Raises
@@ -129,7 +128,7 @@ def write_certificate(
         (folder / "README.txt").write_text(plain_words(content), "utf-8")
 
 
-def plain_words(content: dict[str, Any]) -> str:
+def plain_words(content: Record) -> str:
     """Return what a certificate says, for somebody who has never seen one."""
     if "loss" in content:
         return _about_text(content)
@@ -160,7 +159,7 @@ docs/certificates.md says what every bit means, so that a checker can be written
 """
 
 
-def _about_text(content: dict[str, Any]) -> str:
+def _about_text(content: Record) -> str:
     k = content["network"]["k"]
     return f"""A certificate for a language model, {content["name"]}
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Inputs
 from pruning.rnn import RNN
 from validation.certifying.network import Form, IntegerNetwork, Integers
 from validation.certifying.prices import price_table
+from validation.output.schema import Facts
 
 CAPS = (14, 30, 40)
 """Exponents of H that are tried for a ReLU: those whose code is shorter than their neighbours'."""
@@ -76,7 +78,7 @@ def integer_network(
 
 
 def sorted_integers(
-    weights: Mapping[str, Any], steps: Mapping[str, int], centre: bool = True
+    weights: Facts, steps: Mapping[str, int], centre: bool = True
 ) -> dict[str, Integers]:
     """Return the weights in units of their steps, the nodes by their biases, the read-out centred.
 
@@ -127,7 +129,7 @@ def centred(w_output: Any) -> Any:
     return shifted
 
 
-def largest_state(rnn: RNN, x: Any, batch: int = 2000) -> float:
+def largest_state(rnn: RNN, x: Inputs, batch: int = 2000) -> float:
     """The largest |h| on the inputs (n, T, d)."""
     tops = [float(np.abs(rnn.states(x[i : i + batch])).max()) for i in range(0, len(x), batch)]
     return max(tops)

@@ -9,12 +9,13 @@ trainings are in `ensemble_training`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from validation.certifying.quantised_training import BLOCKS, Training
+from validation.output.schema import Facts, Record
 from validation.training.torch_models import import_torch
 
 LEVELS = 1 << 8
@@ -24,7 +25,7 @@ WARM = 0.02
 under Adam's first steps otherwise."""
 _LONGEST = LEVELS.bit_length()
 
-Weights = Mapping[str, Any]
+Weights = Facts
 
 
 class Ensemble:
@@ -97,7 +98,7 @@ class Ensemble:
         units = self.torch.round(self.theta / self.step_sizes)
         return (units * self.step_sizes + self.origin) * self.mask
 
-    def parts(self, flat: Any) -> dict[str, Any]:
+    def parts(self, flat: Any) -> Record:
         """Views (E, ...) of the blocks."""
         pieces = self.torch.split(flat, self.sizes, dim=1)
         return {b: p.reshape(len(p), *self.shapes[b]) for b, p in zip(BLOCKS, pieces)}
@@ -160,7 +161,7 @@ class Ensemble:
         prices[:, BLOCKS.index("b_hidden")] = 4.0
         return (counts * prices).sum(dim=(1, 2))
 
-    def networks(self) -> list[dict[str, Any]]:
+    def networks(self) -> list[Record]:
         """The members' weights as arrays, rounded; nodes that are masked are zeros."""
         parts = {
             b: w.cpu().numpy().astype(np.float64) for b, w in self.parts(self.rounded()).items()

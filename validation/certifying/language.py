@@ -27,6 +27,7 @@ from validation.certifying.numbers import (
     random_signs,
     signed,
 )
+from validation.output.schema import Record
 
 LANGUAGES = (1, 2)
 LANGUAGE = 2
@@ -173,15 +174,13 @@ def _length(
     return len(write(network, task, spellings, language))
 
 
-def _changes(
-    network: IntegerNetwork, name: str, spelling: Spelling, language: int
-) -> list[dict[str, Any]]:
+def _changes(network: IntegerNetwork, name: str, spelling: Spelling, language: int) -> list[Record]:
     """Spellings worth trying, one after the other, each beside what was kept before."""
     values = network.integers[name]
     if spelling.weights:
         signs = random_signs(spelling.seed, name, values.size, len(spelling.weights))
         values = values - (signs @ np.array(spelling.weights)).reshape(values.shape)
-    changes: list[dict[str, Any]] = [{"biased": True}]
+    changes: list[Record] = [{"biased": True}]
     if name == "w_hidden":
         diagonal = np.diagonal(values)
         changes += [{"apart": True}]
@@ -202,7 +201,7 @@ def _changes(
     return changes
 
 
-def _tables(values: Any) -> list[dict[str, Any]]:
+def _tables(values: Any) -> list[Record]:
     """The table of the magnitudes that occur, where there is one and it skips some."""
     sizes = np.unique(np.abs(values))
     sizes = sizes[sizes > 0]

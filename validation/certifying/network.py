@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pruning.checks import Inputs, Targets
+
 Integers = NDArray[np.int64]
 
 BLOCKS = ("b_hidden", "w_hidden", "w_input", "w_output", "b_output")
@@ -215,7 +217,7 @@ class IntegerNetwork:
             raise ValueError("a network of a text reads no images")
         return self.form
 
-    def errors(self, images: Any, labels: Any, batch: int = 2000) -> int:
+    def errors(self, images: Inputs, labels: Targets, batch: int = 2000) -> int:
         """Count the images whose class, the smallest with the largest y, is not their label."""
         wrong, form = 0, self.images_form()
         for begin in range(0, len(images), batch):

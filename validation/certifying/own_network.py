@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bounds.binomial import upper_risk
+from pruning.checks import Inputs, Targets
 from pruning.rnn import RNN
 from validation.certifying.conversion import integer_network
 from validation.certifying.network import Form
@@ -39,7 +39,7 @@ def own_task(data: str) -> tuple[Task, int]:
     return npz_task(data, exponent), exponent
 
 
-def exponent_of(x: Any, where: str) -> int:
+def exponent_of(x: Inputs, where: str) -> int:
     """Return a such that x 2^a are numbers of about ten bits.
 
     That is finer than what weights of a few bits could use.
@@ -131,8 +131,8 @@ def _about(
     of: Task,
     form: Form,
     exponent: int,
-    images: Any,
-    labels: Any,
+    images: Inputs,
+    labels: Targets,
 ) -> float:
     from validation.certifying.pipeline import rounded
 

@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bounds.binomial import upper_risk
 from bounds.rounding import raised
 from pruning.baselines.table import METHODS, prune_by
-from pruning.checks import choice, integer
+from pruning.checks import Array, Inputs, choice, integer
 from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from pruning.storage import load_network
@@ -265,7 +264,7 @@ def pruned(recipe: Recipe, large: RNN, task: Task) -> RNN:
     return _pruned(recipe, large, some * np.float32(2.0**-exponent))
 
 
-def answers_of(rnn: RNN, x: Any, temperature: float = 2.0) -> Any:
+def answers_of(rnn: RNN, x: Inputs, temperature: float = 2.0) -> Array:
     """Return what a teacher answers to sequences (n, T, d), (n, q)."""
     parts = []
     for begin in range(0, len(x), 2000):
@@ -289,7 +288,7 @@ def in_units(rnn: RNN, exponent: int, divisor: float) -> RNN:
     return replace(rnn, w_input=rnn.w_input * (2.0**exponent / divisor))
 
 
-def _pruned(recipe: Recipe, large: RNN, x: Any) -> RNN:
+def _pruned(recipe: Recipe, large: RNN, x: Inputs) -> RNN:
     integer("k", recipe.k, 1, large.m)
     if recipe.k == large.m:
         return large

@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Inputs, Targets
 from pruning.rnn import RNN
 from validation.certifying.numbers import random_signs
 from validation.certifying.prices import LEVELS, price_table, smoothed_prices
+from validation.output.schema import Facts, Record
 from validation.training.torch_models import import_torch, recurrence
 
 BLOCKS = ("w_hidden", "w_input", "w_output", "b_hidden", "b_output")
@@ -95,7 +97,7 @@ class Training:
     quantised: bool = True
     seed: int = 0
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Record:
         """Return what a checkpoint must agree with."""
         found = {**asdict(self), "steps": dict(self.steps), "subspace": dict(self.subspace)}
         # Checkpoints and certificates of before know neither.
@@ -126,8 +128,8 @@ class Progress:
 
 def train_quantised(
     start: RNN,
-    x: Any,
-    y: Any,
+    x: Inputs,
+    y: Targets,
     options: Training,
     *,
     teacher: Any = None,
@@ -224,7 +226,7 @@ class Model:
             options = replace(options, subspace={}, reference=0.0)
         if options.placed:
             held["b_hidden"] = np.zeros(len(start.b_hidden))
-        self.signs: dict[str, Any] = {}
+        self.signs: Record = {}
         for b in options.subspace:
             most = math.prod(self.shapes[b])
             if not 1 <= options.subspace[b] <= most:
@@ -258,7 +260,7 @@ class Model:
             return self.theta + self.origin
         return self.torch.round(self.theta / self.step_sizes) * self.step_sizes + self.origin
 
-    def parts(self, flat: Any) -> dict[str, Any]:
+    def parts(self, flat: Any) -> Record:
         pieces = self.torch.split(flat, self.sizes)
         found = dict(zip(BLOCKS, pieces))
         found |= {b: S @ found[b] for b, S in self.signs.items()}
@@ -354,7 +356,7 @@ class Model:
         arrays = {b: w.numpy().astype(np.float64) for b, w in self.parts(self.rounded()).items()}
         return RNN(**arrays, activation=self.activation)
 
-    def state(self, epoch: int, options: Training) -> dict[str, Any]:
+    def state(self, epoch: int, options: Training) -> Record:
         return {
             "epoch": epoch,
             "settings": options.settings(),
@@ -383,7 +385,7 @@ class Model:
         return epoch
 
 
-def checkpoint_path(work: Path | None, name: str, settings: Mapping[str, Any]) -> Path | None:
+def checkpoint_path(work: Path | None, name: str, settings: Facts) -> Path | None:
     """Return where the checkpoint of a training is, which has a hash of its settings in its name.
 
     Parameters
@@ -406,7 +408,7 @@ def checkpoint_path(work: Path | None, name: str, settings: Mapping[str, Any]) -
     return work / f"{name}-{digest[:16]}.pt"
 
 
-def save(torch: Any, path: Path, state: dict[str, Any]) -> None:
+def save(torch: Any, path: Path, state: Record) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     torch.save(state, part)

@@ -8,6 +8,7 @@ from typing import Any
 from pruning.checks import choice
 from validation.certifying.network import Form
 from validation.certifying.quantised_training import Training
+from validation.output.schema import Record
 
 FIRST_STAGES = (
     "spectral",
@@ -66,7 +67,7 @@ class Recipe:
     training: Training = field(default_factory=Training)
     model: str = ""
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Record:
         """Return everything as values of JSON."""
         found = asdict(self)
         found["training"], found["large"] = self.training.settings(), self.large.settings()

@@ -24,6 +24,7 @@ from validation.certifying.language import bits_of_form
 from validation.certifying.network import IntegerNetwork
 from validation.certifying.pipeline import Certified
 from validation.certifying.text import CertifiedText, bits_of_losses
+from validation.output.schema import Record
 
 DRAWS = 2000
 _WORK = 5e11  # products of all draws; about a minute on one core
@@ -61,7 +62,7 @@ class Route:
     assumes: str
     of: str = "this network"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """Plain values."""
         return asdict(self)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import choice
+from pruning.checks import Inputs, choice
 
 TASKS = ("mnist", "fashion-mnist", "digits")
 PREPROCESSING = 1
@@ -138,7 +138,7 @@ def _check_sample(path: Path) -> None:
                 )
 
 
-def rounded(x: Any, exponent: int) -> Any:
+def rounded(x: Inputs, exponent: int) -> Inputs:
     """Return x in units of 2^-exponent, rounded half up and clipped to 2^15 in size."""
     units = np.floor(np.ldexp(np.asarray(x, np.float64), exponent) + 0.5)
     return np.clip(units, -FLOAT_CAP, FLOAT_CAP).astype(np.int32)

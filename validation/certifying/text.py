@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
 
 import numpy as np
 
 from bounds.rounding import raised
+from pruning.checks import Array, Nodes
 from validation.certifying.language import LANGUAGE, TEXT, decode, encode
 from validation.certifying.network import IntegerNetwork, TextForm
 
@@ -18,7 +18,7 @@ SLACK = 2.0**-30
 """Added to each loss for the rounding of its computation."""
 
 
-def bits_of_losses(network: IntegerNetwork, text: Any) -> Any:
+def bits_of_losses(network: IntegerNetwork, text: Nodes) -> Array:
     """Return loss_t = -log2 P(x_t | the bytes before it in its line), (N,), slack included.
 
     Parameters
@@ -95,7 +95,7 @@ class CertifiedText:
 
 def certified_text(
     network: IntegerNetwork,
-    text: Any,
+    text: Nodes,
     delta: Decimal,
     data_sha256: Mapping[str, str],
     language: int = LANGUAGE,
@@ -113,7 +113,7 @@ def certified_text(
     return CertifiedText(decoded, code, len(text), loss, _up(above), delta, data_sha256, language)
 
 
-def text_bound(losses: Any, form: TextForm, bits: int, delta: Decimal) -> float:
+def text_bound(losses: Array, form: TextForm, bits: int, delta: Decimal) -> float:
     """Return the bound of section 8 on the average conditional loss, in bits a byte."""
     from bounds.martingales import conditional_loss
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Nodes
 from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from validation.certifying.conversion import sorted_integers
@@ -19,6 +20,7 @@ from validation.certifying.language import TEXT
 from validation.certifying.network import IntegerNetwork, TextForm
 from validation.certifying.quantised_training import Model, Training, checkpoint_path, save
 from validation.certifying.text import CertifiedText, certified_text
+from validation.output.schema import Facts, Record
 from validation.training.torch_models import import_torch
 
 Say = Callable[[str], None]
@@ -63,7 +65,7 @@ class TextRecipe:
         )
     )
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Record:
         """Return everything as values of JSON."""
         return {**asdict(self), "training": self.training.settings()}
 
@@ -89,7 +91,7 @@ def produce_text(
     return certified_text(network, text, delta, {"ptb.train.txt": PTB["ptb.train.txt"]})
 
 
-def training_text() -> Any:
+def training_text() -> Nodes:
     """Return the bytes of the Penn Treebank's training part, (N,)."""
     from validation.data.fetching import read
 
@@ -97,7 +99,7 @@ def training_text() -> Any:
 
 
 def text_network(
-    weights: Mapping[str, Any], steps: Mapping[str, int], form: TextForm, precision: int
+    weights: Facts, steps: Mapping[str, int], form: TextForm, precision: int
 ) -> IntegerNetwork:
     """Return the trained network as integers; H is 1 in units of 2^-precision.
 

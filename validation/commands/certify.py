@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from validation.output.schema import Record
+
 TEXT_TITLE = "Penn Treebank byte by byte, n = 5.1 million, the identity clipped to [-1, 1]"
 _BLOCKS = "w_hidden, w_input, w_output, b_hidden or b_output"
 
@@ -95,7 +97,7 @@ def certify(
     nonnegative("descent", descent)
     check_replaceable(out, FILES, KIND)  # before anything is trained
     until = math.inf if minutes is None else time.time() + 60 * nonnegative("minutes", minutes)
-    changes: dict[str, Any] = {
+    changes: Record = {
         "k": k,
         "method": method,
         "epochs": epochs,
@@ -160,7 +162,7 @@ def certify(
 
 
 def _text(
-    out: Path, changes: dict[str, Any], steps: dict[str, int], work: Path, delta: Any, until: float
+    out: Path, changes: Record, steps: dict[str, int], work: Path, delta: Any, until: float
 ) -> None:
     """A language model of bytes."""
     from dataclasses import replace
@@ -178,7 +180,7 @@ def _text(
     training = replace(chosen.training, **rest, steps={**chosen.training.steps, **steps})
     chosen = replace(chosen, k=changes.get("k", chosen.k), training=training)
     found = produce_text(chosen, work=work, delta=delta, until=until, say=typer.echo)
-    how: dict[str, Any] = {"settings": chosen.settings()}
+    how: Record = {"settings": chosen.settings()}
     write_certificate(out, found, TEXT, how)
     routes = routes_of_text(found, training_text())
     how["routes"] = [route.to_json() for route in routes]
@@ -192,9 +194,7 @@ def _text(
         typer.echo(f"  {line}")
 
 
-def _recipe(
-    name: str, form: Any, changes: dict[str, Any], steps: dict[str, int]
-) -> tuple[Any, Any]:
+def _recipe(name: str, form: Any, changes: Record, steps: dict[str, int]) -> tuple[Any, Any]:
     from pruning.checks import choice
     from validation.certifying.language import TEXT
     from validation.certifying.recipes import RECIPES, recipe
@@ -213,7 +213,7 @@ def _recipe(
 
 
 def _own(
-    model: Path, data: str, form: Any, changes: dict[str, Any], steps: dict[str, int]
+    model: Path, data: str, form: Any, changes: Record, steps: dict[str, int]
 ) -> tuple[Any, Any, Any]:
     from dataclasses import replace
 
@@ -255,7 +255,7 @@ def _own(
     return replace(chosen, training=replace(chosen.training, steps=found)), task, start
 
 
-def _checked(changes: dict[str, Any]) -> dict[str, Any]:
+def _checked(changes: Record) -> Record:
     from pruning.checks import choice, integer, nonnegative, positive, real
     from validation.certifying.recipes import FIRST_STAGES
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from validation.output.schema import Record
+
+if TYPE_CHECKING:
+    from validation.data.dataset import Dataset
 
 FILES = (
     "comparison.json",
@@ -97,7 +102,7 @@ def compare(
             say(f"bounds for {k} nodes")
             found[k] = [*first, *comparison.bounds()]
     console = Console()
-    rows: list[dict[str, Any]] = []
+    rows: list[Record] = []
     for k, bounds in found.items():
         rows += to_json(bounds, comparisons[k].problem, k)
     # Before anything is printed: the reader of a pipe may go away.
@@ -150,7 +155,7 @@ def _comparisons(
 
 
 def _constrained(
-    dataset: Any, fixed: tuple[Any, Any], model: Path, nodes: str | None
+    dataset: Dataset, fixed: tuple[Any, Any], model: Path, nodes: str | None
 ) -> tuple[dict[int, Any], list[Any]]:
     """The comparison of a network whose class, margin and eps were fixed in advance."""
     from bounds.comparison import comparison
@@ -188,7 +193,7 @@ def _fixed_in_advance(model: Path) -> tuple[Any, Any] | None:
     return load_constrained(model)
 
 
-def _network(dataset: Any, model: Path | None, activation: str | None) -> Any:
+def _network(dataset: Dataset, model: Path | None, activation: str | None) -> Any:
     from pruning.checks import choice
 
     if model is not None:
@@ -203,7 +208,7 @@ def _network(dataset: Any, model: Path | None, activation: str | None) -> Any:
     return run_trial(settings, dataset, name, 0).rnn
 
 
-def _dataset(data: str, pixels: bool, split: int) -> Any:
+def _dataset(data: str, pixels: bool, split: int) -> Dataset:
     if data in IMAGES:
         from validation.data.images import images
 
@@ -221,7 +226,7 @@ def _dataset(data: str, pixels: bool, split: int) -> Any:
 def _fill(
     folder: Path,
     comparisons: dict[int, Any],
-    dataset: Any,
+    dataset: Dataset,
     gamma: float,
     delta: float,
     say: Callable[[str], None],

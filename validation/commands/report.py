@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
+
+if TYPE_CHECKING:
+    from validation.data.dataset import Dataset
+
 
 FILES = ("index.html", "report.json", "figures")
 
@@ -94,7 +98,7 @@ def report(
 def _fill(
     folder: Path,
     settings: Any,
-    dataset: Any,
+    dataset: Dataset,
     network: Any,
     model_name: str | None,
     workers: int | None,
@@ -152,7 +156,7 @@ def _sizes(text: str | None) -> tuple[int, ...] | None:
         raise ValueError(f"nodes must be integers such as 8,16,32, got {text!r}") from None
 
 
-def _dataset(data: str, pixels: bool, split: int) -> Any:
+def _dataset(data: str, pixels: bool, split: int) -> Dataset:
     from validation.data.dataset import read_file
     from validation.data.digits import digits
 

@@ -18,7 +18,7 @@ from validation.checking.tried import at
 from validation.claims import Claim, ClaimError
 from validation.commands import VIOLATED
 from validation.loading import gather
-from validation.output.schema import SCHEMA
+from validation.output.schema import SCHEMA, Record
 
 
 def tighten(
@@ -135,7 +135,7 @@ def text_of(claim: Claim, found: Tightened) -> str:
     return "\n".join([*lines, *(f"  {note}" for note in found.notes)])
 
 
-def to_json(found: Tightened) -> dict[str, Any]:
+def to_json(found: Tightened) -> Record:
     """Strictly valid JSON."""
     coverage = found.coverage
     return {

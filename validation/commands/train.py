@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from validation.output.schema import Record
+
 
 def train(
     name: Annotated[str, typer.Argument(help="Which network; without it they are listed.")] = "",
@@ -60,7 +62,7 @@ def train(
     seeds = range(chosen.seeds) if seed is None else [seed]
     for each in seeds:
 
-        def say(record: dict[str, Any], each: int = each) -> None:
+        def say(record: Record, each: int = each) -> None:
             words = " ".join(f"{key} {value:.5g}" for key, value in record.items())
             typer.echo(f"{name} seed {each}: {words}")
 
@@ -125,7 +127,7 @@ def _gated(
         chosen, make = gated.gated_recipe(name).with_epochs(epochs), gated.make
     for each in range(chosen.seeds) if seed is None else [seed]:
 
-        def say(record: dict[str, Any], each: int = each) -> None:
+        def say(record: Record, each: int = each) -> None:
             words = " ".join(f"{key} {value:.5g}" for key, value in record.items())
             typer.echo(f"{name} seed {each}: {words}")
 

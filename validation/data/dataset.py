@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from pruning.checks import real_array
+from pruning.checks import Inputs, Targets, real_array
 from pruning.storage import UNREADABLE
+from validation.output.schema import Facts, Record
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Dataset:
     y: Any
     x_test: Any = None
     y_test: Any = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Facts = field(default_factory=dict)
     x_bound: float | None = None
 
     @property
@@ -120,7 +120,7 @@ def read_file(path: str | Path) -> Dataset:
     return Dataset(path.stem, x, y, x_test, y_test, settings, x_bound)
 
 
-def sequences(name: str, value: Any) -> Any:
+def sequences(name: str, value: object) -> Inputs:
     """Return the sequences as finite floats (n, T, d_x) or as integer tokens (n, T)."""
     array = np.asarray(value)
     if array.ndim == 2 and array.dtype.kind in "iu":
@@ -139,7 +139,7 @@ def sequences(name: str, value: Any) -> Any:
     return array
 
 
-def labels(name: str, value: Any, x: Any) -> Any:
+def labels(name: str, value: object, x: Inputs) -> Targets:
     """Return the labels of `x` as an integer array (n,) or (n, T)."""
     array = np.asarray(value)
     if array.dtype.kind not in "iu":
@@ -154,7 +154,7 @@ def labels(name: str, value: Any, x: Any) -> Any:
     return array.astype(np.int64)
 
 
-def _arrays(path: Path) -> dict[str, Any]:
+def _arrays(path: Path) -> Record:
     if not path.is_file():
         raise ValueError(f"{path} must be an npz file, but there is no such file")
     with path.open("rb") as file:

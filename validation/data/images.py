@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import choice, integer
+from pruning.checks import Inputs, choice, integer
 from validation.data.dataset import Dataset
 from validation.data.fetching import read
 from validation.data.sources import IDX_FILES, SOURCES
@@ -76,7 +76,7 @@ def halve(pixels: Any) -> Any:
     return pixels.reshape(n, height // 2, 2, width // 2, 2).mean(axis=(2, 4), dtype=np.float32)
 
 
-def _sequences(pixels: Any, form: str, halvings: int, permutation: int | None) -> Any:
+def _sequences(pixels: Inputs, form: str, halvings: int, permutation: int | None) -> Inputs:
     x = pixels.astype(np.float32) / np.float32(255)
     for _ in range(halvings):
         x = halve(x)
@@ -88,7 +88,7 @@ def _sequences(pixels: Any, form: str, halvings: int, permutation: int | None) -
     return x
 
 
-def _idx(data: bytes, file: str) -> Any:
+def _idx(data: bytes, file: str) -> Inputs:
     """Read the IDX format: two zero bytes, the type (8: bytes), the number of axes, their sizes."""
     zero, kind, axes = struct.unpack(">HBB", data[:4])
     shape = struct.unpack(f">{axes}I", data[4 : 4 + 4 * axes])

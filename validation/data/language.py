@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import choice, integer
+from pruning.checks import Inputs, Nodes, choice, integer
 from pruning.rnn import RNN
 from pruning.stack import Stack
 from validation.data.dataset import Dataset
@@ -73,7 +73,7 @@ def corpus(name: str) -> Corpus:
     return Corpus(name, tuple(kept), *tokens)
 
 
-def windows(tokens: Any, T: int, n: int, rng: np.random.Generator) -> tuple[Any, Any]:
+def windows(tokens: Nodes, T: int, n: int, rng: np.random.Generator) -> tuple[Any, Any]:
     """Draw n windows of T tokens, i.i.d. given the text, and what follows each token.
 
     Parameters
@@ -114,7 +114,9 @@ def sampled_windows(
     return Dataset(title, x, y, x_test, y_test, settings, x_bound=1.0)
 
 
-def perplexity(rnn: RNN | Stack, tokens: Any, window: int | None = None, piece: int = 512) -> float:
+def perplexity(
+    rnn: RNN | Stack, tokens: Nodes, window: int | None = None, piece: int = 512
+) -> float:
     """Return exp of the mean negative log-likelihood of every token but the first, given the past.
 
     Parameters
@@ -147,7 +149,7 @@ def perplexity(rnn: RNN | Stack, tokens: Any, window: int | None = None, piece: 
     return math.exp(total / len(x))
 
 
-def _states(rnn: RNN | Stack, x: Any) -> Any:
+def _states(rnn: RNN | Stack, x: Inputs) -> Any:
     return rnn.layer_states(x)[-1] if isinstance(rnn, Stack) else rnn.states(x)
 
 

@@ -8,10 +8,10 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pruning.checks import Inputs, Targets
 from validation.data.sources import IDX_FILES, FetchError
 
 SECONDS = 10.0
@@ -57,7 +57,7 @@ def idx_files(name: str, scratch: Path) -> dict[str, bytes]:
     return to_idx(bunch.data, bunch.target)
 
 
-def to_idx(pixels: Any, labels: Any) -> dict[str, bytes]:
+def to_idx(pixels: Inputs, labels: Targets) -> dict[str, bytes]:
     """Return (n, 784) numbers and (n,) labels as IDX files, the first 60,000 for training."""
     images = np.asarray(pixels, np.float64)
     digits = np.asarray(labels).astype(np.int64)

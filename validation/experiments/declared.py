@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pruning.baselines import METHODS
 from validation.experiments.grids import Grid
+from validation.output.schema import Record
 from validation.training.recipes import RECIPES
 
 
@@ -59,7 +59,7 @@ _ROWS = {
         "clip_norm": 1.0, "dtype": "float32",
     },
 }  # fmt: skip
-_PIXELS: dict[str, Any] = {
+_PIXELS: Record = {
     "nodes": (16, 32, 42, 64, 96),
     "focus": 42,
     "theta": (0.5, 0.0, 1.0),
@@ -85,11 +85,11 @@ _TEXT = {
 }  # fmt: skip
 
 
-def _text(name: str) -> dict[str, Any]:
+def _text(name: str) -> Record:
     return {"loader": "windows", "name": name, "T": 35, "n": 2000}
 
 
-DECLARED: dict[str, dict[str, Any]] = {
+DECLARED: dict[str, Record] = {
     "digits": {"title": "8 x 8 digits by row, tanh, 64 nodes", "recipe": "digits", **_DIGITS},
     "digits-relu": {
         "title": "8 x 8 digits by row, ReLU, 64 nodes",

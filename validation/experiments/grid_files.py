@@ -14,6 +14,7 @@ from pruning.storage import load_network
 from pruning.training import train
 from validation.experiments.grids import Grid
 from validation.experiments.methods import file_of, method_named
+from validation.output.schema import Record
 from validation.training.recipes import LOADERS
 
 EXAMPLE = """\
@@ -59,7 +60,7 @@ def read_grid(path: str | Path) -> Grid:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _grid(path: Path, held: dict[str, Any]) -> Grid:
+def _grid(path: Path, held: Record) -> Grid:
     unknown = [key for key in held if key not in KEYS]
     if unknown:
         raise ValueError(f"there is no key {unknown[0]!r}, the keys are {', '.join(KEYS)}")
@@ -72,7 +73,7 @@ def _grid(path: Path, held: dict[str, Any]) -> Grid:
     smallest = min(load_network(file).m for file in files)
     nodes = tuple(integer("nodes", k, 1, smallest) for k in _list("nodes", held.pop("nodes")))
     methods = _texts("methods", held.pop("methods", list(METHODS)))
-    values: dict[str, Any] = {key: KEYS[key](key, value) for key, value in held.items()}
+    values: Record = {key: KEYS[key](key, value) for key, value in held.items()}
     values.setdefault("focus", sorted(nodes)[len(nodes) // 2])
     if values["focus"] not in nodes:
         raise ValueError(f"focus must be one of the nodes {nodes}, got {values['focus']}")
@@ -105,7 +106,7 @@ def _method(folder: Path, name: str) -> str:
     return placed
 
 
-def _data(folder: Path, value: Any) -> dict[str, Any]:
+def _data(folder: Path, value: object) -> Record:
     if isinstance(value, str):
         return {"loader": "file", "path": str(folder / value)}
     if isinstance(value, dict) and value.get("loader") in (*LOADERS, "windows"):
@@ -116,14 +117,14 @@ def _data(folder: Path, value: Any) -> dict[str, Any]:
     )
 
 
-def _list(key: str, value: Any) -> list[Any]:
+def _list(key: str, value: object) -> list[Any]:
     held = value if isinstance(value, list) else [value]
     if not held:
         raise ValueError(f"{key} must hold at least one value, got none")
     return held
 
 
-def _texts(key: str, value: Any) -> tuple[str, ...]:
+def _texts(key: str, value: object) -> tuple[str, ...]:
     held = _list(key, value)
     for text in held:
         if not isinstance(text, str):
@@ -135,7 +136,7 @@ def _numbers(check: Callable[[str, Any], float]) -> Callable[[str, Any], tuple[f
     return lambda key, value: tuple(check(key, number) for number in _list(key, value))
 
 
-def _table(key: str, value: Any, names: Iterable[str]) -> dict[str, Any]:
+def _table(key: str, value: object, names: Iterable[str]) -> Record:
     if not isinstance(value, dict):
         raise ValueError(f"{key} must be a table, got {value!r}")
     for name in value:
@@ -143,18 +144,18 @@ def _table(key: str, value: Any, names: Iterable[str]) -> dict[str, Any]:
     return value
 
 
-def _training(key: str, value: Any) -> dict[str, Any]:
+def _training(key: str, value: object) -> Record:
     return _table(key, value, _TRAINING)
 
 
-def _fine_tuning(key: str, value: Any) -> dict[str, Any]:
+def _fine_tuning(key: str, value: object) -> Record:
     held = _table(key, value, (*_TRAINING, "sequences"))
     if "sequences" in held:
         integer(f"sequences of {key}", held["sequences"], 1)
     return held
 
 
-def _start(key: str, value: Any) -> dict[str, Any]:
+def _start(key: str, value: object) -> Record:
     return _table(key, value, ("scale", "input_scale", "bias_scale"))
 
 
@@ -167,11 +168,11 @@ _TRAINING = tuple(
 )
 
 
-def _as_is(key: str, value: Any) -> Any:
+def _as_is(key: str, value: object) -> Any:
     return value
 
 
-def _text(key: str, value: Any) -> str:
+def _text(key: str, value: object) -> str:
     return _texts(key, value)[0]
 
 

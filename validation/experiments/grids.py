@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pruning.checks import integer
 from validation.experiments.methods import WHOLE, file_of, method_named
+from validation.output.schema import Facts, Record
 from validation.training.recipes import RECIPES
 
 ROW_VERSION, BOUND_VERSION = 1, 4
@@ -64,7 +64,7 @@ class Grid:
     name: str
     title: str
     networks: tuple[str, ...]
-    data: Mapping[str, Any]
+    data: Facts
     methods: tuple[str, ...]
     nodes: tuple[int, ...]
     focus: int
@@ -74,10 +74,10 @@ class Grid:
     sample: int | None = None
     bound_sequences: int = 0
     lengths: tuple[int, ...] = ()
-    fine_tuning: Mapping[str, Any] = field(default_factory=dict)
+    fine_tuning: Facts = field(default_factory=dict)
     fine_tuning_seeds: int | None = None
-    training: Mapping[str, Any] = field(default_factory=dict)
-    start: Mapping[str, Any] = field(default_factory=dict)
+    training: Facts = field(default_factory=dict)
+    start: Facts = field(default_factory=dict)
     small: str = ""
 
     @property
@@ -114,14 +114,14 @@ class Grid:
         place = seed if self.seed_is_a_network else 0
         return self.networks[place], self.digests[place]
 
-    def rows(self, fine_tune: bool = False) -> list[dict[str, Any]]:
+    def rows(self, fine_tune: bool = False) -> list[Record]:
         """Return the settings of every row, each once; `fine_tune` adds those after training."""
         rows = [*self._pruned(), *self._read_outs(), *self._bounds()]
         if fine_tune:
             rows += self._trained()
         return list({row_key(row): row for row in rows}.values())
 
-    def _pruned(self) -> Iterator[dict[str, Any]]:
+    def _pruned(self) -> Iterator[Record]:
         for seed in range(self.seeds):
             yield self._row(seed, WHOLE, None)
             for method in self.methods:
@@ -138,7 +138,7 @@ class Grid:
             row = self._row(0, SCRATCH, self.focus) | {"small": digest(Path(self.small))}
             yield row | {"sample": None}
 
-    def _trained(self) -> Iterator[dict[str, Any]]:
+    def _trained(self) -> Iterator[Record]:
         if not self.fine_tuning:
             raise ValueError(f"{self.name} declares no fine_tuning")
         for seed in range(self.seeds)[: self.fine_tuning_seeds]:
@@ -151,7 +151,7 @@ class Grid:
                     row = self._row(seed, method, self.focus)
                     yield row | {"training": dict(self.training), "start": dict(self.start)}
 
-    def _read_outs(self) -> Iterator[dict[str, Any]]:
+    def _read_outs(self) -> Iterator[Record]:
         """Spectral pruning of the read-out alone: the states are those of the whole network."""
         if "spectral" not in self.methods:
             return
@@ -159,7 +159,7 @@ class Grid:
             for k in self.nodes:
                 yield self._row(seed, "spectral", k) | {"what": READ_OUT}
 
-    def _bounds(self) -> Iterator[dict[str, Any]]:
+    def _bounds(self) -> Iterator[Record]:
         if not self.bound_sequences:
             return
         # The first sequences of one network are the same for every seed; windows are drawn by it.
@@ -182,7 +182,7 @@ class Grid:
         k: int | None,
         theta: float | None = None,
         tau: float | None = None,
-    ) -> dict[str, Any]:
+    ) -> Record:
         takes = method_named(method).takes
         theta = (self.theta[0] if theta is None else theta) if "theta" in takes else None
         tau = (self.tau[0] if tau is None else tau) if "tau" in takes else None
@@ -190,7 +190,7 @@ class Grid:
 
     def _common(
         self, seed: int, method: str, k: int | None, theta: float | None, tau: float | None
-    ) -> dict[str, Any]:
+    ) -> Record:
         facts = {
             "version": ROW_VERSION,
             "network": self.network(seed)[1],
@@ -213,7 +213,7 @@ class Grid:
         return facts
 
     @cached_property
-    def _data_facts(self) -> dict[str, Any]:
+    def _data_facts(self) -> Record:
         facts = dict(self.data)
         if facts["loader"] == "file":
             path = Path(facts.pop("path"))
@@ -221,12 +221,12 @@ class Grid:
         return facts
 
 
-def row_key(row: Mapping[str, Any]) -> str:
+def row_key(row: Facts) -> str:
     """Return what a row is stored under: a hash of its settings."""
     return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def is_trained(row: Mapping[str, Any]) -> bool:
+def is_trained(row: Facts) -> bool:
     """Whether the score of a row is that of a network that was trained at its small size."""
     return any(word in row for word in ("fine_tuning", "training", "small"))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from validation.experiments.grids import Grid, is_trained, row_key
 from validation.experiments.store import Store
+from validation.output.schema import Facts, Record
 
 _BLOCKS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 _BOUNDS = (
@@ -87,7 +88,7 @@ def recover(grid: Grid, path: str | Path, store: Store) -> int:
     return len(found)
 
 
-def _all_rows(grid: Grid) -> list[dict[str, Any]]:
+def _all_rows(grid: Grid) -> list[Record]:
     return [*grid.rows(), *(grid.rows(True) if grid.fine_tuning else ())]
 
 
@@ -99,16 +100,16 @@ def _place_of_line(line: Mapping[str, str], full: int | None) -> tuple[Any, ...]
     return (line["what"], line["method"], *numbers, int(line["seed"]), bool(line["trained"]), T)
 
 
-def _place_of_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _place_of_row(row: Facts) -> tuple[Any, ...]:
     numbers = tuple(row[name] for name in ("k", "theta", "tau"))
     return (row["what"], row["method"], *numbers, row["seed"], is_trained(row), row.get("T"))
 
 
-def _result(line: Mapping[str, str]) -> dict[str, Any]:
+def _result(line: Mapping[str, str]) -> Record:
     if line["what"] == "bound":
         values = {name: float(line[name]) if line[name] else None for name in _BOUNDS}
         return {"steps": int(line["steps"]), "n": int(line["n"]), **values, "label": line["label"]}
-    result: dict[str, Any] = {"score": float(line["score"]) if line["score"] else None}
+    result: Record = {"score": float(line["score"]) if line["score"] else None}
     if line["w_hidden"]:
         result["parameters"] = {name: int(line[name]) for name in _BLOCKS}
         result["nodes"] = int(line["nodes"])

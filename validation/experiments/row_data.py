@@ -9,13 +9,12 @@ import functools
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array
+from pruning.checks import Array, Inputs
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import observed_weight
@@ -23,6 +22,7 @@ from pruning.storage import UNREADABLE, load_network, save_network
 from validation.data.dataset import Dataset, read_file
 from validation.data.fetching import cache_folder
 from validation.data.language import sampled_windows
+from validation.output.schema import Facts
 from validation.output.writing import write_atomically
 from validation.training.recipes import LOADERS
 from validation.training.scores import batch
@@ -34,7 +34,7 @@ _DIGEST = hashlib.sha256().digest_size
 _HELD: dict[Path, Array] = {}
 
 
-def covariance(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
+def covariance(rnn: RNN, data: Dataset, row: Facts) -> Array:
     """S of the row's network on its sample, from the disk if it was ever formed."""
     facts = {name: row[name] for name in ("version", "network", "data", "sample")}
     if row["sample"] is not None:
@@ -42,7 +42,7 @@ def covariance(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
     return _cached("covariances", facts, rnn, lambda: _formed(rnn, data.x, row))
 
 
-def balanced_weight(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
+def balanced_weight(rnn: RNN, data: Dataset, row: Facts) -> Array:
     """M of the row's network on training sequences that its seed draws, kept on disk alike."""
     facts = {name: row[name] for name in ("version", "network", "data", "seed")}
     facts["balanced"] = WEIGHT_VERSION
@@ -56,7 +56,7 @@ def balanced_weight(rnn: RNN, data: Dataset, row: Mapping[str, Any]) -> Array:
     return _cached("balanced", facts, rnn, formed)
 
 
-def fitted_network(row: Mapping[str, Any], fitted: Callable[[], RNN]) -> RNN:
+def fitted_network(row: Facts, fitted: Callable[[], RNN]) -> RNN:
     """Return the small network that a row's fit ends with, kept on disk: it may take minutes.
 
     The rows before and after fine-tuning begin with the same one, those of other experiments, too.
@@ -79,7 +79,7 @@ def fitted_network(row: Mapping[str, Any], fitted: Callable[[], RNN]) -> RNN:
     return rnn
 
 
-def _cached(folder: str, facts: Mapping[str, Any], rnn: RNN, formed: Callable[[], Array]) -> Array:
+def _cached(folder: str, facts: Facts, rnn: RNN, formed: Callable[[], Array]) -> Array:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
     path = cache_folder() / folder / f"{digest}.npy"
     if path not in _HELD:
@@ -110,7 +110,7 @@ def _stored(path: Path, m: int) -> Array | None:
     return S if fits and np.isfinite(S).all() else None
 
 
-def _formed(rnn: RNN, x: Any, row: Mapping[str, Any]) -> Array:
+def _formed(rnn: RNN, x: Inputs, row: Facts) -> Array:
     """S over the sample: all sequences, or those that the seed draws, a batch at a time."""
     order = np.arange(len(x))
     if row["sample"] is not None and row["data"]["loader"] != "windows":
@@ -124,7 +124,7 @@ def _formed(rnn: RNN, x: Any, row: Mapping[str, Any]) -> Array:
     return S.matrix
 
 
-def window_seed(row: Mapping[str, Any]) -> int:
+def window_seed(row: Facts) -> int:
     """The windows of a text are themselves the sample, and a seed draws them."""
     return int(row["seed"]) if row["data"]["loader"] == "windows" else 0
 

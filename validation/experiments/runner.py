@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from validation.experiments.grids import Grid, row_key
 from validation.experiments.methods import WHOLE
 from validation.experiments.store import Store
 from validation.experiments.workbench import Task, finish, warm
+from validation.output.schema import Facts, Record
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many pieces are done and how many there are."""
@@ -33,7 +34,7 @@ class Part:
     nodes: tuple[int, ...] = ()
     seeds: tuple[int, ...] = ()
 
-    def holds(self, row: Mapping[str, Any]) -> bool:
+    def holds(self, row: Facts) -> bool:
         """Whether the row with these settings is among them."""
         if self.methods and (row["what"] != "score" or row["method"] not in self.methods):
             return False
@@ -119,7 +120,7 @@ def run(
     return len(tasks)
 
 
-def declare(grid: Grid, store: Store, fine_tune: bool = False) -> dict[str, dict[str, Any]]:
+def declare(grid: Grid, store: Store, fine_tune: bool = False) -> dict[str, Record]:
     """Write into the store what the grid consists of, and return its rows by key.
 
     Rows after fine-tuning that an earlier run has finished belong to it in any case.
@@ -149,7 +150,7 @@ def declare(grid: Grid, store: Store, fine_tune: bool = False) -> dict[str, dict
     return rows
 
 
-def _task(grid: Grid, key: str, row: dict[str, Any], own_process: bool) -> Task:
+def _task(grid: Grid, key: str, row: Record, own_process: bool) -> Task:
     data = dict(grid.data)
     if data["loader"] == "file":
         data["path"] = str(Path(data["path"]).resolve())
@@ -174,7 +175,7 @@ def _pool(count: int, dask: str) -> Iterator[Callable[..., Iterable[Any]]]:
 
     One thread a process: the processes fill the cores, and sums are always taken in the same order.
     """
-    options: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
+    options: Record = {"return_as": "generator_unordered", "batch_size": 1}
     if dask:
         with cluster(dask), joblib.parallel_config(backend="dask"):
             yield joblib.Parallel(n_jobs=-1, **options)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from validation.output.schema import Facts, Record
 
 # One transaction: who reads, or was killed, in between must not find one table without the other.
 _SCHEMA = """
@@ -79,9 +81,7 @@ class Store:
         with self._named_errors("cannot be read"):
             return {key for (key,) in self._db.execute("SELECT key FROM rows")}
 
-    def add(
-        self, key: str, settings: Mapping[str, Any], result: Mapping[str, Any], seconds: float
-    ) -> None:
+    def add(self, key: str, settings: Facts, result: Facts, seconds: float) -> None:
         """Store a finished row; one that is there already is left as it is.
 
         Raises
@@ -91,9 +91,7 @@ class Store:
         """
         self.add_all([(key, settings, result, seconds)])
 
-    def add_all(
-        self, rows: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any], float]]
-    ) -> None:
+    def add_all(self, rows: Iterable[tuple[str, Facts, Facts, float]]) -> None:
         """Store rows as `add` does, all of them or none: one commit, however many there are."""
         values = [
             (key, _json(settings), _json(result), seconds)
@@ -102,7 +100,7 @@ class Store:
         with self._named_errors("cannot take another row"), self._db:
             self._db.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?)", values)
 
-    def rows(self, keys: Iterable[str]) -> list[dict[str, Any]]:
+    def rows(self, keys: Iterable[str]) -> list[Record]:
         """Return the finished ones among these rows, in this order: settings and result."""
         with self._named_errors("cannot be read"):
             found = {
@@ -113,7 +111,7 @@ class Store:
             }
         return [found[key] for key in keys if key in found]
 
-    def results(self, keys: Iterable[str]) -> dict[str, tuple[dict[str, Any], float]]:
+    def results(self, keys: Iterable[str]) -> dict[str, tuple[Record, float]]:
         """Return result and seconds of the finished ones among these rows, by key."""
         with self._named_errors("cannot be read"):
             found = {
@@ -130,7 +128,7 @@ class Store:
             [(total,)] = self._db.execute("SELECT TOTAL(seconds) FROM rows")
         return float(total)
 
-    def put_fact(self, name: str, value: Any) -> None:
+    def put_fact(self, name: str, value: object) -> None:
         """Store a value of JSON under a name, in place of an older one."""
         with self._named_errors("cannot be written"), self._db:
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, _json(value)))
@@ -154,5 +152,5 @@ class Store:
             raise ValueError(f"{self.path} {what}: {error}") from None
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, allow_nan=False)

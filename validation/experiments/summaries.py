@@ -6,11 +6,11 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from validation.experiments.grids import READ_OUT, is_trained
 from validation.experiments.methods import WHOLE, file_of, method_named
 from validation.experiments.store import Store
+from validation.output.schema import Facts, Record
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Results:
         Settings and result of every finished row, in the order of the grid.
     """
 
-    facts: Mapping[str, Any]
-    rows: list[dict[str, Any]]
+    facts: Facts
+    rows: list[Record]
 
     @classmethod
     def read(cls, store: Store) -> Results:
@@ -136,7 +136,7 @@ class Results:
         theta: float | None = None,
         tau: float | None = None,
         trained: bool = False,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Record]:
         """The rows behind `scores`, by seed."""
         theta = self.facts["theta"][0] if theta is None else theta
         tau = self.facts["tau"][0] if tau is None else tau
@@ -163,7 +163,7 @@ class Results:
         nodes = statistics.fmean(row["nodes"] for row in rows)
         return {**counts, "total": sum(counts.values()), "nodes": nodes}
 
-    def bounds(self, k: int, T: int | None) -> list[dict[str, Any]]:
+    def bounds(self, k: int, T: int | None) -> list[Record]:
         """The rows with the bounds at k and T steps (None: all), by seed."""
         found = [
             row for row in self.rows if row["what"] == "bound" and row["k"] == k and row["T"] == T

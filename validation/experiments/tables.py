@@ -6,13 +6,13 @@ import csv
 import io
 import statistics
 from collections.abc import Callable
-from typing import Any
 
 from pruning.checks import choice
 from validation.experiments.findings import findings, lead
 from validation.experiments.grids import is_trained
 from validation.experiments.methods import WHOLE
 from validation.experiments.summaries import Cell, Results, matched_by, reads_labels, show
+from validation.output.schema import Record
 from validation.output.tables import Table, formatted
 
 FORMATS = ("md", "latex", "csv", "text")
@@ -206,7 +206,8 @@ def _caption(results: Results) -> str:
     else:
         size = facts["sample"]
         drawn = "as many sequences as there are" if size is None else f"{size} sequences"
-        seed = f"there is one network, and a seed draws {drawn}, with replacement, to form S"
+        seed = f"there is one network, and a seed draws {drawn}, with replacement, to form S, and "
+        seed += "what others a method needs"
         if not results.larger_is_better:
             seed = "there is one network, and a seed draws the windows of text that form S, i.i.d."
         seed += " (the deviations are those of this draw, not of training)"
@@ -248,7 +249,7 @@ def _csv(results: Results) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*names, *blocks, "lost", *bounds, "label"])
     for row in results.rows:
-        cells: dict[str, Any] = {**row, "trained": "yes" if is_trained(row) else ""}
+        cells: Record = {**row, "trained": "yes" if is_trained(row) else ""}
         cells |= row.get("parameters", {})
         line = [cells.get(name) for name in (*names, *blocks, "lost", *bounds, "label")]
         writer.writerow(["" if value is None else value for value in line])

@@ -8,13 +8,13 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pruning.baselines import Method, PrunedWeights, fine_tune
+from pruning.checks import Array, Inputs, Targets
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, spectral_prune
@@ -31,6 +31,7 @@ from validation.experiments.row_data import (
     network,
     window_seed,
 )
+from validation.output.schema import Facts, Record
 from validation.training.scores import batch, score
 
 
@@ -43,14 +44,14 @@ class Task:
     """
 
     key: str
-    row: Mapping[str, Any]
+    row: Facts
     network: str
-    data: Mapping[str, Any]
+    data: Facts
     own_process: bool = False
     small: str = ""
 
 
-def finish(task: Task) -> tuple[str, dict[str, Any], float]:
+def finish(task: Task) -> tuple[str, Record, float]:
     """Return the key of the row, its result, and the seconds of processor time that it took."""
     begin = time.process_time()
     rnn, data = _opened(task)
@@ -117,17 +118,17 @@ def check_fit(rnn: RNN, data: Dataset) -> None:
 class _Bench:
     """One network, its data and the settings of a row."""
 
-    def __init__(self, rnn: RNN, data: Dataset, row: Mapping[str, Any], task: Task) -> None:
+    def __init__(self, rnn: RNN, data: Dataset, row: Facts, task: Task) -> None:
         self.rnn, self.data, self.row, self.task = rnn, data, row, task
         self.targets = "every" if data.every_step else "last"
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Record:
         """What the row asks for."""
         if self.row["what"] == "bound":
             return self.bounds()
         return self.read_out() if self.row["what"] == READ_OUT else self.score()
 
-    def read_out(self) -> dict[str, Any]:
+    def read_out(self) -> Record:
         """The score where the kept nodes hold their true states: the recursion has lost nothing.
 
         It is that of the whole network with another read-out, 0 on the nodes that are not kept.
@@ -138,7 +139,7 @@ class _Bench:
         w_output[:, pruned.nodes] = pruned.pruned.w_output
         return {"score": self._score(replace(self.rnn, w_output=w_output))}
 
-    def score(self) -> dict[str, Any]:
+    def score(self) -> Record:
         row = self.row
         if row["method"] == WHOLE:
             return self._as_it_is(self.rnn)
@@ -148,7 +149,7 @@ class _Bench:
             return self._as_it_is(small)
         pruned = self._pruned()
         rnn = pruned.pruned
-        facts: dict[str, Any] = {}
+        facts: Record = {}
         if "fine_tuning" in row:
             rng = self._rng("fine-tuning")
             options = {"targets": self.targets, **row["fine_tuning"]}
@@ -167,7 +168,7 @@ class _Bench:
             facts["lost"] = pruned.losses["hidden"] / total if total else 0.0
         return facts
 
-    def _as_it_is(self, rnn: RNN) -> dict[str, Any]:
+    def _as_it_is(self, rnn: RNN) -> Record:
         sizes = {name: int(w.size) for name, w in rnn.weights.items()}
         return {"score": self._score(rnn), "parameters": sizes, "nodes": rnn.m}
 
@@ -181,7 +182,7 @@ class _Bench:
         drawn = np.sort(rng.choice(len(data.x), size=min(n, len(data.x)), replace=False))
         return data.x[drawn], data.y[drawn]
 
-    def bounds(self) -> dict[str, Any]:
+    def bounds(self) -> Record:
         from bounds.approximation import (
             approximation_bound,
             approximation_error,
@@ -212,7 +213,7 @@ class _Bench:
             "label": theorem.label,
         }
 
-    def _first(self, x: Any, y: Any) -> tuple[Any, Any]:
+    def _first(self, x: Inputs, y: Targets) -> tuple[Any, Any]:
         """The sequences that a bound is about, and their first T steps."""
         n, T = self.row["sequences"], self.row["T"]
         return x[:n, :T], y[:n, :T] if y.ndim == 2 else y[:n]
@@ -231,7 +232,7 @@ class _Bench:
     def _pruned(self) -> PrunedRNN | PrunedWeights:
         row, rnn = self.row, self.rnn
         method = method_named(row["method"])
-        options: dict[str, Any] = {}
+        options: Record = {}
         S = None if "training" in row else covariance(rnn, self.data, row)
         if "theta" in method.takes:
             options["theta"] = row["theta"]
@@ -255,7 +256,7 @@ class _Bench:
             )
         return pruned
 
-    def _call(self, method: Method, S: Any, options: dict[str, Any]) -> Any:
+    def _call(self, method: Method, S: Array | None, options: Record) -> Any:
         """What the method makes; the fit of a closed loop is kept, and not done twice."""
 
         def call(**more: Any) -> Any:

@@ -37,7 +37,7 @@ from validation.output.figures import (
     label_ends,
     powers_of_ten,
 )
-from validation.output.schema import SCHEMA
+from validation.output.schema import SCHEMA, Record
 from validation.report.figures import nodes_needed
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Sweep:
     log10: dict[str, list[float | None]]
     labels: dict[str, Label]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """As plain values."""
         return {"axis": self.axis, "x": self.x, "log10_total": self.log10, "label": self.labels}
 
@@ -121,7 +121,7 @@ class SideBySide:
         """The bounds by label, smallest first; those with a violated hypothesis together."""
         return [(group[0].label.standing.value, group) for group in _groups(self.bounds)]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """As plain values."""
         return {
             "bounds": [bound.to_json() for bound in self.bounds],
@@ -204,7 +204,7 @@ def total_shown(bound: Bound) -> str:
     return "1" if abs(bound.log_total) < 1e-9 else show(bound.log_total)
 
 
-def to_json(bounds: Sequence[Bound], problem: Problem, k: int) -> list[dict[str, Any]]:
+def to_json(bounds: Sequence[Bound], problem: Problem, k: int) -> list[Record]:
     """One object a bound: id, total, label, terms and what else a bound says, with k, n and T."""
     where = {"schema": SCHEMA, "k": k, "n": problem.n, "T": problem.T}
     return [{**bound.to_json(), **where} for bound in bounds]
@@ -288,7 +288,7 @@ class NodesForLoss:
     nodes: dict[str, list[int]]
     m: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """As plain values."""
         return {
             "lam": self.lams,

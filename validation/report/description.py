@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pruning.rnn import RNN
 from validation.data.dataset import Dataset
+from validation.output.schema import Facts
 
 if TYPE_CHECKING:
     from validation.certifying.side_by_side import Route
@@ -52,7 +52,7 @@ class Described:
     which: str = "the whole network"
     routes: tuple[Route, ...] = ()
 
-    def to_json(self) -> Mapping[str, Any]:
+    def to_json(self) -> Facts:
         """Plain values."""
         return asdict(self)
 

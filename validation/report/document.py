@@ -11,7 +11,7 @@ import numpy as np
 from bounds.binomial import clopper_pearson
 from bounds.terms import Bound
 from bounds.tradeoffs import Tradeoff
-from validation.output.schema import SCHEMA
+from validation.output.schema import SCHEMA, Facts, Record
 from validation.report.reference import Chains, factors, norms
 from validation.report.study import Study
 from validation.report.trials import METHODS, Measured, Trial, summary
@@ -19,10 +19,10 @@ from validation.report.trials import METHODS, Measured, Trial, summary
 CONFIDENCE = 0.95
 
 
-def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
+def document(study: Study, findings: Sequence[str]) -> Record:
     """Return the whole report as plain values, finite or None."""
     reference = study.reference
-    result: dict[str, Any] = _plain(
+    result: Record = _plain(
         {
             "schema": SCHEMA,
             "findings": list(findings),
@@ -57,12 +57,12 @@ def document(study: Study, findings: Sequence[str]) -> dict[str, Any]:
     return result
 
 
-def to_text(values: Mapping[str, Any] | Sequence[Any]) -> str:
+def to_text(values: Facts | Sequence[Any]) -> str:
     """Return the JSON text; a NaN or an infinity would be a bug and raises."""
     return json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def chain(bounds: Sequence[Bound]) -> list[dict[str, Any]]:
+def chain(bounds: Sequence[Bound]) -> list[Record]:
     """Return the steps of a chain, each with log10 of its ratio to the step before."""
     return [
         {**bound.to_json(), "log10_factor": factor}
@@ -70,7 +70,7 @@ def chain(bounds: Sequence[Bound]) -> list[dict[str, Any]]:
     ]
 
 
-def measured(study: Study) -> dict[str, Any]:
+def measured(study: Study) -> Record:
     """Return what the reference network and its pruned version do on the data."""
     reference, n = study.reference, study.data.n
     tests = None if study.data.x_test is None else study.data.y_test.size
@@ -84,9 +84,9 @@ def measured(study: Study) -> dict[str, Any]:
     }
 
 
-def accuracies(study: Study) -> list[dict[str, Any]]:
+def accuracies(study: Study) -> list[Record]:
     """Return mean and deviation over the trials, for every activation, method and size."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Record] = []
     for activation in study.activations:
         trials = study.of(activation)
         sizes = sorted({row.k for row in trials[0].rows})
@@ -99,7 +99,7 @@ def accuracies(study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def network(study: Study) -> dict[str, Any]:
+def network(study: Study) -> Record:
     """Return the reference network's sizes and norms."""
     reference = study.reference
     rnn = reference.rnn
@@ -118,7 +118,7 @@ def network(study: Study) -> dict[str, Any]:
     }
 
 
-def settings(study: Study) -> dict[str, Any]:
+def settings(study: Study) -> Record:
     """Return all that it takes to run the report again."""
     chosen = study.settings.to_json()
     if study.model is not None:
@@ -135,7 +135,7 @@ def settings(study: Study) -> dict[str, Any]:
     }
 
 
-def tradeoff(curve: Tradeoff) -> dict[str, Any]:
+def tradeoff(curve: Tradeoff) -> Record:
     """Return a bound over lam and its minimiser; None where the theorem's condition is empty."""
     best = curve.best
     return {
@@ -150,7 +150,7 @@ def tradeoff(curve: Tradeoff) -> dict[str, Any]:
     }
 
 
-def _measured(values: Measured, tests: int | None) -> dict[str, Any]:
+def _measured(values: Measured, tests: int | None) -> Record:
     interval = None
     if values.accuracy is not None and tests is not None:
         interval = list(clopper_pearson(round(values.accuracy * tests), tests, 1 - CONFIDENCE))
@@ -164,8 +164,8 @@ def _measured(values: Measured, tests: int | None) -> dict[str, Any]:
     }
 
 
-def _row(trials: list[Trial], method: str | None = None, k: int | None = None) -> dict[str, Any]:
-    row: dict[str, Any] = {}
+def _row(trials: list[Trial], method: str | None = None, k: int | None = None) -> Record:
+    row: Record = {}
     for name, read in (
         ("test_accuracy", lambda m: m.accuracy),
         ("train_accuracy", lambda m: m.train_accuracy),
@@ -178,8 +178,8 @@ def _row(trials: list[Trial], method: str | None = None, k: int | None = None) -
     return row
 
 
-def _chains(entry: Chains) -> dict[str, Any]:
-    def brief(bounds: list[Bound]) -> list[dict[str, Any]]:
+def _chains(entry: Chains) -> Record:
+    def brief(bounds: list[Bound]) -> list[Record]:
         return [
             {"id": b.id, "total": b.total, "log10_total": b.log10_total, "label": b.label}
             for b in bounds

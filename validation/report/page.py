@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -15,6 +14,7 @@ from bounds.binomial import clopper_pearson
 from bounds.terms import Bound, Standing, show
 from validation.output.figures import inline
 from validation.output.mathml import mathml
+from validation.output.schema import Record
 from validation.report.comparison import total_shown
 from validation.report.document import CONFIDENCE, settings
 from validation.report.findings import largest_step, percent, short_name
@@ -137,8 +137,8 @@ def _template(name: str) -> str:
     return resources.files("validation.report").joinpath(name).read_text("utf-8")
 
 
-def _steps(steps: Sequence[Bound]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _steps(steps: Sequence[Bound]) -> list[Record]:
+    rows: list[Record] = []
     largest = largest_step(steps)
     for number, step in enumerate(steps):
         factor = ""
@@ -150,7 +150,7 @@ def _steps(steps: Sequence[Bound]) -> list[dict[str, Any]]:
     return rows
 
 
-def _losses(study: Study) -> list[dict[str, Any]]:
+def _losses(study: Study) -> list[Record]:
     reference, rows = study.reference, []
     tests = 0 if study.data.x_test is None else study.data.y_test.size
 
@@ -165,7 +165,7 @@ def _losses(study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def _accuracies(study: Study, activation: str) -> list[dict[str, Any]]:
+def _accuracies(study: Study, activation: str) -> list[Record]:
     trials = study.of(activation)
     sizes = sorted({row.k for row in trials[0].rows})
     return [

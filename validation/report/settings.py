@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from pruning.checks import choice, fraction, integer, nonnegative, positive, probability
+from validation.output.schema import Record
 
 ACTIVATIONS = {"tanh": ("tanh",), "relu": ("relu",), "both": ("tanh", "relu")}
 
@@ -82,7 +82,7 @@ class Settings:
             integer("nodes", k, 0, m)
         return tuple(sorted(set(self.nodes)))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """Return the settings of the training and of the theorems, by name."""
         return {name: value for name, value in vars(self).items() if name != "nodes"}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bounds.approximation import (
     adversary_limit,
@@ -23,6 +23,7 @@ from bounds.rounding import log_up
 from bounds.terms import Bound
 from pruning.checks import Array
 from validation.output.figures import Series, bounds_over_nodes
+from validation.output.schema import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +75,7 @@ class Sharpness:
             name: value for name, value in (found | self.limits).items() if math.isfinite(value)
         }
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Record:
         """Plain numbers: how many times the error, by claim id."""
         return {
             "k": self.k,

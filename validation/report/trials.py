@@ -11,7 +11,7 @@ import numpy as np
 
 from bounds.sample import mean_loss
 from pruning.baselines import random_nodes
-from pruning.checks import Array
+from pruning.checks import Array, Inputs, Targets
 from pruning.covariance import StateCovariance
 from pruning.initialisation import initial_rnn
 from pruning.losses import loss_values
@@ -179,7 +179,7 @@ def measure(rnn: RNN, data: Dataset, gamma: float) -> Measured:
     return Measured(accuracy, train_accuracy, float(losses.mean()), train_risk)
 
 
-def _on(rnn: RNN, x: Any, y: Any, gamma: float) -> tuple[float, Array]:
+def _on(rnn: RNN, x: Inputs, y: Targets, gamma: float) -> tuple[float, Array]:
     """Return accuracy and losses."""
     predictions = rnn.predictions(x)
     if y.ndim == 1:

@@ -20,11 +20,12 @@ import numpy as np
 
 from bounds.constrained import ConstrainedClass, constrained_bound, margin_bound
 from bounds.terms import Bound
-from pruning.checks import Array
+from pruning.checks import Array, Inputs, Targets
 from pruning.losses import loss_values, margins
 from pruning.rnn import RNN
 from pruning.storage import load_network, save_network
 from validation.data.dataset import Dataset
+from validation.output.schema import Record
 from validation.output.writing import write_atomically
 from validation.training.constrained_training import (
     GRID,
@@ -52,7 +53,7 @@ def last_predictions(rnn: RNN, x: Array) -> Array:
     return last @ rnn.w_output.T + rnn.b_output
 
 
-def measured(rnn: RNN, members: ConstrainedClass, x: Array, y: Array) -> dict[str, Any]:
+def measured(rnn: RNN, members: ConstrainedClass, x: Array, y: Array) -> Record:
     """What the bounds need of a sample of preprocessed sequences (n, T, d_x) with labels (n,)."""
     predictions = last_predictions(rnn, x)
     ramp = math.fsum(loss_values("margin_ramp", predictions, y, members.gamma)) / len(y)
@@ -162,7 +163,7 @@ class Constrained:
     rnn: RNN
     members: ConstrainedClass
     preprocessing: Preprocessing
-    facts: dict[str, Any]
+    facts: Record
 
     def bound(self) -> Bound:
         """The bound, from the loss that was stored; no data are needed."""
@@ -170,7 +171,7 @@ class Constrained:
             self.rnn, self.members, self.facts["empirical_loss"], self.facts["n"]
         )
 
-    def bound_on(self, x: Any, y: Any) -> Bound:
+    def bound_on(self, x: Inputs, y: Targets) -> Bound:
         """The bound, from the loss on the sample of raw sequences (n, T, d_x), labels (n,)."""
         found = measured(self.rnn, self.members, self.preprocessing(x), np.asarray(y))
         return constrained_bound(self.rnn, self.members, found["empirical_loss"], found["n"])
@@ -217,12 +218,12 @@ def load_constrained(path: str | Path) -> tuple[RNN, ConstrainedClass] | None:
     return None if held is None else (held.rnn, held.members)
 
 
-def prepared(path: str | Path, x: Any) -> Array:
+def prepared(path: str | Path, x: Inputs) -> Array:
     """Raw sequences (n, T, d_x) as the stored network reads them."""
     return _held(path).preprocessing(x)
 
 
-def constrained_bound_on(path: str | Path, x: Any, y: Any) -> Bound:
+def constrained_bound_on(path: str | Path, x: Inputs, y: Targets) -> Bound:
     """The bound of a stored network on raw sequences (n, T, d_x) with labels (n,)."""
     return _held(path).bound_on(x, y)
 

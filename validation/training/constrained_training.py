@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from bounds.constrained import ConstrainedClass
-from pruning.checks import Array
+from pruning.checks import Array, Inputs
 from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from pruning.spectral import spectral_prune
 from pruning.training import Epoch, train
 from validation.data.dataset import Dataset
+from validation.output.schema import Record
 
 _DECIMALS = tuple(float(f"{step}e-{e}") for e in (4, 3, 2, 1) for step in (1, 1.5, 2, 3, 5, 7))
 LISTED: dict[str, tuple[Any, ...]] = {
@@ -73,7 +74,7 @@ class Preprocessing:
     pairs: bool
     data: float
 
-    def __call__(self, x: Any) -> Array:
+    def __call__(self, x: Inputs) -> Array:
         """Return the sequences (n, T, d_x) as float64, every ||x_t|| <= data."""
         x = np.array(x, dtype=np.float64)
         if self.energy:
@@ -174,7 +175,7 @@ def fit(
         Told the stage and the record of every epoch.
     """
     x = recipe.preprocessing(data.x).astype(np.float32)
-    common: dict[str, Any] = {"dtype": "float32", "rng": seed}
+    common: Record = {"dtype": "float32", "rng": seed}
     m = recipe.stages[0][0] if recipe.stages else recipe.k
     rnn = initial_rnn(
         m, data.d_x, data.classes, "relu", scale=0.9, input_scale=data.d_x**-0.5, rng=seed

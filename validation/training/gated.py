@@ -19,6 +19,7 @@ import numpy as np
 from pruning.checks import choice, integer
 from pruning.optimizers import learning_rate_factor
 from validation.data.fetching import cache_folder
+from validation.output.schema import Facts, Record
 from validation.output.writing import write_atomically
 from validation.training.model_training import readable
 from validation.training.recipes import load
@@ -50,7 +51,7 @@ class GatedRecipe:
     title: str
     cell: str
     m: int
-    data: Mapping[str, Any]
+    data: Facts
     epochs: int
     batch_size: int
     learning_rate: float
@@ -63,7 +64,7 @@ class GatedRecipe:
         """Return the recipe with another number of epochs, or itself for None."""
         return self if epochs is None else replace(self, epochs=integer("epochs", epochs, 1))
 
-    def settings(self, seed: int) -> dict[str, Any]:
+    def settings(self, seed: int) -> Record:
         """Return everything that the weights depend on, as JSON has it."""
         facts = asdict(self)
         del facts["title"], facts["seeds"]
@@ -118,7 +119,7 @@ def make(
     *,
     work: Path | None = None,
     restart: bool = False,
-    say: Callable[[dict[str, Any]], None] = lambda record: None,
+    say: Callable[[Record], None] = lambda record: None,
 ) -> Path:
     """Train a gated network, or go on with it, and write it to `out` with its log.
 
@@ -196,7 +197,7 @@ def _finish(
     torch: Any,
     modules: Any,
     data: Any,
-    log: list[dict[str, Any]],
+    log: list[Record],
 ) -> Path:
     from safetensors.torch import save
 
@@ -220,7 +221,7 @@ def write_trained(
     *,
     usual: int,
     result: Mapping[str, float],
-    log: list[dict[str, Any]],
+    log: list[Record],
     device: str = "cpu",
 ) -> Path:
     """Write NAME-SEED.safetensors, and beside it the command that made it, its facts and its log.
@@ -278,8 +279,8 @@ def _write(
     path: Path,
     modules: Any,
     optimizer: Any,
-    settings: Mapping[str, Any],
-    log: list[dict[str, Any]],
+    settings: Facts,
+    log: list[Record],
 ) -> None:
     from safetensors.torch import save
 
@@ -292,9 +293,7 @@ def _write(
     write_atomically(path, save(clones, {"facts": facts}))
 
 
-def _read(
-    torch: Any, path: Path, modules: Any, optimizer: Any, settings: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def _read(torch: Any, path: Path, modules: Any, optimizer: Any, settings: Facts) -> list[Record]:
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
@@ -319,5 +318,5 @@ def _read(
             for key, value in tensors.items()
             if key.startswith(prefix)
         }
-    log: list[dict[str, Any]] = facts["log"]
+    log: list[Record] = facts["log"]
     return log

@@ -8,7 +8,7 @@ layer and a linear read-out; the embedding stands in it a second time, as the re
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pruning.checks import choice, integer
 from pruning.stack import Stack
 from validation.data.fetching import cache_folder
 from validation.data.language import corpus, perplexity
+from validation.output.schema import Facts, Record
 from validation.training.gated import CELLS, write_trained
 from validation.training.torch_models import LanguageModel, import_torch
 from validation.training.torch_training import Schedule, run
@@ -48,7 +49,7 @@ class TextRecipe:
     title: str
     cell: str
     m: int
-    data: Mapping[str, Any]
+    data: Facts
     epochs: int
     batch_size: int = 32
     window: int = 35
@@ -66,7 +67,7 @@ class TextRecipe:
         """Return the recipe with another number of epochs, or itself for None."""
         return self if epochs is None else replace(self, epochs=integer("epochs", epochs, 1))
 
-    def settings(self, seed: int) -> dict[str, Any]:
+    def settings(self, seed: int) -> Record:
         """Return everything that the weights depend on, as JSON has it."""
         facts = asdict(self)
         del facts["title"], facts["seeds"]
@@ -117,7 +118,7 @@ class GatedLanguageModel(LanguageModel):
         h, last = self.layer(embedded, (state[:1].contiguous(), state[1:].contiguous()))
         return h, self.torch.cat(last)
 
-    def state_dict(self, stored: str) -> dict[str, Any]:
+    def state_dict(self, stored: str) -> Record:
         """Return embedding, recurrence and read-out in torch's names, float16 or float32."""
         arrays = {
             name: value.detach().cpu().numpy().astype(stored)
@@ -154,7 +155,7 @@ def make(
     work: Path | None = None,
     device: str = "cpu",
     restart: bool = False,
-    say: Callable[[dict[str, Any]], None] = lambda record: None,
+    say: Callable[[Record], None] = lambda record: None,
 ) -> Path:
     """Train a gated language model, or go on with it, and write it to `out` with its log.
 

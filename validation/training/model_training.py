@@ -20,11 +20,12 @@ from pruning.training import TrainingState, train
 from validation.data.dataset import Dataset
 from validation.data.fetching import cache_folder
 from validation.data.language import corpus, perplexity
+from validation.output.schema import Record
 from validation.output.writing import write_atomically
 from validation.training.recipes import RECIPES, Recipe, load
 from validation.training.scores import accuracy
 
-Say = Callable[[dict[str, Any]], None]
+Say = Callable[[Record], None]
 
 
 def make(
@@ -167,7 +168,7 @@ def _warm_network(recipe: Recipe, models: Path) -> Path:
     return models / f"{recipe.warm}-0.safetensors"
 
 
-def _started_from(recipe: Recipe, models: Path) -> dict[str, Any]:
+def _started_from(recipe: Recipe, models: Path) -> Record:
     """What the log says of the network that a training started from."""
     path = _warm_network(recipe, models)
     if not recipe.warm or not path.exists():
@@ -244,7 +245,7 @@ def _with_torch(
     )
 
 
-def readable(facts: dict[str, Any]) -> str:
+def readable(facts: Record) -> str:
     """Return JSON with a line for each line of the log."""
     rows = ",\n  ".join(json.dumps(row) for row in facts["log"])
     head = json.dumps({**facts, "log": []}, indent=1)

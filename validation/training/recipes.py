@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from pruning.checks import choice, integer
 from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
 from validation.data.dataset import Dataset
+from validation.output.schema import Facts, Record
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class Recipe:
     title: str
     m: int
     seeds: int
-    data: Mapping[str, Any]
-    training: Mapping[str, Any]
+    data: Facts
+    training: Facts
     start: Start | None = None
     warm: str = ""
     stretch: float = 1.0
@@ -86,7 +87,7 @@ class Recipe:
             return self
         return replace(self, training={**self.training, "epochs": integer("epochs", epochs, 1)})
 
-    def settings(self, seed: int, **others: Any) -> dict[str, Any]:
+    def settings(self, seed: int, **others: Any) -> Record:
         """Return everything that the weights depend on, as JSON has it."""
         facts = asdict(self)
         del facts["title"], facts["seeds"]
@@ -98,7 +99,7 @@ def recipe(name: str) -> Recipe:
     return RECIPES[choice("the network", name, RECIPES)]
 
 
-def load(data: Mapping[str, Any]) -> Dataset:
+def load(data: Facts) -> Dataset:
     """Return the data set that a recipe names."""
     options = dict(data)
     return LOADERS[options.pop("loader")](**options)

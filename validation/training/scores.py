@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from pruning.checks import Inputs, Targets
 from pruning.rnn import RNN
 from validation.data.dataset import Dataset
 from validation.data.language import corpus, perplexity
+from validation.output.schema import Facts
 
 _BATCH_NUMBERS = 1 << 23
 """States formed at a time: 64 MB."""
@@ -19,7 +19,7 @@ _BATCH_NUMBERS = 1 << 23
 _SCORES: dict[tuple[str, str], float | None] = {}
 
 
-def score(rnn: RNN, data: Dataset, spec: Mapping[str, Any]) -> float | None:
+def score(rnn: RNN, data: Dataset, spec: Facts) -> float | None:
     """Return the score of a network on the test data, or the one that its weights had before.
 
     Where a seed draws the sequences of S, methods without S prune alike for every seed.
@@ -46,7 +46,7 @@ def score(rnn: RNN, data: Dataset, spec: Mapping[str, Any]) -> float | None:
     return _SCORES[key]
 
 
-def _measured(rnn: RNN, data: Dataset, spec: Mapping[str, Any]) -> float | None:
+def _measured(rnn: RNN, data: Dataset, spec: Facts) -> float | None:
     if spec["loader"] == "windows":
         try:
             value = perplexity(rnn, corpus(spec["name"]).test)
@@ -63,7 +63,7 @@ def batch(rnn: RNN, T: int) -> int:
     return max(1, _BATCH_NUMBERS // (T * max(rnn.m, rnn.d_y)))
 
 
-def accuracy(rnn: RNN, x: Any, y: Any, at_once: int | None = None) -> float:
+def accuracy(rnn: RNN, x: Inputs, y: Targets, at_once: int | None = None) -> float:
     """Share of right predictions, at the last step (y is (n,)) or at every one (y is (n, T)).
 
     `at_once` sequences are run at a time; by default as many as keep the memory small.

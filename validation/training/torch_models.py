@@ -6,13 +6,15 @@ Every step draws its batch and its dropout from generators seeded by (seed, step
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pruning.activations import activation
+from pruning.checks import Inputs, Nodes, Targets
 from pruning.rnn import RNN
+from validation.output.schema import Facts, Record
 
 
 def import_torch() -> Any:
@@ -38,7 +40,7 @@ class PixelClassifier:
         A torch device.
     """
 
-    def __init__(self, rnn: RNN, x: Any, y: Any, device: str = "cpu") -> None:
+    def __init__(self, rnn: RNN, x: Inputs, y: Targets, device: str = "cpu") -> None:
         torch = import_torch()
         self.torch, self.device, self.activation = torch, device, rnn.activation
         # Time first, so that one step of a batch is one block.
@@ -67,11 +69,11 @@ class PixelClassifier:
     def after_step(self) -> None:
         """Nothing is carried from step to step."""
 
-    def carried(self) -> dict[str, Any]:
+    def carried(self) -> Record:
         """Nothing is carried from step to step."""
         return {}
 
-    def restore(self, carried: Mapping[str, Any]) -> None:
+    def restore(self, carried: Facts) -> None:
         """Nothing is carried from step to step."""
 
     def rnn(self) -> RNN:
@@ -112,7 +114,7 @@ class LanguageModel:
         self,
         m: int,
         vocabulary: int,
-        tokens: Any,
+        tokens: Nodes,
         *,
         lines: int,
         window: int,
@@ -188,11 +190,11 @@ class LanguageModel:
         """Carry the last state to the next window."""
         self.state = self._next
 
-    def carried(self) -> dict[str, Any]:
+    def carried(self) -> Record:
         """Return what a checkpoint must hold beside the weights."""
         return {"state": self.state}
 
-    def restore(self, carried: Mapping[str, Any]) -> None:
+    def restore(self, carried: Facts) -> None:
         """Take up what `carried` returned."""
         self.state = carried["state"].to(self.device)
 
@@ -202,7 +204,7 @@ class LanguageModel:
         arrays["w_input"] = arrays.pop("w_embedding") @ arrays["w_output"].T
         return RNN(**arrays, activation=activation("tanh"))
 
-    def _sampled_loss(self, read: Any, y: Any, generator: Any) -> Any:
+    def _sampled_loss(self, read: Any, y: Targets, generator: Any) -> Any:
         """Cross-entropy with an estimate of the normaliser.
 
         The words of the window, among them the common ones, count as they are. The others are
@@ -232,14 +234,14 @@ class LanguageModel:
         return values * (kept >= self.dropout) / (1 - self.dropout)
 
 
-def _tensors(torch: Any, weights: Mapping[str, Any], device: str) -> dict[str, Any]:
+def _tensors(torch: Any, weights: Facts, device: str) -> Record:
     return {
         name: torch.tensor(np.array(array, np.float32), device=device, requires_grad=True)
         for name, array in weights.items()
     }
 
 
-def _arrays(weights: Mapping[str, Any]) -> dict[str, Any]:
+def _arrays(weights: Facts) -> Record:
     return {
         name: tensor.detach().cpu().numpy().astype(np.float64) for name, tensor in weights.items()
     }

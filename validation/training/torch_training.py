@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pruning.optimizers import learning_rate_factor
 from pruning.rnn import RNN
+from validation.output.schema import Facts, Record
 from validation.output.writing import write_atomically
 from validation.training.torch_models import LanguageModel, PixelClassifier
 
@@ -50,11 +51,11 @@ def run(
     *,
     seed: int,
     checkpoint: Path,
-    settings: Mapping[str, Any],
+    settings: Facts,
     measure: Callable[[RNN], dict[str, float]],
-    progress: Callable[[dict[str, Any]], None] | None = None,
+    progress: Callable[[Record], None] | None = None,
     snapshot: bool = False,
-) -> tuple[RNN, list[dict[str, Any]]]:
+) -> tuple[RNN, list[Record]]:
     """Train, or go on with a training that was broken off, and return network and log.
 
     Parameters
@@ -85,7 +86,7 @@ def run(
         tensors, lr=schedule.learning_rate, weight_decay=schedule.weight_decay
     )
     steps = model.steps_per_epoch(schedule.batch_size)
-    facts: dict[str, Any] = {
+    facts: Record = {
         "settings": dict(settings),
         "step": 0,
         "sum": 0.0,
@@ -94,7 +95,7 @@ def run(
     }
     if checkpoint.exists():
         facts = _load(torch, checkpoint, model, optimizer, facts["settings"])
-    log: list[dict[str, Any]] = facts["log"]
+    log: list[Record] = facts["log"]
     if snapshot:
         return model.rnn(), log
     began = saved = time.monotonic()
@@ -137,7 +138,7 @@ def run(
     return model.rnn(), log
 
 
-def _save(path: Path, model: Any, optimizer: Any, facts: Mapping[str, Any]) -> None:
+def _save(path: Path, model: Any, optimizer: Any, facts: Facts) -> None:
     from safetensors.torch import save
 
     tensors = {f"weight.{name}": tensor.detach() for name, tensor in model.weights.items()}
@@ -153,14 +154,12 @@ def _save(path: Path, model: Any, optimizer: Any, facts: Mapping[str, Any]) -> N
     write_atomically(path, data)
 
 
-def _load(
-    torch: Any, path: Path, model: Any, optimizer: Any, settings: Mapping[str, Any]
-) -> dict[str, Any]:
+def _load(torch: Any, path: Path, model: Any, optimizer: Any, settings: Facts) -> Record:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as held:
-            facts: dict[str, Any] = json.loads(held.metadata()["facts"])
+            facts: Record = json.loads(held.metadata()["facts"])
             tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not a checkpoint of a training: {error}") from None
