@@ -57,23 +57,49 @@ class TorchNetwork:
     def replaced(self, pruned: Stack) -> dict[str, Array]:
         """Return the file's tensors with those of a pruned stack in their places, in float64.
 
-        Both biases of torch are kept; masks and parametrisations stay folded in.
+        Both biases of torch are kept; masks and parametrisations stay folded in. A bias that the
+        file does not hold is added where a refit has made it other than 0; see `new_biases`.
         """
         arrays = dict(self.tensors.arrays)
-        for names, cells in zip(self.cells, pruned.layers, strict=True):
-            for (head, tail), cell in zip(names, cells, strict=True):
-                values = {
-                    "weight_ih": cell.w_input,
-                    "weight_hh": cell.w_hidden,
-                    "bias_ih": cell.b_input,
-                    "bias_hh": cell.b_hidden,
-                }
-                for name, value in values.items():
-                    if head + name + tail in arrays:
-                        arrays[head + name + tail] = value
-        arrays[self.linear + ".weight"] = pruned.w_output
+        values, added = self._values(pruned)
+        for name, value in values.items():
+            if name in arrays or name in added:
+                arrays[name] = value
         prefix = self.tensors.prefix
         return {prefix + name: value for name, value in arrays.items()}
+
+    def new_biases(self, pruned: Stack) -> list[str]:
+        """Names of the biases that `replaced` adds."""
+        return [self.tensors.prefix + name for name in self._values(pruned)[1]]
+
+    def dtype(self, name: str) -> str:
+        """The precision that a tensor of `replaced` has in the file."""
+        held = self.tensors.dtypes
+        own = name.removeprefix(self.tensors.prefix)
+        return held[own] if own in held else held[self.linear + ".weight"]
+
+    def _values(self, pruned: Stack) -> tuple[dict[str, Array], list[str]]:
+        """The weights of a pruned stack by name, and the biases for which there was no place."""
+        found: dict[str, Array] = {}
+        needed = []
+        for names, cells in zip(self.cells, pruned.layers, strict=True):
+            for (head, tail), cell in zip(names, cells, strict=True):
+                biases = {
+                    f"{head}bias_ih{tail}": cell.b_input,
+                    f"{head}bias_hh{tail}": cell.b_hidden,
+                }
+                found |= {
+                    f"{head}weight_ih{tail}": cell.w_input,
+                    f"{head}weight_hh{tail}": cell.w_hidden,
+                    **biases,
+                }
+                if any(value.any() for value in biases.values()):
+                    needed += list(biases)  # torch has both or none
+        found[self.linear + ".weight"] = pruned.w_output
+        found[self.linear + ".bias"] = pruned.b_output
+        if pruned.b_output.any():
+            needed.append(self.linear + ".bias")
+        return found, [name for name in needed if name not in self.tensors.arrays]
 
 
 def torch_network(

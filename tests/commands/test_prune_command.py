@@ -243,3 +243,26 @@ def test_layers_of_unequal_size_are_said_to_fit_no_single_module(tmp_path, capsy
         printed = capsys.readouterr().out
         assert ("one module of torch cannot hold" in " ".join(printed.split())) == uneven
         assert bool(json.loads(facts.read_text())["note"]) == uneven
+
+
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("refit", ["read-out", "closed-loop"])
+def test_a_refitted_file_holds_every_weight_that_was_fitted(biased, refit, tmp_path, data, capsys):
+    # The old bias of the read-out was written, and that of a layer without one was dropped.
+    arrays = state_dict("gru", (6,), 1, 3, 4, np.random.default_rng(5))
+    if not biased:
+        arrays = {name: value for name, value in arrays.items() if "bias" not in name}
+    save_file(arrays, tmp_path / "net.safetensors")
+    out, facts = tmp_path / "small.safetensors", tmp_path / "facts.json"
+    words = (tmp_path / "net.safetensors", "--data", data, "-k", 3, "-o", out, "--json", facts)
+    code, text, _ = run(capsys, *words, "--refit", refit)
+    assert code == 0
+    found = load_file(out)
+    assert ("set biases where there were none" in " ".join(text.split())) == (not biased)
+    x = np.load(data)["x_test"]
+    before, after = (
+        torch_network(a).stack.predictions(x, dtype="float32")[:, -1] for a in (arrays, found)
+    )
+    spread = np.square(before - before.mean(axis=0)).sum()
+    distance = np.sqrt(np.square(after - before).sum() / spread)
+    assert distance == pytest.approx(json.loads(facts.read_text())["distance"], rel=1e-4)

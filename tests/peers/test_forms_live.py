@@ -22,8 +22,16 @@ def words_of(path, data, out, facts):
     return [str(word) for word in words]
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_the_foreign_library_finds_the_accuracy_that_was_printed(name, tmp_path):
+WAYS = {
+    "paper": (),
+    "balanced": ("--objective", "balanced"),
+    "read-out": ("--refit", "read-out"),
+    "closed loop": ("--objective", "balanced", "--refit", "closed-loop"),
+}
+
+
+def pruned(name, folder, *more):
+    """Make a form and data, prune, and return what was printed and what its library finds."""
     case = FORMS[name]
     pytest.importorskip({"onnx": "onnxruntime"}.get(case.made_by, case.made_by))
     rng = np.random.default_rng(sorted(FORMS).index(name))
@@ -31,31 +39,44 @@ def test_the_foreign_library_finds_the_accuracy_that_was_printed(name, tmp_path)
     x = rng.integers(0, V, shape) if case.tokens else rng.normal(size=shape).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path, _, run = case.make(tmp_path, rng)
+        path, _, run = case.make(folder, rng)
         # Labels that the whole network gets right but for a few, so that accuracy means something.
-        y = run(path, x).argmax(axis=1) if not name.endswith(("pruned", "norm")) else None
+        y = run(path, x).argmax(axis=-1) if not name.endswith(("pruned", "norm")) else None
     if y is None:
         y = rng.integers(0, 4, 260)
-    y = np.where(rng.random(260) < 0.1, rng.integers(0, 4, 260), y)
-    data = tmp_path / "data.npz"
+    y = np.where(rng.random(y.shape) < 0.1, rng.integers(0, 4, y.shape), y)
+    data = folder / "data.npz"
     np.savez(data, x=x[:200], y=y[:200], x_test=x[200:], y_test=y[200:])
-    out, facts = tmp_path / f"small.{case.out}", tmp_path / "facts.json"
+    out, facts = folder / f"small.{case.out}", folder / "facts.json"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(SystemExit) as stop:
-            main(words_of(path, data, out, facts))
+            main([*words_of(path, data, out, facts), *more])
         assert not stop.value.code
         printed = json.loads(facts.read_text())
-        if case.out != "npz":
-            outputs = run(out, x[200:])
-        else:
-            outputs = run(_as_safetensors(out), x[200:])
-    found = (outputs.argmax(axis=1) == y[200:]).mean()
+        outputs = run(out if case.out != "npz" else _as_safetensors(out), x[200:])
+    return printed, (outputs.argmax(axis=-1) == y[200:]).mean(), y[200:].size
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("way", WAYS)
+def test_the_foreign_library_finds_the_accuracy_that_was_printed(name, way, tmp_path):
+    printed, found, outputs = pruned(name, tmp_path, *WAYS[way])
     # One output may lie on the other side by float32 rounding.
-    assert abs(found - printed["accuracy_after"]) <= 1 / 60 + 1e-12
+    assert abs(found - printed["accuracy_after"]) <= 1 / outputs + 1e-12
+    assert printed["outputs"] == outputs
     assert all(len(side) == 7 for layer in printed["nodes"] for side in layer)
-    if y is not None and not name.endswith(("pruned", "norm")):
+    if not name.endswith(("pruned", "norm")):
         assert printed["accuracy_before"] > 0.8
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_refit_brings_the_outputs_closer(name, tmp_path):
+    far = {}
+    for way in ("paper", "closed loop"):
+        (tmp_path / way).mkdir()
+        far[way] = pruned(name, tmp_path / way, *WAYS[way])[0]["distance"]
+    assert far["closed loop"] < far["paper"]
 
 
 def _as_safetensors(path):

@@ -16,13 +16,21 @@ from typing import Any
 import numpy as np
 
 from pruning.checks import Array
-from validation.porting.keras_layers import KerasLayer, recurrent, small_weights
+from validation.porting.chains import prune_chain, wanted
+from validation.porting.keras_chain import chain_of, with_chain
+from validation.porting.keras_layers import (
+    KerasLayer,
+    flat_layers,
+    reader_of,
+    recurrent,
+    small_weights,
+    smaller,
+)
 from validation.porting.measures import seconds
 from validation.porting.selecting import Chosen, choose, layer_sizes
 from validation.porting.sequences import Sequences
 
 _BATCH = 256
-_HANDS_ON = ("Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "Identity")
 
 
 class KerasForm:
@@ -71,14 +79,11 @@ class KerasForm:
 
     def prune(self, held: Sequences, settings: Any) -> PrunedKeras:
         """Prune every recurrent layer."""
-        if settings.objective != "paper" or settings.refit:
-            raise ValueError(
-                "--objective and --refit need gradients through the network, which Keras models "
-                "do not give here; take a state_dict of torch"
-            )
+        if wanted(settings):
+            return self._prune_chain(held, settings)
         moments = _moments(self.model, self.found, held)
         rng = np.random.default_rng(settings.seed)
-        readers = [_reader(one.layer) for one in self.found]
+        readers = [reader_of(one.layer) for one in self.found]
         read = [None if target is None else _reading_rows(target) for target in readers]
         sizes = layer_sizes(
             settings,
@@ -106,6 +111,14 @@ class KerasForm:
         small = _cloned(self.model, self.found, chosen, targets)
         nodes = [[side.nodes.tolist() for side in chosen[one.layer.name]] for one in self.found]
         return PrunedKeras(self.model, small, nodes, losses)
+
+    def _prune_chain(self, held: Sequences, settings: Any) -> PrunedKeras:
+        """Prune the recurrent layers as a stack, whose gradients are known."""
+        readers = [reader_of(one.layer) for one in self.found]
+        chain = chain_of(_keras(), self.model, self.found, readers, held.x)
+        small = prune_chain(chain, settings)
+        model = with_chain(_keras(), self.model, self.found, readers[-1], small)
+        return PrunedKeras(self.model, model, small.nodes, small.losses)
 
 
 def _part(rows: Any, side: int, m: int) -> Any:
@@ -161,7 +174,7 @@ class PrunedKeras:
 
 def _layers(model: Any) -> list[KerasLayer]:
     found = []
-    for layer in _flat(model):
+    for layer in flat_layers(model):
         if type(layer).__name__ == "Masking" or getattr(layer, "mask_zero", False):
             raise ValueError(f"{layer.name} masks steps, which is not supported")
         one = recurrent(layer)
@@ -170,14 +183,6 @@ def _layers(model: Any) -> list[KerasLayer]:
     if not found:
         raise ValueError("the model must hold a SimpleRNN, GRU or LSTM layer, got none")
     return found
-
-
-def _flat(model: Any) -> list[Any]:
-    """The layers, those of Sequentials inside too."""
-    layers = []
-    for layer in model.layers:
-        layers += _flat(layer) if type(layer).__name__ == "Sequential" else [layer]
-    return layers
 
 
 def _moments(
@@ -207,34 +212,6 @@ def _moments(
         [(S / count, None if R is None else R / count) for S, R in layer]
         for layer, count in zip(sums, steps, strict=True)
     ]
-
-
-def _reader(layer: Any) -> Any:
-    """The one Dense or recurrent layer that reads a layer's output, if it is so."""
-    while True:
-        # A model that is built again on the same layers adds calls, not readers.
-        readers = {id(node.operation): node.operation for node in layer._outbound_nodes}
-        if len(readers) != 1:
-            return None
-        (after,) = readers.values()
-        if len(_sources(after)) != 1:
-            return None
-        kind = type(after).__name__
-        if kind in _HANDS_ON:
-            layer = after
-            continue
-        if kind == "Dense" or recurrent(after) is not None:
-            return after
-        return None
-
-
-def _sources(layer: Any) -> set[int]:
-    """The layers whose outputs a layer reads, over all of its calls."""
-    found = set()
-    for node in layer._inbound_nodes:
-        for tensor in node.input_tensors:
-            found.add(id(tensor._keras_history.operation))
-    return found
 
 
 def _reading_rows(target: Any) -> Array:
@@ -270,7 +247,7 @@ def _cloned(
         if one is None:
             return type(layer).from_config(layer.get_config())
         kept = chosen[layer.name]
-        small = _smaller(layer, len(kept[0].nodes))
+        small = smaller(layer, len(kept[0].nodes))
         if targets[layer.name] is not None:
             return small
         width = sum(len(side.A) for side in kept)
@@ -278,8 +255,8 @@ def _cloned(
         return keras.Sequential([small, rebuild], name=f"{layer.name}_with_rebuilt")
 
     small = keras.models.clone_model(model, clone_function=clone)
-    after = {layer.name: layer for layer in _flat(small)}
-    for layer in _flat(model):
+    after = {layer.name: layer for layer in flat_layers(small)}
+    for layer in flat_layers(model):
         mine = after[layer.name]
         one = by_name.get(layer.name)
         lift = lifts.get(layer.name)
@@ -299,18 +276,6 @@ def _cloned(
         else:
             mine.set_weights(layer.get_weights())
     return small
-
-
-def _smaller(layer: Any, k: int) -> Any:
-    """The same layer with k nodes in each direction."""
-    config = layer.get_config()
-    if type(layer).__name__ == "Bidirectional":
-        config["layer"]["config"]["units"] = k
-        if "backward_layer" in config:
-            config["backward_layer"]["config"]["units"] = k
-    else:
-        config["units"] = k
-    return type(layer).from_config(config)
 
 
 def _phrase(found: list[KerasLayer]) -> str:

@@ -13,6 +13,7 @@ from pruning.cells.plain import Plain
 from pruning.checks import Array
 from validation.porting.selecting import Chosen
 
+_HANDS_ON = ("Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "Identity")
 KINDS = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}
 # Keras's order of the gates, as places in torch's order.
 ORDER = {"SimpleRNN": (0,), "GRU": (1, 0, 2), "LSTM": (0, 1, 2, 3)}
@@ -122,15 +123,71 @@ def small_weights(side: Any, cell: Any, kept: Chosen, lift: Array | None) -> lis
     lift : (d, d') array or None
         What the layer below was pruned by.
     """
-    kind = type(side).__name__
     w_input = cell.w_input if lift is None else cell.w_input @ lift
     if isinstance(cell, GRU):
         small: Any = cell.restricted(kept.nodes, kept.A, w_input, kept.A_reset)
     else:
         small = cell.restricted(kept.nodes, kept.A, w_input)
-    weights = [_turned(small.w_input, kind).T, _turned(small.w_hidden, kind).T]
-    if side.use_bias:
-        biases = [_turned(small.b_input, kind), _turned(small.b_hidden, kind)]
+    return cell_weights(small, side.use_bias)
+
+
+def cell_weights(cell: Any, biased: bool = True) -> list[Array]:
+    """Return the weights of a cell as the layer of Keras holds them that it stands for."""
+    kind = {"plain": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}[cell.kind]
+    weights = [_turned(cell.w_input, kind).T, _turned(cell.w_hidden, kind).T]
+    if biased:
+        biases = [_turned(cell.b_input, kind), _turned(cell.b_hidden, kind)]
         two = isinstance(cell, GRU) and cell.reset_after
-        weights.append(np.stack(biases) if two else biases[0])
+        weights.append(np.stack(biases) if two else biases[0] + biases[1])
     return weights
+
+
+def flat_layers(model: Any) -> list[Any]:
+    """The layers, those of Sequentials inside too."""
+    layers = []
+    for layer in model.layers:
+        layers += flat_layers(layer) if type(layer).__name__ == "Sequential" else [layer]
+    return layers
+
+
+def reader_of(layer: Any) -> Any:
+    """Return the one Dense or recurrent layer that reads a layer's output, if it is so."""
+    while True:
+        # A model that is built again on the same layers adds calls, not readers.
+        readers = {id(node.operation): node.operation for node in layer._outbound_nodes}
+        if len(readers) != 1:
+            return None
+        (after,) = readers.values()
+        if len(_sources(after)) != 1:
+            return None
+        kind = type(after).__name__
+        if kind in _HANDS_ON:
+            layer = after
+            continue
+        if kind == "Dense" or recurrent(after) is not None:
+            return after
+        return None
+
+
+def _sources(layer: Any) -> set[int]:
+    """The layers whose outputs a layer reads, over all of its calls."""
+    found = set()
+    for node in layer._inbound_nodes:
+        for tensor in node.input_tensors:
+            found.add(id(tensor._keras_history.operation))
+    return found
+
+
+def smaller(layer: Any, k: int, biased: bool = False) -> Any:
+    """The same layer with k nodes in each direction, with biases at any rate if `biased`."""
+    config = layer.get_config()
+    sides = [config]
+    if type(layer).__name__ == "Bidirectional":
+        inner = [config[name] for name in ("layer", "backward_layer") if name in config]
+        for one in inner:
+            one.pop("build_config", None)  # of the width that the layer below has had
+        sides = [one["config"] for one in inner]
+    for side in sides:
+        side["units"] = k
+        side["use_bias"] = side["use_bias"] or biased
+    return type(layer).from_config(config)

@@ -6,7 +6,7 @@ To add a form, write a class with the methods of `Form` and a line in `opened`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,14 +15,13 @@ import numpy as np
 from pruning.cells.plain import Plain
 from pruning.checkpoints.files import read_state_dict
 from pruning.checkpoints.torch_layout import TorchNetwork, torch_network
-from pruning.checks import choice
 from pruning.rnn import RNN
 from pruning.stack import Stack
-from pruning.stack_pruning import PrunedStack, prune_stack
+from pruning.stack_pruning import PrunedStack
+from validation.porting.chains import fitted
 from validation.porting.measures import seconds, torch_latency
 from validation.porting.sequences import Sequences
 
-REFITS = ("read-out", "closed-loop")
 WEIGHT_FILES = (".safetensors", ".npz", ".pt", ".pth")
 
 
@@ -161,24 +160,7 @@ class StackForm:
 
     def prune(self, held: Sequences, settings: Settings) -> Pruned:
         """Prune the stack."""
-        choice("refit", settings.refit or "none", ("none", *REFITS))
-        rng = settings.seed if settings.method == "random" else None
-        result = prune_stack(
-            self.stack,
-            held.x,
-            settings.k,
-            total=settings.total,
-            lengths=held.lengths,
-            theta=settings.theta,
-            method=settings.method,
-            reconstruct=settings.reconstruct,
-            objective=settings.objective,
-            reads=settings.reads,
-            outputs=settings.outputs or None,
-            rng=rng,
-        )
-        if settings.refit:
-            result = replace(result, pruned=self._refitted(result.pruned, held, settings))
+        result = fitted(self.stack, held.x, held.lengths, settings)
         return PrunedFile(
             result, lambda out: self.write(out, result.pruned), self.note(result.pruned)
         )
@@ -186,16 +168,6 @@ class StackForm:
     def note(self, pruned: Stack) -> str:
         """What a user must know to load the result; empty where there is nothing."""
         return ""
-
-    def _refitted(self, small: Stack, held: Sequences, settings: Settings) -> Stack:
-        from pruning.stack_refit import refit_stack, refit_stack_read_out
-
-        x = np.asarray(held.x)
-        seen: Any = {"reads": settings.reads, "outputs": settings.outputs or None}
-        small = refit_stack_read_out(self.stack, small, x, held.lengths, **seen)
-        if settings.refit == "read-out":
-            return small
-        return refit_stack(self.stack, small, x, held.lengths, **seen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +202,7 @@ class TorchForm(StackForm):
     metadata: dict[str, str]
 
     def note(self, pruned: Stack) -> str:
-        """A module of torch has one size for all its layers: others take a module a layer."""
+        """What of the file no module like the one that it came from can hold."""
         sizes: dict[str, set[int]] = {}
         for names, cells in zip(self.network.cells, pruned.layers, strict=True):
             for (head, _), cell in zip(names, cells, strict=True):
@@ -238,12 +210,19 @@ class TorchForm(StackForm):
         uneven = [
             head.rstrip(".") or "the module" for head, found in sizes.items() if len(found) > 1
         ]
-        if not uneven:
-            return ""
-        return (
-            f"the layers of {', '.join(uneven)} differ in size, which one module of torch cannot "
-            "hold: load each layer into a module of its own, or give one number to -k"
-        )
+        notes = []
+        if uneven:
+            notes.append(
+                f"the layers of {', '.join(uneven)} differ in size, which one module of torch "
+                "cannot hold: load each layer into a module of its own, or give one number to -k"
+            )
+        added = self.network.new_biases(pruned)
+        if added:
+            notes.append(
+                f"the refit set biases where there were none ({', '.join(added)}): load the file "
+                "into modules with bias=True"
+            )
+        return "; ".join(notes)
 
     def check_out(self, out: Path) -> None:
         """Any file of named tensors."""
@@ -259,7 +238,7 @@ class TorchForm(StackForm):
 
         arrays = self.network.replaced(pruned)
         tensors = self.network.tensors
-        kinds = {name: tensors.dtypes[name.removeprefix(tensors.prefix)] for name in arrays}
+        kinds = {name: self.network.dtype(name) for name in arrays}
         suffix = out.suffix.lower()
         with replacing(out) as temporary:
             if suffix in (".pt", ".pth"):

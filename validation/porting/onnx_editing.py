@@ -75,7 +75,7 @@ def replace_recurrence(
             P.append(one.P[side].reshape(3, m)[:, kept.nodes].reshape(-1))
     for place, value in ((1, W), (2, R), (3, B), (7, P)):
         if value:
-            name = _add(model, f"pruned_{number}_{place}", np.stack(value).astype(dtype))
+            name = add_constant(model, f"pruned_{number}_{place}", np.stack(value).astype(dtype))
             node.input[place] = name
     for attribute in node.attribute:
         if attribute.name == "hidden_size":
@@ -89,11 +89,11 @@ def replace_recurrence(
         folded: Any = rows @ chosen[0].A
         transposed = any(a.name == "transB" and a.i for a in target.attribute)
         value = folded if transposed else folded.T
-        target.input[place] = _add(model, f"read_{number}", value.astype(dtype))
+        target.input[place] = add_constant(model, f"read_{number}", value.astype(dtype))
         forget_shapes(model)
         return
     A = np.stack([kept.A.T for kept in chosen]).astype(dtype)  # (directions, k, m)
-    name = _add(model, f"reconstruction_{number}", A)
+    name = add_constant(model, f"reconstruction_{number}", A)
     for place in (1, 0):
         if len(node.output) > place and node.output[place]:
             whole = node.output[place]
@@ -108,21 +108,22 @@ def _gather_start(
 ) -> int:
     """Keep the kept coordinates of an initial state (directions, n, m)."""
     onnx, _ = libraries()
-    if len(chosen) == 2 and not np.array_equal(chosen[0].nodes, chosen[1].nodes):
-        index = np.stack([kept.nodes for kept in chosen])[:, None, :]
-        raise ValueError(
-            "an initial state of a bidirectional layer is not supported, "
-            f"got one beside {index.shape[-1]} nodes a direction"
-        )
-    name = _add(model, f"kept_{number}_{place}", chosen[0].nodes.astype(np.int64))
     out = f"start_{number}_{place}"
-    gather = onnx.helper.make_node("Gather", [node.input[place], name], [out], axis=2)
+    if len(chosen) == 1:
+        name = add_constant(model, f"kept_{number}_{place}", chosen[0].nodes.astype(np.int64))
+        gather = onnx.helper.make_node("Gather", [node.input[place], name], [out], axis=2)
+    else:
+        kind = constants(model)[node.input[2]].dtype
+        chooses = np.stack([np.eye(len(kept.A))[:, kept.nodes] for kept in chosen])
+        name = add_constant(model, f"kept_{number}_{place}", chooses.astype(kind))
+        gather = onnx.helper.make_node("MatMul", [node.input[place], name], [out])
     model.graph.node.insert(at, gather)
     node.input[place] = out
     return 1
 
 
-def _add(model: Any, name: str, value: Any) -> str:
+def add_constant(model: Any, name: str, value: Any) -> str:
+    """Add a constant tensor, and return its name."""
     from onnx import numpy_helper
 
     model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))

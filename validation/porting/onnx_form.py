@@ -15,7 +15,9 @@ import numpy as np
 
 from pruning.cells.gru import GRU
 from pruning.checks import Array
+from validation.porting.chains import prune_chain, wanted
 from validation.porting.measures import seconds
+from validation.porting.onnx_chain import chain_of, put
 from validation.porting.onnx_editing import (
     check_external,
     check_outputs,
@@ -90,11 +92,8 @@ class OnnxForm:
 
     def prune(self, held: Sequences, settings: Any) -> PrunedGraph:
         """Prune every recurrent node."""
-        if settings.objective != "paper" or settings.refit:
-            raise ValueError(
-                "--objective and --refit need gradients through the network, which ONNX graphs "
-                "do not give here; take a state_dict of torch"
-            )
+        if wanted(settings):
+            return self._prune_chain(held, settings)
         moments = _moments(self.model, self.found, self._fed, held)
         rng = np.random.default_rng(settings.seed)
         model = copied(self.model)
@@ -132,6 +131,18 @@ class OnnxForm:
         onnx, _ = libraries()
         onnx.checker.check_model(model)
         return PrunedGraph(self, model, nodes, losses)
+
+    def _prune_chain(self, held: Sequences, settings: Any) -> PrunedGraph:
+        """Prune the recurrent nodes as a stack, whose gradients are known."""
+        starts = range(0, len(held.x), _BATCH)
+        batches = [self._fed(held.x[start : start + _BATCH]) for start in starts]
+        chain = chain_of(self.model, self.found, batches)
+        small = prune_chain(chain, settings, apart=True)
+        model = copied(self.model)
+        put(model, small)
+        onnx, _ = libraries()
+        onnx.checker.check_model(model)
+        return PrunedGraph(self, model, small.nodes, small.losses)
 
     def _fed(self, x: Any, model: Any = None) -> Any:
         """Return x as the graph wants it: its dtype, and time first where the graph says so."""

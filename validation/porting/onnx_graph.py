@@ -114,11 +114,13 @@ def consumers(model: Any, name: str) -> list[Any]:
     return found + [None for output in model.graph.output if output.name == name]
 
 
-def linear_reader(model: Any, name: str, width: int) -> tuple[Any, int, Array] | None:
+def linear_reader(
+    model: Any, name: str, width: int, also: tuple[str, ...] = ()
+) -> tuple[Any, int, Array] | None:
     """Return (node, which input, rows) of the one linear layer that reads a state, if it is so.
 
-    Follows nodes that only hand entries on. None where the state has several readers, or one that
-    is not a product with a constant matrix.
+    Follows nodes that only hand entries on, and those of the kinds in `also`. None where the state
+    has several readers, or one that is not a product with a constant matrix.
     """
     held = constants(model)
     while True:
@@ -126,7 +128,7 @@ def linear_reader(model: Any, name: str, width: int) -> tuple[Any, int, Array] |
         if len(readers) != 1 or readers[0] is None:
             return None
         node = readers[0]
-        if node.op_type in CARRIES and node.input[0] == name:
+        if node.op_type in (*CARRIES, *also) and node.input[0] == name:
             name = node.output[0]
             continue
         if node.op_type not in ("MatMul", "Gemm") or node.input[0] != name:
