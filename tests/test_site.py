@@ -65,6 +65,21 @@ def test_a_dead_link_is_found_and_so_is_what_is_loaded_from_outside(tmp_path, bo
     assert fault in found
 
 
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("<p>| bound | total | |—|—| | <code>a</code> | 1 |</p>", "a table"),
+        ("<p>| bound | total |\n| --- | ---: |\n| a | 1 |</p>", "a table"),
+        (r"<td>$\Psi(f) \le 1$</td>", "a formula"),
+    ],
+)
+def test_what_is_left_as_its_source_is_found(tmp_path, body, fault):
+    [found] = tool("check_links").faults(site(tmp_path, index=body))
+    assert f"{fault} is left as its source" in found
+    quoted = site(tmp_path, index=f"<pre>{body}</pre><p>2 || 3 - 4, 5 $ and 6 $</p>")
+    assert tool("check_links").faults(quoted) == []
+
+
 def test_a_folder_without_pages_is_a_fault(tmp_path):
     assert tool("check_links").faults(tmp_path)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import re
 from html import escape
-from typing import Any
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from latex2mathml.converter import convert
 
@@ -47,7 +47,7 @@ def mathml(latex: str, display: str = "inline", alt: bool = False) -> str:
         raise ValueError(f"latex2mathml makes no XML of {latex!r}: {error}") from None
     row = formula[0] if len(formula) == 1 and formula[0].tag.endswith("}mrow") else formula
     style = ' displaystyle="true"' if display == "block" else ""
-    made = []
+    made: list[str] = []
     for part in pieces(_flat(row)):
         inside = "".join(ElementTree.tostring(one, "unicode") for one in part)
         inside = inside.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
@@ -58,14 +58,14 @@ def mathml(latex: str, display: str = "inline", alt: bool = False) -> str:
     return "<wbr>".join(made)
 
 
-def pieces(elements: list[Any]) -> list[list[Any]]:
+def pieces(elements: list[Element]) -> list[list[Element]]:
     """Return what stands on the outermost level of a formula, cut where a line may end.
 
     Before a relation, a sign between two terms or words, after a comma or a wide space, and in a
     long product before a norm; never inside parentheses or between bars.
     """
-    found: list[list[Any]] = [[]]
-    norms: list[Any] = []  # that follow a factor
+    found: list[list[Element]] = [[]]
+    norms: list[Element] = []  # that follow a factor
     depth, bars, ended, struck = 0, 0, False, False  # ended: by a term, which a sign can follow
     for element in elements:
         core = _core(element)
@@ -92,7 +92,7 @@ def pieces(elements: list[Any]) -> list[list[Any]]:
     return [factor for part in found if part for factor in _factors(part, norms)]
 
 
-def _factors(part: list[Any], norms: list[Any]) -> list[list[Any]]:
+def _factors(part: list[Element], norms: list[Element]) -> list[list[Element]]:
     """Return a piece as it is, or one that is long cut before each of its norms."""
     if len("".join("".join(element.itertext()) for element in part)) <= LONG:
         return [part]
@@ -100,28 +100,28 @@ def _factors(part: list[Any], norms: list[Any]) -> list[list[Any]]:
     return [part[a:b] for a, b in zip(starts, [*starts[1:], len(part)])]
 
 
-def _flat(row: Any) -> list[Any]:
+def _flat(row: Element) -> list[Element]:
     """Return the elements of a row, text word by word, and those of a style one by one."""
-    found: list[Any] = []
+    found: list[Element] = []
     for element in row:
         kind = element.tag.rpartition("}")[2]
         if kind == "mstyle" and len(element) > 1:
             for child in _flat(element):
-                styled = ElementTree.Element(element.tag, element.attrib)
+                styled = Element(element.tag, element.attrib)
                 styled.append(child)
                 found.append(styled)
         elif kind == "mtext":
             # Each word after its space, and a space at the end with the last.
             text = element.text or ""
             for word in re.findall(r"[\xa0 ]*[^\xa0 ]+(?:[\xa0 ]+$)?", text) or [text]:
-                found.append(ElementTree.Element(element.tag, element.attrib))
+                found.append(Element(element.tag, element.attrib))
                 found[-1].text = word
         else:
             found.append(element)
     return found
 
 
-def _core(element: Any) -> Any:
+def _core(element: Element) -> Element:
     """Return what an element is for the line: itself, what a style holds, an indexed bar."""
     kind = element.tag.rpartition("}")[2]
     if kind == "mstyle" and len(element) == 1:
