@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bounds import others
 from bounds.approximation import approximation_bound
@@ -24,7 +25,7 @@ from bounds.radii import Radii
 from bounds.terms import Bound
 from bounds.uniform import METHODS
 from pruning.bisection import last_holding
-from pruning.checks import Array, Inputs, Targets, choice, time_weights
+from pruning.checks import Array, choice, time_weights
 from pruning.covariance import StateCovariance
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
@@ -239,10 +240,10 @@ class Comparison:
 
 def comparison(
     network: PrunedRNN | RNN,
-    x: Inputs,
-    y: Targets,
-    x_test: Inputs | None = None,
-    y_test: Targets | None = None,
+    x: ArrayLike,
+    y: ArrayLike,
+    x_test: ArrayLike | None = None,
+    y_test: ArrayLike | None = None,
     *,
     gamma: float = Problem.gamma,
     delta: float = Problem.delta,
@@ -265,10 +266,10 @@ def comparison(
 
 def compare(
     network: PrunedRNN | RNN,
-    x: Inputs,
-    y: Targets,
-    x_test: Inputs | None = None,
-    y_test: Targets | None = None,
+    x: ArrayLike,
+    y: ArrayLike,
+    x_test: ArrayLike | None = None,
+    y_test: ArrayLike | None = None,
     **options: Any,
 ) -> list[Bound]:
     """Return every bound on the risk of a pruned network.

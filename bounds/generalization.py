@@ -19,7 +19,7 @@ from bounds.terms import FIXED_RADII, VALID, Bound, Condition, violated
 from pruning.checks import Array, Inputs, choice, positive, time_weights
 
 if TYPE_CHECKING:
-    from pruning.spectral import PrunedRNN
+    from pruning.pruned_rnn import PrunedRNN
 
 BY_NODES = ("degrees_of_freedom", "determinantal")
 """The theorems for some set of k nodes, whose error they bound themselves."""

@@ -26,7 +26,7 @@ from pruning.checks import integer, positive
 from pruning.rnn import RNN
 
 if TYPE_CHECKING:
-    from pruning.spectral import PrunedRNN
+    from pruning.pruned_rnn import PrunedRNN
 
 _COUNTS = {
     "theorem.degrees_of_freedom": "leverage.existence",

@@ -26,7 +26,7 @@ from pruning.checks import Array, choice, nonnegative, positive, probability, ti
 from pruning.rnn import RNN
 
 if TYPE_CHECKING:
-    from pruning.spectral import PrunedRNN
+    from pruning.pruned_rnn import PrunedRNN
 
 
 class Complexity(TypedDict, total=False):

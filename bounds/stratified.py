@@ -21,7 +21,7 @@ from bounds.terms import FIXED_RADII, VALID, Bound, Condition
 from pruning.checks import integer
 
 if TYPE_CHECKING:
-    from pruning.spectral import PrunedRNN
+    from pruning.pruned_rnn import PrunedRNN
 
 ZERO_WEIGHT = 1 / 8  # of the radius 0, which no power of two reaches
 

@@ -14,6 +14,7 @@ from .initialisation import initial_rnn as initial_rnn
 from .losses import loss_values as loss_values
 from .losses import margins as margins
 from .observability import Observability as Observability
+from .pruned_rnn import PrunedRNN as PrunedRNN
 from .reconstruction import information_loss as information_loss
 from .reconstruction import reconstruction_matrix as reconstruction_matrix
 from .reconstruction import residual_covariance as residual_covariance
@@ -29,7 +30,6 @@ from .selection.determinantal import sample_volume as sample_volume
 from .selection.dispatch import select_nodes as select_nodes
 from .selection.leverage import leverage_scores as leverage_scores
 from .selection.leverage import sample_leverage as sample_leverage
-from .spectral import PrunedRNN as PrunedRNN
 from .spectral import observed_weight as observed_weight
 from .spectral import prune_to as prune_to
 from .spectral import refitted as refitted

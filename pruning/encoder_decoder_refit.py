@@ -15,7 +15,7 @@ import numpy as np
 from pruning.cells.gru import GRU
 from pruning.checks import Array
 from pruning.encoder_decoder import Batch, EncoderDecoder
-from pruning.gauss_newton import FitStep, gauss_newton
+from pruning.gauss_newton import RefitStep, gauss_newton
 from pruning.stack_gradients import CELL_WEIGHTS, into_weights
 
 _READ = ("bridge", "w_output", "b_output")
@@ -29,7 +29,7 @@ def refit_encoder_decoder(
     *,
     steps: int = 8,
     iterations: int = 15,
-    progress: Callable[[FitStep], None] | None = None,
+    progress: Callable[[RefitStep], None] | None = None,
 ) -> EncoderDecoder:
     """Return the small network with all its weights fitted to the whole one's outputs.
 
@@ -41,7 +41,7 @@ def refit_encoder_decoder(
     steps, iterations : int
         Of Gauss-Newton, and of conjugate gradients in each.
     progress : callable, optional
-        Called with a `FitStep`.
+        Called with a `RefitStep`.
     """
     ours, theirs = (EncoderDecoderFit(whole, small, data) for data in (fitted, held_out))
 

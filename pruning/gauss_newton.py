@@ -69,9 +69,6 @@ class RefitStep:
     damping: float
 
 
-FitStep = RefitStep
-
-
 class Local(Protocol):
     """What is minimised near one theta: its value there, and the quadratic model of it."""
 

@@ -7,8 +7,8 @@ b_o' = b_o.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from pruning.balanced import balanced_weight
 from pruning.checks import (
     Array,
     Inputs,
-    Nodes,
     choice,
     fraction,
     integer,
@@ -31,12 +30,12 @@ from pruning.covariance import Moments, StateCovariance, covariance_of, seen
 from pruning.fisher import softmax_network
 from pruning.gauss_newton import RefitStep
 from pruning.observability import Observability
+from pruning.pruned_rnn import PrunedRNN as PrunedRNN
 from pruning.reconstruction import reconstruction_matrix, residual
 from pruning.refit.closed_loop import refit_closed_loop
 from pruning.refit.divergence import refit_divergence
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
-from pruning.run_rounding import RunRounding
 from pruning.selection.dispatch import WEIGHTED, select
 from pruning.selection.reading import reading_weight
 from pruning.selection.selection import Selection
@@ -48,85 +47,6 @@ OBSERVED, FITTED = 5000, 5000
 """At most so many sequences give the balanced weight, and a refit."""
 
 _READS = {"last": "last", "every": "mean"}
-
-
-@dataclass(frozen=True, eq=False)
-class PrunedRNN:
-    """A pruned network, with all that its bounds need.
-
-    Attributes
-    ----------
-    original, pruned : RNN
-        Before, with m nodes, and after, with k.
-    nodes : (k,) integer array
-        J: node i of the pruned network is node ``nodes[i]`` of the original one.
-    tau : (k,) array
-        Regulariser of the reconstruction; 0 without reconstruction.
-    reconstruction : (m, k) array
-        A: the reconstruction matrix, or the 0/1 embedding of J.
-    covariance : (m, m) array
-        S, of the original network.
-    theta : float or None
-        Weight of L_A in the objective; None if the nodes were not chosen by it, as with ``volume``.
-    method : str
-        How the nodes were chosen.
-    objective : str
-        ``spectral`` (F22) or ``balanced`` (theory, section 11): the weight in Tr[M C].
-    refit : str or None
-        ``read-out`` or ``closed-loop`` where weights of `pruned` were fitted afterwards: then they
-        are no longer those of the reconstruction, and `bounds.approximation.general_bound` is the
-        bound on them.
-    losses : mapping
-        ||Z (phi - A phi_J)||^2_{n,T} + ||Z A||^2_tau = Tr[Z (R + A I_tau A^T) Z^T], unscaled, at
-        the A in use: ``hidden`` for Z = I, ``output`` for Z = W_o, ``recurrent`` for W_h[J,:].
-        With reconstruction these are L_A(J) and L_B(J); without it they are the plain mean squared
-        errors Tr[Z R Z^T] of replacing dropped nodes by 0. A refit leaves them as they were.
-    exponent : int
-        The covariance, tau and the losses are in units of 4^exponent, which is 0 unless the states
-        are so large or so small that their squares are beyond the range of floats.
-    rounding : RunRounding or None
-        How far the float64 run that the covariance is from may be from an exact one. None where the
-        covariance was given: that it is the network's is then the caller's word.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnbounds import initial_rnn, PrunedRNN, spectral_prune
-    >>> rnn = initial_rnn(6, d_x=2, d_y=1, activation="tanh", rng=0)
-    >>> x = np.random.default_rng(0).normal(size=(20, 5, 2))
-    >>> pruned = spectral_prune(rnn, x, k=3)
-    >>> isinstance(pruned, PrunedRNN), pruned.pruned.m, pruned.reconstruction.shape
-    (True, 3, (6, 3))
-    >>> sorted(pruned.losses)
-    ['hidden', 'output', 'recurrent']
-    """
-
-    original: RNN
-    pruned: RNN
-    nodes: Nodes
-    tau: Array
-    reconstruction: Array
-    covariance: Array
-    theta: float | None
-    method: str
-    losses: Mapping[str, float]
-    exponent: int = 0
-    objective: str = "spectral"
-    refit: str | None = None
-    rounding: RunRounding | None = None
-
-    def __repr__(self) -> str:
-        """Sizes and method on one line; the arrays are attributes."""
-        refit = "" if self.refit is None else f", refit={self.refit!r}"
-        return (
-            f"PrunedRNN(k={self.pruned.m} of m={self.original.m}, method={self.method!r}, "
-            f"objective={self.objective!r}{refit})"
-        )
-
-    @property
-    def parameters(self) -> dict[str, int]:
-        """The count of parameters of the pruned network, by the names of the weights."""
-        return {name: int(array.size) for name, array in self.pruned.weights.items()}
 
 
 def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array, choice, integer
+from pruning.checks import Array, Inputs, Nodes, choice, integer
 from pruning.fisher import NUMBERS, SEEN, softmax_root
 from pruning.stack import Stack, counted, true_lengths
 from pruning.stack_gradients import run_stack, state_gradients
@@ -83,7 +83,7 @@ def balanced_weights(
     return [_normalised(total, layer) for layer, total in enumerate(sums)]
 
 
-def are_logits(stack: Stack, x: Any, outputs: str | None) -> bool:
+def are_logits(stack: Stack, x: Inputs, outputs: str | None) -> bool:
     """Whether outputs are logits; `OUTPUTS`, or None for what checked inputs look like."""
     if outputs is not None:
         return choice("outputs", outputs, OUTPUTS) == "logits"
@@ -91,7 +91,7 @@ def are_logits(stack: Stack, x: Any, outputs: str | None) -> bool:
 
 
 def softmax_stack(
-    stack: Stack, x: Any, lengths: Any = None, *, reads: str = "last", most: int = SEEN
+    stack: Stack, x: Inputs, lengths: Nodes | None = None, *, reads: str = "last", most: int = SEEN
 ) -> Stack:
     """Return a stack of the same states, whose squared gaps are those that its softmax feels.
 
@@ -128,7 +128,11 @@ def softmax_stack(
 
 
 def probe(
-    stack: Stack, shape: tuple[int, ...], lengths: Any, reads: str, rng: np.random.Generator
+    stack: Stack,
+    shape: tuple[int, ...],
+    lengths: Nodes | None,
+    reads: str,
+    rng: np.random.Generator,
 ) -> Array:
     """Return the gradient in the last layer's states of random signs on the outputs, (T, n, .)."""
     T, n = shape

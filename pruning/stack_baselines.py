@@ -14,7 +14,7 @@ from scipy.linalg import qr
 
 from pruning.baselines.magnitude_nodes import largest
 from pruning.baselines.sampled_nodes import by_leverage, by_process
-from pruning.checks import Array, Nodes, choice, integer
+from pruning.checks import Array, Inputs, Nodes, Targets, choice, integer
 from pruning.losses import value_and_gradient
 from pruning.selection.determinantal import sample_volume
 from pruning.stack import Stack
@@ -86,7 +86,7 @@ def baseline_nodes(
     return found
 
 
-def taylor_scores(stack: Stack, x: Any, y: Any) -> list[Array]:
+def taylor_scores(stack: Stack, x: Inputs, y: Targets) -> list[Array]:
     """Return the mean over sequences of |d loss/d c_j| at c = 1 for the nodes of every layer.
 
     Parameters

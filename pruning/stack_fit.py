@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array
+from pruning.checks import Array, Inputs, Nodes
 from pruning.refit.coordinates import Coordinates, root
 from pruning.refit.softmax_gaps import SoftmaxGaps
 from pruning.stack import Stack, counted
@@ -107,7 +107,9 @@ class StackWeights:
 class SquaredGaps:
     """||f' - f^||^2 over the outputs that count, as residuals of all weights of a small stack."""
 
-    def __init__(self, whole: Stack, small: Stack, x: Any, lengths: Any, reads: str) -> None:
+    def __init__(
+        self, whole: Stack, small: Stack, x: Inputs, lengths: Nodes | None, reads: str
+    ) -> None:
         self.weights = StackWeights(small)
         self.small, self.x, self.lengths = small, x, lengths
         self.where = counted(x.shape[:2], lengths, reads)
@@ -153,8 +155,8 @@ class StackDivergence:
         self,
         whole: Stack,
         small: Stack,
-        x: Any,
-        lengths: Any,
+        x: Inputs,
+        lengths: Nodes | None,
         reads: str,
         *,
         moves: bool,
@@ -227,7 +229,7 @@ class StackDivergence:
         return given
 
 
-def top_states(stack: Stack, x: Any, lengths: Any, reads: str) -> Array:
+def top_states(stack: Stack, x: Inputs, lengths: Nodes | None, reads: str) -> Array:
     """Return the states of the last layer where they count, (N, width)."""
     parts = []
     with np.errstate(over="ignore", invalid="ignore"):

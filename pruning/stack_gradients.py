@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array
+from pruning.checks import Array, Inputs, Nodes
 from pruning.stack import Stack, reversed_in_time
 
 CELL_WEIGHTS = ("w_input", "w_hidden", "b_input", "b_hidden")
@@ -40,7 +40,7 @@ class StackRun:
     top: Array
 
 
-def run_stack(stack: Stack, x: Any, lengths: Any = None) -> StackRun:
+def run_stack(stack: Stack, x: Inputs, lengths: Nodes | None = None) -> StackRun:
     """Run a stack on checked inputs in float64, keeping what gradients need."""
     if stack.embedding is not None:
         below = stack.embedding[x.T]

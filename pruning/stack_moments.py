@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pruning.cells.gru import GRU
-from pruning.checks import Array
+from pruning.checks import Array, Inputs, Nodes
 from pruning.stack import Stack, reversed_in_time, true_lengths
 
 
@@ -80,7 +80,7 @@ def stack_moments(stack: Stack, batches: Any, lengths: Any = None) -> StackMomen
     )
 
 
-def _batches(batches: Any, lengths: Any) -> Iterable[tuple[Any, Any]]:
+def _batches(batches: Any, lengths: Nodes | None) -> Iterable[tuple[Any, Any]]:
     if hasattr(batches, "shape") or isinstance(batches, list | tuple):
         return [(batches, lengths)]
     if lengths is not None:
@@ -92,7 +92,9 @@ def _before(cell: Any) -> bool:
     return isinstance(cell, GRU) and not cell.reset_after
 
 
-def _add_reset(stack: Stack, reset: list[list[Any]], x: Any, states: Any, lengths: Any) -> None:
+def _add_reset(
+    stack: Stack, reset: list[list[Any]], x: Inputs, states: Any, lengths: Nodes | None
+) -> None:
     """Add the moments of r * h, from runs of the cells that need them."""
     for number, layer in enumerate(stack.layers):
         for side, cell in enumerate(layer):
@@ -109,7 +111,7 @@ def _add_reset(stack: Stack, reset: list[list[Any]], x: Any, states: Any, length
             reset[number][side] += flat.T @ flat
 
 
-def _below(stack: Stack, number: int, x: Any, states: Any) -> Array:
+def _below(stack: Stack, number: int, x: Inputs, states: Any) -> Array:
     if number:
         return np.ascontiguousarray(states[number - 1].transpose(1, 0, 2))
     if stack.embedding is not None:

@@ -180,7 +180,7 @@ def prune_stack_to(
     data: Any,
     nodes: Sequence[Sequence[ArrayLike]],
     *,
-    lengths: Any = None,
+    lengths: Nodes | None = None,
     tau: float | None = None,
     reconstruct: bool = True,
     method: str = "given nodes",
@@ -239,7 +239,7 @@ def _paper(stack: Stack, theta: float) -> list[list[Array]]:
 
 
 def _balanced(
-    stack: Stack, data: Any, lengths: Any, reads: str, outputs: str | None
+    stack: Stack, data: Any, lengths: Nodes | None, reads: str, outputs: str | None
 ) -> list[list[Array]]:
     from pruning.stack_balanced import balanced_weights
 

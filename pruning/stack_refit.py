@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pruning.cells.lru import LRU
-from pruning.checks import Array, choice, fraction, integer, nonnegative
-from pruning.gauss_newton import FitStep, gauss_newton
+from pruning.checks import Array, Inputs, Nodes, choice, fraction, integer, nonnegative
+from pruning.gauss_newton import RefitStep, gauss_newton
 from pruning.refit.coordinates import quasi_newton
 from pruning.refit.divergence import check_classes
 from pruning.refit.held_out import split
@@ -40,7 +41,7 @@ def refit_stack_read_out(
     held_out: float = 0.2,
     steps: int = 30,
     dtype: str = "float32",
-    progress: Callable[[FitStep], None] | None = None,
+    progress: Callable[[RefitStep], None] | None = None,
 ) -> Stack:
     """Return the small stack with the read-out that fits the whole one's outputs best.
 
@@ -94,7 +95,7 @@ def refit_stack(
     steps: int | None = None,
     iterations: int = 20,
     dtype: str = "float32",
-    progress: Callable[[FitStep], None] | None = None,
+    progress: Callable[[RefitStep], None] | None = None,
 ) -> Stack:
     """Return the small stack with all its weights fitted to the whole one's outputs.
 
@@ -114,7 +115,7 @@ def refit_stack(
     dtype : {"float32", "float64"}
         Precision of logits; sums over sequences are float64.
     progress : callable, optional
-        Called with a `pruning.gauss_newton.FitStep` of squared gaps; or of divergences, whose
+        Called with a `pruning.gauss_newton.RefitStep` of squared gaps; or of divergences, whose
         damping is 0.
     """
     choice("reads", reads, READS)
@@ -161,14 +162,14 @@ def refit_stack(
 def _least_divergence(
     whole: Stack,
     small: Stack,
-    x: Any,
-    lengths: Any,
+    x: Inputs,
+    lengths: Nodes | None,
     reads: str,
     moves: bool,
     held_out: float,
     steps: int,
     dtype: str,
-    progress: Callable[[FitStep], None] | None,
+    progress: Callable[[RefitStep], None] | None,
 ) -> Stack:
     check_classes("whole", whole.d_y)
     choice("dtype", dtype, ("float32", "float64"))
@@ -225,7 +226,7 @@ def _out_of_basis(stack: Stack, basis: Array | None) -> Stack:
     return replace(stack, w_output=basis @ stack.w_output, b_output=basis @ stack.b_output)
 
 
-def _checked(whole: Stack, small: Stack, x: Any) -> Any:
+def _checked(whole: Stack, small: Stack, x: ArrayLike) -> Inputs:
     for name in ("d_x", "d_y"):
         ours, theirs = getattr(small, name), getattr(whole, name)
         if ours != theirs:

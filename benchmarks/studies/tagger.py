@@ -1,12 +1,14 @@
 """A two-layer bidirectional GRU that tags where words end, trained, and pruned in one command.
 
     python benchmarks/studies/tagger.py train [--out models]
-    python benchmarks/studies/tagger.py prune
+    python benchmarks/studies/tagger.py prune [--sizes 21] [--methods spectral] [--rows PART.json]
+    python benchmarks/studies/tagger.py prune --merge PART.json ...
 
 The first trains with torch on the processor (1,000 steps, some minutes) and writes
-ptb-tagger-0.safetensors, a state_dict; the second calls `rnnbounds prune` once a row and writes
-results/tagger.md. The text without its spaces is `validation.data.segmentation`: each character is
-tagged by whether a word ends with it.
+ptb-tagger-0.safetensors, a state_dict; the second calls `rnnbounds prune` once a row. Rows are
+written to results/tagger.json as they are finished, and a run that was broken off goes on there;
+parts that ran side by side are merged. results/tagger.md is the table of it. The text without its
+spaces is `validation.data.segmentation`: each character is tagged by whether a word ends with it.
 """
 
 from __future__ import annotations
@@ -36,14 +38,14 @@ SETTINGS = {
     "learning_rate": 4e-3,
     "seed": 0,
 }
-ROWS = (
-    ("spectral", []),
-    ("spectral, no reconstruction", ["--no-reconstruct"]),
-    ("random nodes", ["--method", "random"]),
-    ("balanced", ["--objective", "balanced"]),
-    ("balanced, read-out", ["--objective", "balanced", "--refit", "read-out"]),
-    ("balanced, closed loop", ["--objective", "balanced", "--refit", "closed-loop"]),
-)
+ROWS = {
+    "spectral": [],
+    "spectral, no reconstruction": ["--no-reconstruct"],
+    "random nodes": ["--method", "random"],
+    "balanced": ["--objective", "balanced"],
+    "balanced, read-out": ["--objective", "balanced", "--refit", "read-out"],
+    "balanced, closed loop": ["--objective", "balanced", "--refit", "closed-loop"],
+}
 SIZES = (32, 21)
 SEQUENCES = 500
 
@@ -53,11 +55,15 @@ def main() -> None:
     parser.add_argument("what", choices=("train", "prune"))
     parser.add_argument("--out", type=Path, default=ROOT / "models")
     parser.add_argument("--steps", type=int, default=SETTINGS["steps"])
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--methods", nargs="+", default=list(ROWS), choices=ROWS)
+    parser.add_argument("--rows", type=Path, default=ROOT / "results" / "tagger.json")
+    parser.add_argument("--merge", nargs="+", type=Path, default=[], help="only merge into --rows")
     options = parser.parse_args()
     if options.what == "train":
         train(options.out, options.steps)
     else:
-        prune()
+        prune(options)
 
 
 def train(out, steps) -> None:
@@ -123,29 +129,58 @@ def train(out, steps) -> None:
     write_atomically(path.with_suffix(".json"), (json.dumps(facts, indent=1) + "\n").encode())
 
 
-def prune() -> None:
-    """One call of the command a row."""
-    from validation.commands import main as command
-
+def prune(options) -> None:
+    """One call of the command a row that is missing."""
+    rows = {(row["k"], row["method"]): row for row in read(options.rows)}
+    for part in options.merge:
+        rows.update({(row["k"], row["method"]): row for row in read(part)})
+    if options.merge:
+        write(options.rows, rows)
+        return
     data = segmentation(SETTINGS["T"], SEQUENCES, SEQUENCES, 1)
-    model = ROOT / "models" / f"{NAME}.safetensors"
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         sequences = Path(folder) / "segmentation.npz"
         np.savez(sequences, x=data.x, x_test=data.x_test, y_test=data.y_test)
-        for k in SIZES:
-            for name, words in ROWS:
-                facts = Path(folder) / "facts.json"
-                small = Path(folder) / "small.safetensors"
-                line = ["prune", model, "--data", sequences, "-k", k, "--every-step"]
-                try:
-                    command([str(w) for w in [*line, "-o", small, "--json", facts, *words]])
-                except SystemExit as stop:
-                    if stop.code:
-                        raise
-                row = json.loads(facts.read_text())
-                rows.append({"k": k, "method": name, **row})
-    write_atomically(ROOT / "results" / "tagger.md", page(rows).encode())
+        for k in options.sizes:
+            for method in options.methods:
+                if (k, method) not in rows:
+                    rows[k, method] = {
+                        "k": k,
+                        "method": method,
+                        **row(folder, sequences, k, method),
+                    }
+                    write(options.rows, rows)
+
+
+def row(folder, sequences, k, method):
+    """What `rnnbounds prune` says of one network."""
+    from validation.commands import main as command
+
+    model = ROOT / "models" / f"{NAME}.safetensors"
+    facts, small = (Path(folder) / name for name in ("facts.json", "small.safetensors"))
+    line = ["prune", model, "--data", sequences, "-k", k, "--every-step", "-o", small]
+    try:
+        command([str(word) for word in [*line, "--json", facts, *ROWS[method]]])
+    except SystemExit as stop:
+        if stop.code:
+            raise
+    found = json.loads(facts.read_text())
+    kept = "parameters", "accuracy_before", "accuracy_after", "agreement", "distance", "losses"
+    return {name: found[name] for name in kept}
+
+
+def read(path):
+    """The rows of a file, none where there is no file."""
+    return json.loads(path.read_text())["rows"] if path.exists() else []
+
+
+def write(path, rows) -> None:
+    """Rows as JSON, and the table of them."""
+    order = list(ROWS)
+    known = sorted(rows.values(), key=lambda row: (-row["k"], order.index(row["method"])))
+    facts = {"schema": 1, "sequences": SEQUENCES, "rows": known}
+    write_atomically(path, (json.dumps(facts, indent=1) + "\n").encode())
+    write_atomically(path.with_suffix(".md"), page(known).encode())
 
 
 def page(rows) -> str:

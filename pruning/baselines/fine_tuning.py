@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.baselines.result import PrunedWeights
+from pruning.pruned_rnn import PrunedRNN
 from pruning.rnn import RNN
-from pruning.spectral import PrunedRNN
 from pruning.training import train
 
 

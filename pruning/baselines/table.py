@@ -28,8 +28,8 @@ from pruning.baselines.spectral import spectral
 from pruning.baselines.taylor_nodes import taylor_nodes
 from pruning.checks import choice
 from pruning.covariance import Moments
+from pruning.pruned_rnn import PrunedRNN
 from pruning.rnn import RNN
-from pruning.spectral import PrunedRNN
 
 BY_NODES = "nodes"
 BY_PARAMETERS = "parameters"

@@ -95,8 +95,10 @@ def _torch(path: Path) -> Mapping[str, Any]:
             "save module.state_dict() instead of the module"
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise ValueError(f"{path} is not a readable file of torch: {reason}") from None
+        reason = str(error).strip().split("\n")[0]
+        # Of a text or an empty file torch says a number or nothing.
+        because = f": {reason}" if " " in reason else ""
+        raise ValueError(f"{path} is not a readable file of torch{because}") from None
     if not isinstance(value, Mapping):
         raise ValueError(f"{path} must hold a state_dict, got {type(value).__name__}")
     return value

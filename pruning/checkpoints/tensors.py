@@ -99,6 +99,8 @@ def _common_prefix(names: list[str]) -> str:
 def _array(name: str, value: Any) -> tuple[Array, str]:
     """A tensor or an array in float64, with the dtype that it had."""
     dtype = str(value.dtype).removeprefix("torch.")
+    if dtype.startswith("complex"):
+        raise ValueError(f"{name} must hold real numbers, got {dtype}")
     if hasattr(value, "detach"):
         value = value.detach().cpu().double().numpy()  # NumPy has no bfloat16
     return real_array(name, value), dtype

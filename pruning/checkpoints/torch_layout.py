@@ -148,6 +148,12 @@ def torch_network(
     if embedding is not None:
         others.remove(embedding)
     linear = _read_out(arrays, others, width)
+    for name in [*sorted(own), linear + ".weight", linear + ".bias", embedding]:
+        if name is not None and "float" not in tensors.dtypes.get(name, "float"):
+            raise ValueError(
+                f"{name} must hold floating-point numbers, got {tensors.dtypes[name]}: of a "
+                "quantised network save the weights that it stands for"
+            )
     bias = arrays.get(linear + ".bias")
     w_output = arrays[linear + ".weight"]
     stack = Stack(
@@ -205,6 +211,9 @@ def _cell(
             f"{names[0]} and {names[1]} must have as many rows, got {len(w_input)} and {rows}: "
             "weights of two kinds of cell?"
         )
+    if (names[2] in arrays) != (names[3] in arrays):
+        there, missing = names[2:] if names[2] in arrays else names[:1:-1]
+        raise ValueError(f"{there} must come with {missing}, got no such key")
     biases = [arrays.get(name, np.zeros(rows)) for name in names[2:]]
     for name, bias in zip(names[2:], biases, strict=True):
         if bias.shape != (rows,):

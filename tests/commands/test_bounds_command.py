@@ -35,6 +35,21 @@ def test_the_error_is_below_every_bound(kind, every, tmp_path, capsys):
     assert len(found) == (1 if kind != "plain" else 3 if every else 2)
 
 
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_after_a_closed_loop_images_bound_the_error_too(kind, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    save_file(state_dict(kind, (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4)
+    for n, count in ((90, 2), (20, 1)):
+        np.savez(tmp_path / "data.npz", x=rng.normal(size=(n, 5, 3)))
+        code, text, _ = run(capsys, *words, "--refit", "closed-loop")
+        assert code == 0
+        error = float(re.search(r"error\s+(\S+),", text)[1])
+        found = [float(value) for value in re.findall(r"bound\s+([0-9.e+-]+),", text)]
+        assert len(found) == count
+        assert min(found) >= error * 0.999
+
+
 def test_what_is_left_out_is_said(tmp_path, capsys):
     rng = np.random.default_rng(1)
     save_file(state_dict("gru", (6, 4), 2, 3, 4, rng), tmp_path / "net.safetensors")

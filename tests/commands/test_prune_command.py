@@ -133,6 +133,14 @@ BAD = {
         lambda a: dict(a, **{"rnn.weight_hr_l0": np.ones((2, 6), np.float32)}),
         "an LSTM with projections is not supported",
     ),
+    "one of torch's two biases": (
+        lambda a: {name: value for name, value in a.items() if name != "rnn.bias_hh_l0"},
+        "rnn.bias_ih_l0 must come with rnn.bias_hh_l0, got no such key",
+    ),
+    "integers of a quantised network": (
+        lambda a: dict(a, **{"rnn.weight_hh_l0": a["rnn.weight_hh_l0"].astype(np.int8)}),
+        "rnn.weight_hh_l0 must hold floating-point numbers, got int8",
+    ),
     "not finite": (
         lambda a: dict(a, **{"fc.bias": np.full(4, np.nan, np.float32)}),
         "fc.bias must be finite",
@@ -171,16 +179,50 @@ def test_bad_networks_are_one_sentence_and_nothing_is_written(name, tmp_path, da
         ),
         (("-k", "3", "-o", "small.onnx"), "the output file must end in"),
         (("-k", "3", "-o", "nowhere/small.npz"), "there is no folder"),
+        (("-k", "3", "-o", "net.safetensors"), "net.safetensors is the network"),
+        (("-k", "3", "-o", "data.npz"), "data.npz is the data"),
+        (("-k", "3", "-o", "folder.npz"), "it is a folder"),
+        (("-k", "3", "--json", "data.npz"), "--json must name a file of its own"),
+        (("-k", "3", "--seed", "-1"), "seed must be an integer of at least 0"),
     ],
 )
 def test_bad_settings_are_one_sentence(words, message, tmp_path, data, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save_file(state_dict("gru", (6,), 1, 3, 4, np.random.default_rng(1)), "net.safetensors")
+    (tmp_path / "folder.npz").mkdir()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     out = () if "-o" in words else ("-o", "small.npz")
     code, _, error = run(capsys, "net.safetensors", "--data", data, *words, *out)
     assert code == 2
     assert message in error
     assert error.count("\n") == 1
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+X = np.zeros((5, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"z": X}, "must hold the array x, it holds z"),
+        ({"x": X, "x_test": X[:, :, :2]}, "like those of x, 3 numbers, got 2 numbers"),
+        ({"x": X, "x_test": np.zeros((5, 4), int)}, "like those of x, 3 numbers, got tokens"),
+        ({"x": X, "y": np.full(5, 4)}, "labels must lie in 0..3"),
+        ({"x": X, "y": np.full(5, -100)}, "labels must lie in 0..3"),
+        ({"x": X, "x_test": X + np.inf}, "must be finite"),
+    ],
+)
+def test_bad_data_is_one_sentence_and_nothing_is_written(arrays, message, tmp_path, capsys):
+    net, held, out = (tmp_path / name for name in ("n.safetensors", "data.npz", "o.npz"))
+    save_file(state_dict("gru", (6,), 1, 3, 4, np.random.default_rng(1)), net)
+    np.savez(held, **arrays)
+    code, text, error = run(capsys, net, "--data", held, "-k", 2, "-o", out)
+    assert code == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert not text
+    assert not out.exists()
 
 
 def test_a_language_model_is_fitted_by_the_softmax_of_its_outputs(tmp_path, capsys):

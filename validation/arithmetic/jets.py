@@ -19,76 +19,18 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, arb_series, fmpq
 
-from validation.arithmetic import ball
+from validation.arithmetic import ball, spans
 from validation.arithmetic.cells import EntryArray, EntryNamespace, add_functions, current_answers
 from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.spans import Span
 from validation.arithmetic.values import Number, Value
-
-Span = tuple[Number, Number]
-
-UNKNOWN = (arb("nan"), arb("nan"))
-ZERO = (arb(0), arb(0))
-_ONE = (arb(1), arb(1))
-
-
-def _exactly(x: Number) -> Span:
-    return x.lower(), x.upper()
-
-
-def _least(numbers: list[Number]) -> Number:
-    best = numbers[0]
-    for x in numbers[1:]:
-        if x < best:
-            best = x
-        elif not x >= best:
-            return UNKNOWN[0]
-    return best
-
-
-def _sum(a: Span, b: Span) -> Span:
-    return (a[0] + b[0]).lower(), (a[1] + b[1]).upper()
-
-
-def _minus(a: Span) -> Span:
-    return -a[1], -a[0]
-
-
-def _product(a: Span, b: Span) -> Span:
-    if a[0] >= 0 and b[0] >= 0:
-        return (a[0] * b[0]).lower(), (a[1] * b[1]).upper()
-    products = [x * y for x in a for y in b]
-    return _least([x.lower() for x in products]), -_least([-(x.upper()) for x in products])
-
-
-def _quotient(a: Span, b: Span) -> Span:
-    if not (b[0] > 0 or b[1] < 0):
-        return UNKNOWN
-    quotients = [x / y for x in a for y in b]
-    return _least([x.lower() for x in quotients]), -_least([-(x.upper()) for x in quotients])
-
-
-def _square(a: Span) -> Span:
-    if a[0] >= 0:
-        return (a[0] * a[0]).lower(), (a[1] * a[1]).upper()
-    if a[1] <= 0:
-        return (a[1] * a[1]).lower(), (a[0] * a[0]).upper()
-    top = -_least([-((x * x).upper()) for x in a])
-    return (arb(0), top) if top.is_finite() else UNKNOWN
-
-
-def hull(a: Span, b: Span) -> Span:
-    return _least([a[0], b[0]]), -_least([-a[1], -b[1]])
-
-
-def _root(a: Span) -> Span:
-    return (a[0].sqrt().lower(), a[1].sqrt().upper()) if a[0] >= 0 else UNKNOWN
 
 
 def _operator(method: Callable[..., Number]) -> Callable[..., Number]:
     @functools.wraps(method)
     def wrapped(self: Jet, other: Number) -> Number:
         if isinstance(other, int):
-            other = Jet(_exactly(arb(other)))
+            other = Jet(spans.exactly(arb(other)))
         return method(self, other) if isinstance(other, Jet) else NotImplemented
 
     return wrapped
@@ -125,15 +67,15 @@ class Jet:
         """Return the square."""
         slope = None
         if self.slope is not None:
-            slope = _product((arb(2), arb(2)), _product(self.value, self.slope))
-        return Jet(_square(self.value), slope)
+            slope = spans.product((arb(2), arb(2)), spans.product(self.value, self.slope))
+        return Jet(spans.square(self.value), slope)
 
     def sqrt(self) -> Jet:
         """Return the root."""
-        value = _root(self.value)
+        value = spans.root(self.value)
         if self.slope is None:
             return Jet(value)
-        return Jet(value, _quotient(self.slope, _sum(value, value)))
+        return Jet(value, spans.quotient(self.slope, spans.plus(value, value)))
 
     @_operator
     def __add__(self, other: Number) -> Jet:
@@ -141,15 +83,15 @@ class Jet:
         if slope is None:
             slope = other.slope
         elif other.slope is not None:
-            slope = _sum(slope, other.slope)
-        total = Jet(_sum(self.value, other.value), slope)
+            slope = spans.plus(slope, other.slope)
+        total = Jet(spans.plus(self.value, other.value), slope)
         total.addends = self, other
         return total
 
     __radd__ = __add__
 
     def __neg__(self) -> Jet:
-        return Jet(_minus(self.value), None if self.slope is None else _minus(self.slope))
+        return Jet(spans.minus(self.value), None if self.slope is None else spans.minus(self.slope))
 
     @_operator
     def __sub__(self, other: Number) -> Jet:
@@ -168,11 +110,11 @@ class Jet:
             return result
         parts = []
         if self.slope is not None:
-            parts.append(_product(self.slope, other.value))
+            parts.append(spans.product(self.slope, other.value))
         if other.slope is not None:
-            parts.append(_product(self.value, other.slope))
-        slope = functools.reduce(_sum, parts) if parts else None
-        return Jet(_product(self.value, other.value), slope)
+            parts.append(spans.product(self.value, other.slope))
+        slope = functools.reduce(spans.plus, parts) if parts else None
+        return Jet(spans.product(self.value, other.value), slope)
 
     __rmul__ = __mul__
 
@@ -183,13 +125,13 @@ class Jet:
             rest = second if first is self else first
             if self.value[0] >= 0 and rest.value[0] >= 0 and other.value[0] > 0:
                 return _part_of_sum(self, rest)
-        value = _quotient(self.value, other.value)
+        value = spans.quotient(self.value, other.value)
         if self.slope is None and other.slope is None:
             return Jet(value)
-        top = ZERO if self.slope is None else self.slope
+        top = spans.ZERO if self.slope is None else self.slope
         if other.slope is not None:
-            top = _sum(top, _minus(_product(value, other.slope)))
-        return Jet(value, _quotient(top, other.value))
+            top = spans.plus(top, spans.minus(spans.product(value, other.slope)))
+        return Jet(value, spans.quotient(top, other.value))
 
     @_operator
     def __rtruediv__(self, other: Number) -> Jet:
@@ -202,18 +144,19 @@ class Jet:
             return self
         if high <= 0:
             return -self
-        value = (arb(0), -_least([low, -high])) if self.finite() else UNKNOWN
-        return Jet(value, None if self.slope is None else hull(self.slope, _minus(self.slope)))
+        value = (arb(0), -spans.least([low, -high])) if self.finite() else spans.UNKNOWN
+        slope = self.slope
+        return Jet(value, None if slope is None else spans.hull(slope, spans.minus(slope)))
 
     def __pow__(self, n: int) -> Jet:
         if n < 0:
             result: Jet = 1 / self ** (-n)
             return result
-        value = (_even if n % 2 == 0 else _odd)(self.value, n)
+        value = (_even if n % 2 == 0 else spans.odd_power)(self.value, n)
         if self.slope is None or n == 0:
             return Jet(value)
-        power = (_even if n % 2 == 1 else _odd)(self.value, n - 1)
-        return Jet(value, _product(_product((arb(n), arb(n)), power), self.slope))
+        power = (_even if n % 2 == 1 else spans.odd_power)(self.value, n - 1)
+        return Jet(value, spans.product(spans.product((arb(n), arb(n)), power), self.slope))
 
 
 def _part_of_sum(a: Jet, b: Jet) -> Jet:
@@ -224,28 +167,20 @@ def _part_of_sum(a: Jet, b: Jet) -> Jet:
 
     low = at(a.value[0], b.value[1]).lower()
     high = at(a.value[1], b.value[0]).upper()
-    value = -_least([-low, arb(0)]), _least([high, arb(1)])
+    value = -spans.least([-low, arb(0)]), spans.least([high, arb(1)])
     if a.slope is None and b.slope is None:
         return Jet(value)
     # (b/(a + b)) a'/(a + b) - (a/(a + b)) b'/(a + b)
     rest = (1 - value[1]).lower(), (1 - value[0]).upper()
-    whole = _sum(a.value, b.value)
-    first = ZERO if a.slope is None else _quotient(_product(rest, a.slope), whole)
-    second = ZERO if b.slope is None else _quotient(_product(value, b.slope), whole)
-    return Jet(value, _sum(first, _minus(second)))
-
-
-def _odd(a: Span, n: int) -> Span:
-    return _integer_power(a[0], n).lower(), _integer_power(a[1], n).upper()
+    whole = spans.plus(a.value, b.value)
+    first = spans.ZERO if a.slope is None else spans.quotient(spans.product(rest, a.slope), whole)
+    second = spans.ZERO if b.slope is None else spans.quotient(spans.product(value, b.slope), whole)
+    return Jet(value, spans.plus(first, spans.minus(second)))
 
 
 def _even(a: Span, n: int) -> Span:
     size = abs(Jet(a)).value
-    return _odd(size, n)
-
-
-def _integer_power(x: Number, n: int) -> Number:
-    return ball.integer_power(x, n)
+    return spans.odd_power(size, n)
 
 
 class Jets(EntryArray):
@@ -263,11 +198,11 @@ class Jets(EntryArray):
         if isinstance(value, np.generic):
             value = value.item()
         if isinstance(value, int):
-            return Jet(_exactly(arb(int(value))))
+            return Jet(spans.exactly(arb(int(value))))
         if isinstance(value, float):
-            return Jet(_exactly(arb(value)))
+            return Jet(spans.exactly(arb(value)))
         if isinstance(value, Fraction):
-            return Jet(_exactly(arb(fmpq(value.numerator, value.denominator))))
+            return Jet(spans.exactly(arb(fmpq(value.numerator, value.denominator))))
         raise Unsupported(f"a {type(value).__name__} has no exact value as a ball")
 
     @classmethod
@@ -331,14 +266,14 @@ def _expm1(x: Jet) -> Jet:
 
 def _log(x: Jet) -> Jet:
     if not x.value[0] > 0:
-        return Jet(UNKNOWN, UNKNOWN)
+        return Jet(spans.UNKNOWN, spans.UNKNOWN)
     value = x.value[0].log().lower(), x.value[1].log().upper()
     return _chained(x, value, lambda a, b: (_slope_at("log", b), _slope_at("log", a)))
 
 
 def _log1p(x: Jet) -> Jet:
     if not x.value[0] > -1:
-        return Jet(UNKNOWN, UNKNOWN)
+        return Jet(spans.UNKNOWN, spans.UNKNOWN)
     value = x.value[0].log1p().lower(), x.value[1].log1p().upper()
     return _chained(x, value, lambda a, b: (_slope_at("log", 1 + b), _slope_at("log", 1 + a)))
 
@@ -348,23 +283,23 @@ def _chained(x: Jet, value: Span, slopes: Callable[[Number, Number], tuple[Numbe
     if x.slope is None:
         return Jet(value)
     if not x.finite():
-        return Jet(value, UNKNOWN)
+        return Jet(value, spans.UNKNOWN)
     low, high = slopes(*x.value)
-    return Jet(value, _product((low.lower(), high.upper()), x.slope))
+    return Jet(value, spans.product((low.lower(), high.upper()), x.slope))
 
 
 def _tanh(x: Jet) -> Jet:
     value = x.value[0].tanh().lower(), x.value[1].tanh().upper()
     if x.finite():  # balls of tanh near 1 reach beyond it
-        value = -_least([-value[0], arb(1)]), _least([value[1], arb(1)])
+        value = -spans.least([-value[0], arb(1)]), spans.least([value[1], arb(1)])
     if x.slope is None:
         return Jet(value)
     # tanh' rises up to 0 and falls after it.
     ends = [_slope_of_tanh(end) for end in x.value]
-    low, high = hull(_exactly(ends[0]), _exactly(ends[1]))
+    low, high = spans.hull(spans.exactly(ends[0]), spans.exactly(ends[1]))
     if not (x.value[0] > 0 or x.value[1] < 0):
-        high = -_least([-high, arb(-1)])
-    return Jet(value, _product((low, high), x.slope))
+        high = -spans.least([-high, arb(-1)])
+    return Jet(value, spans.product((low, high), x.slope))
 
 
 def _slope_of_tanh(x: Number) -> Number:
@@ -381,8 +316,8 @@ def _wave(name: str) -> Callable[[Jet], Jet]:
             return Jet(value)
         other = _range_of_wave("cos", x.value)
         if name == "cos":
-            other = _minus(_range_of_wave("sin", x.value))
-        return Jet(value, _product(other, x.slope))
+            other = spans.minus(_range_of_wave("sin", x.value))
+        return Jet(value, spans.product(other, x.slope))
 
     return function
 
@@ -390,9 +325,9 @@ def _wave(name: str) -> Callable[[Jet], Jet]:
 def _range_of_wave(name: str, a: Span) -> Span:
     """Enclose sin or cos of an interval by one ball around it."""
     if not (a[0].is_finite() and a[1].is_finite()):
-        return UNKNOWN
+        return spans.UNKNOWN
     found = getattr(a[0].union(a[1]), name)()
-    return -_least([arb(1), -(found.lower())]), _least([arb(1), found.upper()])
+    return -spans.least([arb(1), -(found.lower())]), spans.least([arb(1), found.upper()])
 
 
 def _xlogx(x: Jet) -> Jet:
@@ -400,19 +335,19 @@ def _xlogx(x: Jet) -> Jet:
     if low > 0:
         slope = None
         if x.slope is not None:
-            slope = _product(((1 + low.log()).lower(), (1 + high.log()).upper()), x.slope)
+            slope = spans.product(((1 + low.log()).lower(), (1 + high.log()).upper()), x.slope)
         return Jet(_range_of_xlogx(x.value), slope)
     if not low >= 0:
-        return Jet(UNKNOWN, UNKNOWN)
-    return Jet(_range_of_xlogx(x.value), None if x.slope is None else UNKNOWN)
+        return Jet(spans.UNKNOWN, spans.UNKNOWN)
+    return Jet(_range_of_xlogx(x.value), None if x.slope is None else spans.UNKNOWN)
 
 
 def _range_of_xlogx(a: Span) -> Span:
     ends = [arb(0) if x == 0 else x * x.log() for x in a]
-    low, high = hull(_exactly(ends[0]), _exactly(ends[1]))
+    low, high = spans.hull(spans.exactly(ends[0]), spans.exactly(ends[1]))
     bottom = arb(-1).exp()
     if not (a[1] < bottom or a[0] > bottom):  # it falls before 1/e and rises after it
-        low = _least([low, (-bottom).lower()])
+        low = spans.least([low, (-bottom).lower()])
     return low, high
 
 
@@ -421,11 +356,11 @@ def _larger(a: Jet, b: Jet) -> Jet:
         return a
     if b.value[0] >= a.value[1]:
         return b
-    value = -_least([-a.value[0], -b.value[0]]), -_least([-a.value[1], -b.value[1]])
+    value = -spans.least([-a.value[0], -b.value[0]]), -spans.least([-a.value[1], -b.value[1]])
     if a.slope is None and b.slope is None:
         return Jet(value)
-    p, q = (ZERO if x.slope is None else x.slope for x in (a, b))
-    return Jet(value, hull(p, q))
+    p, q = (spans.ZERO if x.slope is None else x.slope for x in (a, b))
+    return Jet(value, spans.hull(p, q))
 
 
 def _smaller(a: Jet, b: Jet) -> Jet:
@@ -439,10 +374,10 @@ def _truncated(x: Number) -> Number:
 def _step(at: Callable[[Number], Number]) -> Callable[[Jet], Jet]:
     def function(x: Jet) -> Jet:
         if not x.finite():
-            return Jet(UNKNOWN, UNKNOWN)
+            return Jet(spans.UNKNOWN, spans.UNKNOWN)
         low, high = (at(end) for end in x.value)
         value = low.lower(), high.upper()
-        return Jet(value, None if x.slope is None or value[0] == value[1] else UNKNOWN)
+        return Jet(value, None if x.slope is None or value[0] == value[1] else spans.UNKNOWN)
 
     return function
 
@@ -461,12 +396,12 @@ class JetNamespace(EntryNamespace):
     @property
     def pi(self) -> Value:
         """The number pi."""
-        return Jets.of_entries(Jet(_exactly(ball.constant("pi"))))
+        return Jets.of_entries(Jet(spans.exactly(ball.constant("pi"))))
 
     @property
     def e(self) -> Value:
         """The number e."""
-        return Jets.of_entries(Jet(_exactly(ball.constant("e"))))
+        return Jets.of_entries(Jet(spans.exactly(ball.constant("e"))))
 
 
 add_functions(
@@ -487,4 +422,4 @@ add_functions(
 
 def coordinate(low: float, high: float, moves: bool) -> Jet:
     """Return a coordinate of a cell, with derivative 1 if it is the one that moves."""
-    return Jet((arb(low), arb(high)), _ONE if moves else None)
+    return Jet((arb(low), arb(high)), spans.ONE if moves else None)

@@ -17,6 +17,8 @@ Number: TypeAlias = Any
 """One entry of an exact array: a rational or a ball of python-flint, a jet, a cell, a quotient."""
 Matrix: TypeAlias = Any
 """A matrix of python-flint, or what answers to the same names, as `EntryMatrix` does."""
+Polynomial: TypeAlias = Any
+"""A polynomial of python-flint with rational coefficients, or one coefficient of it."""
 Namespace: TypeAlias = Any
 """An `xp`, the vocabulary over one arithmetic; what is not in it is refused by its name."""
 Axis: TypeAlias = int | tuple[int, ...] | None

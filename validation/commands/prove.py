@@ -80,6 +80,11 @@ def prove(
     faults: list[str] = []
     with pooled(chosen, cores() if workers is None else workers, dask) as pool:
         for claim in chosen:
+            if coq is not None:  # what cannot be written is said before the time is spent
+                from validation.proving.coq import goals, machine_checked
+
+                where = regions(claim, sizes_for(claim, asked), ranges, scale)
+                goals(claim, where[0])
             try:
                 proof = one(
                     claim, sizes_for(claim, asked), ranges, slacks, budget=budget, seed=seed,
@@ -92,9 +97,6 @@ def prove(
                 typer.echo(f"not tried: {error}")
                 continue
             if coq is not None:
-                from validation.proving.coq import machine_checked
-
-                where = regions(claim, sizes_for(claim, asked), ranges, scale)
                 proof, said = machine_checked(claim, proof, coq, where)
                 typer.echo(said)
                 keep(proof)

@@ -57,13 +57,20 @@ def prune(
 
     Labels are not needed: without them the outputs of both networks are compared.
     """
+    from pruning.checks import integer
     from validation.porting.job import prune_file, records, to_json
     from validation.porting.models import Settings
 
     if out is None:
         raise ValueError("-o must name the file for the pruned network, got none")
-    if json is not None and not json.resolve().parent.is_dir():
-        raise ValueError(f"{json} cannot be written: there is no such folder")
+    integer("seed", seed, 0)
+    if json is not None:
+        if not json.resolve().parent.is_dir():
+            raise ValueError(f"{json} cannot be written: there is no such folder")
+        taken = [path for path in (model, data, out) if path.resolve() == json.resolve()]
+        if taken or json.is_dir():
+            word = "a folder" if json.is_dir() else "another file of this command"
+            raise ValueError(f"--json must name a file of its own, got {json}, {word}")
     reads = "every" if every_step else "last"
     if outputs and objective == "paper" and not refit:
         raise ValueError(

@@ -7,7 +7,7 @@ import inspect
 
 from pruning.baselines import METHODS, Method
 from pruning.checks import choice
-from pruning.spectral import PrunedRNN
+from pruning.pruned_rnn import PrunedRNN
 
 WHOLE = "whole network"
 """Stands among the methods for no pruning at all."""

@@ -17,15 +17,14 @@ from validation.instances.matrices import (
     Spectrum,
 )
 from validation.instances.networks import ACTIVATIONS, Network, Networks
+from validation.instances.permutations import Permutation, Subset
 from validation.instances.product import Instance, Product
 from validation.instances.structured import (
     Correlation,
     CovarianceStack,
     Nonsingular,
     OrderedPair,
-    Permutation,
     Stochastic,
-    Subset,
     Symmetric,
     Triangular,
     UnitRows,

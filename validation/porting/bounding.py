@@ -20,9 +20,11 @@ from pruning.spectral import prune_to
 from pruning.stack import Stack
 from pruning.stack_pruning import PrunedStack
 from validation.porting.models import PrunedFile, Settings, StackForm, opened
-from validation.porting.sequences import read_sequences
+from validation.porting.sequences import Sequences, read_sequences
 
 FROM_S = ("global", "best")
+FITTED = 4000  # sequences at most that images are fitted on
+FEW = 4  # sequences for each column of an image, at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +100,8 @@ def bound_file(
         notes.append("along both runs: for one direction only")
     else:
         found.append(along_runs_bound(result, x, weights))
+        if settings.refit == "closed-loop":
+            found += _beside_images(result, x, weights, held)
     if _is_plain(result) and not settings.refit:
         found = [*_from_moments(result, x, every_step), *found]
     elif settings.refit:
@@ -112,6 +116,31 @@ def bound_file(
     risks = [] if every_step else _risks(result.pruned, x, held.y_eval)
     steps = f"{steps} of {len(x):,} sequences"
     return Bounded(words, error, size, steps, found, risks, notes)
+
+
+def _beside_images(result: PrunedStack, x: Any, weights: Any, held: Sequences) -> list[Bound]:
+    """The form for networks whose nodes hold what they please, where sequences are enough for it.
+
+    Images are fitted on the sequences that the network was fitted on.
+    """
+    (cell,) = result.original.layers[-1]
+    columns = (2 if cell.kind == "lstm" else 1) * cell.m + 1
+    few = len(held.x) < FEW * columns or x.shape[1] < 3
+    if few or held.lengths is not None or held.x.shape[1] != x.shape[1]:
+        return []
+    fitted_on = np.asarray(held.x[:FITTED])
+    return [
+        along_runs_bound(
+            result,
+            x,
+            weights,
+            beside="images",
+            block=2,
+            with_read_out=True,
+            products=True,
+            fitted_on=fitted_on,
+        )
+    ]
 
 
 def _risks(small: Stack, x: Any, y: Any) -> list[Bound]:

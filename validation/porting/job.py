@@ -58,10 +58,15 @@ def prune_file(
         If the model, the data or a setting does not fit. `out` is written completely or not at
         all.
     """
+    for name, path in (("the network", model), ("the data", data)):
+        if out.resolve() == path.resolve() or (out.exists() and out.samefile(path)):
+            raise ValueError(f"{out} is {name}: the pruned network must have a file of its own")
     form = opened(model, activation)
     if not out.resolve().parent.is_dir():
         raise ValueError(f"{out} cannot be written: there is no folder {out.resolve().parent}")
     held = read_sequences(data, time_major)
+    if out.is_dir():
+        raise ValueError(f"{out} must be a file for the pruned network, it is a folder")
     form.check(held, out)
     pruned = form.prune(held, settings)
     steps = every_step or (held.y_eval is not None and held.y_eval.ndim == 2)

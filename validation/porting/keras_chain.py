@@ -8,7 +8,13 @@ import numpy as np
 
 from pruning.stack import Stack
 from validation.porting.chains import Chain, SmallChain, alike
-from validation.porting.keras_layers import KerasLayer, cell_weights, flat_layers, smaller
+from validation.porting.keras_layers import (
+    KerasLayer,
+    cell_weights,
+    flat_layers,
+    predicted,
+    smaller,
+)
 
 _ADVICE = "leave --objective and --refit away, or take a state_dict of torch"
 
@@ -42,7 +48,7 @@ def chain_of(keras: Any, model: Any, found: list[KerasLayer], readers: list[Any]
     )
     batch, fronts, first = 256, [], None
     for start in range(0, len(x), batch):
-        values = watched.predict(np.asarray(x[start : start + batch]), verbose=0)
+        values = predicted(watched, x[start : start + batch])
         fronts.append(np.asarray(values[0], np.float64))
         first = values if first is None else first
     assert first is not None

@@ -21,6 +21,7 @@ from validation.porting.keras_chain import chain_of, with_chain
 from validation.porting.keras_layers import (
     KerasLayer,
     flat_layers,
+    predicted,
     reader_of,
     recurrent,
     small_weights,
@@ -28,7 +29,7 @@ from validation.porting.keras_layers import (
 )
 from validation.porting.measures import seconds
 from validation.porting.selecting import Chosen, choose, layer_sizes
-from validation.porting.sequences import Sequences
+from validation.porting.sequences import Sequences, check_numbers
 
 _BATCH = 256
 
@@ -65,11 +66,14 @@ class KerasForm:
         """The width of the data, and the name of the output."""
         if out.suffix.lower() != ".keras":
             raise ValueError(f"the output file must end in .keras, got {out.name!r}")
+        check_numbers(held)
         if held.lengths is not None:
             raise ValueError("lengths are not supported for Keras models, which read whole arrays")
         shape = self.model.input_shape
         if isinstance(shape, list):
             raise ValueError(f"the model must have one input, the sequences, got {len(shape)}")
+        if len(self.model.outputs) != 1:
+            raise ValueError(f"the model must have one output, got {len(self.model.outputs)}")
         if len(shape) != held.x.ndim:
             raise ValueError(f"the model reads {shape}, but x has the shape {held.x.shape}")
         if len(shape) == 3 and held.x.shape[2] != shape[2]:
@@ -148,8 +152,7 @@ class PrunedKeras:
     def outputs(self, held: Sequences) -> tuple[Any, Any]:
         """What both models give."""
         before, after = (
-            np.asarray(model.predict(np.asarray(held.x_eval), batch_size=_BATCH, verbose=0))
-            for model in (self.whole, self.small)
+            np.asarray(predicted(model, held.x_eval)) for model in (self.whole, self.small)
         )
         return before, after
 
@@ -194,7 +197,7 @@ def _moments(
     sums: list[list[list[Any]]] = [[[0.0, None] for _ in one.cells] for one in found]
     steps = [0] * len(found)
     for start in range(0, len(held.x), _BATCH):
-        values = watched.predict(np.asarray(held.x[start : start + _BATCH]), verbose=0)
+        values = predicted(watched, held.x[start : start + _BATCH])
         values = values if isinstance(values, list | tuple) else [values]
         for number, (one, below) in enumerate(zip(found, values, strict=True)):
             x = np.asarray(below, np.float64).transpose(1, 0, 2)

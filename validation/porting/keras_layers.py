@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,6 +149,17 @@ def flat_layers(model: Any) -> list[Any]:
     for layer in model.layers:
         layers += flat_layers(layer) if type(layer).__name__ == "Sequential" else [layer]
     return layers
+
+
+def predicted(model: Any, x: Any) -> Any:
+    """Return what a model gives, or one sentence where it does not accept x."""
+    x = np.asarray(x)
+    try:
+        return model.predict(x, batch_size=256, verbose=0)
+    except Exception as error:
+        lines = [line for line in str(error).split("\n") if line.strip()]
+        reason = re.sub(r"\x1b\[[0-9;]*m", "", " ".join(lines[:2])) or type(error).__name__
+        raise ValueError(f"the model does not accept x of shape {x.shape}: {reason}") from None
 
 
 def reader_of(layer: Any) -> Any:

@@ -47,6 +47,9 @@ def difference(before: Any, after: Any, data: Sequences, every_step: bool) -> Di
         Compare every true step; otherwise the last true one. Labels (n, T) ask for it.
     """
     f, g = (_read(values, data, every_step) for values in (before, after))
+    if not (np.isfinite(f).all() and np.isfinite(g).all()):
+        which = "whole" if not np.isfinite(f).all() else "pruned"
+        raise ValueError(f"the outputs of the {which} network must be finite on the data")
     spread = float(np.square(f - f.mean(axis=0)).sum())
     moved = float(np.square(g - f).sum())
     distance = (moved / spread) ** 0.5 if spread > 0 else (0.0 if moved == 0 else float("inf"))
@@ -54,6 +57,12 @@ def difference(before: Any, after: Any, data: Sequences, every_step: bool) -> Di
     right: list[float | None] = [None, None]
     if data.y_eval is not None and (data.y_eval.ndim == 2) == every_step:
         y = _read(np.asarray(data.y_eval)[..., None], data, every_step)[:, 0]
+        if y.min() < 0 or y.max() >= f.shape[1]:
+            bad = int(y.min() if y.min() < 0 else y.max())
+            raise ValueError(
+                f"labels must lie in 0..{f.shape[1] - 1}, since the network has {f.shape[1]} "
+                f"outputs, got {bad}"
+            )
         right = [float((said == y).mean()), float((says == y).mean())]
     return Difference(float((said == says).mean()), distance, right[0], right[1], len(f))
 

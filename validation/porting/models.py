@@ -275,6 +275,10 @@ def opened(path: str | Path, activation: str | None = None) -> Form:
         If it is not such a file, or what it holds is no network that can be pruned.
     """
     path = Path(path)
+    if activation is not None and path.suffix.lower() in (".onnx", ".keras"):
+        raise ValueError(
+            f"--activation is for files of weights alone, {path} says what its layers have"
+        )
     if path.suffix.lower() == ".onnx":
         from validation.porting.onnx_form import OnnxForm
 

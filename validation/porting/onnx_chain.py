@@ -23,6 +23,7 @@ from validation.porting.onnx_editing import (
     copied,
     forget_shapes,
     libraries,
+    run_session,
     session_of,
 )
 from validation.porting.onnx_graph import (
@@ -249,12 +250,11 @@ def _values(model: Any, names: list[str], batches: Any) -> list[list[Any]]:
         if name not in known:
             watched.graph.output.append(onnx.ValueInfoProto(name=name))
     session = session_of(watched)
-    given = session.get_inputs()[0].name
     found: list[list[Any]] = [[] for _ in names]
     for number, batch in enumerate(batches):
         wanted = names if number == 0 else names[:1]
         asked = [name for name in dict.fromkeys(wanted) if name not in inputs]
-        values = dict(zip(asked, session.run(asked, {given: batch}))) if asked else {}
+        values = dict(zip(asked, run_session(session, batch, asked))) if asked else {}
         values |= dict.fromkeys(inputs, batch)
         for name, into in zip(wanted, found):
             into.append(values[name])

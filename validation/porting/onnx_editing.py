@@ -167,7 +167,7 @@ def session_of(model: Any) -> Any:
     _, runtime = libraries()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised
     try:
         return runtime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -177,10 +177,10 @@ def session_of(model: Any) -> Any:
         raise ValueError(f"onnxruntime refuses the graph: {reason}") from None
 
 
-def run_session(session: Any, x: Any) -> Any:
-    """All outputs for the one input."""
+def run_session(session: Any, x: Any, names: Any = None) -> Any:
+    """Outputs for the one input: all of them, or those of these names."""
     try:
-        return session.run(None, {session.get_inputs()[0].name: x})
+        return session.run(names, {session.get_inputs()[0].name: x})
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"the graph does not accept x of shape {x.shape}: {reason}") from None

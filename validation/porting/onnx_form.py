@@ -34,7 +34,7 @@ from validation.porting.onnx_graph import (
     recurrences,
 )
 from validation.porting.selecting import choose, layer_sizes
-from validation.porting.sequences import Sequences
+from validation.porting.sequences import Sequences, check_numbers
 
 _BATCH = 256
 
@@ -82,6 +82,7 @@ class OnnxForm:
         """The width of the data, and the name of the output."""
         if out.suffix.lower() != ".onnx":
             raise ValueError(f"the output file must end in .onnx, got {out.name!r}")
+        check_numbers(held)
         if held.lengths is not None:
             raise ValueError("lengths are not supported for ONNX graphs, which read whole arrays")
         shape = [d.dim_value for d in self.inputs[0].type.tensor_type.shape.dim]
@@ -256,7 +257,7 @@ def _moments(
     asked = [name for name in wanted if name not in graph_inputs]
     for start in range(0, len(held.x), _BATCH):
         x = fed(held.x[start : start + _BATCH])
-        values = dict(zip(asked, session.run(asked, {session.get_inputs()[0].name: x})))
+        values = dict(zip(asked, run_session(session, x, asked)))
         values |= dict.fromkeys(graph_inputs, x)
         for number, (one, (y, below)) in enumerate(zip(found, names, strict=True)):
             h = np.asarray(values[y], np.float64)  # (T, directions, n, m)

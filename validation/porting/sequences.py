@@ -11,6 +11,7 @@ import numpy as np
 from pruning.stack import true_lengths
 from pruning.storage import UNREADABLE
 
+_BATCH = 256
 KEYS = ("x", "y", "x_test", "y_test", "lengths", "lengths_test")
 
 
@@ -67,13 +68,18 @@ def read_sequences(path: str | Path, time_major: bool = False) -> Sequences:
     except UNREADABLE as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     if "x" not in arrays:
-        raise ValueError(f"{path} must hold the array x, it holds {', '.join(arrays) or 'nothing'}")
+        names = [] if isinstance(held, np.ndarray) else held.files
+        raise ValueError(f"{path} must hold the array x, it holds {', '.join(names) or 'nothing'}")
     x = _sequences("x", arrays["x"], time_major)
     lengths = _ends("lengths", arrays, x)
     if "x_test" not in arrays:
         y = _labels("y", arrays.get("y"), x, time_major)
         return Sequences(x, lengths, x, lengths, y, False)
     x_test = _sequences("x_test", arrays["x_test"], time_major)
+    if x_test.ndim != x.ndim or x_test.shape[2:] != x.shape[2:]:
+        raise ValueError(
+            f"x_test must hold steps like those of x, {_steps(x)}, got {_steps(x_test)}"
+        )
     ends = _ends("lengths_test", arrays, x_test)
     y_test = _labels("y_test", arrays.get("y_test"), x_test, time_major)
     return Sequences(x, lengths, x_test, ends, y_test, True)
@@ -93,6 +99,27 @@ def _sequences(name: str, array: Any, time_major: bool) -> Any:
     if array.size == 0:
         raise ValueError(f"{name} must hold at least one sequence and step, got {array.shape}")
     return array.swapaxes(0, 1) if time_major else array
+
+
+def _steps(x: Any) -> str:
+    return "tokens" if x.ndim == 2 else f"{x.shape[2]} numbers"
+
+
+def check_numbers(data: Sequences) -> None:
+    """Raise ValueError where a number is not finite or a token negative, a batch at a time.
+
+    What other libraries run does not complain of either.
+    """
+    for name, x in (("x", data.x), ("x_test", data.x_eval if data.held_out else data.x[:0])):
+        for start in range(0, len(x), _BATCH):
+            part = np.asarray(x[start : start + _BATCH])
+            if part.ndim == 2 and part.min() < 0:
+                raise ValueError(f"tokens in {name} must be at least 0, got {part.min()}")
+            if part.ndim == 3 and not np.isfinite(part).all():
+                raise ValueError(
+                    f"{name} must be finite, it is not in sequences {start} to "
+                    f"{start + len(part) - 1}"
+                )
 
 
 def _ends(name: str, arrays: dict[str, Any], x: Any) -> Any:

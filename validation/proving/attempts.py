@@ -51,7 +51,8 @@ class Attempt:
     @property
     def share(self) -> float:
         """The share of the box that is proved or has no instances, at this level."""
-        return float(np.mean([min(c.proved + c.vacuous, 1.0) for c in self.covers]))
+        found = float(np.mean([min(c.proved + c.vacuous, 1.0) for c in self.covers]))
+        return min(found, 1 - 1e-12) if self.open else found  # a sum of many floats
 
     @property
     def open(self) -> int:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from validation.arithmetic.polynomials import nearest, nullspace, only_solution, rational, terms_of
+from validation.arithmetic.values import Number, Polynomial
 from validation.proving.identities import MOST_SECONDS, Certificate, Exponents, confirmed
 from validation.proving.signs import Chart
 
@@ -31,7 +32,11 @@ MOST_EXTRA = 4  # degrees by which a multiplier may raise a polynomial
 
 
 def certificate(
-    chart: Chart, p: Any, assumed: Sequence[Any], squares: bool = True, end: float = math.inf
+    chart: Chart,
+    p: Polynomial,
+    assumed: Sequence[Polynomial],
+    squares: bool = True,
+    end: float = math.inf,
 ) -> Certificate | None:
     """Find a certificate of p >= 0 where all of `assumed` are >= 0; None where none is found.
 
@@ -58,15 +63,21 @@ def _routes(squares: bool) -> Iterator[Callable[..., Certificate | None]]:
         yield sum_of_squares
 
 
-def _equal(chart: Chart, p: Any, assumed: Sequence[Any], one: Any) -> Certificate | None:
+def _equal(
+    chart: Chart, p: Polynomial, assumed: Sequence[Polynomial], one: Polynomial
+) -> Certificate | None:
     return Certificate("equal", one) if p.is_zero() else None
 
 
-def _signs(chart: Chart, p: Any, assumed: Sequence[Any], one: Any) -> Certificate | None:
+def _signs(
+    chart: Chart, p: Polynomial, assumed: Sequence[Polynomial], one: Polynomial
+) -> Certificate | None:
     return Certificate("signs", one, ((p, ()),)) if chart.never_negative(p) else None
 
 
-def _factors(chart: Chart, p: Any, assumed: Sequence[Any], one: Any) -> Certificate | None:
+def _factors(
+    chart: Chart, p: Polynomial, assumed: Sequence[Polynomial], one: Polynomial
+) -> Certificate | None:
     """Find p = sigma q^2 with sigma of one sign."""
     constant, factors = p.factor()
     sigma, q = one * constant, one
@@ -82,7 +93,9 @@ def _factors(chart: Chart, p: Any, assumed: Sequence[Any], one: Any) -> Certific
 # -- a linear program ---------------------------------------------------------------------------
 
 
-def _program(chart: Chart, p: Any, assumed: Sequence[Any], one: Any) -> Certificate | None:
+def _program(
+    chart: Chart, p: Polynomial, assumed: Sequence[Polynomial], one: Polynomial
+) -> Certificate | None:
     """Find s p as a sum of terms not negative, times assumptions, and perhaps of small squares."""
     if p.is_constant() and not assumed:
         return None
@@ -99,7 +112,7 @@ def _program(chart: Chart, p: Any, assumed: Sequence[Any], one: Any) -> Certific
     return None
 
 
-def _products(assumed: Sequence[Any], one: Any) -> list[tuple[Any, tuple[int, ...]]]:
+def _products(assumed: Sequence[Polynomial], one: Polynomial) -> list[tuple[Any, tuple[int, ...]]]:
     found: list[tuple[Any, tuple[int, ...]]] = [(one, ())]
     found += [(g, (i,)) for i, g in enumerate(assumed)]
     pairs = itertools.combinations(range(len(assumed)), 2)
@@ -108,7 +121,7 @@ def _products(assumed: Sequence[Any], one: Any) -> list[tuple[Any, tuple[int, ..
     return found
 
 
-def _steps(chart: Chart, polynomials: Sequence[Any]) -> list[int]:
+def _steps(chart: Chart, polynomials: Sequence[Polynomial]) -> list[int]:
     """By what exponents go up in multipliers, coordinate by coordinate.
 
     0 where it does not occur, 2 where only its even powers do, or where it has both signs.
@@ -144,13 +157,18 @@ class _Column:
     (i, j, sign).
     """
 
-    terms: dict[Exponents, Any]
+    terms: dict[Exponents, Number]
     of: Any
     times: Exponents
 
 
 def _one_program(
-    chart: Chart, p: Any, products: Sequence[Any], steps: Sequence[int], degree: int, squares: bool
+    chart: Chart,
+    p: Polynomial,
+    products: Sequence[Any],
+    steps: Sequence[int],
+    degree: int,
+    squares: bool,
 ) -> Certificate | None:
     from scipy.optimize import linprog
     from scipy.sparse import csc_array
@@ -205,11 +223,11 @@ def _one_program(
     return None if exact is None else _assembled(chart, columns, exact, products)
 
 
-def _times(g: Any, mono: Exponents, sign: int) -> dict[Exponents, Any]:
+def _times(g: Polynomial, mono: Exponents, sign: int) -> dict[Exponents, Number]:
     return {tuple(a + b for a, b in zip(e, mono)): sign * c for e, c in terms_of(g).items()}
 
 
-def _weights(bodies: Sequence[Any]) -> Any:
+def _weights(bodies: Sequence[Polynomial]) -> Any:
     """Integer weights in which every polynomial is homogeneous, one a row."""
     differences = set()
     size = 0
@@ -241,7 +259,7 @@ def _small_squares(
         if any(tuple(_mark(weights, e).tolist()) not in wanted for e in (mixed, *ends)):
             continue
         for sign in (-1, 1):
-            terms: dict[Exponents, Any] = {}
+            terms: dict[Exponents, Number] = {}
             for e, c in ((ends[0], 1), (ends[1], 1), (mixed, 2 * sign)):
                 terms[e] = terms.get(e, rational(0)) + c
             found.append(_Column(terms, (a, b, sign), ()))
@@ -273,7 +291,7 @@ def _exact(entries: Sequence[Any], count: int, x: Any) -> dict[int, Any] | None:
 def _assembled(
     chart: Chart, columns: Sequence[_Column], exact: dict[int, Any], products: Sequence[Any]
 ) -> Certificate:
-    sums: dict[int, dict[Exponents, Any]] = {}
+    sums: dict[int, dict[Exponents, Number]] = {}
     squares = []
     context = chart.context
     for place, value in exact.items():

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import RATIONALS, Undecided, Unsupported, balls
 from validation.arithmetic.polynomials import fraction, terms_of
 from validation.arithmetic.rational_functions import MOST_ROOTS, Quotient
+from validation.arithmetic.values import Polynomial
 from validation.checking.evaluation import pair
 from validation.claims import Claim, ClaimError
 from validation.proving.cases import Case, Open
@@ -116,7 +116,7 @@ def _at(quotient: Quotient, point: Sequence[Fraction]) -> Fraction | None:
     return None if bottom == 0 else _value(quotient.top, point) / bottom
 
 
-def _value(polynomial: Any, point: Sequence[Fraction]) -> Fraction:
+def _value(polynomial: Polynomial, point: Sequence[Fraction]) -> Fraction:
     total = Fraction(0)
     for exponents, c in terms_of(polynomial).items():
         term = fraction(c)

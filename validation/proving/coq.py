@@ -9,11 +9,13 @@ proofs by hand, by algebra and from a point where both sides agree (`coq_by_hand
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -26,11 +28,13 @@ from validation.checking.evaluation import fault, pair
 from validation.claims import Claim, ClaimError
 from validation.output.writing import write_atomically
 from validation.proving import coq_algebra, coq_by_hand, coq_exact, coq_from_point
-from validation.proving.records import Proof
+from validation.proving.records import Ending, Proof
 from validation.proving.regions import Region
 
 SLACKS = (Fraction(1, 10**6), Fraction(1, 10**3), Fraction(1, 10**2))
 SECONDS = 40
+ALTOGETHER = 600.0
+"""Seconds after which no further tactic is tried for a file."""
 MOST_EXACT = 4  # proofs without slack that are tried
 INSTALL = (
     "install it with `apt-get install coq libcoq-interval` (Debian) or `opam install coq-interval`"
@@ -230,19 +234,22 @@ def compiles(path: str, text: str, seconds: float = SECONDS) -> tuple[bool, str]
 
 
 def solve(
-    path: str, goal: Goal, slacks: Sequence[Fraction], seconds: float = SECONDS
+    path: str,
+    goal: Goal,
+    slacks: Sequence[Fraction],
+    seconds: float = SECONDS,
+    end: float = math.inf,
 ) -> tuple[str, Fraction] | str:
     """A tactic that coqc accepts, with its slack; or what coqc said of the last that it did not."""
     said = ""
-    for tactic in goal.exact() if Fraction(0) in slacks else ():
-        accepted, said = compiles(path, goal.document(tactic, Fraction(0)), seconds)
+    tried = [(tactic, Fraction(0)) for tactic in (goal.exact() if Fraction(0) in slacks else ())]
+    tried += [(tactic, slack) for slack in slacks for tactic in goal.tactics()]
+    for tactic, slack in tried:
+        if time.monotonic() > end:
+            return f"no proof was found in {ALTOGETHER:g} s; {said}".removesuffix("; ")
+        accepted, said = compiles(path, goal.document(tactic, slack), seconds)
         if accepted:
-            return tactic, Fraction(0)
-    for slack in slacks:
-        for tactic in goal.tactics():
-            accepted, said = compiles(path, goal.document(tactic, slack), seconds)
-            if accepted:
-                return tactic, slack
+            return tactic, slack
     return said
 
 
@@ -280,10 +287,11 @@ def write(claim: Claim, where: Sequence[Region], slacks: Sequence[Fraction] = SL
     ]
     operations = set().union(*(goal.operations() for goal in every))
     body, worst, failed = [], Fraction(0), ""
+    end = time.monotonic() + ALTOGETHER
     for goal in every:
         tactic, slack = goal.tactics()[0], Fraction(0)
         if path is not None:
-            answer = solve(path, goal, [Fraction(0), *slacks])
+            answer = solve(path, goal, [Fraction(0), *slacks], end=end)
             if isinstance(answer, str):
                 failed = failed or f"{goal.name}: {answer}"
             else:
@@ -316,10 +324,26 @@ def states(text: str, claim: Claim, where: Sequence[Region]) -> bool:
     )
 
 
+def _narrower(where: Sequence[Region]) -> str:
+    """The ranges of a file that are less than all that is drawn; empty where none is."""
+    found = {
+        f"{axis.name} in [{axis.low:g}, {axis.high:g}]": None
+        for region in where
+        for axis in region.axes
+        if axis.domain is not None
+        and (axis.domain.low, axis.domain.high) != (Fraction(axis.low), Fraction(axis.high))
+    }
+    return f", on {', '.join(found)}" if found else ""
+
+
 def machine_checked(
     claim: Claim, proof: Proof, out: Path, where: Sequence[Region]
 ) -> tuple[Proof, str]:
     """Write the Coq file of what a proof is about and have it checked.
+
+    Nothing is written for a claim that is violated. What Coq accepts of one that stayed open is
+    said and does not count: its logarithm of -1 and its 1/0 are numbers, so that a theorem there
+    does not say that the sides exist.
 
     Parameters
     ----------
@@ -336,6 +360,8 @@ def machine_checked(
     said : str
         One sentence for the user.
     """
+    if proof.kind is Ending.VIOLATED:
+        return proof, f"{out} is not written: {claim.id} is violated"
     found = write(claim, where)
     try:
         write_atomically(out, found.text.encode())
@@ -349,6 +375,13 @@ def machine_checked(
     accepted, said = compiles(path, found.text, 10 * SECONDS)
     if not accepted:
         return proof, f"{out} is written, but coqc did not accept it as a whole: {said}"
+    if proof.kind is Ending.OPEN:
+        return proof, (
+            f"{out} is accepted by {found.version}, but {claim.id} stays open: that its sides "
+            "exist on the whole box is not proved"
+        )
     machine = found.version + (f", up to {found.slack}" if found.slack else "")
+    if proof.method:  # that proof has no box, and the file has
+        machine += _narrower(where)
     with_slack = f" with the slack {found.slack} in its theorems" if found.slack else ""
     return replace(proof, machine=machine), f"{out} is accepted by {found.version}{with_slack}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from validation.arithmetic import FLOAT64
+from validation.arithmetic.values import Number
 from validation.checking.certified import certify
 from validation.checking.evaluation import accepts
 from validation.checking.sampled import draw_sample
@@ -68,7 +68,7 @@ def refuted(claim: Claim, instance: Instance) -> Proof:
     )
 
 
-def first_certified(claim: Claim, region: Region, points: Sequence[Any]) -> Instance | None:
+def first_certified(claim: Claim, region: Region, points: Sequence[Number]) -> Instance | None:
     """The first of the points that is an instance on which the claim is certainly violated."""
     for point in points:
         instance = region.instance(point)

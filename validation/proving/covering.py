@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Array
+from validation.arithmetic.values import Value
 from validation.claims import Claim
 from validation.proving.gaps import Slack, evaluate, lower_bounds
 from validation.proving.regions import Region, middle, widths
@@ -47,10 +49,10 @@ class Cover:
         Points at which the statement certainly fails in intervals.
     """
 
-    low: Any
-    high: Any
+    low: Array
+    high: Array
     depth: Any
-    done: list[tuple[Any, Any]] = field(default_factory=list)
+    done: list[tuple[Value, Value]] = field(default_factory=list)
     proved: float = 0.0
     vacuous: float = 0.0
     evaluated: int = 0
@@ -61,7 +63,7 @@ class Cover:
         """The number of open cells."""
         return int(self.low.shape[1])
 
-    def joined(self) -> tuple[Any, Any]:
+    def joined(self) -> tuple[Value, Value]:
         """All cells that are done, as two arrays (p, n)."""
         if not self.done:
             return self.low[:, :0], self.high[:, :0]
@@ -81,7 +83,7 @@ def whole(region: Region) -> Cover:
     return Cover(low, high, np.full(1, -np.inf))
 
 
-def share(region: Region, low: Any, high: Any) -> float:
+def share(region: Region, low: Array, high: Array) -> float:
     """The share of the region's volume that cells take up."""
     return float(widths(region, low, high).prod(axis=0).sum())
 
@@ -170,11 +172,13 @@ def step(claim: Claim, region: Region, cover: Cover, slack: Slack, size: int) ->
     return bool(found.parted.mean() > 0.25)
 
 
-def _of(slopes: Any, places: Any) -> Any:
+def _of(slopes: tuple[Array, ...] | None, places: Value) -> tuple[Array, ...] | None:
     return None if slopes is None else tuple(side[:, :, places] for side in slopes)
 
 
-def _halved(region: Region, low: Any, high: Any, bounds: Any, slopes: Any) -> tuple[Any, Any, Any]:
+def _halved(
+    region: Region, low: Array, high: Array, bounds: Array, slopes: tuple[Array, ...] | None
+) -> tuple[Array, Array, Array]:
     p, n = low.shape
     depth = np.where(np.isnan(bounds), -np.inf, bounds).min(axis=0, initial=np.inf)
     if not p or not n:

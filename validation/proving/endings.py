@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Array
 from validation.claims import Claim
 from validation.proving.attempts import Attempt
 from validation.proving.covering import Cover, share
@@ -67,7 +68,7 @@ def _largest_open(
     return tuple(text for _, text in cells[:SHOWN])
 
 
-def _described(region: Region, low: Any, high: Any) -> str:
+def _described(region: Region, low: Array, high: Array) -> str:
     ends = ", ".join(
         f"{axis.name} in [{a:.6g}, {b:.6g}]" for axis, a, b in zip(region.axes, low, high)
     )

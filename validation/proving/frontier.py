@@ -69,7 +69,8 @@ def evidence(claim: Claim) -> tuple[str, str]:
     """The strongest evidence of a claim that is on file, and what it covers."""
     rest = f"; beyond: {REST[claim.id]}" if claim.id in REST else ""
     proofs = known(claim).current
-    machine = checked_by(claim) or next((proof.machine for proof in proofs if proof.machine), "")
+    proved = (p for p in proofs if p.machine and p.kind in (Ending.PROVED, Ending.RELAXED))
+    machine = checked_by(claim) or next((proof.machine for proof in proved), "")
     if machine:
         relaxed = "up to" in machine or "slack" in machine
         return "machine-checked" + (" with slack" if relaxed else ""), f"{machine}{rest}"

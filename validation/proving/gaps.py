@@ -15,13 +15,16 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pruning.checks import Array
 from validation.arithmetic import intervals as iv
 from validation.arithmetic.cells import Fork, deciding
 from validation.arithmetic.enclosures import Enclosure, coordinate
 from validation.arithmetic.entry_arithmetics import INTERVALS
 from validation.arithmetic.errors import Unsupported
 from validation.arithmetic.small_matrices import ROWS, determinant
+from validation.arithmetic.values import Value
 from validation.checking.evaluation import pair
 from validation.claims import Claim
 from validation.proving.regions import Region
@@ -51,11 +54,11 @@ class Gaps:
         Where comparisons leave too many ways open, so that nothing is known.
     """
 
-    low: Any
-    high: Any
-    slopes: Any
-    vacuous: Any
-    parted: Any
+    low: Array
+    high: Array
+    slopes: tuple[Array, ...] | None
+    vacuous: NDArray[np.bool_]
+    parted: NDArray[np.bool_]
 
     @property
     def count(self) -> int:
@@ -63,7 +66,9 @@ class Gaps:
         return len(self.low)
 
 
-def statement(claim: Claim, arithmetic: Any, left: Any, right: Any, slack: Slack) -> list[Any]:
+def statement(
+    claim: Claim, arithmetic: Any, left: Value, right: Value, slack: Slack
+) -> list[Value]:
     """The numbers that must not be negative, as entries of the arithmetic."""
     xp = arithmetic.xp
     left, right = xp.asarray(left), xp.asarray(right)
@@ -83,7 +88,7 @@ def statement(claim: Claim, arithmetic: Any, left: Any, right: Any, slack: Slack
     return list((gap if room is None else gap + room).flat())
 
 
-def _minors(arithmetic: Any, left: Any, right: Any, slack: Slack) -> list[Any]:
+def _minors(arithmetic: Any, left: Value, right: Value, slack: Slack) -> list[Value]:
     m = left.shape[0]
     if m > ROWS:
         raise Unsupported(f"the Loewner order is proved for up to {ROWS} rows, not {m}")
@@ -103,7 +108,7 @@ def _minors(arithmetic: Any, left: Any, right: Any, slack: Slack) -> list[Any]:
 
 
 def evaluate(
-    claim: Claim, region: Region, low: Any, high: Any, slack: Slack, slopes: bool = True
+    claim: Claim, region: Region, low: Array, high: Array, slack: Slack, slopes: bool = True
 ) -> Gaps:
     """The gaps on cells, in intervals; `low`, `high` have shape (p, n).
 
@@ -122,7 +127,7 @@ def evaluate(
         # Where a hypothesis certainly fails the body may be undefined, or part without end.
         inside = np.flatnonzero(~vacuous)
 
-        def read(places: Any) -> tuple[Any, ...]:
+        def read(places: Value) -> tuple[Any, ...]:
             a, b = low[:, inside[places]], high[:, inside[places]]
             return _straight(claim, region, a, b, slack, slopes)
 
@@ -131,14 +136,14 @@ def evaluate(
         return found
     whole = _unknown(p, n, slopes, found.count)
     whole.low[:, inside], whole.high[:, inside] = found.low, found.high
-    for side in (0, 1) if slopes else ():
-        whole.slopes[side][:, :, inside] = found.slopes[side]
+    for side, known in zip(whole.slopes or (), found.slopes or ()):
+        side[:, :, inside] = known
     whole.parted[inside] = found.parted
     whole.vacuous[:] = vacuous
     return whole
 
 
-def _leaves(read: Callable[[Any], Any], n: int) -> Iterator[tuple[Any, Any]]:
+def _leaves(read: Callable[[Any], Any], n: int) -> Iterator[tuple[Value, Value]]:
     """What a reading gives for every way in which comparisons may go, with the cells that go it.
 
     A cell that leaves too many comparisons open goes no further and comes with None; it stands for
@@ -172,10 +177,10 @@ def _leaves(read: Callable[[Any], Any], n: int) -> Iterator[tuple[Any, Any]]:
             yield places[stopped], None
 
 
-def _vacuous(claim: Claim, region: Region, low: Any, high: Any) -> Any:
+def _vacuous(claim: Claim, region: Region, low: Array, high: Array) -> Value:
     """Where a hypothesis certainly fails, whichever way its comparisons go, (n,)."""
 
-    def read(places: Any) -> Any:
+    def read(places: Value) -> Value:
         numbers = _coordinates(low[:, places], high[:, places])
         fails = np.zeros(places.shape, dtype=bool)
         values = region.values(INTERVALS, numbers)
@@ -191,13 +196,13 @@ def _vacuous(claim: Claim, region: Region, low: Any, high: Any) -> Any:
     return found & seen
 
 
-def _coordinates(low: Any, high: Any) -> list[Any]:
+def _coordinates(low: Array, high: Array) -> list[Value]:
     """The coordinates of cells, without slopes."""
     return [INTERVALS.number(Enclosure(a, b)) for a, b in zip(low, high)]
 
 
 def _straight(
-    claim: Claim, region: Region, low: Any, high: Any, slack: Slack, slopes: bool
+    claim: Claim, region: Region, low: Array, high: Array, slack: Slack, slopes: bool
 ) -> tuple[Any, Any, Any]:
     """Ends of the gaps (entries, n), and of their slopes (2, entries, p, n) or None."""
     p, n = low.shape
@@ -220,7 +225,7 @@ def _straight(
     return lows, highs, np.array(found)
 
 
-def _hull(leaves: Sequence[tuple[Any, Any]], p: int, n: int, slopes: bool) -> Gaps:
+def _hull(leaves: Sequence[tuple[Value, Value]], p: int, n: int, slopes: bool) -> Gaps:
     """The hull of all ways; what may go several ways may jump, so it has no slopes there."""
     counts = {len(found[0]) for _, found in leaves if found is not None}
     # Where the ways give sides of different shapes, these cannot be compared: nothing is known.
@@ -253,8 +258,8 @@ def _unknown(p: int, n: int, slopes: bool, entries: int = 1) -> Gaps:
 
 
 def hypotheses_of(
-    claim: Claim, region: Region, arithmetic: Any, numbers: Any, values: Any
-) -> list[tuple[Any, Any]]:
+    claim: Claim, region: Region, arithmetic: Any, numbers: Any, values: Value
+) -> list[tuple[Value, Value]]:
     xp = arithmetic.xp
     found = [(xp.asarray(a), xp.asarray(b)) for a, b in region.constraints(arithmetic, numbers)]
     for function in claim.hypotheses.values():
@@ -264,7 +269,7 @@ def hypotheses_of(
 
 
 def lower_bounds(
-    claim: Claim, region: Region, low: Any, high: Any, slack: Slack, found: Gaps
+    claim: Claim, region: Region, low: Array, high: Array, slack: Slack, found: Gaps
 ) -> tuple[Any, Any, Any]:
     """Sharper lower bounds of every gap on every cell, from the enclosed slopes.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from validation.arithmetic import jets
+from validation.arithmetic import jets, spans
 from validation.arithmetic.cells import Fork, deciding
 from validation.arithmetic.entry_arithmetics import FINE_JETS, JETS
 from validation.checking.evaluation import pair
@@ -63,9 +63,9 @@ def _one_cell(claim: Claim, region: Region, low: Any, high: Any, slack: Slack) -
 def _by_slopes(
     claim: Claim, region: Region, low: Any, high: Any, slack: Slack, columns: Any, j: int
 ) -> bool:
-    centre, rest = [], jets.Jet(jets.ZERO)
+    centre, rest = [], jets.Jet(spans.ZERO)
     for i, column in enumerate(columns):
-        slope = column[j].slope or jets.ZERO
+        slope = column[j].slope or spans.ZERO
         if slope[0] >= 0:
             centre.append(low[i])
         elif slope[1] <= 0:
@@ -110,15 +110,15 @@ def _jet_gaps(
                 waiting += [(*known, True), (*known, False)]
                 forks += 1
                 if forks > MOST_FORKS:
-                    return [jets.Jet(jets.UNKNOWN)]
+                    return [jets.Jet(spans.UNKNOWN)]
                 continue
         if found is None:
             found = entries
         elif len(found) != len(entries):
-            return [jets.Jet(jets.UNKNOWN)] * len(found)
+            return [jets.Jet(spans.UNKNOWN)] * len(found)
         else:
-            found = [jets.Jet(jets.hull(a.value, b.value)) for a, b in zip(found, entries)]
+            found = [jets.Jet(spans.hull(a.value, b.value)) for a, b in zip(found, entries)]
     if forks and found is not None:
         # A branch may jump: its slope says nothing of the whole.
-        found = [jets.Jet(gap.value, jets.UNKNOWN) for gap in found]
+        found = [jets.Jet(gap.value, spans.UNKNOWN) for gap in found]
     return found

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from validation.arithmetic.values import Polynomial
 from validation.proving.signs import Chart
 
 MOST_SECONDS = 10.0  # for one program that looks for one
@@ -37,7 +38,9 @@ class Certificate:
     own: Any = None
 
 
-def confirmed(chart: Chart, p: Any, assumed: Sequence[Any], found: Certificate) -> bool:
+def confirmed(
+    chart: Chart, p: Polynomial, assumed: Sequence[Polynomial], found: Certificate
+) -> bool:
     """Whether a certificate proves p >= 0 where all of `assumed` are: multiplied out, exactly."""
     zero = chart.context.constant(0)
     scale, own = found.scale, zero if found.own is None else found.own

@@ -29,7 +29,8 @@ def with_proofs(claim: Claim, outcome: Outcome) -> Outcome:
     if best.kind is Ending.VIOLATED:
         return _violated(claim, outcome, found)
     proved = best.kind is Ending.PROVED
-    evidence = Evidence.MACHINE_CHECKED if _exactly_checked(best) else Evidence.PROVED
+    checked = proved and _exactly_checked(best)
+    evidence = Evidence.MACHINE_CHECKED if checked else Evidence.PROVED
     conclusion = Conclusion.HOLDS if proved else Conclusion.UNDECIDED
     count = best.cells or best.rechecked
     seen = Coverage(evaluated=count, drawn=count)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from validation.arithmetic.values import Number, Value
 from validation.claims import Claim, ClaimError
 from validation.instances.discrete import Choice, Integer, MultiSet, NodeSet, Size
 from validation.instances.factors import (
@@ -27,7 +28,6 @@ DEFAULT_ENTRIES = 4.0
 """Entries of F in S = F F^T lie in [-4, 4] unless a box says otherwise."""
 
 DEFAULT_POSITIVE = (2.0**-10, 2.0**10)
-Number = Any
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _positive(factor: Positive) -> Domain:
     return Domain(least, None if factor.high >= LARGEST else Fraction(high), least == 0)
 
 
-def _constant(factor: Factor, raw: Any, note: str) -> Piece:
+def _constant(factor: Factor, raw: Value, note: str) -> Piece:
     return Piece(
         (),
         lambda arithmetic, numbers: factor.realise(arithmetic, raw),
@@ -221,7 +221,7 @@ def _array(
         Axis(f"{name}[{','.join(map(str, place))}]", low, high, domain=domain) for place in places
     )
 
-    def value(arithmetic: Any, numbers: Sequence[Number]) -> Any:
+    def value(arithmetic: Any, numbers: Sequence[Number]) -> Value:
         if not numbers:
             return arithmetic.xp.zeros(shape)
         return arithmetic.xp.reshape(arithmetic.xp.stack(list(numbers)), shape)
@@ -242,7 +242,9 @@ def _networks(
     }
     axes = tuple(axis for part in parts.values() for axis in part.axes)
 
-    def of(numbers: Sequence[Any], make: Callable[[Piece, Sequence[Any]], Any]) -> dict[str, Any]:
+    def of(
+        numbers: Sequence[Number], make: Callable[[Piece, Sequence[Number]], Any]
+    ) -> dict[str, Value]:
         start, made = 0, {}
         for weight, part in parts.items():
             made[weight] = make(part, numbers[start : start + len(part.axes)])
@@ -252,11 +254,11 @@ def _networks(
     def pieces(activation: str) -> Piece:
         fixed = {weight: np.zeros(shapes[weight]) for weight in WEIGHTS if weight not in parts}
 
-        def value(arithmetic: Any, numbers: Sequence[Number]) -> Any:
+        def value(arithmetic: Any, numbers: Sequence[Number]) -> Value:
             weights = of(numbers, lambda part, some: part.value(arithmetic, some))
             return factor.realise(arithmetic, {**fixed, **weights, "activation": activation})
 
-        def raw(numbers: Sequence[float]) -> Any:
+        def raw(numbers: Sequence[float]) -> Value:
             weights = of(numbers, lambda part, some: part.raw(some))
             return {**fixed, **weights, "activation": activation}
 
@@ -277,13 +279,13 @@ def _covariance(factor: Covariance, name: str, m: int, box: Any) -> Piece:
         for i, j in places
     )
 
-    def value(arithmetic: Any, numbers: Sequence[Number]) -> Any:
+    def value(arithmetic: Any, numbers: Sequence[Number]) -> Value:
         entry = dict(zip(places, numbers))
         zero = arithmetic.lift(0.0)
         rows = [[entry.get((i, j), zero) for j in range(m)] for i in range(m)]
         return factor.realise(arithmetic, arithmetic.xp.asarray(rows))
 
-    def raw(numbers: Sequence[float]) -> Any:
+    def raw(numbers: Sequence[float]) -> Value:
         F = np.zeros((m, m))
         for place, number in zip(places, numbers):
             F[place] = number
@@ -310,25 +312,25 @@ def _simplex(factor: Distribution, name: str, m: int) -> Piece:
     domain = Domain(Fraction(0))
     axes = tuple(Axis(f"{name}[{j}]", 0.0, 1.0, domain=domain) for j in range(m - 1))
 
-    def last(numbers: Sequence[Number]) -> Any:
+    def last(numbers: Sequence[Number]) -> Value:
         rest: Any = 1
         for number in numbers:
             rest = rest - number
         return rest
 
-    def value(arithmetic: Any, numbers: Sequence[Number]) -> Any:
+    def value(arithmetic: Any, numbers: Sequence[Number]) -> Value:
         if not numbers:
             return arithmetic.xp.ones(1)
         return arithmetic.xp.stack([*numbers, last(numbers)])
 
-    def constraints(numbers: Sequence[Number]) -> list[tuple[Any, Any]]:
+    def constraints(numbers: Sequence[Number]) -> list[tuple[Value, Value]]:
         found = [(0 * numbers[0], last(numbers))] if numbers else []
         if factor.decreasing and numbers:
             whole = [*numbers, last(numbers)]
             found += list(zip(whole[1:], whole[:-1]))
         return found
 
-    def raw(numbers: Sequence[float]) -> Any:
+    def raw(numbers: Sequence[float]) -> Value:
         return np.maximum([*numbers, 1 - sum(numbers)], factor.low)
 
     return Piece(axes, value, raw, constraints)
@@ -344,7 +346,7 @@ def _orthogonal(factor: Orthogonal, name: str, m: int) -> list[Piece]:
         # The normal of the reflection is (1, t) or (t, 1); then perhaps diag(-1, 1).
         def value(
             arithmetic: Any, numbers: Sequence[Number], first: bool = first, second: bool = second
-        ) -> Any:
+        ) -> Value:
             xp, t = arithmetic.xp, numbers[0]
             scale = 1 + t * t
             a, b = (t * t - 1) / scale, -2 * t / scale
@@ -355,7 +357,7 @@ def _orthogonal(factor: Orthogonal, name: str, m: int) -> list[Piece]:
                 Q = Q @ xp.asarray([[-1.0, 0.0], [0.0, 1.0]])
             return Q
 
-        def raw(numbers: Sequence[float], first: bool = first, second: bool = second) -> Any:
+        def raw(numbers: Sequence[float], first: bool = first, second: bool = second) -> Value:
             t = float(numbers[0])
             columns = [[1.0, t] if first else [t, 1.0]] + [[1.0, 0.0]] * second
             return np.array(columns).T

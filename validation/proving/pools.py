@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Array
 from validation.claims import Claim
 from validation.proving.covering import Cover, refine
 from validation.proving.gaps import Slack
@@ -50,7 +51,7 @@ class Pool:
             cover.suspects += part.suspects
 
     def recheck(
-        self, claim: Claim, region: Region, low: Any, high: Any, slack: Slack
+        self, claim: Claim, region: Region, low: Array, high: Array, slack: Slack
     ) -> list[bool]:
         """Whether balls prove each of the cells (p, n)."""
         from joblib import delayed

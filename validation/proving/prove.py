@@ -190,7 +190,7 @@ def _one_level(
     while attempt.open:
         evaluated = sum(cover.evaluated for cover in attempt.covers)
         for place, (region, cover) in enumerate(zip(attempt.regions, attempt.covers)):
-            if not cover.open:
+            if not cover.open or time.monotonic() >= limit + SLICE:
                 continue
             waiting = sum(1 for other in attempt.covers[place:] if other.open)
             seconds = min(SLICE, max(limit - time.monotonic(), 0.0) / waiting + 0.05)

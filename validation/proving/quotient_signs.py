@@ -6,6 +6,7 @@ from typing import Any
 
 from validation.arithmetic.polynomials import rational, terms_of
 from validation.arithmetic.rational_functions import Quotient
+from validation.arithmetic.values import Polynomial
 from validation.proving.certificates import certificate
 from validation.proving.signs import Chart
 
@@ -25,7 +26,7 @@ def certain(coordinates: Chart, difference: Quotient, strict: bool, ties: bool) 
     return True if yes else False if no else None
 
 
-def sign_of(coordinates: Chart, polynomial: Any) -> int | None:
+def sign_of(coordinates: Chart, polynomial: Polynomial) -> int | None:
     """1 or -1 where a polynomial has that sign wherever it is not 0; None where unknown."""
     p = coordinates.written(polynomial)
     if coordinates.never_negative(p):
@@ -43,19 +44,19 @@ def sign_of(coordinates: Chart, polynomial: Any) -> int | None:
     return sign
 
 
-def _not_negative(coordinates: Chart, p: Any) -> bool:
+def _not_negative(coordinates: Chart, p: Polynomial) -> bool:
     """Whether a polynomial is not negative, by its signs or as a sum of squares."""
     if coordinates.never_negative(p):
         return True
     return _leading(p) > 0 and certificate(coordinates, p, []) is not None
 
 
-def _leading(p: Any) -> Any:
+def _leading(p: Polynomial) -> Any:
     """The sum of the coefficients of squares: one that is a sum of squares has it above 0."""
     return sum((c for e, c in terms_of(p).items() if all(x % 2 == 0 for x in e)), rational(0))
 
 
-def positive(coordinates: Chart, p: Any) -> bool:
+def positive(coordinates: Chart, p: Polynomial) -> bool:
     """Whether a polynomial is positive: what is left without its positive terms is not negative."""
     if coordinates.always_positive(p):
         return True
@@ -69,7 +70,7 @@ def positive(coordinates: Chart, p: Any) -> bool:
     return not sure.is_zero() and certificate(coordinates, p - sure, []) is not None
 
 
-def kept(coordinates: Chart, p: Any, strictly: bool) -> Any:
+def kept(coordinates: Chart, p: Polynomial, strictly: bool) -> Any:
     """A polynomial of the same sign, without the factors that are positive (or not negative)."""
     if p.is_zero() or p.is_constant():
         return p
@@ -86,7 +87,7 @@ def kept(coordinates: Chart, p: Any, strictly: bool) -> Any:
     return rest
 
 
-def never_zero(coordinates: Chart, polynomial: Any) -> bool:
+def never_zero(coordinates: Chart, polynomial: Polynomial) -> bool:
     p = coordinates.written(polynomial)
     if p.is_constant():
         return not p.is_zero()

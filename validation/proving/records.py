@@ -176,6 +176,13 @@ class Known:
 _ORDER = (Ending.VIOLATED, Ending.PROVED, Ending.RELAXED, Ending.OPEN)
 
 
+def _strength(proof: Proof) -> tuple[bool, bool, int, bool, float]:
+    """What comes first: counterexamples, what a kernel checked as stated, then by the ending."""
+    exact = bool(proof.machine) and "up to" not in proof.machine
+    order = _ORDER.index(proof.kind)
+    return proof.kind is not Ending.VIOLATED, not exact, order, not proof.machine, -proof.share
+
+
 def known(claim: Claim) -> Known:
     """Look up the finished proofs of a claim."""
     place = folder() / _safe(claim.id)
@@ -185,5 +192,5 @@ def known(claim: Claim) -> Known:
     proofs = [read(path) for path in sorted(place.glob("*.json"))]
     whole = [proof for proof in proofs if proof is not None and proof.id == claim.id]
     current = [proof for proof in whole if proof.fingerprint == mark]
-    current.sort(key=lambda proof: (not proof.machine, _ORDER.index(proof.kind), -proof.share))
+    current.sort(key=_strength)
     return Known(tuple(current), len(whole) - len(current))

@@ -20,12 +20,14 @@ from typing import Any
 
 import numpy as np
 
+from pruning.checks import Array
+from validation.arithmetic.values import Number, Value
 from validation.claims import Claim, ClaimError
 from validation.instances import Instance
 from validation.instances.factors import ArrayFactor, Real
 from validation.instances.matrices import Distribution, Spectrum
 from validation.instances.networks import Networks
-from validation.proving.pieces import Axis, Number, Piece, pieces_of
+from validation.proving.pieces import Axis, Piece, pieces_of
 
 EDGE = 2.0**-30
 """How near to 0 a positive coordinate of the unit cube goes: beyond lies an open edge."""
@@ -60,27 +62,27 @@ class Region:
         """The axes that vary."""
         return tuple(a for i, a in enumerate(self.all_axes) if i not in self.fixed)
 
-    def _full(self, numbers: Sequence[Any], lift: Callable[[float], Any]) -> list[Any]:
+    def _full(self, numbers: Sequence[Number], lift: Callable[[float], Any]) -> list[Value]:
         rest = iter(numbers)
         count = len(self.all_axes)
         return [lift(self.fixed[i]) if i in self.fixed else next(rest) for i in range(count)]
 
-    def _split(self, numbers: Sequence[Any]) -> Iterator[tuple[str, Piece, Sequence[Any]]]:
+    def _split(self, numbers: Sequence[Number]) -> Iterator[tuple[str, Piece, Sequence[Number]]]:
         start = 0
         for name, piece in self.pieces.items():
             stop = start + len(piece.axes)
             yield name, piece, numbers[start:stop]
             start = stop
 
-    def values(self, arithmetic: Any, numbers: Sequence[Number]) -> dict[str, Any]:
+    def values(self, arithmetic: Any, numbers: Sequence[Number]) -> dict[str, Value]:
         """What the body receives where the varying coordinates are `numbers`."""
         full = self._full(numbers, arithmetic.lift)
         return {name: piece.value(arithmetic, part) for name, piece, part in self._split(full)}
 
-    def constraints(self, arithmetic: Any, numbers: Sequence[Number]) -> list[tuple[Any, Any]]:
+    def constraints(self, arithmetic: Any, numbers: Sequence[Number]) -> list[tuple[Value, Value]]:
         """Pairs (left, right) with left <= right on the region."""
         full = self._full(numbers, arithmetic.lift)
-        found: list[tuple[Any, Any]] = []
+        found: list[tuple[Value, Value]] = []
         for _, piece, part in self._split(full):
             found += piece.constraints(part)
         return found
@@ -228,7 +230,7 @@ def _compactified(region: Region, invariance: Mapping[str, Any]) -> list[Region]
     return found
 
 
-def widths(region: Region, low: Any, high: Any) -> Any:
+def widths(region: Region, low: Array, high: Array) -> Value:
     """Widths relative to the region's, on each axis's scale, (p, n); 1 where an axis is a point."""
     found = np.ones(low.shape)
     for i, axis in enumerate(region.axes):
@@ -241,7 +243,7 @@ def widths(region: Region, low: Any, high: Any) -> Any:
     return found
 
 
-def middle(region: Region, low: Any, high: Any) -> Any:
+def middle(region: Region, low: Array, high: Array) -> Value:
     """Where cells are to be cut, (p, n): half way on each axis's scale."""
     found = low + (high - low) / 2
     for i, axis in enumerate(region.axes):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from validation.arithmetic.polynomials import rational, ring, terms_of
+from validation.arithmetic.values import Polynomial
 from validation.proving.pieces import Domain
 
 
@@ -42,7 +43,7 @@ class Chart:
     pairs: tuple[tuple[int, int], ...]
     images: tuple[tuple[Any, Any], ...]
 
-    def written(self, p: Any) -> Any:
+    def written(self, p: Polynomial) -> Any:
         """The same polynomial in the new coordinates."""
         terms = terms_of(p)
         if not terms:
@@ -62,7 +63,7 @@ class Chart:
             total = total + term
         return total
 
-    def never_negative(self, p: Any) -> bool:
+    def never_negative(self, p: Polynomial) -> bool:
         """Whether the signs of the coefficients say that p, in the new coordinates, is >= 0."""
         return all(
             coefficient >= 0
@@ -70,7 +71,7 @@ class Chart:
             for exponents, coefficient in terms_of(p).items()
         )
 
-    def always_positive(self, p: Any) -> bool:
+    def always_positive(self, p: Polynomial) -> bool:
         """Whether they say that p is > 0 on the whole domain."""
         if not self.never_negative(p):
             return False

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from validation.arithmetic.polynomials import fraction, nearest, rational, terms_of
+from validation.arithmetic.values import Number, Polynomial
 from validation.proving.identities import MOST_SECONDS, Certificate, Exponents
 from validation.proving.signs import Chart
 
@@ -24,7 +25,9 @@ MOST_MONOMIALS = 160
 ROUNDINGS = (1, 2, 4, 12, 60, 2**10, 2**20, 2**30)
 
 
-def sum_of_squares(chart: Chart, p: Any, assumed: Sequence[Any], one: Any) -> Certificate | None:
+def sum_of_squares(
+    chart: Chart, p: Polynomial, assumed: Sequence[Polynomial], one: Polynomial
+) -> Certificate | None:
     """A certificate without assumptions, whose squares are times monomials in coordinates >= 0."""
     terms = terms_of(p)
     if not terms or importlib.util.find_spec("clarabel") is None:
@@ -50,7 +53,7 @@ def sum_of_squares(chart: Chart, p: Any, assumed: Sequence[Any], one: Any) -> Ce
     return None
 
 
-def _half(lifted: dict[Exponents, Any]) -> list[Exponents]:
+def _half(lifted: dict[Exponents, Number]) -> list[Exponents]:
     """Monomials whose squares lie in the Newton polytope: no other can occur."""
     exponents = np.array(list(lifted))
     top = exponents.max(axis=0)
@@ -68,7 +71,7 @@ def _half(lifted: dict[Exponents, Any]) -> list[Exponents]:
     return [candidates[i] for i in np.flatnonzero(inside)]
 
 
-def _blocks(half: list[Exponents], lifted: dict[Exponents, Any]) -> list[list[Exponents]]:
+def _blocks(half: list[Exponents], lifted: dict[Exponents, Number]) -> list[list[Exponents]]:
     """Monomials by parity, where only even exponents occur; without those that must have 0."""
     kept = set(half)
     while True:
@@ -102,7 +105,7 @@ def _places(blocks: Sequence[Sequence[Exponents]]) -> dict[Exponents, list[tuple
     return found
 
 
-def _solved(blocks: Sequence[Sequence[Exponents]], lifted: dict[Exponents, Any]) -> Any:
+def _solved(blocks: Sequence[Sequence[Exponents]], lifted: dict[Exponents, Number]) -> Any:
     """Gram matrices in floats, as far inside the cone as can be; None where there are none."""
     import clarabel
     from scipy.sparse import csc_array, eye_array
@@ -164,7 +167,7 @@ def _rounded(Q: Any, denominator: int) -> list[list[Fraction]]:
 
 
 def _moved(
-    blocks: Sequence[Sequence[Exponents]], exact: list[Any], lifted: dict[Exponents, Any]
+    blocks: Sequence[Sequence[Exponents]], exact: list[Any], lifted: dict[Exponents, Number]
 ) -> list[Any] | None:
     """The nearest matrices that satisfy the identity: what is missing is shared out evenly."""
     for key, where in _places(blocks).items():
@@ -205,7 +208,11 @@ def _factored(Q: list[list[Fraction]]) -> list[tuple[Fraction, list[Fraction]]] 
 
 
 def _assembled(
-    chart: Chart, blocks: Sequence[Any], parts: Sequence[Any], doubled: Sequence[bool], one: Any
+    chart: Chart,
+    blocks: Sequence[Any],
+    parts: Sequence[Any],
+    doubled: Sequence[bool],
+    one: Polynomial,
 ) -> Certificate | None:
     """Back in the coordinates of the chart: odd exponents of squares come out in front."""
     squares, context = [], chart.context

@@ -43,7 +43,7 @@ from validation.report.figures import nodes_needed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pruning.spectral import PrunedRNN
+    from pruning.pruned_rnn import PrunedRNN
     from validation.data.dataset import Dataset
     from validation.report.settings import Settings
 

@@ -28,7 +28,7 @@ from validation.output.schema import Record
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pruning.spectral import PrunedRNN
+    from pruning.pruned_rnn import PrunedRNN
 
 QUICK = 13  # the largest k for which the search of minutes takes seconds
 QUICK_WORK = QUICK**6 * 7.0  # the same with the length: (T - 1) k^6

@@ -12,8 +12,9 @@ from validation.arithmetic import FLOAT64, Unsupported, vocabulary
 from validation.arithmetic.entry_arithmetics import EXPRESSIONS
 from validation.arithmetic.expressions import coq, latex, number, sympy_of, variable
 from validation.claims import ClaimError
-from validation.proving.coq import compiler, compiles, goals, states, write
+from validation.proving.coq import compiler, compiles, goals, machine_checked, states, write
 from validation.proving.frontier import COQ, committed
+from validation.proving.records import Proof
 from validation.proving.regions import regions
 
 VALUES = {
@@ -99,6 +100,30 @@ def test_without_coqc_the_file_is_written_and_nothing_is_claimed(monkeypatch):
     found = write(lemma, regions(lemma, {}, {}))
     assert found.version == ""
     assert "not accepted yet" in found.text
+
+
+def test_coq_adds_to_a_proof_and_to_nothing_else(tmp_path, monkeypatch):
+    # In Coq ln (-1) is a number: what it accepts does not say that the sides exist.
+    accepting = tmp_path / "coqc"
+    accepting.write_text("#!/bin/sh\necho The Coq Proof Assistant, version 0.0\n")
+    accepting.chmod(0o755)
+    monkeypatch.setenv("COQC", str(accepting))
+    made = claim("t.log", "t", draw(x=draw.reals(-1, 1)))(lambda xp, x: (xp.log(x), x))
+    where = regions(made, {}, {})
+    for ending, machine in (("proved", "Coq 0.0"), ("open", ""), ("violated", "")):
+        out = tmp_path / f"{ending}.v"
+        proof, said = machine_checked(made, Proof(made.id, ending, "x in [-1, 1]"), out, where)
+        assert (proof.ending, proof.machine) == (ending, machine), said
+        assert out.exists() == (ending != "violated")
+    # A proof by algebra has no box, and the file has: that is said.
+    everywhere = Proof(made.id, "proved", "", method="algebra: 1 by the signs of all coefficients")
+    wide = claim("t.wide", "t", draw(x=draw.reals()))(lambda xp, x: (0 * x, x * x))
+    boxed = regions(wide, {}, {"x": (-4.0, 4.0)})
+    proof, _ = machine_checked(wide, everywhere, out, boxed)
+    assert proof.machine == "Coq 0.0, on x in [-4, 4]"
+    proof, _ = machine_checked(made, everywhere, out, where)
+    assert proof.machine == "Coq 0.0"
+    assert "stays open" in machine_checked(made, Proof(made.id, "open", ""), out, where)[1]
 
 
 def test_a_failing_coqc_is_quoted(tmp_path, monkeypatch):

@@ -158,6 +158,21 @@ def test_a_proof_is_stale_where_a_constant_has_changed(folder):
     assert any("stale" in note for note in outcome.notes)
 
 
+def test_a_counterexample_on_file_comes_before_all_proofs(folder):
+    from dataclasses import replace
+
+    made = lemma(folder, "x / 2")
+    found = prove(made, budget=5)
+    assert found.kind is Ending.VIOLATED
+    relaxed = replace(found, ending="proved with slack", slack=("1/100", "1/10"), instance=None)
+    for machine in ("", "Coq 8.16.1, up to 1/100"):
+        keep(replace(relaxed, machine=machine))
+    keep(found)
+    assert known(made).current[0].kind is Ending.VIOLATED
+    outcome = with_proofs(made, verify(made, quick=True, budget=0.3))
+    assert outcome.conclusion.bad
+
+
 def test_a_stale_hash_that_is_forged_into_the_file_is_caught_by_the_checksum(folder):
     made = lemma(folder)
     path = keep(prove(made, budget=5))
