@@ -114,6 +114,8 @@ def general_bound(
 
     Notes
     -----
+    `bounds.approximation.along_runs.along_runs_bound` takes the same pair, too: norms over the
+    whole sample, inner products of blocks, images of the original's states in place of its nodes.
     Source: theory, section 11. Logarithms are rounded up by more than the rounding of float64 runs.
     """
     choice("method", method, METHODS)
