@@ -72,6 +72,18 @@ def test_padded_sequences_are_refused_in_one_sentence(tmp_path, capsys):
     assert "bounds are for sequences of one length" in error
 
 
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_number_of_sequences_below_one_is_no_number(number, tmp_path, capsys):
+    # -1 left the last sequence out.
+    rng = np.random.default_rng(1)
+    save_file(state_dict("gru", (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(8, 5, 3)))
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4)
+    code, _, error = run(capsys, *words, "--sequences", number)
+    assert code == 2
+    assert "sequences must be an integer of at least 1" in error
+
+
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 def test_labels_bring_the_theorem_with_its_label(kind, tmp_path, capsys):
     rng = np.random.default_rng(1)

@@ -73,6 +73,17 @@ def lead(
     return Lead(name, other, seedwise, margin, deviations)
 
 
+def _left_out(results: Results, in_paper: bool) -> bool:
+    """Whether a rival at some k has fewer seeds than spectral, so that `lead` passes it over."""
+    return any(
+        own is not None and len(cell.values) < len(own.values)
+        for k in results.nodes
+        for own in [results.scores("spectral", k)]
+        for name, cell in results.rivals(k)
+        if not in_paper or _in_paper(name)
+    )
+
+
 def _margin(results: Results, own: Cell, other: Cell) -> tuple[float, float]:
     """By how much the mean of `own` is better, and the larger of the two deviations."""
     margin = own.mean - other.mean
@@ -119,9 +130,10 @@ def findings(results: Results) -> list[str]:
                 groups[_how_much(found)].append(str(k))
         said = [f"{words} at k = {', '.join(ks)}" for words, ks in groups.items() if ks]
         if said:
+            counted = ", of those with as many seeds" if _left_out(results, in_paper) else ""
             sentences.append(
-                f"Before fine-tuning, spectral against the best {others} with as few parameters: "
-                f"{'; '.join(said)}."
+                f"Before fine-tuning, spectral against the best {others} with as few parameters"
+                f"{counted}: {'; '.join(said)}."
             )
     return [
         *sentences,

@@ -14,6 +14,7 @@ from bounds.assembly import Setting
 from bounds.gated_classes import GatedRadii, chen2020_gated, gated_bound
 from bounds.sample import largest_input, mean_loss, ramp
 from bounds.terms import Bound
+from pruning.checks import integer
 from pruning.losses import margins
 from pruning.rnn import RNN
 from pruning.spectral import prune_to
@@ -81,6 +82,7 @@ def bound_file(
     ValueError
         For forms whose states are not at hand (ONNX, Keras), padded data, and bad input.
     """
+    integer("sequences", sequences, 1)
     form = opened(model, activation)
     if not isinstance(form, StackForm):
         raise ValueError(f"bounds need the weights of the cells: give a state_dict, not {model}")

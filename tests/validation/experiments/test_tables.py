@@ -105,6 +105,12 @@ def test_the_finding_says_what_was_measured(spectral, rival, verdict):
     assert sentence.endswith(f": {verdict}.")
 
 
+def test_a_rival_with_fewer_seeds_is_said_to_be_passed_over():
+    rows = [*rows_of(SPECTRAL, RIVAL), score("balanced", 8, 0, 0.99, tau=1e-8)]
+    [sentence, *_] = findings(results(rows, 2))
+    assert "as few parameters, of those with as many seeds: better by more" in sentence
+
+
 def test_a_lead_is_that_of_the_means_and_of_every_seed():
     known = results(rows_of((0.90, 0.92, 0.94), (0.70, 0.80, 0.90)))
     found = lead(known, 8)
