@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
 
 import numpy as np
@@ -15,6 +16,16 @@ from validation.commands import main
 pytest.importorskip("torch")
 os.environ.setdefault("KERAS_BACKEND", "torch")
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
+
+# One direction, and a linear layer that reads the states.
+BOUNDED = (
+    "onnx-rnn",
+    "onnx-gru",
+    "onnx-layers",
+    "keras-gru",
+    "keras-gru-before",
+    "keras-lstm",
+)
 
 
 def words_of(path, data, out, facts):
@@ -112,3 +123,43 @@ def test_a_total_is_shared_out_over_the_layers_of_every_library(name, tmp_path):
     nodes = json.loads(facts.read_text())["nodes"]
     assert 8 <= sum(len(side) for layer in nodes for side in layer) <= 9
     assert all(len({len(side) for side in layer}) == 1 for layer in nodes)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMS if FORMS[name].made_by != "torch"])
+@pytest.mark.parametrize("how", [(), ("--refit", "closed-loop")])
+def test_the_bounds_of_a_graph_are_on_what_its_library_gives(name, how, tmp_path, capsys):
+    """The printed error is that between both files, and below every bound; or one sentence."""
+    case = FORMS[name]
+    pytest.importorskip({"onnx": "onnxruntime"}.get(case.made_by, case.made_by))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 7, D)).astype(np.float32)
+    if case.tokens:
+        x = rng.integers(0, V, (60, 7))
+    data, out, facts = (tmp_path / n for n in ("data.npz", f"small.{case.out}", "facts.json"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path, _, run = case.make(tmp_path, rng)
+        np.savez(data, x=x)
+        with pytest.raises(SystemExit) as stop:
+            main(["bounds", str(path), "--data", str(data), "-k", "4", *how])
+        printed = capsys.readouterr()
+        if stop.value.code:
+            assert stop.value.code == 2
+            assert "Traceback" not in printed.err
+            assert name not in BOUNDED
+            return
+        assert name in BOUNDED
+        words = words_of(path, data, out, facts)
+        words[words.index("-k") + 1] = "4"
+        with pytest.raises(SystemExit) as stop:
+            main([*words, *how])
+        assert not stop.value.code
+        gap = np.asarray(run(out, x), np.float64) - np.asarray(run(path, x), np.float64)
+    if gap.ndim == 3:
+        gap = gap[:, -1] if gap.shape[0] == len(x) else gap[-1]
+    error = float(re.search(r"error\s+(\S+),", printed.out)[1])
+    assert error == pytest.approx(np.sqrt(np.square(gap).sum(axis=1).mean()), rel=2e-3)
+    found = [float(value) for value in re.findall(r"bound\s+([0-9.e+-]+)[, ]", printed.out)]
+    assert found
+    assert min(found) >= error * 0.999
+    assert "left out  what the linear layer adds to both networks" in printed.out

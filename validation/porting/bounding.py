@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from pruning.rnn import RNN
 from pruning.spectral import prune_to
 from pruning.stack import Stack
 from pruning.stack_pruning import PrunedStack
-from validation.porting.models import PrunedFile, Settings, StackForm, opened
+from validation.porting.chains import fitted
+from validation.porting.models import Pruned, PrunedFile, Settings, StackForm, opened
 from validation.porting.sequences import Sequences, read_sequences
 
 FROM_S = ("global", "best")
@@ -80,24 +81,28 @@ def bound_file(
     Raises
     ------
     ValueError
-        For forms whose states are not at hand (ONNX, Keras), padded data, and bad input.
+        For ONNX and Keras files whose recurrent layers are no chain under a linear layer, padded
+        data, and bad input.
     """
     integer("sequences", sequences, 1)
     form = opened(model, activation)
-    if not isinstance(form, StackForm):
-        raise ValueError(f"bounds need the weights of the cells: give a state_dict, not {model}")
     held = read_sequences(data, time_major)
-    form.check(held, Path("small.npz"))
-    if held.lengths_eval is not None:
-        raise ValueError("bounds are for sequences of one length, got lengths")
-    pruned = form.prune(held, settings)
-    assert isinstance(pruned, PrunedFile)
-    result = pruned.result
+    found: list[Bound] = []
+    notes: list[str] = []
+    if isinstance(form, StackForm):
+        form.check(held, Path("small.npz"))
+        if held.lengths_eval is not None:
+            raise ValueError("bounds are for sequences of one length, got lengths")
+        pruned = form.prune(held, settings)
+        assert isinstance(pruned, PrunedFile)
+        result = pruned.result
+    else:
+        form.check(held, Path("small").with_suffix(model.suffix))
+        held, result, pruned = _of_a_chain(form, held, settings, every_step, sequences)
+        notes.append("what the linear layer adds to both networks, and what follows it")
     x = np.asarray(held.x_eval[:sequences])
     T = x.shape[1]
     weights = np.full(T, 1 / T) if every_step else np.eye(T)[-1]
-    notes = []
-    found = []
     if len(result.original.layers[-1]) == 2:
         notes.append("along both runs: for one direction only")
     else:
@@ -117,9 +122,46 @@ def bound_file(
     steps = "the mean over all steps" if every_step else "the last step"
     words = f"{form.words} -> {pruned.words}"
     error = measured_gap(result, x, weights)
-    risks = [] if every_step else _risks(result.pruned, x, held.y_eval)
+    known = isinstance(form, StackForm) and not every_step
+    risks = _risks(result.pruned, x, held.y_eval) if known else []
     steps = f"{steps} of {len(x):,} sequences"
     return Bounded(words, error, size, steps, found, risks, notes)
+
+
+def _of_a_chain(
+    form: Any, held: Sequences, settings: Settings, every_step: bool, sequences: int
+) -> tuple[Sequences, PrunedStack, Pruned]:
+    """The recurrent layers of a graph and the linear layer that reads them, as a stack.
+
+    The sequences are what the first recurrent layer reads: the graph's own library runs what stands
+    in front. `prune` keeps the same nodes, or there is no saying what is bounded.
+    """
+    chain = form.chain(held.x)
+    if chain.rows is None:
+        raise ValueError(
+            "bounds are on the outputs of a linear layer that reads the states, "
+            "got a network that has another one there"
+        )
+    if len(chain.layers[-1]) == 2:
+        raise ValueError(
+            "bounds are for one direction where a graph is read, got both: "
+            "take a state_dict of torch"
+        )
+    if every_step and chain.reads == "last":
+        raise ValueError(
+            "--every-step is for networks of which every state is read, got one that reads the last"
+        )
+    bias = np.zeros(len(chain.rows)) if chain.bias is None else chain.bias
+    stack = Stack(chain.layers, chain.rows, bias)
+    result = fitted(stack, chain.x, None, replace(settings, reads=chain.reads))
+    pruned = form.prune(held, settings)
+    if pruned.nodes != [[side.tolist() for side in layer] for layer in result.nodes]:
+        raise ValueError(
+            "the nodes that `rnnbounds prune` keeps of this graph are not those of its layers as a "
+            "stack, so that there is nothing to bound: give --objective balanced, or a state_dict"
+        )
+    shown = form.chain(held.x_eval[:sequences]).x
+    return Sequences(chain.x, None, shown, None, None, held.held_out), result, pruned
 
 
 def _beside_images(result: PrunedStack, x: Any, weights: Any, held: Sequences) -> list[Bound]:
@@ -193,8 +235,6 @@ def _from_moments(result: PrunedStack, x: Any, every_step: bool) -> list[Bound]:
     )
     if not same:
         # S of the sample differs from the S that the network was pruned on: A is that one's.
-        from dataclasses import replace
-
         small = result.pruned.layers[0][0]
         pruned = replace(
             pruned,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pruning.checks import Array
-from validation.porting.chains import prune_chain, wanted
+from validation.porting.chains import Chain, prune_chain, wanted
 from validation.porting.keras_chain import chain_of, with_chain
 from validation.porting.keras_layers import (
     KerasLayer,
@@ -116,11 +116,15 @@ class KerasForm:
         nodes = [[side.nodes.tolist() for side in chosen[one.layer.name]] for one in self.found]
         return PrunedKeras(self.model, small, nodes, losses)
 
+    def chain(self, x: Any) -> Chain:
+        """The recurrent layers as a chain, and what the first of them reads of x."""
+        readers = [reader_of(one.layer) for one in self.found]
+        return chain_of(_keras(), self.model, self.found, readers, x)
+
     def _prune_chain(self, held: Sequences, settings: Any) -> PrunedKeras:
         """Prune the recurrent layers as a stack, whose gradients are known."""
         readers = [reader_of(one.layer) for one in self.found]
-        chain = chain_of(_keras(), self.model, self.found, readers, held.x)
-        small = prune_chain(chain, settings)
+        small = prune_chain(self.chain(held.x), settings)
         model = with_chain(_keras(), self.model, self.found, readers[-1], small)
         return PrunedKeras(self.model, model, small.nodes, small.losses)
 

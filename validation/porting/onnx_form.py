@@ -15,7 +15,7 @@ import numpy as np
 
 from pruning.cells.gru import GRU
 from pruning.checks import Array
-from validation.porting.chains import prune_chain, wanted
+from validation.porting.chains import Chain, prune_chain, wanted
 from validation.porting.measures import seconds
 from validation.porting.onnx_chain import chain_of, put
 from validation.porting.onnx_editing import (
@@ -133,12 +133,15 @@ class OnnxForm:
         onnx.checker.check_model(model)
         return PrunedGraph(self, model, nodes, losses)
 
+    def chain(self, x: Any) -> Chain:
+        """The recurrent nodes as a chain, and what the first of them reads of x."""
+        starts = range(0, len(x), _BATCH)
+        batches = [self._fed(x[start : start + _BATCH]) for start in starts]
+        return chain_of(self.model, self.found, batches)
+
     def _prune_chain(self, held: Sequences, settings: Any) -> PrunedGraph:
         """Prune the recurrent nodes as a stack, whose gradients are known."""
-        starts = range(0, len(held.x), _BATCH)
-        batches = [self._fed(held.x[start : start + _BATCH]) for start in starts]
-        chain = chain_of(self.model, self.found, batches)
-        small = prune_chain(chain, settings, apart=True)
+        small = prune_chain(self.chain(held.x), settings, apart=True)
         model = copied(self.model)
         put(model, small)
         onnx, _ = libraries()
