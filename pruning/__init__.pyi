@@ -13,6 +13,7 @@ from .gauss_newton import RefitStep as RefitStep
 from .initialisation import initial_rnn as initial_rnn
 from .losses import loss_values as loss_values
 from .losses import margins as margins
+from .near_ties import prune_by_runs as prune_by_runs
 from .observability import Observability as Observability
 from .pruned_rnn import PrunedRNN as PrunedRNN
 from .reconstruction import information_loss as information_loss
@@ -76,6 +77,7 @@ __all__ = [
     "loss_values",
     "margins",
     "observed_weight",
+    "prune_by_runs",
     "prune_stack",
     "prune_to",
     "reconstruction_matrix",

@@ -46,7 +46,7 @@ OUTPUTS = ("numbers", "logits")
 OBSERVED, FITTED = 5000, 5000
 """At most so many sequences give the balanced weight, and a refit."""
 
-_READS = {"last": "last", "every": "mean"}
+READS = {"last": "last", "every": "mean"}
 
 
 def selection_weight(rnn: RNN, theta: float, normalise: bool = True) -> Array:
@@ -167,7 +167,7 @@ def spectral_prune(
         )
     inputs: Any = None
     if refit is not None or (objective == "balanced" and weight is None):
-        inputs = _inputs(rnn, covariance_or_x if x is None else x)
+        inputs = inputs_of(rnn, covariance_or_x if x is None else x)
         rng = np.random.default_rng(0 if rng is None else rng)
     tau, lam = (
         _in_units(tau, exponent),
@@ -221,11 +221,11 @@ def observed_weight(
     3
     """
     generator = np.random.default_rng(0 if rng is None else rng)
-    drawn = _drawn(_inputs(rnn, x), OBSERVED, generator)
+    drawn = _drawn(inputs_of(rnn, x), OBSERVED, generator)
     probes = None if choice("targets", targets, TARGETS) == "last" else 1
-    if _are_logits(rnn, drawn, outputs):
-        rnn = softmax_network(rnn, drawn, _READS[targets])
-    seen = Observability(rnn, drawn.shape[1], _READS[targets], probes, generator)
+    if are_logits(rnn, drawn, outputs):
+        rnn = softmax_network(rnn, drawn, READS[targets])
+    seen = Observability(rnn, drawn.shape[1], READS[targets], probes, generator)
     return balanced_weight(seen.update(drawn))
 
 
@@ -260,10 +260,10 @@ def refitted(
     large, small = pruned.original, pruned.pruned
     choice("refit", refit, REFITS)
     generator = np.random.default_rng(0 if rng is None else rng)
-    drawn = _drawn(_inputs(large, x), FITTED, generator)
-    weights = _READS[choice("targets", targets, TARGETS)]
+    drawn = _drawn(inputs_of(large, x), FITTED, generator)
+    weights = READS[choice("targets", targets, TARGETS)]
     closed = refit == "closed-loop"
-    if _are_logits(large, drawn, outputs):
+    if are_logits(large, drawn, outputs):
         first = None if closed else progress
         rnn = refit_divergence(large, small, drawn, weights, progress=first)
         if closed:
@@ -315,7 +315,7 @@ def prune_to(
     return _assemble(rnn, S, exponent, Selection(checked, kept_tau), reconstruct, method, held)
 
 
-def _are_logits(rnn: RNN, x: Inputs, outputs: str | None) -> bool:
+def are_logits(rnn: RNN, x: Inputs, outputs: str | None) -> bool:
     """Whether the divergence of the softmax counts; `OUTPUTS`, or None for what it looks like."""
     if outputs is not None:
         return choice("outputs", outputs, OUTPUTS) == "logits"
@@ -377,7 +377,7 @@ def _assemble(
     )
 
 
-def _inputs(rnn: RNN, x: object) -> Inputs:
+def inputs_of(rnn: RNN, x: object) -> Inputs:
     """Checked inputs; the error says that a covariance is not enough here."""
     array = None if isinstance(x, StateCovariance) else np.asarray(x)
     if array is None or (array.ndim == 2 and array.dtype.kind == "f"):

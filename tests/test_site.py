@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from validation import Instance, catalogue, load_claim, load_file
+from validation import Instance, load_claim, load_file
 
 SITE = Path(__file__).parents[1] / "docs" / "site"
 
@@ -65,44 +65,23 @@ def test_a_dead_link_is_found_and_so_is_what_is_loaded_from_outside(tmp_path, bo
     assert fault in found
 
 
-def test_a_folder_without_pages_is_a_fault(tmp_path):
-    assert tool("check_links").faults(tmp_path)
-
-
-def test_every_statement_becomes_mathml_without_a_command_left_over():
-    mathml = tool("mathml").mathml
-    for claim in catalogue.claims():
-        for latex in (claim.statement, *claim.hypotheses):
-            tree = ElementTree.fromstring(f"<p>{mathml(latex, 'block').replace('<wbr>', '')}</p>")
-            # What the converter does not know stays a command, such as one that lost its space.
-            assert "\\" not in "".join(tree.itertext()), claim.id
-            assert tree[0].get("alttext")
-
-
 @pytest.mark.parametrize(
-    ("latex", "expected"),
+    ("body", "fault"),
     [
-        (r"a \le b + c, \qquad d = e", ["a", "≤b", "+c,", "", "d", "=e"]),
-        (r"a \;\le\; -b", ["a", "≤−b"]),  # the sign of a number is no place to end a line
-        (r"f(a - b, c) \le \|d + e\|_2 - \|g\|", ["f(a−b,c)", "≤‖d+e‖2", "−‖g‖"]),
-        (r"\left(a + b\right)^2 = [c, d]", ["(a+b)2", "=[c,d]"]),
-        (r"a \not\le b \text{ for all } b", ["a⧸≤b", "\xa0for", "\xa0all\xa0b"]),
+        ("<p>| bound | total | |—|—| | <code>a</code> | 1 |</p>", "a table"),
+        ("<p>| bound | total |\n| --- | ---: |\n| a | 1 |</p>", "a table"),
+        (r"<td>$\Psi(f) \le 1$</td>", "a formula"),
     ],
 )
-def test_a_formula_is_cut_where_one_would_cut_it_by_hand(latex, expected):
-    made = tool("mathml").mathml(latex, "block").split("<wbr>")
-    assert ["".join(ElementTree.fromstring(one).itertext()) for one in made] == expected
+def test_what_is_left_as_its_source_is_found(tmp_path, body, fault):
+    [found] = tool("check_links").faults(site(tmp_path, index=body))
+    assert f"{fault} is left as its source" in found
+    quoted = site(tmp_path, index=f"<pre>{body}</pre><p>2 || 3 - 4, 5 $ and 6 $</p>")
+    assert tool("check_links").faults(quoted) == []
 
 
-def test_no_piece_of_a_statement_is_lost_and_none_is_longer_than_a_line():
-    module = tool("mathml")
-    for claim in catalogue.claims():
-        whole = re.sub(r"(\\[bB]igg?[lr]?)\\\|", r"\1‖", claim.statement.strip())
-        made = module.mathml(claim.statement, "block").split("<wbr>")
-        texts = ["".join(ElementTree.fromstring(one).itertext()) for one in made]
-        converted = ElementTree.fromstring(module.convert(whole, display="block"))
-        assert "".join(texts) == "".join(converted.itertext())
-        assert max(map(len, texts)) <= 90, claim.id  # some 7 pixels each, of 928
+def test_a_folder_without_pages_is_a_fault(tmp_path):
+    assert tool("check_links").faults(tmp_path)
 
 
 def worst_of(id, raw, sizes):
@@ -209,6 +188,12 @@ def test_a_figure_opens_alone_and_one_that_is_a_link_already_is_left():
         found
         == '<p><a href="_images/a.svg"><img alt="a\nb" src="_images/a.svg" /></a></p>' + linked
     )
+
+
+def test_the_name_of_an_option_is_on_one_line():
+    page = '<pre>rnnbounds<span class="w"> </span>--out<span class="w"> </span>a\n</pre>'
+    found = beside("build").accessible(page + '<code><span class="pre">-k</span></code> a -- b')
+    assert re.findall('<span class="option">(.*?)</span>', found) == ["--out", "-k"]
 
 
 def test_where_scaling_changes_nothing_one_number_is_moved_alone(tmp_path):

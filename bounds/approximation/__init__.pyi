@@ -7,6 +7,7 @@ from .defect import StepLosses as StepLosses
 from .defect import linear_bound as linear_bound
 from .defect import step_losses as step_losses
 from .dissipation import dissipation_bound as dissipation_bound
+from .gated_intervals import gated_intervals_bound as gated_intervals_bound
 from .general import general_bound as general_bound
 from .global_ import global_bound as global_bound
 from .local import local_bound as local_bound
@@ -30,6 +31,7 @@ __all__ = [
     "approximation_error",
     "comparator_bound",
     "dissipation_bound",
+    "gated_intervals_bound",
     "general_bound",
     "global_bound",
     "linear_bound",

@@ -42,7 +42,7 @@ METHODS = (
     "sharpest",
 )
 BEST_NOTE = (
-    "The smallest of the bounds that take seconds. `sharpest` (--sharpest) also searches "
+    'The smallest of the bounds that take seconds. "sharpest" (--sharpest) also searches '
     "approximation.dissipation, which takes minutes and is often several times smaller."
 )
 

@@ -142,12 +142,12 @@ def _constants(claim: Claim, tightened: dict[str, Any]) -> list[str]:
     lines = ["## Constants", "", "| constant | published | how far it tightens |", "|---|---|---|"]
     for name, value in claim.constants.items():
         lines.append(f"| `{name}` | {value} | {_tight(found.get(name), claim)} |")
-    if found:
+    if any(one.get("value") is not None for one in found.values()):
         made = _made(claim.id, tightened)
         lines += [
             "",
             f"By `rnnbounds tighten {claim.id} --constant NAME --budget {made['budget']:g}`, on "
-            f"{made['date']}: a search, so that a smaller value is not proved to hold.",
+            f"{made['date']}, a search: no violation found proves nothing of a sharper value.",
         ]
     return [*lines, ""]
 

@@ -1,5 +1,7 @@
 """Whether every link of the built site leads somewhere, and nothing is loaded from outside.
 
+Nor is a table or a formula left as its source, which is how a page says that nobody read it.
+
     python docs/site/check_links.py build/site/html
 
 Followed are the links within the site, with their anchors. Addresses elsewhere are not asked for.
@@ -7,6 +9,7 @@ Followed are the links within the site, with their anchors. Addresses elsewhere 
 
 from __future__ import annotations
 
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,19 +17,37 @@ from urllib.parse import unquote, urlsplit
 
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 
+VERBATIM = ("pre", "code", "script", "style", "title")
+LEFT = {
+    "a table": re.compile(r"\|\s*(?:-{3}|—)[-:—|\s]*\|"),
+    "a formula": re.compile(r"\$[^$]*\\[a-z]"),
+}
+
 
 class Page(HTMLParser):
-    """The anchors of a page, what it links to, and what it loads."""
+    """The anchors of a page, what it links to, what it loads, and its words."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.anchors: set[str] = set()
         self.links: list[str] = []
         self.loads: list[str] = []
+        self.words: list[str] = []
+        self._verbatim = 0
         self.feed(text)
+
+    def handle_data(self, data: str) -> None:
+        """Collect the text that is no code."""
+        if not self._verbatim:
+            self.words.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Count."""
+        self._verbatim -= tag in VERBATIM
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Collect."""
+        self._verbatim += tag in VERBATIM
         values = {name: value or "" for name, value in attrs}
         self.anchors |= {values[name] for name in ("id", "name") if values.get(name)}
         if tag == "a" and "href" in values:
@@ -44,6 +65,11 @@ def faults(folder: Path) -> list[str]:
     found = []
     for path, page in pages.items():
         here = path.relative_to(folder)
+        found += [
+            f"{here}: {what} is left as its source"
+            for what, mark in LEFT.items()
+            if any(mark.search(words) for words in "".join(page.words).split("\n\n"))
+        ]
         for target in page.loads:
             if urlsplit(target).netloc:
                 found.append(f"{here} loads {target}")

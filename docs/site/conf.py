@@ -35,6 +35,7 @@ pygments_dark_style = "github-dark"
 
 # Notebooks carry their outputs; the tests run them.
 nb_execution_mode = "off"
+nb_render_markdown_format = "myst"  # tables and formulas, as in the pages
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 myst_dmath_allow_labels = False

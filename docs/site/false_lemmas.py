@@ -30,6 +30,7 @@ WORDS = {
     "misread": "Misread",
     "arithmetic": "Arithmetic",
     "gates": "Gates",
+    "approximation_bounded": "Errors of bounded and dissipative networks",
 }
 
 
@@ -39,12 +40,15 @@ def write(folder: Path, root: Path) -> None:
     finder = _finder(root)
     known = finder.committed()
     by_hand = finder.by_hand()
-    names, count = [], 0
+    names, count, titles = [], 0, set[str]()
     rows = ["| page | false lemmas |", "|---|---|"]
     for path in finder.files():
         lemmas = finder.load_file(path)
         count += len(lemmas)
         title = _title(path.stem, lemmas)
+        if title in titles:
+            raise SystemExit(f"{path.name}: another page is called {title!r}; WORDS names this one")
+        titles.add(title)
         text = [f"# {title}", ""]
         for lemma in lemmas:
             text += entry(lemma, known.get(lemma.id) or by_hand.get(lemma.id))

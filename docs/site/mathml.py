@@ -1,110 +1,16 @@
-"""Formulas as MathML, which browsers draw by themselves: no script, no network.
-
-Browsers do not break the lines of MathML. A formula is therefore written as several that stand
-beside one another, cut where one would cut it by hand: a line ends between two where it must.
-"""
+"""The renderer of formulas for Sphinx: that of the report."""
 
 from __future__ import annotations
 
-import re
-from html import escape
 from typing import Any
-from xml.etree import ElementTree
 
-from latex2mathml.converter import convert
-
-RELATIONS = frozenset("≤≥=<>≠≈∼⪯⪰≼≽→⇒⟹⟺⇔:")
-SIGNS = frozenset("+−-±")
-OPEN, CLOSE, BARS = frozenset("([{⟨⌊⌈"), frozenset(")]}⟩⌋⌉"), frozenset("‖|∥∣")
-
-
-def mathml(latex: str, display: str) -> str:
-    """A formula as MathML, with its LaTeX as what a screen reader may fall back on."""
-    # latex2mathml takes what follows \bigl and its like as it stands.
-    latex = re.sub(r"(\\[bB]igg?[lr]?)\\\|", r"\1‖", latex.strip())
-    ElementTree.register_namespace("", "http://www.w3.org/1998/Math/MathML")
-    try:
-        formula = ElementTree.fromstring(convert(latex, display=display))
-    except ElementTree.ParseError as error:
-        raise ValueError(f"latex2mathml makes no XML of {latex!r}: {error}") from None
-    row = formula[0] if len(formula) == 1 and formula[0].tag.endswith("}mrow") else formula
-    style = ' displaystyle="true"' if display == "block" else ""
-    made = []
-    for part in pieces(_flat(row)):
-        inside = "".join(ElementTree.tostring(one, "unicode") for one in part)
-        inside = inside.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
-        text = "" if made else f' alttext="{escape(latex, quote=True)}"'
-        made.append(
-            f'<math xmlns="http://www.w3.org/1998/Math/MathML"{style}{text}><mrow>{inside}</mrow></math>'
-        )
-    return "<wbr>".join(made)
-
-
-def pieces(elements: list[Any]) -> list[list[Any]]:
-    """What stands on the outermost level of a formula, cut where a line may end.
-
-    Before a relation, a sign between two terms or words, after a comma or a wide space; never
-    inside parentheses or between bars.
-    """
-    found: list[list[Any]] = [[]]
-    depth, bars, ended, struck = 0, 0, False, False  # ended: by a term, which a sign can follow
-    for element in elements:
-        core = _core(element)
-        kind, text = core.tag.rpartition("}")[2], (core.text or "").strip()
-        outside = depth == 0 and bars % 2 == 0
-        cut = text in RELATIONS or (text in SIGNS and ended) if kind == "mo" else kind == "mtext"
-        if outside and cut and found[-1] and not struck:
-            found.append([])
-        if kind == "mo" and cut:
-            core.set("form", "infix")  # at the beginning of a row it would lose its spaces
-        found[-1].append(element)
-        if kind == "mo":
-            depth += (text in OPEN) - (text in CLOSE)
-            bars += text in BARS
-            ended = text in CLOSE or (text in BARS and bars % 2 == 0)
-        elif kind != "mspace":
-            ended = True
-        struck = kind == "mpadded"  # the stroke through the relation that follows
-        wide = kind == "mspace" and float(core.get("width", "0em").removesuffix("em")) >= 1
-        if outside and (wide or (kind == "mo" and text in (",", ";"))):
-            found.append([])
-    return [part for part in found if part]
-
-
-def _flat(row: Any) -> list[Any]:
-    """The elements of a row: those of a style that reaches to its end, and text word by word."""
-    found: list[Any] = []
-    for element in row:
-        kind = element.tag.rpartition("}")[2]
-        if kind == "mstyle" and len(element) > 1:
-            for child in _flat(element):
-                styled = ElementTree.Element(element.tag, element.attrib)
-                styled.append(child)
-                found.append(styled)
-        elif kind == "mtext":
-            # Each word after its space, and a space at the end with the last.
-            text = element.text or ""
-            for word in re.findall(r"[\xa0 ]*[^\xa0 ]+(?:[\xa0 ]+$)?", text) or [text]:
-                found.append(ElementTree.Element(element.tag, element.attrib))
-                found[-1].text = word
-        else:
-            found.append(element)
-    return found
-
-
-def _core(element: Any) -> Any:
-    """What an element is for the line: itself, what its style holds, or its bar with an index."""
-    kind = element.tag.rpartition("}")[2]
-    if kind == "mstyle" and len(element) == 1:
-        return _core(element[0])
-    indexed = kind in ("msub", "msup", "msubsup") and element[0].tag.endswith("}mo")
-    return element[0] if indexed else element
+from validation.output.mathml import mathml
 
 
 def _inline(self: Any, node: Any) -> None:
     from docutils import nodes
 
-    self.body.append(mathml(node.astext(), "inline"))
+    self.body.append(mathml(node.astext(), "inline", alt=True))
     raise nodes.SkipNode
 
 
@@ -112,7 +18,7 @@ def _block(self: Any, node: Any) -> None:
     from docutils import nodes
 
     self.body.append('<div class="math" tabindex="0" role="region" aria-label="formula">')
-    self.body.append(mathml(node.astext(), "block"))
+    self.body.append(mathml(node.astext(), "block", alt=True))
     self.body.append("</div>\n")
     raise nodes.SkipNode
 

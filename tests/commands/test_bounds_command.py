@@ -32,7 +32,8 @@ def test_the_error_is_below_every_bound(kind, every, tmp_path, capsys):
     found = [float(value) for value in re.findall(r"bound\s+([0-9.e+-]+),", text)]
     assert found
     assert min(found) >= error * 0.999
-    assert len(found) == (1 if kind != "plain" else 3 if every else 2)
+    assert len(found) == (3 if kind == "plain" and every else 2)
+    assert ("From the large network's run alone." in text) == (kind != "plain")
 
 
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
@@ -40,7 +41,7 @@ def test_after_a_closed_loop_images_bound_the_error_too(kind, tmp_path, capsys):
     rng = np.random.default_rng(1)
     save_file(state_dict(kind, (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
     words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4)
-    for n, count in ((90, 2), (20, 1)):
+    for n, count in ((90, 3), (20, 2)):
         np.savez(tmp_path / "data.npz", x=rng.normal(size=(n, 5, 3)))
         code, text, _ = run(capsys, *words, "--refit", "closed-loop")
         assert code == 0
@@ -69,6 +70,18 @@ def test_padded_sequences_are_refused_in_one_sentence(tmp_path, capsys):
     code, _, error = run(capsys, *words)
     assert code == 2
     assert "bounds are for sequences of one length" in error
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_number_of_sequences_below_one_is_no_number(number, tmp_path, capsys):
+    # -1 left the last sequence out.
+    rng = np.random.default_rng(1)
+    save_file(state_dict("gru", (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(8, 5, 3)))
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4)
+    code, _, error = run(capsys, *words, "--sequences", number)
+    assert code == 2
+    assert "sequences must be an integer of at least 1" in error
 
 
 @pytest.mark.parametrize("kind", ["gru", "lstm"])

@@ -81,6 +81,26 @@ def test_when_to_stop_does_not_depend_on_the_unit_of_what_is_held_out(unit):
     assert 3 < len(seen) < 30
 
 
+@pytest.mark.parametrize("where", ["fitted", "held out"])
+def test_a_fit_does_not_start_where_there_is_no_number(where):
+    problem = Linear(np.eye(2), np.array([np.inf if where == "fitted" else 1.0, 0.0]))
+    with pytest.raises(ValueError, match="within the range of floats on x, left it"):
+        gauss_newton(
+            problem, np.zeros(2), scale=np.ones(2),
+            held_out=lambda theta: np.nan if where == "held out" else 1.0,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [0, 30])
+def test_a_fit_that_can_only_become_worse_on_what_is_held_out_stays_at_its_start(steps):
+    start = np.zeros(2)
+    found = gauss_newton(
+        Linear(np.eye(2), np.ones(2)), start, scale=np.ones(2), steps=steps,
+        held_out=lambda theta: 1.0 + float(theta @ theta),
+    )  # fmt: skip
+    assert found is start
+
+
 def test_the_signs_at_the_last_step_are_both_signs_in_halves():
     w = np.array([[1.0, -2.0, 3.0]])
     stack = SimpleNamespace(w_output=w, d_y=1)

@@ -51,6 +51,8 @@ def bounds(
         total = bound.total
         times = "" if total is None or not found.error else f", {total / found.error:.3g} times"
         typer.echo(f"bound     {show(bound.log_total)}{times} ({bound.id}; {bound.label})")
+        for note in bound.notes:
+            typer.echo(f"          {note}")
     for bound in found.risks:
         vacuous = ", vacuous: above 1" if bound.log_total >= 0 else ""
         typer.echo(f"risk      {show(bound.log_total)} ({bound.id}; {bound.label}{vacuous})")

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from bounds.approximation import approximation_bound
+from bounds.approximation import approximation_bound, gated_intervals_bound
 from bounds.approximation.along_runs import along_runs_bound, measured_gap
 from bounds.assembly import Setting
 from bounds.gated_classes import GatedRadii, chen2020_gated, gated_bound
 from bounds.sample import largest_input, mean_loss, ramp
 from bounds.terms import Bound
+from pruning.checks import integer
 from pruning.losses import margins
 from pruning.rnn import RNN
 from pruning.spectral import prune_to
@@ -81,6 +82,7 @@ def bound_file(
     ValueError
         For forms whose states are not at hand (ONNX, Keras), padded data, and bad input.
     """
+    integer("sequences", sequences, 1)
     form = opened(model, activation)
     if not isinstance(form, StackForm):
         raise ValueError(f"bounds need the weights of the cells: give a state_dict, not {model}")
@@ -100,6 +102,8 @@ def bound_file(
         notes.append("along both runs: for one direction only")
     else:
         found.append(along_runs_bound(result, x, weights))
+        if _is_gated(result):
+            found.append(gated_intervals_bound(result, x, weights))
         if settings.refit == "closed-loop":
             found += _beside_images(result, x, weights, held)
     if _is_plain(result) and not settings.refit:
@@ -160,6 +164,12 @@ def _risks(small: Stack, x: Any, y: Any) -> list[Bound]:
 def _is_plain(result: PrunedStack) -> bool:
     layers = result.original.layers
     return len(layers) == 1 and len(layers[0]) == 1 and layers[0][0].kind == "plain"
+
+
+def _is_gated(result: PrunedStack) -> bool:
+    """One layer, one direction; what `gated_intervals_bound` takes."""
+    layers = result.original.layers
+    return len(layers) == 1 and len(layers[0]) == 1 and layers[0][0].kind in ("gru", "lstm")
 
 
 def _from_moments(result: PrunedStack, x: Any, every_step: bool) -> list[Bound]:

@@ -24,7 +24,7 @@ SYMBOLS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         (
             (r"S,\ \mu_j", "second moment of the states averaged over time, and its eigenvalues"),
             (r"A,\ \tau", "reconstruction of all states from those kept, and its regulariser"),
-            (r"r_t", "h_t - A h_{t,J}: what the kept nodes do not say of the state"),
+            (r"r_t", "h_t less A times its kept nodes: what those do not say of the state"),
             (r"e_t", "state of the small network less that of the kept nodes"),
             (r"v_t,\ u_t", "bounds on ‖e_t‖ from one step to the next: of each sequence, and of "
              "the sample"),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 
 from bounds.binomial import clopper_pearson
 from bounds.terms import Bound, Standing, show
 from validation.output.figures import inline
+from validation.output.mathml import mathml
 from validation.output.schema import Record
 from validation.report.comparison import total_shown
 from validation.report.document import CONFIDENCE, settings
@@ -61,8 +60,8 @@ def render(
         lstrip_blocks=True,
         loader=FunctionLoader(_template),
     )
-    environment.filters |= {"math": mathml, "shown": show, "percent": percent, "total": total_shown}
-    environment.filters |= {"id": breakable, "formula": formula}
+    environment.filters |= {"math": formula, "id": breakable}
+    environment.filters |= {"shown": show, "percent": percent, "total": total_shown}
     reference = study.reference
     return environment.get_template("template.html").render(
         study=study,
@@ -123,28 +122,9 @@ def networks(study: Study) -> str:
     return text
 
 
-@functools.lru_cache(maxsize=512)
-def mathml(latex: str, display: str = "inline") -> Markup:
-    """Return a formula as MathML; latex2mathml escapes what it does not know."""
-    # After \bigl and its like latex2mathml takes a delimiter as it stands.
-    latex = re.sub(r"(\\[bB]igg?[lr]?)\\\|", r"\1‖", latex)
-    return Markup(convert(latex, display=display))
-
-
 def formula(latex: str) -> Markup:
-    """Return a formula as pieces of MathML between which a line may end: at signs outside brackets.
-
-    MathML itself is never broken by a browser.
-    """
-    pieces, depth, start = [], 0, 0
-    for place, sign in enumerate(latex):
-        depth += (sign in "{([") - (sign in "})]")
-        for mark in (" + ", r" \le "):
-            if not depth and latex.startswith(mark, place) and place > start:
-                pieces.append(latex[start:place])
-                start = place + 1
-    pieces.append(latex[start:])
-    return Markup(" ").join(mathml(piece) for piece in pieces)
+    """Return a formula as MathML between whose pieces a line may end."""
+    return Markup(mathml(latex))
 
 
 def breakable(text: str) -> Markup:
