@@ -18,6 +18,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from validation.proving.identities import MOST_SECONDS, Certificate, Exponents, 
 from validation.proving.signs import Chart
 
 MOST_COLUMNS = 4000
+MOST_ENTRIES = 2_000_000  # terms of all columns together
 MOST_EXTRA = 4  # degrees by which a multiplier may raise a polynomial
 
 
@@ -43,7 +45,7 @@ def certificate(
     Nothing new is begun after `end`, on the clock of `time.monotonic`.
     """
     one = chart.context.constant(1)
-    for find in _routes(squares):
+    for find in _routes(squares, end):
         if time.monotonic() > end:
             return None
         found = find(chart, p, assumed, one)
@@ -52,11 +54,11 @@ def certificate(
     return None
 
 
-def _routes(squares: bool) -> Iterator[Callable[..., Certificate | None]]:
+def _routes(squares: bool, end: float) -> Iterator[Callable[..., Certificate | None]]:
     yield _equal
     yield _signs
     yield _factors
-    yield _program
+    yield partial(_program, end=end)
     if squares:
         from validation.proving.squares import sum_of_squares
 
@@ -94,7 +96,11 @@ def _factors(
 
 
 def _program(
-    chart: Chart, p: Polynomial, assumed: Sequence[Polynomial], one: Polynomial
+    chart: Chart,
+    p: Polynomial,
+    assumed: Sequence[Polynomial],
+    one: Polynomial,
+    end: float = math.inf,
 ) -> Certificate | None:
     """Find s p as a sum of terms not negative, times assumptions, and perhaps of small squares."""
     if p.is_constant() and not assumed:
@@ -104,7 +110,7 @@ def _program(
     for squares, extra in itertools.product((False, True), range(MOST_EXTRA + 1)):
         if squares and not assumed:
             return None  # sums of squares are looked for better elsewhere
-        if p.is_constant() and squares:
+        if (p.is_constant() and squares) or time.monotonic() > end:
             return None
         found = _one_program(chart, p, products, steps, p.total_degree() + extra, squares)
         if found is not None:
@@ -178,16 +184,17 @@ def _one_program(
     marks = [_mark(weights, next(iter(terms_of(g)), (0,) * len(steps))) for g in bodies]
     scales = _monomials(steps, degree - p.total_degree())
     wanted = {tuple(np.add(marks[0], _mark(weights, mono)).tolist()) for mono in scales}
-    columns = [_Column(_times(p, mono, -1), -1, mono) for mono in scales]
-    for k, g in enumerate(bodies[1:]):
+    size = len(scales) * len(terms_of(p))
+    columns = [_Column(_times(p, mono, -1), -1, mono) for mono in scales if size <= MOST_ENTRIES]
+    groups = [(k, g, marks[k + 1]) for k, g in enumerate(bodies[1:])]
+    for k, g, mark in [*groups, (-2, p * p, np.add(marks[0], marks[0]))]:
+        count = len(terms_of(g))
         for mono in _monomials(steps, degree - g.total_degree()):
-            if tuple(np.add(marks[k + 1], _mark(weights, mono)).tolist()) in wanted:
+            if tuple(np.add(mark, _mark(weights, mono)).tolist()) in wanted:
+                size += count
+                if size > MOST_ENTRIES or len(columns) > MOST_COLUMNS:
+                    return None  # before the rest is formed
                 columns.append(_Column(_times(g, mono, 1), k, mono))
-    square = p * p
-    mark = np.add(marks[0], marks[0])
-    for mono in _monomials(steps, degree - square.total_degree()):
-        if tuple(np.add(mark, _mark(weights, mono)).tolist()) in wanted:
-            columns.append(_Column(_times(square, mono, 1), -2, mono))
     if squares:
         columns += _small_squares(steps, degree, weights, wanted)
     if not scales or len(columns) > MOST_COLUMNS:

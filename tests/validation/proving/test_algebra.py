@@ -378,7 +378,7 @@ def test_the_solvers_are_not_believed(monkeypatch):
     one = where.context.constant(1)
     for module, name in ((certificates, "_program"), (squares, "sum_of_squares")):
         monkeypatch.setattr(
-            module, name, lambda *parts: Certificate("squares", one, ((one, ()),), ())
+            module, name, lambda *parts, **more: Certificate("squares", one, ((one, ()),), ())
         )
     assert certificate(where, p, []) is None
 
