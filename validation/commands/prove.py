@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -135,7 +136,10 @@ def one(
         if algebra:
             from validation.proving.algebra import proof_by_algebra
 
-            exact = proof_by_algebra(claim, sizes, box, options.get("budget", BUDGET) / ALGEBRA)
+            exact: Proof | str = ""
+            with contextlib.suppress(ClaimError):  # a counterexample needs no coordinates
+                budget = options.get("budget", BUDGET) / ALGEBRA
+                exact = proof_by_algebra(claim, sizes, box, budget)
             if isinstance(exact, Proof):
                 keep(exact)
                 return exact

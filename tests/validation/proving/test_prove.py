@@ -8,6 +8,7 @@ import pytest
 
 from validation import claim, draw
 from validation.claims import ClaimError
+from validation.commands.prove import one
 from validation.proving.prove import prove as decided
 from validation.proving.records import Ending, percent
 from validation.proving.regions import regions
@@ -277,3 +278,20 @@ def _float64():
     from validation.arithmetic import FLOAT64
 
     return FLOAT64
+
+
+@pytest.mark.parametrize("algebra", [True, False])
+def test_what_has_no_coordinates_may_be_refuted_all_the_same(algebra):
+    """A cover needs coordinates, a counterexample does not; a true lemma is refused by name."""
+    draws = {"A": draw.symmetric()}
+    false = stated(lambda xp, A: (xp.max(xp.abs(A)), xp.abs(xp.linalg.trace(A))), **draws)
+    true = stated(lambda xp, A: (xp.linalg.trace(A), xp.sum(xp.abs(A))), **draws)
+    proof = one(false, {}, {}, None, algebra=algebra, quiet=True, fresh=True)
+    assert proof.kind is Ending.VIOLATED
+    assert proof.instance is not None
+    assert "found by search" in proof.message
+    with pytest.raises(ClaimError, match="A is a Symmetric, which has no coordinates"):
+        one(true, {}, {}, None, algebra=algebra, quiet=True, fresh=True)
+    # What is asked about a box is not answered by an instance from elsewhere.
+    with pytest.raises(ClaimError):
+        one(false, {}, {"A": (0.0, 1.0)}, None, algebra=algebra, quiet=True, fresh=True)
