@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pruning.backpropagation import TARGETS
 from pruning.checks import Inputs, Nodes, choice, integer
 from pruning.covariance import Moments, seen
 from pruning.observability import read_weights
@@ -149,7 +150,7 @@ def output_gap(
     targets, outputs
         As in `pruning.spectral_prune`.
     """
-    weights = READS[choice("targets", targets, ("last", "every"))]
+    weights = READS[choice("targets", targets, TARGETS)]
     w = read_weights(weights, x.shape[1])
     if are_logits(large, x, outputs):
         divergence = Divergence(large, small, x, w, False, False, "float32")

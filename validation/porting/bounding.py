@@ -20,8 +20,8 @@ from pruning.rnn import RNN
 from pruning.spectral import prune_to
 from pruning.stack import Stack
 from pruning.stack_pruning import PrunedStack
-from validation.porting.chains import fitted
-from validation.porting.models import Pruned, PrunedFile, Settings, StackForm, opened
+from validation.porting.chains import fitted, wanted
+from validation.porting.models import PrunedFile, Settings, StackForm, described, opened
 from validation.porting.sequences import Sequences, read_sequences
 
 FROM_S = ("global", "best")
@@ -98,7 +98,7 @@ def bound_file(
         result = pruned.result
     else:
         form.check(held, Path("small").with_suffix(model.suffix))
-        held, result, pruned = _of_a_chain(form, held, settings, every_step, sequences)
+        held, result = _of_a_chain(form, held, settings, every_step, sequences)
         notes.append("what the linear layer adds to both networks, and what follows it")
     x = np.asarray(held.x_eval[:sequences])
     T = x.shape[1]
@@ -120,7 +120,7 @@ def bound_file(
     f = result.original.predictions(x)
     size = float(np.sqrt((np.square(f).sum(axis=2) @ weights).mean()))
     steps = "the mean over all steps" if every_step else "the last step"
-    words = f"{form.words} -> {pruned.words}"
+    words = f"{form.words} -> {described(result.pruned)}"
     error = measured_gap(result, x, weights)
     known = isinstance(form, StackForm) and not every_step
     risks = _risks(result.pruned, x, held.y_eval) if known else []
@@ -130,7 +130,7 @@ def bound_file(
 
 def _of_a_chain(
     form: Any, held: Sequences, settings: Settings, every_step: bool, sequences: int
-) -> tuple[Sequences, PrunedStack, Pruned]:
+) -> tuple[Sequences, PrunedStack]:
     """The recurrent layers of a graph and the linear layer that reads them, as a stack.
 
     The sequences are what the first recurrent layer reads: the graph's own library runs what stands
@@ -154,14 +154,15 @@ def _of_a_chain(
     bias = np.zeros(len(chain.rows)) if chain.bias is None else chain.bias
     stack = Stack(chain.layers, chain.rows, bias)
     result = fitted(stack, chain.x, None, replace(settings, reads=chain.reads))
-    pruned = form.prune(held, settings)
-    if pruned.nodes != [[side.tolist() for side in layer] for layer in result.nodes]:
+    # Where gradients or a fit are asked for, `prune` makes this very stack: not twice.
+    kept = [[side.tolist() for side in layer] for layer in result.nodes]
+    if not wanted(settings) and form.prune(held, settings).nodes != kept:
         raise ValueError(
             "the nodes that `rnnbounds prune` keeps of this graph are not those of its layers as a "
             "stack, so that there is nothing to bound: give --objective balanced, or a state_dict"
         )
     shown = form.chain(held.x_eval[:sequences]).x
-    return Sequences(chain.x, None, shown, None, None, held.held_out), result, pruned
+    return Sequences(chain.x, None, shown, None, None, held.held_out), result
 
 
 def _beside_images(result: PrunedStack, x: Any, weights: Any, held: Sequences) -> list[Bound]:
