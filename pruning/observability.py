@@ -303,7 +303,8 @@ class Observability:
         if now < exponent:
             self._sum[t] = _shifted(self._sum[t], now - exponent)
             self._exponent[t] = exponent
-        self._sum[t] += gram if exponent >= now else _shifted(gram, exponent - now)
+        total = self._sum[t]
+        np.add(total, gram if exponent >= now else _shifted(gram, exponent - now), out=total)
 
     def _count(self, trace: Array, square: Array, exponent: Array) -> None:
         exponent = np.where(trace > 0, exponent, _NONE)
