@@ -70,7 +70,7 @@ def balanced_weights(
         stack = softmax_stack(stack, checked, ends, reads=reads)
     T = checked.shape[1]
     widths = [sum(layer) for layer in stack.nodes]
-    sums = [np.zeros((T, width, width)) for width in widths]
+    sums = [_Moments(T, width) for width in widths]
     for start in range(0, len(checked), batch):
         rows = slice(start, start + batch)
         part = None if ends is None else ends[rows]
@@ -79,8 +79,38 @@ def balanced_weights(
             given = probe(stack, run.top.shape[:2], part, reads, generator)
             for layer, g in enumerate(state_gradients(run, given)):
                 _check(g, layer)
-                sums[layer] += np.matmul(g.transpose(0, 2, 1), g)
-    return [_normalised(total, layer) for layer, total in enumerate(sums)]
+                sums[layer].add(g)
+    return [_normalised(total.sums, layer) for layer, total in enumerate(sums)]
+
+
+class _Moments:
+    """sum_i g_t g_t^T of every step, in units of a power of four of its own.
+
+    Through hundreds of steps gradients become so small or large that their squares are no floats.
+    """
+
+    def __init__(self, T: int, width: int) -> None:
+        self.sums = np.zeros((T, width, width))
+        self.exponents = np.full(T, _NOTHING)
+
+    def add(self, g: Array) -> None:
+        """Add gradients (T, n, width), all finite."""
+        largest = np.abs(g).max(axis=(1, 2), initial=0.0)
+        own = np.where(largest > 0, np.frexp(largest)[1], _NOTHING)
+        scaled = np.ldexp(g, -np.where(largest > 0, own, 0)[:, None, None])
+        top = np.maximum(own, self.exponents)
+        self.sums = _shifted(self.sums, self.exponents - top)
+        self.sums += _shifted(np.matmul(scaled.transpose(0, 2, 1), scaled), own - top)
+        self.exponents = top
+
+
+_NOTHING = -(1 << 20)
+
+
+def _shifted(second: Array, exponent: Array) -> Array:
+    """Matrices of each step times 4^exponent, exponent <= 0."""
+    result: Array = np.ldexp(second, 2 * np.maximum(exponent, -1200)[:, None, None])
+    return result
 
 
 def are_logits(stack: Stack, x: Inputs, outputs: str | None) -> bool:

@@ -18,8 +18,16 @@ from numpy.typing import ArrayLike
 
 from pruning.cells.gru import GRU
 from pruning.cells.lru import LRU, greedy_pairs
-from pruning.checks import Array, Nodes, choice, fraction, integer
-from pruning.reconstruction import reconstruction_matrix, residual
+from pruning.checks import (
+    Array,
+    Nodes,
+    choice,
+    fraction,
+    in_units,
+    integer,
+    unit_exponent,
+)
+from pruning.reconstruction import missed_share, reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
 from pruning.selection.greedy import greedy_order
 from pruning.selection.reading import reading_weight
@@ -205,10 +213,7 @@ def prune_stack_to(
             restricted.append(
                 _restricted(cell, J, A, w_input, moments.reset[number][side], tau, reconstruct)
             )
-        Z = stack.readers(number)
-        scale = float(np.vdot(Z @ S, Z))
-        loss = max(0.0, float(np.vdot(Z @ residual(S, joint, reader), Z)))
-        losses.append(loss / scale if scale > 0 else 0.0)
+        losses.append(missed_share(stack.readers(number), S, joint, reader))
         chains.append(tuple(own))
         readers.append(reader)
         layers.append(tuple(restricted))
@@ -347,6 +352,7 @@ def shared_sizes(curves: Sequence[Sequence[Array]], total: int) -> list[int]:
 
 def relative_objective(S: Array, M: Array) -> Array:
     """Return Tr[M C]/Tr[M S] after 0, 1, ..., m nodes of the greedy order."""
+    S = in_units(S, unit_exponent(S))
     order = greedy_order(S, len(S), M)
     C, whole = S.copy(), float(np.vdot(M, S))
     values = [1.0]
