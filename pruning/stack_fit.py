@@ -39,6 +39,11 @@ class StackWeights:
         self.stack, self.moves = stack, moves
         self.shapes = [block.shape for block in self.blocks(stack)]
 
+    @property
+    def size(self) -> int:
+        """How many numbers."""
+        return sum(rows * columns for rows, columns in self.shapes)
+
     def blocks(self, stack: Stack) -> list[Array]:
         """The blocks of a stack of these sizes."""
         cells = [cell for layer in stack.layers for cell in layer] if self.moves else []
