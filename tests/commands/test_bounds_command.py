@@ -11,6 +11,8 @@ from safetensors.numpy import save_file
 
 from validation.commands import main
 
+pytestmark = pytest.mark.filterwarnings("ignore:the closed loop has")
+
 
 def run(capsys, *words):
     with pytest.raises(SystemExit) as stop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -308,3 +309,61 @@ def test_a_refitted_file_holds_every_weight_that_was_fitted(biased, refit, tmp_p
     spread = np.square(before - before.mean(axis=0)).sum()
     distance = np.sqrt(np.square(after - before).sum() / spread)
     assert distance == pytest.approx(json.loads(facts.read_text())["distance"], rel=1e-4)
+
+
+def test_few_sequences_are_fitted_with_a_warning_in_one_sentence(tmp_path):
+    import subprocess
+    import sys
+
+    rng = np.random.default_rng(5)
+    save_file(state_dict("gru", (8,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(3, 5, 3)))
+    words = ["prune", "net.safetensors", "--data", "data.npz", "-k", "4", "-o", "small.npz"]
+    done = subprocess.run(
+        [sys.executable, "-m", "rnnbounds", *words, "--refit", "closed-loop"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("rnnbounds: warning: the closed loop has 128 parameters and only 8 num")
+
+
+@pytest.mark.parametrize("objective", ["paper", "balanced"])
+def test_labels_of_every_step_say_that_every_step_is_fitted(objective, tmp_path, capsys):
+    rng = np.random.default_rng(6)
+    save_file(state_dict("gru", (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    x = rng.normal(size=(60, 5, 3))
+    found = {}
+    for name, labels, words in (
+        ("labelled", {"y": rng.integers(0, 4, (60, 5))}, ()),
+        ("asked", {}, ("--every-step",)),
+        ("last", {}, ()),
+    ):
+        np.savez(tmp_path / "data.npz", x=x, **labels)
+        out = tmp_path / f"{name}.npz"
+        words = (*words, "--objective", objective, "--refit", "read-out", "-o", out)
+        code, *_ = run(
+            capsys, tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 3, *words
+        )
+        assert code == 0
+        found[name] = np.load(out)["fc.weight"]
+    np.testing.assert_array_equal(found["labelled"], found["asked"])
+    assert not np.allclose(found["labelled"], found["last"])
+
+
+@pytest.mark.parametrize(
+    ("size", "n", "said"),
+    [(1e37, 60, r"distance \d"), (1e-30, 60, r"distance \d"), (1.0, 1, "are all the same")],
+)
+def test_outputs_of_any_size_have_a_distance(size, n, said, tmp_path, capsys):
+    rng = np.random.default_rng(7)
+    arrays = state_dict("gru", (6,), 1, 3, 4, rng)
+    arrays["fc.weight"], arrays["fc.bias"] = (
+        np.float32(size / 10) * arrays[name] for name in ("fc.weight", "fc.bias")
+    )
+    save_file(arrays, tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(n, 5, 3)))
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 3)
+    code, text, _ = run(capsys, *words, "-o", tmp_path / "small.npz")
+    assert code == 0
+    assert re.search(said, text)
+    assert not re.search("nan|inf", text)

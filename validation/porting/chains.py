@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pruning.checks import Array, choice
-from pruning.spectral import REFITS
+from pruning.spectral import FITTED, REFITS
 from pruning.stack import Stack, StackCell
 from pruning.stack_pruning import PrunedStack, prune_stack
 from pruning.stack_refit import refit_stack, refit_stack_read_out
@@ -74,7 +74,11 @@ def wanted(settings: Any) -> bool:
 
 
 def fitted(stack: Stack, x: Any, lengths: Any, settings: Any) -> PrunedStack:
-    """Return a stack pruned, and refitted to the whole one's outputs where that is asked for."""
+    """Return a stack pruned, and refitted to the whole one's outputs where that is asked for.
+
+    At most `FITTED` sequences are fitted, drawn by the seed of the settings, so that files sorted
+    by label do not hold out one label alone.
+    """
     choice("refit", settings.refit or "none", ("none", *REFITS))
     seen: Any = {"reads": settings.reads, "outputs": settings.outputs or None}
     result = prune_stack(
@@ -92,7 +96,8 @@ def fitted(stack: Stack, x: Any, lengths: Any, settings: Any) -> PrunedStack:
     )
     if not settings.refit:
         return result
-    x = np.asarray(x)
+    drawn = np.random.default_rng(settings.seed).permutation(len(x))[:FITTED]
+    x, lengths = np.asarray(x)[drawn], None if lengths is None else np.asarray(lengths)[drawn]
     small = refit_stack_read_out(stack, result.pruned, x, lengths, **seen)
     if settings.refit == "closed-loop":
         small = refit_stack(stack, small, x, lengths, **seen)

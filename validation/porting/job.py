@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from validation.output.schema import SCHEMA
@@ -68,8 +68,9 @@ def prune_file(
     if out.is_dir():
         raise ValueError(f"{out} must be a file for the pruned network, it is a folder")
     form.check(held, out)
-    pruned = form.prune(held, settings)
     steps = every_step or (held.y_eval is not None and held.y_eval.ndim == 2)
+    # What counts for the objective and for a refit is what is compared.
+    pruned = form.prune(held, replace(settings, reads="every" if steps else "last"))
     before, after = pruned.outputs(held)
     change = difference(before, after, held, steps)
     pruned.write(out)
@@ -100,7 +101,7 @@ def records(done: Done) -> list[tuple[str, str]]:
         (
             "agreement",
             f"{change.agreement:.2%} of {change.outputs:,} outputs ({where} sequences) have the "
-            f"same largest entry; distance {change.distance:.3g} of the outputs' spread",
+            f"same largest entry; {_distance(change)}",
         )
     )
     rows.append(("lost", ", ".join(f"{loss:.2%}" for loss in done.pruned.losses) + _LOST))
@@ -119,6 +120,12 @@ def records(done: Done) -> list[tuple[str, str]]:
         rows.append(("note", note))
     rows.append(("wrote", done.out))
     return rows
+
+
+def _distance(change: Difference) -> str:
+    if change.distance == float("inf"):
+        return "the whole network's are all the same, which leaves their distance without a unit"
+    return f"distance {change.distance:.3g} of the outputs' spread"
 
 
 _LOST = " of what reads the states is not rebuilt (by layer)"
