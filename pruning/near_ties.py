@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.backpropagation import TARGETS
-from pruning.checks import Inputs, Nodes, choice, integer
+from pruning.balanced import balanced_weight
+from pruning.checks import Array, Inputs, Nodes, choice, integer
 from pruning.covariance import Moments, seen
-from pruning.observability import read_weights
+from pruning.observability import Observability, read_weights
 from pruning.pruned_rnn import PrunedRNN
 from pruning.refit.divergence import Divergence
 from pruning.rnn import RNN
@@ -26,9 +27,9 @@ from pruning.spectral import (
     READS,
     are_logits,
     inputs_of,
-    observed_weight,
     refitted,
     spectral_prune,
+    unobserved,
 )
 
 HELD_OUT = 1000
@@ -123,19 +124,46 @@ def near_ties(
     deciding = min(HELD_OUT, max(1, len(x) // 5))
     held_out, others = x[order[:deciding]], x[order[deciding : deciding + OBSERVED]]
     found: dict[tuple[int, ...], tuple[Tried, PrunedRNN]] = {}
-    for level in range(halvings + 1):
-        if 2**level > len(others):
-            break
-        for part in np.array_split(others, 2**level):
-            weight = observed_weight(rnn, part, targets, rng, outputs)
-            pruned = spectral_prune(
-                rnn, covariance_or_x, k, tau=tau, objective="balanced", weight=weight
-            )
-            key = tuple(pruned.nodes.tolist())
-            if key not in found:
-                gap = output_gap(rnn, pruned.pruned, held_out, targets, outputs)
-                found[key] = Tried(pruned.nodes, gap), replace(pruned, method="balanced, by runs")
+    for weight in nested_weights(unobserved(rnn, others, targets, rng, outputs), others, halvings):
+        pruned = spectral_prune(
+            rnn, covariance_or_x, k, tau=tau, objective="balanced", weight=weight
+        )
+        key = tuple(pruned.nodes.tolist())
+        if key not in found:
+            gap = output_gap(rnn, pruned.pruned, held_out, targets, outputs)
+            found[key] = Tried(pruned.nodes, gap), replace(pruned, method="balanced, by runs")
     return list(found.values())
+
+
+def nested_weights(empty: Observability, x: Inputs, halvings: int) -> list[Array]:
+    """Return the balanced weights (m, m) of x, of its halves, their halves, ..., in this order.
+
+    Every sequence is run once: what a part has seen is what its halves have seen, merged. At most
+    `halvings` + 2 observabilities are held at a time. A single sequence is not halved.
+
+    Parameters
+    ----------
+    empty : Observability
+        Which has seen nothing; it stays so.
+    x : (n, T, d_x) floats or (n, T) tokens
+        n >= 1.
+    halvings : int
+        >= 0.
+    """
+    weights: list[tuple[int, Array]] = []
+
+    def seen_by(part: Inputs, level: int) -> Observability:
+        if level == halvings or len(part) < 2:
+            observed = empty.fresh().update(part)
+        else:
+            first, second = np.array_split(part, 2)
+            observed = seen_by(first, level + 1).merge(seen_by(second, level + 1))
+        weights.append((level, balanced_weight(observed)))
+        return observed
+
+    seen_by(x, 0)
+    weights.sort(key=lambda one: one[0])
+    return [weight for _, weight in weights]
 
 
 def output_gap(

@@ -23,7 +23,8 @@ from pruning.observability_steps import gradients_backwards, matrices_backwards,
 from pruning.rnn import RNN
 
 READS = ("last", "mean")
-_COLUMN = 4096  # bytes of a column of the gradients multiplied at a time: they stay in cache
+# Bytes of a column of the gradients multiplied at a time, exact and by probes: they stay in cache.
+_COLUMN, _PROBED = 8192, 4096
 _STATES = 512  # sequences run at a time
 _NUMBERS = 1 << 22  # numbers of the exact recursion held at a time
 
@@ -112,11 +113,25 @@ class Observability:
         checked = self.rnn.check_input(x)
         if checked.shape[1] != self.T:
             raise ValueError(f"x must have T = {self.T} steps, got {checked.shape[1]}")
-        scratch = self._empty()
+        scratch = self.fresh()
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(checked), self._batch()):
                 scratch._add(checked[start : start + self._batch()])
         return self.merge(scratch)
+
+    def fresh(self) -> Observability:
+        """Return one of the same network and settings that has seen nothing.
+
+        Probes go on from the same generator, so that no two draw the same signs.
+        """
+        new = object.__new__(Observability)
+        new.__dict__.update(self.__dict__)
+        new.n = 0
+        new._sum, new._trace = np.zeros_like(self._sum), np.zeros_like(self._trace)
+        new._square = np.zeros_like(self._square)
+        new._exponent = np.full_like(self._exponent, _NONE)
+        new._trace_exponent = np.full_like(self._trace_exponent, _NONE)
+        return new
 
     def merge(self, other: Observability) -> Observability:
         """Add what `other` has seen of the same network, in place; return self."""
@@ -240,16 +255,6 @@ class Observability:
         if self.n == 0:
             raise ValueError("the observability must have seen at least one sequence, got none")
 
-    def _empty(self) -> Observability:
-        new = object.__new__(Observability)
-        new.__dict__.update(self.__dict__)
-        new.n = 0
-        new._sum, new._trace = np.zeros_like(self._sum), np.zeros_like(self._trace)
-        new._square = np.zeros_like(self._square)
-        new._exponent = np.full_like(self._exponent, _NONE)
-        new._trace_exponent = np.full_like(self._trace_exponent, _NONE)
-        return new
-
     @property
     def _by_matrix(self) -> bool:
         """Whether the exact moments are carried as one m x m matrix a sequence."""
@@ -266,7 +271,8 @@ class Observability:
         block = h.shape[1]
         if not self._by_matrix:
             rows = len(self._root) if self.probes is None else self.probes
-            block = max(1, _COLUMN // (h.itemsize * max(1, rows)))
+            column = _COLUMN if self.probes is None else _PROBED
+            block = max(1, column // (h.itemsize * max(1, rows)))
         for start in range(0, h.shape[1], block):
             self._add_states(h[:, start : start + block])
 
@@ -294,11 +300,12 @@ class Observability:
         self.n += h.shape[1]
 
     def _accumulate(self, t: int, gram: Array, exponent: int) -> None:
-        top = max(exponent, int(self._exponent[t]))
-        if self._exponent[t] < top:
-            self._sum[t] = _shifted(self._sum[t], int(self._exponent[t]) - top)
-            self._exponent[t] = top
-        self._sum[t] += _shifted(gram, exponent - top)
+        now = int(self._exponent[t])
+        if now < exponent:
+            self._sum[t] = _shifted(self._sum[t], now - exponent)
+            self._exponent[t] = exponent
+        total = self._sum[t]
+        np.add(total, gram if exponent >= now else _shifted(gram, exponent - now), out=total)
 
     def _count(self, trace: Array, square: Array, exponent: Array) -> None:
         exponent = np.where(trace > 0, exponent, _NONE)

@@ -88,8 +88,9 @@ def gradients_backwards(
                 g += (signs @ root).reshape(n, rows, m).transpose(1, 0, 2)
         if gram is None:
             same = t == T - 1 and probes is None
-            gram = n * _moment(g[:, 0]) if same else _moment(g.reshape(-1, m))
-        trace = float(gram.trace())
+            flat = g.reshape(-1, m)
+            gram = n * _moment(g[:, 0]) if same else flat.T @ flat
+        trace = float(gram.trace(dtype=np.float64))
         if not math.isfinite(trace):
             raise _left(t, h.dtype)
         square = 0.0

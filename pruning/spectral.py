@@ -222,11 +222,20 @@ def observed_weight(
     """
     generator = np.random.default_rng(0 if rng is None else rng)
     drawn = _drawn(inputs_of(rnn, x), OBSERVED, generator)
+    return balanced_weight(unobserved(rnn, drawn, targets, generator, outputs).update(drawn))
+
+
+def unobserved(
+    rnn: RNN, x: Inputs, targets: str, rng: np.random.Generator, outputs: str | None
+) -> Observability:
+    """Return what `observed_weight` fills from the sequences x, before it has seen any.
+
+    For logits the network is `softmax_network` of x.
+    """
     probes = None if choice("targets", targets, TARGETS) == "last" else 1
-    if are_logits(rnn, drawn, outputs):
-        rnn = softmax_network(rnn, drawn, READS[targets])
-    seen = Observability(rnn, drawn.shape[1], READS[targets], probes, generator)
-    return balanced_weight(seen.update(drawn))
+    if are_logits(rnn, x, outputs):
+        rnn = softmax_network(rnn, x, READS[targets])
+    return Observability(rnn, x.shape[1], READS[targets], probes, rng)
 
 
 def refitted(

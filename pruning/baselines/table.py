@@ -61,8 +61,6 @@ class Method:
     refit : str
         ``read-out`` or ``closed-loop`` where the call has the option `refit` and this is its value:
         with None in its place it returns the network before the fit.
-    usual : bool
-        Whether an experiment that names no methods has it.
     """
 
     call: Callable[..., PrunedRNN | PrunedWeights]
@@ -72,7 +70,6 @@ class Method:
     in_paper: bool = False
     version: int = 1
     refit: str = ""
-    usual: bool = True
 
 
 no_reconstruction = partial(spectral, reconstruct=False)
@@ -107,21 +104,21 @@ METHODS: dict[str, Method] = {
         refit="closed-loop",
     ),
     "balanced, by runs": Method(
-        prune_by_runs, takes=("tau", "inputs"), draws="observed", usual=False
+        prune_by_runs, takes=("tau", "inputs"), draws="observed", version=2
     ),
     "balanced, by runs, read-out": Method(
         partial(prune_by_runs, refit="read-out"),
         takes=("tau", "inputs"),
         draws="observed",
+        version=2,
         refit="read-out",
-        usual=False,
     ),
     "balanced, by runs, closed loop": Method(
         partial(prune_by_runs, refit="closed-loop"),
         takes=("tau", "inputs"),
         draws="observed",
+        version=2,
         refit="closed-loop",
-        usual=False,
     ),
     "exchanges, balanced": Method(balanced_exchanges, takes=_OBSERVED, draws="observed"),
     "pivoted QR, balanced": Method(balanced_pivoted_qr, takes=_OBSERVED, draws="observed"),
@@ -157,9 +154,6 @@ METHODS: dict[str, Method] = {
         from_scratch, takes=("data", "training"), draws="scratch", in_paper=True
     ),
 }
-
-USUAL = tuple(name for name, method in METHODS.items() if method.usual)
-"""The methods of an experiment that names none."""
 
 
 def prune_by(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, rel_entr
 
-from pruning import RNN, near_ties, prune_by_runs, spectral_prune
+from pruning import RNN, Observability, balanced_weight, near_ties, prune_by_runs, spectral_prune
 from pruning.covariance import seen
 
 seeds = st.integers(0, 2**32)
@@ -82,25 +82,46 @@ def test_the_set_that_runs_best_is_kept(seed, k, n, halvings):
     x = rng.normal(size=(n, 3, 2))
     watched = []
 
-    def observing(rnn, x, targets, rng, outputs):
-        watched.append(x)
-        return weights(rnn, x, targets, rng, outputs)
+    def watching(self, part):
+        watched.extend(part)
+        return update(self, part)
 
-    weights = near_ties.observed_weight
+    update = Observability.update
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(near_ties, "observed_weight", observing)
+        patch.setattr(Observability, "update", watching)
         tried = near_ties.near_ties(
             rnn, seen(rnn, x), k, np.random.default_rng(seed), None, x, halvings=halvings
         )
     order = np.random.default_rng(seed).permutation(n)
-    deciding = x[order[: max(1, n // 5)]]
-    for part in watched:
-        assert not any(np.array_equal(a, b) for a in part for b in deciding)
+    deciding, others = np.split(x[order], [max(1, n // 5)])
+    np.testing.assert_array_equal(watched, others)  # each of the others once, none of those
     pruned = prune_by_runs(rnn, x, k, rng=seed, halvings=halvings)
     gaps = [near_ties.output_gap(rnn, one.pruned, deciding) for _, one in tried]
     assert gaps == [one.gap for one, _ in tried]
     assert near_ties.output_gap(rnn, pruned.pruned, deciding) == min(gaps)
     assert len({tuple(one.nodes) for one, _ in tried}) == len(tried)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.integers(1, 20), st.integers(0, 6), st.sampled_from(["last", "mean"]))
+def test_merged_parts_weigh_as_each_part_alone(seed, n, halvings, weights):
+    rng = np.random.default_rng(seed)
+    rnn = network(rng)
+    x = rng.normal(size=(n, 3, 2))
+    levels = [[x]]
+    while len(levels) <= halvings and any(len(part) > 1 for part in levels[-1]):
+        halved = [part for part in levels[-1] if len(part) > 1]
+        levels.append([half for part in halved for half in np.array_split(part, 2)])
+    wanted = [
+        balanced_weight(Observability(rnn, 3, weights).update(part))
+        for level in levels
+        for part in level
+    ]
+    empty = Observability(rnn, 3, weights)
+    found = near_ties.nested_weights(empty, x, halvings)
+    assert empty.n == 0
+    assert len(found) == len(wanted)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
 
 
 def test_several_sets_are_tried_and_differ():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pruning.baselines.table import USUAL
+from pruning.baselines import METHODS
 from validation.experiments.grids import Grid
 from validation.output.schema import Record
 from validation.training.recipes import RECIPES
@@ -35,7 +35,7 @@ def grid_named(name: str, models: Path) -> Grid:
         training=training,
         start=start,
         small="" if small is None else str(models / f"{small.name}-0.safetensors"),
-        **{"data": recipe.data, "methods": USUAL, **declared},
+        **{"data": recipe.data, "methods": tuple(METHODS), **declared},
     )
 
 

@@ -100,11 +100,11 @@ _LEADS = (
 
 
 def knows_recursion(method: str) -> bool:
-    """Whether a method of the table has the balanced weight, or fits the small network."""
+    """Whether a method of the table has a balanced weight, or fits the small network."""
     if file_of(method) is not None or method == WHOLE:
         return False
     known = method_named(method)
-    return bool(known.refit) or "weight" in known.takes
+    return bool(known.refit) or known.draws == "observed"
 
 
 def _how_much(found: Lead) -> str:
@@ -155,7 +155,11 @@ def _by_the_recursion(results: Results) -> Iterable[str]:
         )
 
 
-FAMILY = ("balanced", "balanced, read-out", "balanced, closed loop")
+FAMILY = tuple(
+    nodes + refit
+    for nodes in ("balanced", "balanced, by runs")
+    for refit in ("", ", read-out", ", closed loop")
+)
 """Pruning by what the output feels, and its refits; none of them reads a label."""
 
 

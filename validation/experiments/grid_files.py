@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from pruning.baselines.table import USUAL
+from pruning.baselines import METHODS
 from pruning.checks import choice, fraction, integer, nonnegative
 from pruning.storage import load_network
 from pruning.training import train
@@ -72,7 +72,7 @@ def _grid(path: Path, held: Record) -> Grid:
     files = tuple(str(folder / name) for name in networks)
     smallest = min(load_network(file).m for file in files)
     nodes = tuple(integer("nodes", k, 1, smallest) for k in _list("nodes", held.pop("nodes")))
-    methods = _texts("methods", held.pop("methods", list(USUAL)))
+    methods = _texts("methods", held.pop("methods", list(METHODS)))
     values: Record = {key: KEYS[key](key, value) for key, value in held.items()}
     values.setdefault("focus", sorted(nodes)[len(nodes) // 2])
     if values["focus"] not in nodes:
