@@ -337,8 +337,8 @@ def _root(rnn: RNN) -> tuple[Array, int]:
     exponent = int(np.frexp(np.abs(rnn.w_output).max())[1])
     root = np.ldexp(rnn.w_output, -exponent)
     if rnn.d_y > rnn.m:
-        root = np.linalg.qr(root, mode="r")
-    return np.asarray(root), exponent
+        root = np.asarray(np.linalg.qr(root, mode="r"))
+    return root, exponent
 
 
 def _same_network(a: RNN, b: RNN) -> bool:
