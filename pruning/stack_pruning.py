@@ -8,7 +8,6 @@ both, whose A reconstructs both from the kept nodes of both.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,18 +22,13 @@ from pruning.checks import (
     Nodes,
     choice,
     fraction,
-    in_units,
-    integer,
-    unit_exponent,
 )
 from pruning.reconstruction import missed_share, reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
-from pruning.selection.greedy import greedy_order
 from pruning.selection.reading import reading_weight
 from pruning.stack import Stack
 from pruning.stack_moments import StackMoments, stack_moments
-
-Sizes = tuple[tuple[int, ...], ...]
+from pruning.stack_sizes import diagonal_blocks, given_sizes, nodes_of, sizes_of_total
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,16 +149,18 @@ def prune_stack(
         raise ValueError("either k or total must be given, got both or neither")
     if k is None and any(isinstance(cell, LRU) for row in stack.layers for cell in row):
         raise ValueError("total is not shared out over an LRU, give k")
-    sizes = _sizes(stack, k) if k is not None else _shared(stack, moments, weights, total)
+    sizes = (
+        given_sizes(stack, k) if k is not None else sizes_of_total(stack, moments, weights, total)
+    )
     generator = np.random.default_rng(rng)
     nodes = []
     for layer, cells in enumerate(stack.layers):
-        blocks = _blocks(stack, moments.states[layer], layer)
+        blocks = diagonal_blocks(stack, moments.states[layer], layer)
         chosen = []
         for side, cell in enumerate(cells):
             size = sizes[layer][side]
             if method == "random":
-                found = np.sort(generator.permutation(_count(cell))[:size])
+                found = np.sort(generator.permutation(nodes_of(cell))[:size])
             elif isinstance(cell, LRU):
                 if method != "greedy":
                     raise ValueError(
@@ -253,7 +249,7 @@ def _balanced(
             f"the balanced objective needs the sequences as one array, got {type(data).__name__}"
         )
     whole = balanced_weights(stack, data, lengths, reads=reads, outputs=outputs)
-    return [_blocks(stack, M, layer) for layer, M in enumerate(whole)]
+    return [diagonal_blocks(stack, M, layer) for layer, M in enumerate(whole)]
 
 
 def _matrix(S: Array, nodes: Nodes, tau: float | None, reconstruct: bool) -> Array:
@@ -274,91 +270,3 @@ def _restricted(
     if isinstance(cell, GRU) and reset is not None:
         return cell.restricted(nodes, A, w_input, _matrix(reset, nodes, tau, reconstruct))
     return cell.restricted(nodes, A, w_input)
-
-
-def _blocks(stack: Stack, S: Array, layer: int) -> list[Array]:
-    ends = np.cumsum([0, *stack.nodes[layer]])
-    return [S[a:b, a:b] for a, b in itertools.pairwise(ends)]
-
-
-def _count(cell: Any) -> int:
-    """Nodes of a cell: an LRU's stand for two numbers of the state each."""
-    return int(cell.pairs if isinstance(cell, LRU) else cell.m)
-
-
-def _sizes(stack: Stack, k: Any) -> Sizes:
-    layers = [[_count(cell) for cell in row] for row in stack.layers]
-    if isinstance(k, int | np.integer):
-        k = [k] * len(layers)
-    values = list(k)
-    if len(values) != len(layers):
-        raise ValueError(
-            f"k must be one number or one for each of the {len(layers)} layers, got {len(values)}"
-        )
-    sizes = []
-    for number, (value, layer) in enumerate(zip(values, layers, strict=True)):
-        sides = list(value) if isinstance(value, list | tuple) else [value] * len(layer)
-        if len(sides) != len(layer):
-            raise ValueError(f"k of layer {number} must have {len(layer)} values, got {len(sides)}")
-        name = f"k of layer {number}" if len(layers) > 1 else "k"
-        sizes.append(tuple(integer(name, v, 1, m) for v, m in zip(sides, layer, strict=True)))
-    return tuple(sizes)
-
-
-def _shared(
-    stack: Stack, moments: StackMoments, weights: list[list[Array]], total: int | None
-) -> Sizes:
-    """Share `total` nodes out by the relative objectives of all cells."""
-    curves = [
-        [
-            relative_objective(S, M)
-            for S, M in zip(_blocks(stack, moments.states[layer], layer), weights[layer])
-        ]
-        for layer in range(len(stack.layers))
-    ]
-    sizes = shared_sizes(curves, integer("total", total))
-    return tuple((size,) * len(row) for size, row in zip(sizes, stack.layers))
-
-
-def shared_sizes(curves: Sequence[Sequence[Array]], total: int) -> list[int]:
-    """Return the nodes of each layer that `total` allows: every next where most is won.
-
-    Both directions of a layer get as many, as every library wants it.
-
-    Parameters
-    ----------
-    curves : by layer and direction
-        What `relative_objective` returns.
-    total : int
-        At least one a direction, at most all nodes. What is left where the next layer that could
-        take a node takes two is not spent.
-    """
-    limits = [min(len(curve) for curve in row) - 1 for row in curves]
-    least, most = sum(map(len, curves)), sum(n * len(row) for n, row in zip(limits, curves))
-    left = integer("total", total, least, most) - least
-    sizes = [1] * len(curves)
-    while True:
-        gains = {
-            layer: sum(float(curve[size] - curve[size + 1]) for curve in row) / len(row)
-            for layer, (row, size) in enumerate(zip(curves, sizes))
-            if size < limits[layer] and len(row) <= left
-        }
-        if not gains:
-            return sizes
-        layer = max(gains, key=lambda place: gains[place])
-        sizes[layer] += 1
-        left -= len(curves[layer])
-
-
-def relative_objective(S: Array, M: Array) -> Array:
-    """Return Tr[M C]/Tr[M S] after 0, 1, ..., m nodes of the greedy order."""
-    S = in_units(S, unit_exponent(S))
-    order = greedy_order(S, len(S), M)
-    C, whole = S.copy(), float(np.vdot(M, S))
-    values = [1.0]
-    for j in order:
-        pivot = C[j, j]
-        if pivot > 1e-12 * S[j, j]:
-            C -= np.outer(C[:, j], C[j]) / pivot
-        values.append(max(0.0, float(np.vdot(M, C))) / whole if whole > 0 else 0.0)
-    return np.minimum.accumulate(values)
