@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pruning.cells.gru import GRU
 from pruning.stack import Stack
 from pruning.stack_moments import stack_moments
-from pruning.stack_pruning import prune_stack, prune_stack_to, shared_sizes
+from pruning.stack_pruning import prune_stack, prune_stack_to
+from pruning.stack_sizes import shared_sizes
 
 
 @pytest.mark.parametrize("kind", KINDS)

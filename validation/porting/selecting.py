@@ -12,7 +12,7 @@ from pruning.checks import Array, Nodes, integer
 from pruning.reconstruction import missed_share, reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
 from pruning.selection.reading import reading_weight
-from pruning.stack_pruning import relative_objective, shared_sizes
+from pruning.stack_sizes import relative_objective, shared_sizes
 
 
 @dataclass(frozen=True, eq=False)
