@@ -119,7 +119,8 @@ def prune_stack(
     tau : float, optional
         Regulariser of the reconstruction; None means 1e-8 Tr S/m.
     method : str
-        ``greedy``, ``random`` or any of `select_nodes` that takes k.
+        ``greedy``, ``random`` or any of `select_nodes` that takes k; for the balanced objective
+        ``greedy`` or ``exhaustive``, which look at the weights.
     reconstruct : bool
         False: dropped nodes read as 0.
     objective : {"paper", "balanced"}
@@ -168,6 +169,11 @@ def prune_stack(
         raise ValueError(
             "by_runs decides between sets of the balanced objective that greedy or exhaustive "
             f"chooses, got the objective {objective} and the method {method}"
+        )
+    if objective == "balanced" and method not in BY_RUNS:
+        raise ValueError(
+            f"method must be {' or '.join(BY_RUNS)} for the objective 'balanced', which others do "
+            f"not look at, got {method!r}"
         )
     if (k is None) == (total is None):
         raise ValueError("either k or total must be given, got both or neither")

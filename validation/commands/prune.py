@@ -11,7 +11,9 @@ import typer
 def prune(
     model: Annotated[
         Path,
-        typer.Argument(help="safetensors, npz or torch's pt: ours, or a state_dict of torch."),
+        typer.Argument(
+            help="safetensors, npz or torch's pt (ours, or a state_dict of torch), onnx or keras."
+        ),
     ],
     data: Annotated[
         Path, typer.Option(help="npz with x, perhaps y, x_test, y_test, lengths; or npy with x.")
@@ -36,9 +38,11 @@ def prune(
             help="What both count: numbers, or the softmax of logits (as of a language model)."
         ),
     ] = "",
-    theta: Annotated[float, typer.Option(help="Weight of all nodes against what is read.")] = 0.5,
+    theta: Annotated[
+        float, typer.Option(help="Of the paper's: weight of all nodes against what is read.")
+    ] = 0.5,
     method: Annotated[
-        str, typer.Option(help="greedy, random, determinantal or volume.")
+        str, typer.Option(help="greedy; of the paper's also random, determinantal or volume.")
     ] = "greedy",
     reconstruct: Annotated[bool, typer.Option(help="Rebuild dropped nodes from kept ones.")] = True,
     activation: Annotated[
@@ -48,9 +52,13 @@ def prune(
         bool, typer.Option("--time-major", help="Sequences are (T, n, ...), not (n, T, ...).")
     ] = False,
     every_step: Annotated[
-        bool, typer.Option("--every-step", help="Compare outputs at every step, not the last.")
+        bool,
+        typer.Option(
+            "--every-step",
+            help="Compare and fit outputs at every step, not the last; labels (n, T) say it, too.",
+        ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="For methods that draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="For methods that draw, and for which fit.")] = 0,
     json: Annotated[Path | None, typer.Option("--json", help="File for what happened.")] = None,
 ) -> None:
     """Prune the recurrent layers of a network, and say what it costs and what it brings.
