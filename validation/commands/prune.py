@@ -36,6 +36,13 @@ def prune(
             help="What both count: numbers, or the softmax of logits (as of a language model)."
         ),
     ] = "",
+    by_runs: Annotated[
+        bool,
+        typer.Option(
+            "--by-runs",
+            help="With balanced: of near-tied sets of nodes, the one that runs best on held-out x.",
+        ),
+    ] = False,
     theta: Annotated[float, typer.Option(help="Weight of all nodes against what is read.")] = 0.5,
     method: Annotated[
         str, typer.Option(help="greedy, random, determinantal or volume.")
@@ -50,7 +57,7 @@ def prune(
     every_step: Annotated[
         bool, typer.Option("--every-step", help="Compare outputs at every step, not the last.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="For methods that draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="For methods that draw, --by-runs and --refit.")] = 0,
     json: Annotated[Path | None, typer.Option("--json", help="File for what happened.")] = None,
 ) -> None:
     """Prune the recurrent layers of a network, and say what it costs and what it brings.
@@ -77,8 +84,19 @@ def prune(
             "--outputs says what --objective balanced and --refit take the outputs for, "
             f"give one of them too, got {outputs} alone"
         )
+    check_by_runs(by_runs, objective, method)
     settings = Settings(
-        sizes(k), total, theta, method, reconstruct, seed, objective, refit, reads, outputs
+        sizes(k),
+        total,
+        theta,
+        method,
+        reconstruct,
+        seed,
+        objective,
+        refit,
+        reads,
+        outputs,
+        by_runs,
     )
     done = prune_file(
         model,
@@ -95,6 +113,24 @@ def prune(
         from validation.output.writing import write_atomically
 
         write_atomically(json, to_json(done).encode())
+
+
+def check_by_runs(by_runs: bool, objective: str, method: str = "greedy") -> None:
+    """Raise ValueError where there are no near ties that runs could decide."""
+    from pruning.stack_pruning import BY_RUNS
+
+    if not by_runs:
+        return
+    if objective != "balanced":
+        raise ValueError(
+            "--by-runs decides between sets of nodes of --objective balanced, "
+            f"got --objective {objective}"
+        )
+    if method not in BY_RUNS:
+        raise ValueError(
+            f"--by-runs is for --method {' or '.join(BY_RUNS)}, whose nodes follow from the "
+            f"balanced weights, got {method}"
+        )
 
 
 def sizes(text: str) -> Any:
