@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from pruning.checkpoints.torch_layout import torch_network
 from validation.commands import main
+from validation.commands.bounds import beside
 
 pytestmark = pytest.mark.filterwarnings("ignore:the closed loop has")
 
@@ -125,3 +126,18 @@ def test_labels_bring_the_theorem_with_its_label(kind, tmp_path, capsys):
     assert all(name in line for name, line in zip(("theorem.fixed", "others.chen2020"), lines))
     assert all("valid if the radii were fixed in advance, vacuous" in line for line in lines)
     assert "risk" not in run(capsys, *words, "--every-step")[1]
+
+
+@pytest.mark.parametrize(
+    ("total", "error", "said"),
+    [
+        (3.0, 1.5, ", 2 times"),
+        (1.0, 1.0, ", 1 times"),
+        (2.975e-15, 2.978e-15, ", within the rounding of the error as measured"),
+        (0.5, 1.0, ", 0.5 times"),  # what may not be, and must be seen
+        (None, 1.0, ""),
+        (1.0, 0.0, ""),
+    ],
+)
+def test_an_error_of_one_rounding_is_not_said_to_be_above_its_bound(total, error, said):
+    assert beside(total, error, 1.3) == said

@@ -182,7 +182,7 @@ def test_bad_networks_are_one_sentence_and_nothing_is_written(name, tmp_path, da
         ),
         (
             ("-k", "3", "--by-runs", "--objective", "balanced", "--method", "random"),
-            "--by-runs is for --method greedy or exhaustive",
+            "method must be greedy or exhaustive for the objective 'balanced'",
         ),
         (
             ("-k", "3", "--refit", "read-out", "--outputs", "words"),

@@ -50,8 +50,7 @@ def bounds(
     typer.echo(f"network   {found.words}")
     typer.echo(f"error     {found.error:.4g}, outputs {found.size:.4g} ({found.steps})")
     for bound in found.bounds:
-        total = bound.total
-        times = "" if total is None or not found.error else f", {total / found.error:.3g} times"
+        times = beside(bound.total, found.error, found.size)
         typer.echo(f"bound     {show(bound.log_total)}{times} ({bound.id}; {bound.label})")
         for note in bound.notes:
             typer.echo(f"          {note}")
@@ -60,3 +59,20 @@ def bounds(
         typer.echo(f"risk      {show(bound.log_total)} ({bound.id}; {bound.label}{vacuous})")
     for note in found.notes:
         typer.echo(f"left out  {note}")
+
+
+def beside(total: float | None, error: float, size: float) -> str:
+    """What a bound is of the error as measured, in words; empty where there is nothing to say.
+
+    Bounds pay for the rounding of the states that they speak of, and not for that of the error as
+    it is printed: an error of the size of one rounding may be printed above its bound.
+    """
+    if total is None or not error:
+        return ""
+    if total < error <= total + ROUNDING * size:
+        return ", within the rounding of the error as measured"
+    return f", {total / error:.3g} times"
+
+
+ROUNDING = 1e-13
+"""Of the outputs: what the rounding of the read-out may make of the measured error."""
