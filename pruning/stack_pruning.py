@@ -33,8 +33,8 @@ from pruning.ties import Tried
 
 Kept = tuple[tuple[Nodes, ...], ...]
 
-BY_RUNS = ("greedy", "exhaustive")
-"""The methods that look at the weights, so that several weights give several sets."""
+WEIGHTED = ("greedy", "exhaustive")
+"""The methods that look at the weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ def prune_stack(
         Decide near ties of the balanced objective: a fifth of the sequences (one at least, 1,000 at
         most) is held out; the others, their halves, quarters and eighths each give a weight and so
         a set of nodes; of these sets the one whose outputs are closest to the whole network's on
-        the held-out sequences is kept. Methods `greedy` and `exhaustive` alone.
+        the held-out sequences is kept.
     rng : numpy Generator or seed
         For methods that draw, and for `by_runs`; seed 0 there by default.
 
@@ -165,14 +165,14 @@ def prune_stack(
         raise ValueError(
             f"the balanced objective needs the sequences as one array, got {type(data).__name__}"
         )
-    if by_runs and (objective != "balanced" or method not in BY_RUNS):
+    if by_runs and objective != "balanced":
         raise ValueError(
-            "by_runs decides between sets of the balanced objective that greedy or exhaustive "
-            f"chooses, got the objective {objective} and the method {method}"
+            "by_runs decides between sets of nodes of the objective balanced, "
+            f"got the objective {objective}"
         )
-    if objective == "balanced" and method not in BY_RUNS:
+    if objective == "balanced" and method not in WEIGHTED:
         raise ValueError(
-            f"method must be {' or '.join(BY_RUNS)} for the objective 'balanced', which others do "
+            f"method must be {' or '.join(WEIGHTED)} for the objective 'balanced', which others do "
             f"not look at, got {method!r}"
         )
     if (k is None) == (total is None):

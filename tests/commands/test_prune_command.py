@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax, softmax
 
 from pruning.checkpoints.torch_layout import torch_network
+from pruning.stack_pruning import prune_stack_to
 from validation.commands import main
 
 
@@ -57,6 +58,7 @@ def test_a_state_dict_goes_in_and_comes_out_under_its_own_names(
     held = np.load(data)
     right = small.predictions(held["x_test"])[:, -1].argmax(axis=1) == held["y_test"]
     assert facts["accuracy_after"] == pytest.approx(right.mean())
+    assert facts["tried"] == []
 
 
 def test_masks_and_parametrisations_are_folded_in(tmp_path, data, capsys):
@@ -175,6 +177,14 @@ def test_bad_networks_are_one_sentence_and_nothing_is_written(name, tmp_path, da
         ((), "either k or total must be given"),
         (("-k", "3", "--outputs", "logits"), "give one of them too, got logits alone"),
         (
+            ("-k", "3", "--by-runs"),
+            "--by-runs decides between sets of nodes of --objective balanced",
+        ),
+        (
+            ("-k", "3", "--by-runs", "--objective", "balanced", "--method", "random"),
+            "method must be greedy or exhaustive for the objective 'balanced'",
+        ),
+        (
             ("-k", "3", "--refit", "read-out", "--outputs", "words"),
             "outputs must be one of numbers, logits",
         ),
@@ -248,6 +258,43 @@ def test_a_language_model_is_fitted_by_the_softmax_of_its_outputs(tmp_path, caps
             lost[q, outputs] = float((p * (np.log(p) - own)).sum(axis=2).mean())
     assert lost[9, ""] == lost[9, "logits"] < lost[9, "numbers"]
     assert lost[4, "logits"] < lost[4, "numbers"] == lost[4, ""]
+
+
+@pytest.mark.parametrize("refit", [(), ("--refit", "read-out")])
+def test_near_ties_are_decided_by_runs(refit, tmp_path, capsys):
+    """Of padded sequences, in both directions; the JSON has every set, and the file the best."""
+    rng = np.random.default_rng(7)
+    arrays = state_dict("gru", (8, 7), 2, 3, 4, rng)
+    save_file(arrays, tmp_path / "net.safetensors")
+    x, lengths = rng.normal(size=(90, 6, 3)), rng.integers(1, 7, size=90)
+    np.savez(tmp_path / "data.npz", x=x, lengths=lengths)
+    out, facts = tmp_path / "small.safetensors", tmp_path / "facts.json"
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 3, "-o", out)
+    words = (*words, "--json", facts, "--objective", "balanced", *refit)
+    code, text, _ = run(capsys, *words, "--by-runs", "--seed", 5)
+    assert code == 0
+    told = json.loads(facts.read_text())
+    assert f"the best of {len(told['tried'])} sets of nodes" in " ".join(text.split())
+    stack, found = torch_network(arrays).stack, torch_network(load_file(out)).stack
+    deciding = np.random.default_rng(5).permutation(90)[:18]
+    gaps = []
+    for one in told["tried"]:
+        small = prune_stack_to(stack, x, one["nodes"], lengths=lengths).pruned
+        gap = [
+            small.predictions(x[[i], : lengths[i]])[0, -1]
+            - stack.predictions(x[[i], : lengths[i]])[0, -1]
+            for i in deciding
+        ]
+        gaps.append(np.square(gap).sum(axis=1).mean())
+    assert len(gaps) > 1
+    assert [one["gap"] for one in told["tried"]] == pytest.approx(gaps)
+    best = told["tried"][int(np.argmin(gaps))]["nodes"]
+    assert told["nodes"] == best
+    kept = prune_stack_to(stack, x, best, lengths=lengths).pruned
+    for row, mine in zip(found.layers, kept.layers, strict=True):
+        for cell, other in zip(row, mine, strict=True):
+            np.testing.assert_allclose(cell.w_hidden, other.w_hidden, rtol=1e-4, atol=1e-5)
+    assert np.allclose(found.w_output, kept.w_output, rtol=1e-4) == (not refit)
 
 
 def test_data_of_another_width_names_both(tmp_path, capsys):

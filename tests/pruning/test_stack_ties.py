@@ -227,9 +227,18 @@ def test_a_run_that_leaves_the_range_is_infinitely_far():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"objective": "paper"}, "sets of the balanced objective .* got the objective paper"),
-        ({"method": "random"}, "that greedy or exhaustive chooses, got .* the method random"),
-        ({"method": "volume"}, "got the objective balanced and the method volume"),
+        (
+            {"objective": "paper"},
+            "nodes of the objective balanced, got the objective paper",
+        ),
+        (
+            {"method": "random"},
+            "greedy or exhaustive for the objective .* got 'random'",
+        ),
+        (
+            {"method": "volume"},
+            "greedy or exhaustive for the objective .* got 'volume'",
+        ),
         ({"reads": "first"}, "reads must be one of last, every"),
         ({"outputs": "words"}, "outputs must be one of numbers, logits"),
         ({"data": np.zeros((1, 3, 2))}, "x must hold at least 2 sequences, .* got 1"),

@@ -14,6 +14,7 @@ def bounds(
     k: Annotated[str, typer.Option("-k", help="Nodes to keep; or one number a layer: 24,16.")],
     objective: Annotated[str, typer.Option(help="paper or balanced.")] = "paper",
     refit: Annotated[str, typer.Option(help="read-out or closed-loop.")] = "",
+    by_runs: Annotated[bool, typer.Option("--by-runs", help="As of `rnnbounds prune`.")] = False,
     activation: Annotated[
         str | None, typer.Option(help="Of a plain RNN whose file does not say it; tanh else.")
     ] = None,
@@ -31,15 +32,16 @@ def bounds(
     of one layer also gets section 7's bound on its margin risk over new ones.
     """
     from bounds.terms import show
-    from validation.commands.prune import sizes
+    from validation.commands.prune import check_by_runs, sizes
     from validation.porting.bounding import bound_file
     from validation.porting.models import Settings
 
     reads = "every" if every_step else "last"
+    check_by_runs(by_runs, objective)
     found = bound_file(
         model,
         data,
-        Settings(k=sizes(k), objective=objective, refit=refit, reads=reads),
+        Settings(k=sizes(k), objective=objective, refit=refit, reads=reads, by_runs=by_runs),
         activation=activation,
         time_major=time_major,
         every_step=every_step,

@@ -38,6 +38,13 @@ def prune(
             help="What both count: numbers, or the softmax of logits (as of a language model)."
         ),
     ] = "",
+    by_runs: Annotated[
+        bool,
+        typer.Option(
+            "--by-runs",
+            help="With balanced: of near-tied sets of nodes, the one that runs best on held-out x.",
+        ),
+    ] = False,
     theta: Annotated[
         float, typer.Option(help="Of the paper's: weight of all nodes against what is read.")
     ] = 0.5,
@@ -58,7 +65,7 @@ def prune(
             help="Compare and fit outputs at every step, not the last; labels (n, T) say it, too.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="For methods that draw, and for which fit.")] = 0,
+    seed: Annotated[int, typer.Option(help="For methods that draw, --by-runs and --refit.")] = 0,
     json: Annotated[Path | None, typer.Option("--json", help="File for what happened.")] = None,
 ) -> None:
     """Prune the recurrent layers of a network, and say what it costs and what it brings.
@@ -85,8 +92,19 @@ def prune(
             "--outputs says what --objective balanced and --refit take the outputs for, "
             f"give one of them too, got {outputs} alone"
         )
+    check_by_runs(by_runs, objective)
     settings = Settings(
-        sizes(k), total, theta, method, reconstruct, seed, objective, refit, reads, outputs
+        sizes(k),
+        total,
+        theta,
+        method,
+        reconstruct,
+        seed,
+        objective,
+        refit,
+        reads,
+        outputs,
+        by_runs,
     )
     done = prune_file(
         model,
@@ -103,6 +121,15 @@ def prune(
         from validation.output.writing import write_atomically
 
         write_atomically(json, to_json(done).encode())
+
+
+def check_by_runs(by_runs: bool, objective: str) -> None:
+    """Raise ValueError where there are no near ties that runs could decide."""
+    if by_runs and objective != "balanced":
+        raise ValueError(
+            "--by-runs decides between sets of nodes of --objective balanced, "
+            f"got --objective {objective}"
+        )
 
 
 def sizes(text: str) -> Any:

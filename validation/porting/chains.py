@@ -8,6 +8,7 @@ them alike, and the reconstruction is the read-out. Whatever follows is carried 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,6 +58,8 @@ class SmallChain:
         The read-out: of the linear layer that was there, or the reconstruction of the states.
     nodes : list by layer and direction
     losses : list by layer
+    tried : list
+        What `tried_sets` returns.
     """
 
     layers: tuple[tuple[StackCell, ...], ...]
@@ -64,13 +67,14 @@ class SmallChain:
     bias: Array
     nodes: list[list[list[int]]]
     losses: list[float]
+    tried: list[dict[str, Any]]
 
 
 def wanted(settings: Any) -> bool:
     """Whether the settings ask for more than second moments: gradients, or a fit."""
     choice("objective", settings.objective, ("paper", "balanced"))
     choice("refit", settings.refit or "none", ("none", *REFITS))
-    return bool(settings.objective != "paper" or settings.refit)
+    return bool(settings.objective != "paper" or settings.refit or settings.by_runs)
 
 
 def fitted(stack: Stack, x: Any, lengths: Any, settings: Any) -> PrunedStack:
@@ -91,7 +95,8 @@ def fitted(stack: Stack, x: Any, lengths: Any, settings: Any) -> PrunedStack:
         method=settings.method,
         reconstruct=settings.reconstruct,
         objective=settings.objective,
-        rng=settings.seed if settings.method == "random" else None,
+        by_runs=settings.by_runs,
+        rng=settings.seed if settings.method == "random" or settings.by_runs else None,
         **seen,
     )
     if not settings.refit:
@@ -178,7 +183,23 @@ def _small(parts: list[PrunedStack], rows: Array, bias: Array) -> SmallChain:
     losses = [
         float(np.mean([part.losses[number] for part in parts])) for number in range(len(layers))
     ]
-    return SmallChain(layers, np.asarray(rows), np.asarray(bias), nodes, losses)
+    return SmallChain(layers, np.asarray(rows), np.asarray(bias), nodes, losses, tried_sets(parts))
+
+
+def tried_sets(parts: list[PrunedStack]) -> list[dict[str, Any]]:
+    """Every set of nodes that was run, by layer and direction, and how far its outputs were.
+
+    Of directions that were pruned apart each has sets of its own, and says which it is. A gap that
+    is not finite is None.
+    """
+    found = []
+    for side, part in enumerate(parts):
+        which = {"direction": side} if len(parts) > 1 else {}
+        for one in part.tried:
+            nodes = [[kept.tolist() for kept in layer] for layer in one.nodes]
+            gap = one.gap if math.isfinite(one.gap) else None
+            found.append({**which, "nodes": nodes, "gap": gap})
+    return found
 
 
 def alike(a: Any, b: Any) -> bool:

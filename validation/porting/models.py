@@ -18,7 +18,7 @@ from pruning.checkpoints.torch_layout import TorchNetwork, torch_network
 from pruning.rnn import RNN
 from pruning.stack import Stack
 from pruning.stack_pruning import PrunedStack
-from validation.porting.chains import fitted
+from validation.porting.chains import fitted, tried_sets
 from validation.porting.measures import seconds, torch_latency
 from validation.porting.sequences import Sequences
 
@@ -32,6 +32,7 @@ class Settings:
     `refit` is empty, ``read-out`` or ``closed-loop``: the small network is then fitted to the whole
     one's outputs, without labels. `outputs` is what those are, ``numbers`` or ``logits``; where it
     is empty, logits of language models (which read tokens and have an output for each of them).
+    `seed` draws nodes of methods that draw, and which sequences decide `by_runs`.
     """
 
     k: Any = None
@@ -44,6 +45,7 @@ class Settings:
     refit: str = ""
     reads: str = "last"
     outputs: str = ""
+    by_runs: bool = False
 
 
 class Pruned(Protocol):
@@ -60,6 +62,10 @@ class Pruned(Protocol):
     @property
     def losses(self) -> list[float]:
         """By layer, the share of what reads the states that reconstruction misses."""
+
+    @property
+    def tried(self) -> list[dict[str, Any]]:
+        """Every set of nodes that was run, as `tried_sets` has them; empty but for `by_runs`."""
 
     @property
     def parameters(self) -> tuple[int, int]:
@@ -111,6 +117,11 @@ class PrunedFile:
     def losses(self) -> list[float]:
         """By layer."""
         return list(self.result.losses)
+
+    @property
+    def tried(self) -> list[dict[str, Any]]:
+        """Every set that was run, and its gap."""
+        return tried_sets([self.result])
 
     @property
     def parameters(self) -> tuple[int, int]:
