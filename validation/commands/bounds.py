@@ -33,20 +33,24 @@ def bounds(
     """
     from bounds.terms import show
     from validation.commands.prune import check_by_runs, sizes
+    from validation.output.terminal import working
     from validation.porting.bounding import bound_file
     from validation.porting.models import Settings
 
     reads = "every" if every_step else "last"
     check_by_runs(by_runs, objective)
-    found = bound_file(
-        model,
-        data,
-        Settings(k=sizes(k), objective=objective, refit=refit, reads=reads, by_runs=by_runs),
-        activation=activation,
-        time_major=time_major,
-        every_step=every_step,
-        sequences=sequences,
-    )
+    with working("bounds") as say:
+        found = bound_file(
+            model,
+            data,
+            Settings(
+                k=sizes(k), objective=objective, refit=refit, reads=reads, by_runs=by_runs, say=say
+            ),
+            activation=activation,
+            time_major=time_major,
+            every_step=every_step,
+            sequences=sequences,
+        )
     typer.echo(f"network   {found.words}")
     typer.echo(f"error     {found.error:.4g}, outputs {found.size:.4g} ({found.steps})")
     for bound in found.bounds:
