@@ -299,14 +299,17 @@ def _these_nodes(
     full, margin = pruned.original, 1 - 1e-9
     frobenius = id == "theorem.degrees_of_freedom"
 
-    def allowed(W: np.ndarray) -> float:
+    def within(loss: float, W: np.ndarray) -> bool:
         log_z = log_loss_factor(W, N) if frobenius else log_up(matrix_norm(W, "spectral"))
-        return RESIDUAL_FACTOR[id] * lam * math.exp(2 * log_z) * (1 if frobenius else N) * margin
+        factor = RESIDUAL_FACTOR[id] * lam * (1 if frobenius else N) * margin
+        if loss == 0 or not loss < math.inf or not factor > 0:
+            return loss == 0  # a loss that floats cannot tell is within nothing
+        return math.log(loss) <= math.log(factor) + 2 * log_z
 
     size = matrix_norm(pruned.reconstruction, "spectral")
     checks = {
-        "||W_o r||^2": pruned.losses["output"] <= allowed(full.w_output),
-        "||W_h[J,:] r||^2": pruned.losses["recurrent"] <= allowed(full.w_hidden),
+        "||W_o r||^2": within(pruned.losses["output"], full.w_output),
+        "||W_h[J,:] r||^2": within(pruned.losses["recurrent"], full.w_hidden),
         "||A||": log_up(size) <= log_alpha - 1e-9,
         "the radii": radii.contain(pruned.pruned),
     }

@@ -222,7 +222,7 @@ def gauss_newton(
     problem: Problem,
     theta: Array,
     *,
-    held_out: Callable[[Array], float],
+    held_out: Callable[[Array], float] | None,
     scale: Array,
     steps: int = 10,
     patience: int = 2,
@@ -237,8 +237,8 @@ def gauss_newton(
     problem : Problem
     theta : (p,) array
         The start.
-    held_out : callable
-        The sum of squares of other sequences at theta.
+    held_out : callable or None
+        As in `descend`.
     scale : (p,) array
         > 0: steps are measured in units of it.
     steps, patience : int
@@ -250,18 +250,20 @@ def gauss_newton(
     progress : callable, optional
         Called with a `RefitStep` at the start and after each accepted step.
     """
-    return descend(
-        _FromProducts(problem, scale, iterations),
-        theta,
-        held_out=held_out,
-        damping=damping,
-        most=_MOST,
-        growth=lambda refused: _GROWTH,
-        steps=steps,
-        patience=patience,
-        least_gain=_LEAST_GAIN,
-        progress=progress,
-    )
+    # What leaves the range of floats is a trial that is refused.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return descend(
+            _FromProducts(problem, scale, iterations),
+            theta,
+            held_out=held_out,
+            damping=damping,
+            most=_MOST,
+            growth=lambda refused: _GROWTH,
+            steps=steps,
+            patience=patience,
+            least_gain=_LEAST_GAIN,
+            progress=progress,
+        )
 
 
 class _FromProducts:

@@ -9,14 +9,14 @@ closest to the large network's is kept. No label is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.backpropagation import TARGETS
 from pruning.balanced import balanced_weight
-from pruning.checks import Array, Inputs, Nodes, choice, integer
+from pruning.checks import Array, Inputs, choice
 from pruning.covariance import Moments, seen
 from pruning.observability import Observability, read_weights
 from pruning.pruned_rnn import PrunedRNN
@@ -31,25 +31,7 @@ from pruning.spectral import (
     spectral_prune,
     unobserved,
 )
-
-HELD_OUT = 1000
-"""At most so many sequences decide, and at most a fifth of those there are."""
-
-
-@dataclass(frozen=True, eq=False)
-class Tried:
-    """One set of nodes and how far its network's outputs are from the large one's.
-
-    Attributes
-    ----------
-    nodes : (k,) integer array
-    gap : float
-        The mean squared gap of the outputs on the held-out sequences, or the divergence of their
-        softmax; inf where a run leaves the range of floats.
-    """
-
-    nodes: Nodes
-    gap: float
+from pruning.ties import HALVINGS, Tried, distinct, held_apart, nested
 
 
 def prune_by_runs(
@@ -63,7 +45,7 @@ def prune_by_runs(
     targets: str = "last",
     refit: str | None = None,
     outputs: str | None = None,
-    halvings: int = 3,
+    halvings: int = HALVINGS,
 ) -> PrunedRNN:
     """Prune to the balanced nodes, of several near-tied sets the one that runs best.
 
@@ -108,7 +90,7 @@ def near_ties(
     x: Inputs,
     targets: str = "last",
     outputs: str | None = None,
-    halvings: int = 3,
+    halvings: int = HALVINGS,
 ) -> list[tuple[Tried, PrunedRNN]]:
     """Return every different set, the whole sample's first, with its network.
 
@@ -117,29 +99,27 @@ def near_ties(
     rnn, covariance_or_x, k, rng, tau, x, targets, outputs, halvings
         As in `prune_by_runs`.
     """
-    halvings = integer("halvings", halvings, low=0)
-    if len(x) < 2:
-        raise ValueError(f"x must hold at least 2 sequences, one to decide by, got {len(x)}")
-    order = rng.permutation(len(x))
-    deciding = min(HELD_OUT, max(1, len(x) // 5))
-    held_out, others = x[order[:deciding]], x[order[deciding : deciding + OBSERVED]]
-    found: dict[tuple[int, ...], tuple[Tried, PrunedRNN]] = {}
-    for weight in nested_weights(unobserved(rnn, others, targets, rng, outputs), others, halvings):
-        pruned = spectral_prune(
-            rnn, covariance_or_x, k, tau=tau, objective="balanced", weight=weight
+    deciding, others = held_apart(len(x), rng)
+    held_out, weighing = x[deciding], x[others[:OBSERVED]]
+    empty = unobserved(rnn, weighing, targets, rng, outputs)
+    found = distinct(
+        (
+            spectral_prune(rnn, covariance_or_x, k, tau=tau, objective="balanced", weight=weight)
+            for weight in nested_weights(empty, weighing, halvings)
+        ),
+        lambda pruned: pruned.nodes,
+    )
+    return [
+        (
+            Tried(one.nodes, output_gap(rnn, one.pruned, held_out, targets, outputs)),
+            replace(one, method="balanced, by runs"),
         )
-        key = tuple(pruned.nodes.tolist())
-        if key not in found:
-            gap = output_gap(rnn, pruned.pruned, held_out, targets, outputs)
-            found[key] = Tried(pruned.nodes, gap), replace(pruned, method="balanced, by runs")
-    return list(found.values())
+        for one in found
+    ]
 
 
 def nested_weights(empty: Observability, x: Inputs, halvings: int) -> list[Array]:
-    """Return the balanced weights (m, m) of x, of its halves, their halves, ..., in this order.
-
-    Every sequence is run once: what a part has seen is what its halves have seen, merged. At most
-    `halvings` + 2 observabilities are held at a time. A single sequence is not halved.
+    """Return the balanced weights (m, m) of x, its halves, ..., as `pruning.ties.nested` does.
 
     Parameters
     ----------
@@ -150,20 +130,9 @@ def nested_weights(empty: Observability, x: Inputs, halvings: int) -> list[Array
     halvings : int
         >= 0.
     """
-    weights: list[tuple[int, Array]] = []
-
-    def seen_by(part: Inputs, level: int) -> Observability:
-        if level == halvings or len(part) < 2:
-            observed = empty.fresh().update(part)
-        else:
-            first, second = np.array_split(part, 2)
-            observed = seen_by(first, level + 1).merge(seen_by(second, level + 1))
-        weights.append((level, balanced_weight(observed)))
-        return observed
-
-    seen_by(x, 0)
-    weights.sort(key=lambda one: one[0])
-    return [weight for _, weight in weights]
+    return nested(
+        np.arange(len(x)), halvings, lambda rows: empty.fresh().update(x[rows]), balanced_weight
+    )
 
 
 def output_gap(

@@ -93,7 +93,7 @@ class Observability:
         if self.probes is not None and rng is None:
             raise ValueError("rng must be given to draw probes, got None")
         self._rng = np.random.default_rng(rng)
-        self._root = _root(rnn)
+        self._root, self._root_exponent = _root(rnn)
         self.log2_c = np.zeros(self.T)
         if log2_c is not None:
             if per_step:
@@ -286,15 +286,16 @@ class Observability:
         traces, squares = np.zeros(self.T), np.zeros(self.T)
         exponents = np.full(self.T, _NONE)
         for t, step in steps:
-            traces[t], squares[t], exponents[t] = step.trace, step.square, step.exponent
+            exponent = step.exponent + 2 * self._root_exponent
+            traces[t], squares[t], exponents[t] = step.trace, step.square, exponent
             if step.trace <= 0:
                 continue
             if self.keeps_steps:
-                self._accumulate(t, step.gram, step.exponent)
+                self._accumulate(t, step.gram, exponent)
             elif self.log2_c[t] < math.inf:
                 whole = math.floor(self.log2_c[t])
                 part = step.gram * 2.0 ** (whole - self.log2_c[t])
-                self._accumulate(0, part, step.exponent - whole)
+                self._accumulate(0, part, exponent - whole)
         self._count(traces, squares, exponents)
         self.n += h.shape[1]
 
@@ -329,13 +330,15 @@ def read_weights(weights: str | ArrayLike, T: int) -> Array:
 _NONE = -(1 << 40)
 
 
-def _root(rnn: RNN) -> Array:
-    """R (r, m) with R^T R = W_o^T W_o, r <= min(q, m)."""
+def _root(rnn: RNN) -> tuple[Array, int]:
+    """R (r, m) and e with 4^e R^T R = W_o^T W_o, r <= min(q, m) and no entry of R far from 1."""
     if not rnn.w_output.any():
         raise ValueError("rnn must have a read-out w_output that is not 0, got 0 everywhere")
-    if rnn.d_y <= rnn.m:
-        return rnn.w_output
-    return np.asarray(np.linalg.qr(rnn.w_output, mode="r"))
+    exponent = int(np.frexp(np.abs(rnn.w_output).max())[1])
+    root = np.ldexp(rnn.w_output, -exponent)
+    if rnn.d_y > rnn.m:
+        root = np.asarray(np.linalg.qr(root, mode="r"))
+    return root, exponent
 
 
 def _same_network(a: RNN, b: RNN) -> bool:

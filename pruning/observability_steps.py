@@ -77,6 +77,9 @@ def gradients_backwards(
             if gram is not None:
                 gram = rnn.w_hidden.T @ gram @ rnn.w_hidden
         if w[t] > 0:
+            if exponent < 0:  # what has vanished is nothing beside the outputs that are read here
+                np.ldexp(g, exponent, out=g)
+                exponent = 0
             if probes is None:
                 g[...] = (np.sqrt(w[t]).astype(h.dtype) * root)[:, None]
             else:
@@ -134,6 +137,9 @@ def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Any:
                 (P.reshape(-1, m) @ w_hidden).reshape(P.shape).transpose(0, 2, 1), w_hidden
             )
         if w[t] > 0:
+            if exponent < 0:  # as in `gradients_backwards`
+                np.ldexp(P, exponent, out=P)
+                exponent = 0
             P += np.ldexp(w[t], -exponent).astype(h.dtype) * read_out
         gram = P.sum(axis=0, dtype=np.float64)
         trace = float(np.trace(gram))

@@ -10,6 +10,8 @@ that were chosen greedily.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import qr, solve_triangular
@@ -166,6 +168,35 @@ def residual(S: Array, nodes: Nodes, A: Array) -> Array:
     G = S - A @ S[nodes]
     R = G - G[:, nodes] @ A.T
     return (R + R.T) / 2
+
+
+def missed_share(readers: Array, S: Array, nodes: Nodes, A: Array) -> float:
+    """Return Tr[Z R Z^T]/Tr[Z S Z^T]: of what Z reads, the share that reconstruction misses.
+
+    Parameters
+    ----------
+    readers : (rows, m) array
+        Z.
+    S : (m, m) array
+    nodes : (k,) integer array
+    A : (m, k) array
+        R is the residual covariance of the nodes at this A.
+
+    Returns
+    -------
+    float
+        0 where nothing is read, and +inf where floats cannot tell.
+    """
+    # The share knows no units; in these no square is beyond the range of floats.
+    largest = np.abs(readers).max(initial=0.0)
+    Z = np.ldexp(readers, -int(np.frexp(largest)[1])) if largest > 0 else readers
+    unit = in_units(S, unit_exponent(S))
+    with np.errstate(over="ignore", invalid="ignore"):
+        read, lost = (float(np.vdot(Z @ C, Z)) for C in (unit, residual(unit, nodes, A)))
+    if not read > 0:
+        return 0.0 if read == 0 else math.inf
+    share = lost / read
+    return max(share, 0.0) if math.isfinite(share) else math.inf
 
 
 def weight_matrix(weight: ArrayLike, m: int) -> Array:

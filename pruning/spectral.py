@@ -165,6 +165,11 @@ def spectral_prune(
             f"method must be one of {', '.join(WEIGHTED)} for the objective 'balanced', "
             f"got {method!r}"
         )
+    if weight is not None and method not in WEIGHTED:
+        raise ValueError(
+            f"weight must be left out but for the methods {', '.join(WEIGHTED)}, got one for "
+            f"{method!r}, which would not look at it"
+        )
     inputs: Any = None
     if refit is not None or (objective == "balanced" and weight is None):
         inputs = inputs_of(rnn, covariance_or_x if x is None else x)
@@ -173,15 +178,15 @@ def spectral_prune(
         _in_units(tau, exponent),
         None if lam is None else float(np.ldexp(lam, -2 * exponent)),
     )
+    # What the answer says of theta is true of a weight that was made with it.
+    made_with = theta if objective == "spectral" and weight is None else None
     # Other methods do not look at the objective.
     if weight is None and method in WEIGHTED:
         if objective == "balanced":
             weight = observed_weight(rnn, inputs, targets, rng, outputs)
         else:
             weight = selection_weight(rnn, theta, normalise)
-    kept = select(
-        S, k, method, weight, tau, lam, rng, theta=theta if objective == "spectral" else None
-    )
+    kept = select(S, k, method, weight, tau, lam, rng, theta=made_with)
     pruned = _assemble(rnn, S, exponent, kept, reconstruct, method, held)
     pruned = replace(pruned, objective=objective)
     if refit is None:

@@ -61,26 +61,137 @@ def balanced_weights(
     ValueError
         If gradients are not finite, with the step where they leave the range, or nothing is felt.
     """
-    choice("reads", reads, READS)
-    probes = integer("probes", probes, 1)
-    generator = np.random.default_rng(rng)
     checked = stack.check_input(x)
     ends = None if lengths is None else true_lengths(lengths, checked)
-    if are_logits(stack, checked, outputs):
-        stack = softmax_stack(stack, checked, ends, reads=reads)
-    T = checked.shape[1]
-    widths = [sum(layer) for layer in stack.nodes]
-    sums = [np.zeros((T, width, width)) for width in widths]
-    for start in range(0, len(checked), batch):
-        rows = slice(start, start + batch)
-        part = None if ends is None else ends[rows]
-        run = run_stack(stack, checked[rows], part)
-        for _ in range(probes):
-            given = probe(stack, run.top.shape[:2], part, reads, generator)
-            for layer, g in enumerate(state_gradients(run, given)):
-                _check(g, layer)
-                sums[layer] += np.matmul(g.transpose(0, 2, 1), g)
-    return [_normalised(total, layer) for layer, total in enumerate(sums)]
+    seen = unobserved(stack, checked, ends, reads=reads, probes=probes, rng=rng, outputs=outputs)
+    return seen.update(checked, ends, batch).weights()
+
+
+def unobserved(
+    stack: Stack,
+    x: Inputs,
+    lengths: Nodes | None,
+    *,
+    reads: str = "last",
+    probes: int = 4,
+    rng: np.random.Generator | int | None = 0,
+    outputs: str | None = None,
+) -> StackObservability:
+    """Return what `balanced_weights` fills from checked sequences x, before it has seen any.
+
+    For logits the network is `softmax_stack` of x.
+    """
+    choice("reads", reads, READS)
+    if are_logits(stack, x, outputs):
+        stack = softmax_stack(stack, x, lengths, reads=reads)
+    return StackObservability(
+        stack, x.shape[1], reads, integer("probes", probes, 1), np.random.default_rng(rng)
+    )
+
+
+class StackObservability:
+    """Running second moments of the gradients in the states of every layer, by probes.
+
+    Parameters
+    ----------
+    stack : Stack
+        What its outputs' squared gaps are is what counts.
+    T : int
+        Steps of every sequence, padded ones among them.
+    reads : {"last", "every"}
+    probes : int
+        Random sign combinations of the outputs a sequence.
+    rng : numpy Generator
+        Draws the signs.
+
+    Attributes
+    ----------
+    n : int
+        Sequences seen so far.
+    """
+
+    def __init__(
+        self, stack: Stack, T: int, reads: str, probes: int, rng: np.random.Generator
+    ) -> None:
+        self.stack, self.T, self.reads, self.probes = stack, T, reads, probes
+        self._rng, self.n = rng, 0
+        self._sums = [_Moments(T, sum(layer)) for layer in stack.nodes]
+
+    def fresh(self) -> StackObservability:
+        """Return one of the same network that has seen nothing; signs go on from the same rng."""
+        return StackObservability(self.stack, self.T, self.reads, self.probes, self._rng)
+
+    def update(
+        self, x: Inputs, lengths: Nodes | None = None, batch: int = _BATCH
+    ) -> StackObservability:
+        """Add checked sequences, a batch at a time, in place; return self."""
+        for start in range(0, len(x), batch):
+            rows = slice(start, start + batch)
+            part = None if lengths is None else lengths[rows]
+            run = run_stack(self.stack, x[rows], part)
+            for _ in range(self.probes):
+                given = probe(self.stack, run.top.shape[:2], part, self.reads, self._rng)
+                for layer, g in enumerate(state_gradients(run, given)):
+                    _check(g, layer)
+                    self._sums[layer].add(g)
+            self.n += len(x[rows])
+        return self
+
+    def merge(self, other: StackObservability) -> StackObservability:
+        """Add what `other` has seen of the same network, in place; return self."""
+        for mine, theirs in zip(self._sums, other._sums, strict=True):
+            mine.merge(theirs)
+        self.n += other.n
+        return self
+
+    @property
+    def felt(self) -> bool:
+        """Whether the outputs feel something of every layer."""
+        return all((np.trace(one.sums, axis1=1, axis2=2) > 0).any() for one in self._sums)
+
+    def weights(self) -> list[Array]:
+        """Return M of every layer; see `balanced_weights`."""
+        return [_normalised(total.sums, layer) for layer, total in enumerate(self._sums)]
+
+
+class _Moments:
+    """sum_i g_t g_t^T of every step, in units of a power of four of its own.
+
+    Through hundreds of steps gradients become so small or large that their squares are no floats.
+    """
+
+    def __init__(self, T: int, width: int) -> None:
+        self.sums = np.zeros((T, width, width))
+        self.exponents = np.full(T, _NOTHING)
+
+    def add(self, g: Array) -> None:
+        """Add gradients (T, n, width), all finite."""
+        largest = np.abs(g).max(axis=(1, 2), initial=0.0)
+        own = np.where(largest > 0, np.frexp(largest)[1], _NOTHING)
+        scaled = np.ldexp(g, -np.where(largest > 0, own, 0)[:, None, None])
+        self._add(np.matmul(scaled.transpose(0, 2, 1), scaled), own)
+
+    def merge(self, other: _Moments) -> None:
+        """Add the gradients that another has."""
+        self._add(other.sums.copy(), other.exponents)
+
+    def _add(self, second: Array, exponents: Nodes) -> None:
+        """Add matrices, which are brought to the larger exponent in place."""
+        top = np.maximum(exponents, self.exponents)
+        for matrices, own in ((self.sums, self.exponents), (second, exponents)):
+            low = np.flatnonzero(own < top)
+            matrices[low] = _shifted(matrices[low], own[low] - top[low])
+        self.sums += second
+        self.exponents = top
+
+
+_NOTHING = -(1 << 20)
+
+
+def _shifted(second: Array, exponent: Array) -> Array:
+    """Matrices of each step times 4^exponent, exponent <= 0."""
+    result: Array = np.ldexp(second, 2 * np.maximum(exponent, -1200)[:, None, None])
+    return result
 
 
 def are_logits(stack: Stack, x: Inputs, outputs: str | None) -> bool:

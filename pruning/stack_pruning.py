@@ -8,9 +8,8 @@ both, whose A reconstructs both from the kept nodes of both.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,24 @@ from numpy.typing import ArrayLike
 
 from pruning.cells.gru import GRU
 from pruning.cells.lru import LRU, greedy_pairs
-from pruning.checks import Array, Nodes, choice, fraction, integer
-from pruning.reconstruction import reconstruction_matrix, residual
+from pruning.checks import (
+    Array,
+    Nodes,
+    choice,
+    fraction,
+)
+from pruning.reconstruction import missed_share, reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
-from pruning.selection.greedy import greedy_order
 from pruning.selection.reading import reading_weight
 from pruning.stack import Stack
 from pruning.stack_moments import StackMoments, stack_moments
+from pruning.stack_sizes import Sizes, diagonal_blocks, given_sizes, nodes_of, sizes_of_total
+from pruning.ties import Tried
 
-Sizes = tuple[tuple[int, ...], ...]
+Kept = tuple[tuple[Nodes, ...], ...]
+
+WEIGHTED = ("greedy", "exhaustive")
+"""The methods that look at the weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +56,9 @@ class PrunedStack:
         of the residuals: the share of what it reads that reconstruction misses.
     moments : StackMoments
     method : str
+    tried : tuple of `pruning.ties.Tried`
+        With `by_runs` every set of nodes that was run, that of the whole sample first, and how far
+        its outputs were; empty otherwise.
 
     Examples
     --------
@@ -63,12 +74,13 @@ class PrunedStack:
 
     original: Stack
     pruned: Stack
-    nodes: tuple[tuple[Nodes, ...], ...]
+    nodes: Kept
     chains: tuple[tuple[Array, ...], ...]
     readers: tuple[Array, ...]
     losses: tuple[float, ...]
     moments: StackMoments
     method: str
+    tried: tuple[Tried, ...] = ()
 
 
 def prune_stack(
@@ -85,6 +97,7 @@ def prune_stack(
     objective: str = "paper",
     reads: str = "last",
     outputs: str | None = None,
+    by_runs: bool = False,
     rng: np.random.Generator | int | None = None,
 ) -> PrunedStack:
     """Prune every layer of a stack.
@@ -106,7 +119,8 @@ def prune_stack(
     tau : float, optional
         Regulariser of the reconstruction; None means 1e-8 Tr S/m.
     method : str
-        ``greedy``, ``random`` or any of `select_nodes` that takes k.
+        ``greedy``, ``random`` or any of `select_nodes` that takes k; for the balanced objective
+        ``greedy`` or ``exhaustive``, which look at the weights.
     reconstruct : bool
         False: dropped nodes read as 0.
     objective : {"paper", "balanced"}
@@ -116,12 +130,22 @@ def prune_stack(
         Which outputs count for the balanced objective.
     outputs : {None, "numbers", "logits"}
         What they are for it, as in `pruning.stack_balanced.balanced_weights`.
+    by_runs : bool
+        Decide near ties of the balanced objective: a fifth of the sequences (one at least, 1,000 at
+        most) is held out; the others, their halves, quarters and eighths each give a weight and so
+        a set of nodes; of these sets the one whose outputs are closest to the whole network's on
+        the held-out sequences is kept.
     rng : numpy Generator or seed
-        For methods that draw.
+        For methods that draw, and for `by_runs`; seed 0 there by default.
 
     Returns
     -------
     PrunedStack
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit the network, the data or another argument.
 
     Examples
     --------
@@ -134,45 +158,62 @@ def prune_stack(
     >>> small.pruned.layers[0][0].m, small.nodes[0][0].size
     (2, 2)
     """
-    moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
     theta = fraction("theta", theta)
     choice("method", method, ("greedy", "random", "exhaustive", "determinantal", "volume"))
     choice("objective", objective, ("paper", "balanced"))
-    weights = (
-        _paper(stack, theta)
-        if objective == "paper"
-        else _balanced(stack, data, lengths, reads, outputs)
-    )
+    if objective == "balanced" and not hasattr(data, "shape"):
+        raise ValueError(
+            f"the balanced objective needs the sequences as one array, got {type(data).__name__}"
+        )
+    if by_runs and objective != "balanced":
+        raise ValueError(
+            "by_runs decides between sets of nodes of the objective balanced, "
+            f"got the objective {objective}"
+        )
+    if objective == "balanced" and method not in WEIGHTED:
+        raise ValueError(
+            f"method must be {' or '.join(WEIGHTED)} for the objective 'balanced', which others do "
+            f"not look at, got {method!r}"
+        )
     if (k is None) == (total is None):
         raise ValueError("either k or total must be given, got both or neither")
     if k is None and any(isinstance(cell, LRU) for row in stack.layers for cell in row):
         raise ValueError("total is not shared out over an LRU, give k")
-    sizes = _sizes(stack, k) if k is not None else _shared(stack, moments, weights, total)
-    generator = np.random.default_rng(rng)
-    nodes = []
-    for layer, cells in enumerate(stack.layers):
-        blocks = _blocks(stack, moments.states[layer], layer)
-        chosen = []
-        for side, cell in enumerate(cells):
-            size = sizes[layer][side]
-            if method == "random":
-                found = np.sort(generator.permutation(_count(cell))[:size])
-            elif isinstance(cell, LRU):
-                if method != "greedy":
-                    raise ValueError(
-                        f"the nodes of an LRU are chosen by greedy or random, got {method}"
-                    )
-                found = greedy_pairs(blocks[side], size, weights[layer][side])
-            else:
-                drawing = generator if rng is not None else None
-                found = select_nodes(
-                    blocks[side], size, method, weights[layer][side], tau, rng=drawing
-                )
-            if isinstance(cell, LRU):
-                found = cell.coordinates(found)
-            chosen.append(found.astype(np.int64))
-        nodes.append(tuple(chosen))
-    return prune_stack_to(stack, moments, nodes, tau=tau, reconstruct=reconstruct, method=method)
+    given = None if k is None else given_sizes(stack, k)
+    moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
+    generator = np.random.default_rng(0 if by_runs and rng is None else rng)
+
+    def chosen(weights: list[list[Array]]) -> Kept:
+        sizes = sizes_of_total(stack, moments, weights, total) if given is None else given
+        drawing = generator if method == "random" or rng is not None else None
+        return _chosen(stack, moments, sizes, weights, method, tau, drawing)
+
+    def pruned(nodes: Kept) -> PrunedStack:
+        return prune_stack_to(
+            stack, moments, nodes, tau=tau, reconstruct=reconstruct, method=method
+        )
+
+    if objective == "paper":
+        return pruned(chosen(_paper(stack, theta)))
+    from pruning.stack_balanced import balanced_weights
+
+    seen: dict[str, Any] = {"reads": reads, "outputs": outputs}
+    if not by_runs:
+        felt = balanced_weights(stack, data, lengths, **seen)
+        return pruned(chosen(_by_direction(stack, felt)))
+    from pruning.stack_ties import run_ties
+
+    ties = run_ties(
+        stack,
+        data,
+        lengths,
+        lambda felt: chosen(_by_direction(stack, felt)),
+        pruned,
+        rng=generator,
+        **seen,
+    )
+    best = min(ties, key=lambda one: one[0].gap)[1]
+    return replace(best, tried=tuple(tried for tried, _ in ties))
 
 
 def prune_stack_to(
@@ -205,10 +246,7 @@ def prune_stack_to(
             restricted.append(
                 _restricted(cell, J, A, w_input, moments.reset[number][side], tau, reconstruct)
             )
-        Z = stack.readers(number)
-        scale = float(np.vdot(Z @ S, Z))
-        loss = max(0.0, float(np.vdot(Z @ residual(S, joint, reader), Z)))
-        losses.append(loss / scale if scale > 0 else 0.0)
+        losses.append(missed_share(stack.readers(number), S, joint, reader))
         chains.append(tuple(own))
         readers.append(reader)
         layers.append(tuple(restricted))
@@ -238,17 +276,43 @@ def _paper(stack: Stack, theta: float) -> list[list[Array]]:
     ]
 
 
-def _balanced(
-    stack: Stack, data: Any, lengths: Nodes | None, reads: str, outputs: str | None
-) -> list[list[Array]]:
-    from pruning.stack_balanced import balanced_weights
+def _by_direction(stack: Stack, weights: list[Array]) -> list[list[Array]]:
+    """The diagonal blocks of the directions of each layer."""
+    return [diagonal_blocks(stack, M, layer) for layer, M in enumerate(weights)]
 
-    if not hasattr(data, "shape"):
-        raise ValueError(
-            f"the balanced objective needs the sequences as one array, got {type(data).__name__}"
-        )
-    whole = balanced_weights(stack, data, lengths, reads=reads, outputs=outputs)
-    return [_blocks(stack, M, layer) for layer, M in enumerate(whole)]
+
+def _chosen(
+    stack: Stack,
+    moments: StackMoments,
+    sizes: Sizes,
+    weights: list[list[Array]],
+    method: str,
+    tau: float | None,
+    rng: np.random.Generator | None,
+) -> Kept:
+    """The nodes that a method keeps under these weights, by layer and direction."""
+    nodes = []
+    for layer, cells in enumerate(stack.layers):
+        blocks = diagonal_blocks(stack, moments.states[layer], layer)
+        row = []
+        for side, cell in enumerate(cells):
+            size, M = sizes[layer][side], weights[layer][side]
+            if method == "random":
+                assert rng is not None
+                found = np.sort(rng.permutation(nodes_of(cell))[:size])
+            elif isinstance(cell, LRU):
+                if method != "greedy":
+                    raise ValueError(
+                        f"the nodes of an LRU are chosen by greedy or random, got {method}"
+                    )
+                found = greedy_pairs(blocks[side], size, M)
+            else:
+                found = select_nodes(blocks[side], size, method, M, tau, rng=rng)
+            if isinstance(cell, LRU):
+                found = cell.coordinates(found)
+            row.append(found.astype(np.int64))
+        nodes.append(tuple(row))
+    return tuple(nodes)
 
 
 def _matrix(S: Array, nodes: Nodes, tau: float | None, reconstruct: bool) -> Array:
@@ -269,90 +333,3 @@ def _restricted(
     if isinstance(cell, GRU) and reset is not None:
         return cell.restricted(nodes, A, w_input, _matrix(reset, nodes, tau, reconstruct))
     return cell.restricted(nodes, A, w_input)
-
-
-def _blocks(stack: Stack, S: Array, layer: int) -> list[Array]:
-    ends = np.cumsum([0, *stack.nodes[layer]])
-    return [S[a:b, a:b] for a, b in itertools.pairwise(ends)]
-
-
-def _count(cell: Any) -> int:
-    """Nodes of a cell: an LRU's stand for two numbers of the state each."""
-    return int(cell.pairs if isinstance(cell, LRU) else cell.m)
-
-
-def _sizes(stack: Stack, k: Any) -> Sizes:
-    layers = [[_count(cell) for cell in row] for row in stack.layers]
-    if isinstance(k, int | np.integer):
-        k = [k] * len(layers)
-    values = list(k)
-    if len(values) != len(layers):
-        raise ValueError(
-            f"k must be one number or one for each of the {len(layers)} layers, got {len(values)}"
-        )
-    sizes = []
-    for number, (value, layer) in enumerate(zip(values, layers, strict=True)):
-        sides = list(value) if isinstance(value, list | tuple) else [value] * len(layer)
-        if len(sides) != len(layer):
-            raise ValueError(f"k of layer {number} must have {len(layer)} values, got {len(sides)}")
-        name = f"k of layer {number}" if len(layers) > 1 else "k"
-        sizes.append(tuple(integer(name, v, 1, m) for v, m in zip(sides, layer, strict=True)))
-    return tuple(sizes)
-
-
-def _shared(
-    stack: Stack, moments: StackMoments, weights: list[list[Array]], total: int | None
-) -> Sizes:
-    """Share `total` nodes out by the relative objectives of all cells."""
-    curves = [
-        [
-            relative_objective(S, M)
-            for S, M in zip(_blocks(stack, moments.states[layer], layer), weights[layer])
-        ]
-        for layer in range(len(stack.layers))
-    ]
-    sizes = shared_sizes(curves, integer("total", total))
-    return tuple((size,) * len(row) for size, row in zip(sizes, stack.layers))
-
-
-def shared_sizes(curves: Sequence[Sequence[Array]], total: int) -> list[int]:
-    """Return the nodes of each layer that `total` allows: every next where most is won.
-
-    Both directions of a layer get as many, as every library wants it.
-
-    Parameters
-    ----------
-    curves : by layer and direction
-        What `relative_objective` returns.
-    total : int
-        At least one a direction, at most all nodes. What is left where the next layer that could
-        take a node takes two is not spent.
-    """
-    limits = [min(len(curve) for curve in row) - 1 for row in curves]
-    least, most = sum(map(len, curves)), sum(n * len(row) for n, row in zip(limits, curves))
-    left = integer("total", total, least, most) - least
-    sizes = [1] * len(curves)
-    while True:
-        gains = {
-            layer: sum(float(curve[size] - curve[size + 1]) for curve in row) / len(row)
-            for layer, (row, size) in enumerate(zip(curves, sizes))
-            if size < limits[layer] and len(row) <= left
-        }
-        if not gains:
-            return sizes
-        layer = max(gains, key=lambda place: gains[place])
-        sizes[layer] += 1
-        left -= len(curves[layer])
-
-
-def relative_objective(S: Array, M: Array) -> Array:
-    """Return Tr[M C]/Tr[M S] after 0, 1, ..., m nodes of the greedy order."""
-    order = greedy_order(S, len(S), M)
-    C, whole = S.copy(), float(np.vdot(M, S))
-    values = [1.0]
-    for j in order:
-        pivot = C[j, j]
-        if pivot > 1e-12 * S[j, j]:
-            C -= np.outer(C[:, j], C[j]) / pivot
-        values.append(max(0.0, float(np.vdot(M, C))) / whole if whole > 0 else 0.0)
-    return np.minimum.accumulate(values)

@@ -9,24 +9,29 @@ everywhere, and to have their logits right is worth nothing.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.cells.lru import LRU
-from pruning.checks import Array, Inputs, Nodes, choice, fraction, integer, nonnegative
+from pruning.checks import Array, Inputs, Nodes, choice, integer, nonnegative
 from pruning.gauss_newton import RefitStep, gauss_newton
 from pruning.refit.coordinates import quasi_newton
 from pruning.refit.divergence import check_classes
-from pruning.refit.held_out import split
+from pruning.refit.held_out import few_numbers, split
 from pruning.stack import Stack, counted, true_lengths
 from pruning.stack_balanced import READS, are_logits
-from pruning.stack_fit import SquaredGaps, StackDivergence
+from pruning.stack_fit import SquaredGaps, StackDivergence, StackWeights
 
 SQUARE_STEPS, LOGIT_STEPS, PATIENCE = 10, 30, 3
+
+RIDGES = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4)
+"""Tried where none is given; the last ones leave the read-out nearly as it is."""
 
 
 def refit_stack_read_out(
@@ -36,7 +41,7 @@ def refit_stack_read_out(
     lengths: Any = None,
     *,
     reads: str = "last",
-    ridge: float = 1e-6,
+    ridge: float | None = None,
     outputs: str | None = None,
     held_out: float = 0.2,
     steps: int = 30,
@@ -51,9 +56,12 @@ def refit_stack_read_out(
         Of the same inputs and outputs.
     x, lengths, reads, outputs
         As in `balanced_weights`; labels are not needed.
-    ridge : float
+    ridge : float, optional
         For numbers: pull towards the read-out that it has, in units of the mean square of a state.
-    held_out, steps, dtype, progress
+        None: the one of `RIDGES` that is best on the held-out sequences, then fitted on all.
+    held_out : float
+        As in `refit_stack`.
+    steps, dtype, progress
         For logits, as in `refit_stack`.
     """
     choice("reads", reads, READS)
@@ -64,23 +72,80 @@ def refit_stack_read_out(
             whole, small, checked, ends, reads, False, held_out, steps, dtype, progress
         )
     whole, small, basis = _in_basis(whole, small)
-    width = small.w_output.shape[1] + 1
-    gram, cross, count = np.zeros((width, width)), np.zeros((width, whole.d_y)), 0
+    fit, held = split(len(checked), held_out)
+    ours, theirs = (
+        _ReadOutMoments.of(whole, small, checked[p], None if ends is None else ends[p], reads)
+        for p in (fit, held)
+    )
+    if ridge is None:
+        ridge = _least_ridge(ours, theirs)
+    else:
+        ridge = nonnegative("ridge", ridge)
     before = np.column_stack([small.w_output, small.b_output]).T
-    for rows, states in small.state_batches(checked, ends):
-        part = None if ends is None else ends[rows]
-        where = counted(states[-1].shape[:2], part, reads)
-        h = states[-1][where]
-        H = np.column_stack([h, np.ones(len(h))])
-        target = whole.predictions(checked[rows], part)[where]
-        gram += H.T @ H
-        cross += H.T @ (target - H @ before)
-        count += len(H)
-    shift = nonnegative("ridge", ridge) * np.trace(gram) / width
-    move = np.linalg.lstsq(gram + shift * np.eye(width), cross, rcond=None)[0]
-    found = before + move
+    found = before + (ours + theirs).move(ridge)
     fitted = Stack(small.layers, found[:-1].T, found[-1], small.embedding)
     return _out_of_basis(fitted, basis)
+
+
+@dataclass(frozen=True, eq=False)
+class _ReadOutMoments:
+    """What least squares for the read-out needs of a sample, H = (h', 1) and D what f' lacks."""
+
+    gram: Array  # H^T H
+    cross: Array  # H^T D
+    square: float  # ||D||^2
+
+    @classmethod
+    def of(
+        cls, whole: Stack, small: Stack, x: Inputs, lengths: Nodes | None, reads: str
+    ) -> _ReadOutMoments:
+        """Run both networks on checked sequences, of which there may be none."""
+        width = small.w_output.shape[1] + 1
+        gram, cross, square = np.zeros((width, width)), np.zeros((width, whole.d_y)), 0.0
+        before = np.column_stack([small.w_output, small.b_output]).T
+        for rows, states in small.state_batches(x, lengths) if len(x) else ():
+            part = None if lengths is None else lengths[rows]
+            where = counted(states[-1].shape[:2], part, reads)
+            h = states[-1][where]
+            H = np.column_stack([h, np.ones(len(h))])
+            with np.errstate(over="ignore", invalid="ignore"):
+                lacking = whole.predictions(x[rows], part)[where] - H @ before
+                gram += H.T @ H
+                cross += H.T @ lacking
+                square += float(np.vdot(lacking, lacking))
+        return cls(gram, cross, square)
+
+    def __add__(self, other: _ReadOutMoments) -> _ReadOutMoments:
+        return _ReadOutMoments(
+            self.gram + other.gram, self.cross + other.cross, self.square + other.square
+        )
+
+    def move(self, ridge: float) -> Array:
+        """The change of (W_o', b_o')^T of least squares with a ridge."""
+        if not np.isfinite(self.gram).all() or not np.isfinite(self.cross).all():
+            raise ValueError(
+                "the states and outputs must have squares within the range of floats on x for a "
+                "refit, got some beyond it"
+            )
+        width = len(self.gram)
+        shift = ridge * np.trace(self.gram) / width
+        solved = np.linalg.lstsq(self.gram + shift * np.eye(width), self.cross, rcond=None)
+        return np.asarray(solved[0])
+
+    def gap(self, move: Array) -> float:
+        """||D - H move||^2; inf where floats cannot tell."""
+        found = self.square + float(np.vdot(move, self.gram @ move - 2 * self.cross))
+        return found if math.isfinite(found) else math.inf
+
+
+def _least_ridge(ours: _ReadOutMoments, theirs: _ReadOutMoments) -> float:
+    """The ridge that is best on what is held out; a larger one must be so by a hundredth."""
+    best, least = RIDGES[0], theirs.gap(ours.move(RIDGES[0]))
+    for ridge in RIDGES[1:]:
+        reached = theirs.gap(ours.move(ridge))
+        if reached < (1 - 1e-2) * least:
+            best, least = ridge, reached
+    return best
 
 
 def refit_stack(
@@ -107,7 +172,7 @@ def refit_stack(
         As in `balanced_weights`; labels are not needed.
     held_out : float
         Share of the sequences, the last ones, that decide when to stop; never worse on them than
-        the start.
+        the start. One sequence alone is fitted, and none decides.
     steps : int, optional
         At most so many: by default 10 of Gauss-Newton for numbers, 30 of L-BFGS for logits.
     iterations : int
@@ -117,6 +182,11 @@ def refit_stack(
     progress : callable, optional
         Called with a `pruning.gauss_newton.RefitStep` of squared gaps; or of divergences, whose
         damping is 0.
+
+    Warns
+    -----
+    UserWarning
+        Where there are fewer numbers to fit (outputs that count times their size) than parameters.
     """
     choice("reads", reads, READS)
     if any(isinstance(cell, LRU) for layer in small.layers for cell in layer):
@@ -124,33 +194,32 @@ def refit_stack(
             "an LRU cannot be fitted through time: its nodes run exactly; refit the read-out"
         )
     checked = _checked(whole, small, x)
-    share = fraction("held_out", held_out)
     ends = None if lengths is None else true_lengths(lengths, checked)
-    cut = len(checked) - int(share * len(checked))
-    if cut == 0 or cut == len(checked):
-        raise ValueError(
-            f"x must hold sequences to fit and to hold out, got {len(checked)} at a share of "
-            f"{share:g}"
-        )
+    fit, held = split(len(checked), held_out)
+    _warn_of_few(small, checked[fit], None if ends is None else ends[fit], reads)
     if are_logits(whole, checked, outputs):
         limit = LOGIT_STEPS if steps is None else steps
         return _least_divergence(
-            whole, small, checked, ends, reads, True, share, limit, dtype, progress
+            whole, small, checked, ends, reads, True, held_out, limit, dtype, progress
         )
     whole, small, basis = _in_basis(whole, small)
     ours, theirs = (
         SquaredGaps(whole, small, checked[p], None if ends is None else ends[p], reads)
-        for p in (slice(0, cut), slice(cut, None))
+        if p.stop > p.start
+        else None
+        for p in (fit, held)
     )
+    assert ours is not None
 
     def other(theta: Array) -> float:
+        assert theirs is not None
         r = theirs.residuals(theta)[0]
         return float(r @ r)
 
     found = gauss_newton(
         ours,
         ours.weights.flat(small),
-        held_out=other,
+        held_out=None if theirs is None else other,
         scale=ours.weights.scale(small),
         steps=SQUARE_STEPS if steps is None else integer("steps", steps, 0),
         iterations=iterations,
@@ -200,6 +269,15 @@ def _least_divergence(
         progress=progress,
     )
     return ours.weights.with_weights(found)
+
+
+def _warn_of_few(small: Stack, x: Inputs, lengths: Nodes | None, reads: str) -> None:
+    """Warn where a fit of all weights has fewer numbers to fit than parameters."""
+    n, T = x.shape[:2]
+    count = n if reads == "last" else n * T if lengths is None else int(lengths.sum())
+    numbers, size = count * small.d_y, StackWeights(small).size
+    if numbers < size:
+        warnings.warn(few_numbers(size, numbers, n), stacklevel=3)
 
 
 def _in_basis(whole: Stack, small: Stack) -> tuple[Stack, Stack, Array | None]:

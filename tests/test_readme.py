@@ -14,6 +14,7 @@ import pytest
 from helpers.programs import run_program
 
 from pruning import initial_rnn, load_network, save_network
+from pruning.baselines import METHODS
 from validation.commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +67,10 @@ def test_of_the_lemmas_one_holds_and_one_is_violated(tmp_path):
     shown = done.stdout[done.stdout.index("mine.leverage is violated") :]
     size = int(re.search(r'"m": (\d+)', shown)[1])
     assert size <= 3
+
+
+def test_the_number_of_methods_is_that_of_the_table():
+    assert f"by {len(METHODS)} methods." in README
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)]+)\)", README))

@@ -259,7 +259,10 @@ def _logs(per_batch: list[Array]) -> Array:
 def _with_ridge(log_norm: float, W: Array, tau: Array) -> float:
     """Log of sqrt(Tr[Z R Z^T] + ||Z A||_tau^2), which is L_B at the ridge reconstruction."""
     tau = np.broadcast_to(np.asarray(tau, dtype=np.float64), (W.shape[1],))
-    charge = float((np.square(W).sum(0) * tau).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        charge = float((np.square(W).sum(0) * tau).sum())
+    if math.isnan(charge):
+        charge = math.inf
     if charge == 0:
         return log_norm
     total = float(np.logaddexp(2 * log_norm, math.log(charge)))

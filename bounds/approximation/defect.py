@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bounds.approximation.closed import FAILED, nothing_found
 from bounds.approximation.general import keeps_reconstruction
 from bounds.approximation.measured import (
     RunErrors,
@@ -101,7 +102,8 @@ def step_losses(
             f"got m = {observability.m} and T = {observability.T}"
         )
     matrices, log2_trace = observability.scaled_steps()
-    scale = np.exp2(log2_trace)
+    with np.errstate(over="ignore"):
+        scale = np.exp2(log2_trace)
     totals, start = np.zeros((4, T)), 0
     for runs in paired_runs(pruned, checked, batch):
         part = checked[start : start + len(runs.states)]
@@ -111,8 +113,11 @@ def step_losses(
         for row, vectors in enumerate((r, p)):
             totals[row] += np.einsum("ntm,ntm->t", vectors, vectors)
             for t in range(T):
-                felt = np.vdot(vectors[:, t] @ matrices[t], vectors[:, t])
-                totals[2 + row, t] += max(0.0, float(felt)) * scale[t]
+                felt = float(np.vdot(vectors[:, t] @ matrices[t], vectors[:, t]))
+                if math.isnan(felt):
+                    felt = math.inf
+                if felt > 0:  # rounding of 0 may lie below it
+                    totals[2 + row, t] += felt * scale[t]
     residual, defect, residual_felt, defect_felt = totals / len(checked)
     return StepLosses(residual, defect, residual_felt, defect_felt)
 
@@ -138,8 +143,17 @@ def linear_bound(pruned: PrunedRNN, x: ArrayLike) -> Bound:
     -----
     The defects carried to the end sum to f_T - f'_T, which is measured; ``rounding`` pays for what
     floats have of the sum of their norms below the norm of that, for the products with the states
-    and, where *exact runs* is said, for what rounding may have made of the states.
+    and, where *exact runs* is said, for what rounding may have made of the states. +inf, with a
+    sentence, where floats cannot tell.
     """
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
+            return _linear_bound(pruned, x)
+    except FAILED as error:
+        return nothing_found("balanced.linear", str(error) or type(error).__name__)
+
+
+def _linear_bound(pruned: PrunedRNN, x: ArrayLike) -> Bound:
     losses = step_losses(pruned, x)
     id = "balanced.linear"
     linear = pruned.original.activation.name == "identity"

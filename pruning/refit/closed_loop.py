@@ -19,7 +19,7 @@ from scipy.linalg import cho_factor, cho_solve
 from pruning.checks import Array, Inputs, choice, integer, nonnegative
 from pruning.gauss_newton import RefitStep, conjugate_gradients, descend
 from pruning.observability import read_weights
-from pruning.refit.held_out import split
+from pruning.refit.held_out import few_numbers, split
 from pruning.refit.products import Parameters, Sample
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
@@ -120,18 +120,20 @@ def refit_closed_loop(
     _warn_of_few(theta, ours)
     dense = _is_dense(solver, theta, ours, iterations)
     problem = _Fit(ours, theta, dense, nonnegative("ridge", ridge), iterations)
-    found = descend(
-        problem,
-        problem.origin,
-        held_out=None if theirs is None else lambda flat: theirs.loss(theta.like(flat)),
-        damping=_FIRST_DAMPING,
-        most=_MOST_DAMPING,
-        # Faster and faster: every trial is a system to be solved.
-        growth=lambda refused: 4.0 * 2.0**refused,
-        steps=steps,
-        patience=patience,
-        progress=progress,
-    )
+    # What leaves the range of floats is a trial that is refused.
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = descend(
+            problem,
+            problem.origin,
+            held_out=None if theirs is None else lambda flat: theirs.loss(theta.like(flat)),
+            damping=_FIRST_DAMPING,
+            most=_MOST_DAMPING,
+            # Faster and faster: every trial is a system to be solved.
+            growth=lambda refused: 4.0 * 2.0**refused,
+            steps=steps,
+            patience=patience,
+            progress=progress,
+        )
     best = theta.like(found)
     k = small.m
     return RNN(
@@ -176,10 +178,13 @@ class _Fit:
         return self.loss
 
     def local(self, theta: Array) -> _Ridged:
-        system: _Dense | _Products
+        system: _Dense | _Products | None = None
         if self.dense:
             system = _Dense(self.sample, self.at)
-        else:
+            # Of single precision, whose range states and gradients may leave.
+            if not np.isfinite(system.A).all():
+                system = None
+        if system is None:
             system = _Products(self.sample, self.at, self.iterations)
         if self.pull is None:
             self.pull = self.ridge * system.scale
@@ -320,8 +325,4 @@ def _is_dense(solver: str, theta: Parameters, sample: Sample, iterations: int) -
 def _warn_of_few(theta: Parameters, sample: Sample) -> None:
     numbers = sample.n * len(sample.read) * sample.q
     if numbers < theta.size:
-        warnings.warn(
-            f"the closed loop has {theta.size} parameters and only {numbers} numbers to fit "
-            f"({sample.n} sequences): the ridge and the held-out sequences decide; give more",
-            stacklevel=3,
-        )
+        warnings.warn(few_numbers(theta.size, numbers, sample.n), stacklevel=3)

@@ -18,6 +18,7 @@ metric. No more of it is formed than a batch of logits.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -30,7 +31,7 @@ from pruning.gauss_newton import RefitStep
 from pruning.observability import read_weights
 from pruning.refit.closed_loop import check_pair
 from pruning.refit.coordinates import Coordinates, quasi_newton, root
-from pruning.refit.held_out import split
+from pruning.refit.held_out import few_numbers, split
 from pruning.refit.products import Parameters
 from pruning.refit.softmax_gaps import SoftmaxGaps
 from pruning.rnn import RNN
@@ -83,6 +84,12 @@ def refit_divergence(
         For networks that do not fit, one class alone, and where the start leaves the range of
         floats.
 
+    Warns
+    -----
+    UserWarning
+        Where the recursion is fitted to fewer numbers (outputs that count times classes) than
+        there are parameters.
+
     Examples
     --------
     >>> import numpy as np
@@ -110,6 +117,9 @@ def refit_divergence(
     inputs = fit_recursion and real_inputs and inputs is not False
     fit, held = split(len(checked), held_out)
     ours = Divergence(large, small, checked[fit], w, fit_recursion, inputs, dtype)
+    numbers = ours.n * len(ours.read) * large.d_y
+    if fit_recursion and numbers < ours.start.size:
+        warnings.warn(few_numbers(ours.start.size, numbers, ours.n), stacklevel=2)
     theirs = None
     if held.stop > held.start:
         theirs = Divergence(large, small, checked[held], w, fit_recursion, inputs, dtype)

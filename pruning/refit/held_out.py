@@ -17,3 +17,11 @@ def split(n: int, share: Any) -> tuple[slice, slice]:
         raise ValueError(f"held_out must lie strictly between 0 and 1, got {share:g}")
     held = min(n - 1, max(1, round(share * n)))
     return slice(0, n - held), slice(n - held, n)
+
+
+def few_numbers(parameters: int, numbers: int, n: int) -> str:
+    """What is said where a fit of all weights has fewer numbers to fit than parameters."""
+    return (
+        f"the closed loop has {parameters} parameters and only {numbers} numbers to fit "
+        f"({n} sequences): the start and the held-out sequences decide; give more"
+    )

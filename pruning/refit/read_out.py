@@ -7,6 +7,7 @@ number of outputs does not enter the pass over them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +15,11 @@ from numpy.typing import ArrayLike
 
 from pruning.checks import Array, Inputs, nonnegative
 from pruning.observability import read_weights
+from pruning.refit.held_out import split
 from pruning.rnn import RNN
 
-RIDGES = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1)
-"""Tried where none is given, in multiples of Tr S'/k."""
+RIDGES = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e2, 1e4)
+"""Tried where none is given, in multiples of Tr S'/k; the last ones leave W_o' nearly as it is."""
 
 _NUMBERS = 1 << 22
 _RANK = 1e-12  # directions of the states below this share are rounding
@@ -41,15 +43,17 @@ class PairedMoments:
     n: int
 
     def gap(self, small: RNN, large: RNN) -> float:
-        """||f' - f^||_{n,w}^2."""
+        """||f' - f^||_{n,w}^2; inf where floats cannot tell."""
         G = np.hstack([small.w_output, (small.b_output - large.b_output)[:, None], -large.w_output])
         if len(G) > G.shape[1]:
             G = np.asarray(np.linalg.qr(G, mode="r"))
-        return max(0.0, float(np.vdot(G @ self.matrix, G)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = float(np.vdot(G @ self.matrix, G))
+        return max(0.0, found) if math.isfinite(found) else math.inf
 
 
 def paired_moments(large: RNN, small: RNN, x: Inputs, w: Array) -> PairedMoments:
-    """Run both networks on checked sequences."""
+    """Run both networks on checked sequences; a ValueError says whose states are out of range."""
     n, T = x.shape[:2]
     k, m = small.m, large.m
     read = np.flatnonzero(w)
@@ -57,11 +61,18 @@ def paired_moments(large: RNN, small: RNN, x: Inputs, w: Array) -> PairedMoments
     batch = max(1, _NUMBERS // (T * max(1, m)))
     for start in range(0, n, batch):
         part = x[start : start + batch]
-        ours, theirs = small.states(part)[:, read], large.states(part)[:, read]
-        ones = np.ones((*ours.shape[:2], 1))
-        u = np.concatenate([ours, ones, theirs], axis=2) * np.sqrt(w[read])[:, None]
-        u = u.reshape(-1, u.shape[2])
-        total += u.T @ u
+        with np.errstate(over="ignore", invalid="ignore"):
+            ours, theirs = small.states(part)[:, read], large.states(part)[:, read]
+            ones = np.ones((*ours.shape[:2], 1))
+            u = np.concatenate([ours, ones, theirs], axis=2) * np.sqrt(w[read])[:, None]
+            u = u.reshape(-1, u.shape[2])
+            total += u.T @ u
+    for name, own in (("large", total[k:, k:]), ("small", total[: k + 1, : k + 1])):
+        if not np.isfinite(own).all():
+            raise ValueError(
+                f"the states of {name} must have squares within the range of floats on x for a "
+                "refit, got some beyond it"
+            )
     return PairedMoments(total / n, k, n)
 
 
@@ -124,8 +135,6 @@ def refit_read_out(
     >>> bool((fitted.w_hidden == small.w_hidden).all()), fitted.w_output.shape
     (True, (1, 3))
     """
-    from pruning.refit.held_out import split
-
     checked = large.check_input(x)
     w = read_weights(weights, checked.shape[1])
     if ridge is not None:

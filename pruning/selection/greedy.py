@@ -181,7 +181,9 @@ class _Residual:
         if few:
             self.H, self.g = None, np.einsum("ij,ij->i", self.F.T, self.F.T)
         else:
-            self.H = np.asarray(dsyrk(1.0, self.F, trans=1, lower=1))
+            # A weight of 0 has no rows, which BLAS complains of on the terminal.
+            empty = not len(self.F)
+            self.H = np.zeros_like(self.C) if empty else dsyrk(1.0, self.F, trans=1, lower=1)
             self.g = np.diag(self.H).copy()
         self.start = self.g.copy()
         self.g[self.closed] = -np.inf

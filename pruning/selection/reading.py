@@ -29,7 +29,7 @@ def reading_weight(blocks: Sequence[Array], theta: float, normalise: bool = True
     """
     theta = fraction("theta", theta)
     if normalise:
-        blocks = [block / (np.linalg.norm(block) or 1.0) for block in blocks]
+        blocks = [_of_size_one(block) for block in blocks]
     Z = np.vstack(blocks)
     m = Z.shape[1]
     identity, output = np.eye(m), Z.T @ Z
@@ -37,3 +37,12 @@ def reading_weight(blocks: Sequence[Array], theta: float, normalise: bool = True
         identity /= m
         output /= np.trace(output) or 1.0
     return theta * identity + (1 - theta) * output
+
+
+def _of_size_one(block: Array) -> Array:
+    """The block over its Frobenius norm; in units in which squares neither overflow nor vanish."""
+    largest = np.abs(block).max(initial=0.0)
+    if largest > 0:
+        block = np.ldexp(block, -int(np.frexp(largest)[1]))
+    result: Array = block / (np.linalg.norm(block) or 1.0)
+    return result

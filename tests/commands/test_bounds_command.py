@@ -9,7 +9,11 @@ import pytest
 from helpers.stacks import state_dict
 from safetensors.numpy import save_file
 
+from pruning.checkpoints.torch_layout import torch_network
 from validation.commands import main
+from validation.commands.bounds import beside
+
+pytestmark = pytest.mark.filterwarnings("ignore:the closed loop has")
 
 
 def run(capsys, *words):
@@ -49,6 +53,30 @@ def test_after_a_closed_loop_images_bound_the_error_too(kind, tmp_path, capsys):
         found = [float(value) for value in re.findall(r"bound\s+([0-9.e+-]+),", text)]
         assert len(found) == count
         assert min(found) >= error * 0.999
+
+
+def test_the_network_that_runs_chose_is_the_one_that_prune_writes(tmp_path, capsys):
+    rng = np.random.default_rng(3)
+    arrays = state_dict("lstm", (8,), 1, 3, 4, rng)
+    save_file(arrays, tmp_path / "net.safetensors")
+    x = rng.normal(size=(60, 5, 3))
+    np.savez(tmp_path / "data.npz", x=x)
+    chosen = ("-k", 3, "--objective", "balanced", "--by-runs")
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", *chosen)
+    code, text, _ = run(capsys, *words)
+    assert code == 0
+    error = float(re.search(r"error\s+(\S+),", text)[1])
+    with pytest.raises(SystemExit):
+        main(["prune", *map(str, words), "-o", str(tmp_path / "small.npz")])
+    capsys.readouterr()
+    whole, small = (
+        torch_network(found).stack.predictions(x)[:, -1]
+        for found in (arrays, dict(np.load(tmp_path / "small.npz")))
+    )
+    assert error == pytest.approx(np.sqrt(np.square(small - whole).sum(axis=1).mean()), rel=1e-3)
+    code, _, said = run(capsys, *words[:5], "--by-runs")
+    assert code == 2
+    assert "--by-runs decides between sets of nodes of --objective balanced" in said
 
 
 def test_what_is_left_out_is_said(tmp_path, capsys):
@@ -98,3 +126,18 @@ def test_labels_bring_the_theorem_with_its_label(kind, tmp_path, capsys):
     assert all(name in line for name, line in zip(("theorem.fixed", "others.chen2020"), lines))
     assert all("valid if the radii were fixed in advance, vacuous" in line for line in lines)
     assert "risk" not in run(capsys, *words, "--every-step")[1]
+
+
+@pytest.mark.parametrize(
+    ("total", "error", "said"),
+    [
+        (3.0, 1.5, ", 2 times"),
+        (1.0, 1.0, ", 1 times"),
+        (2.975e-15, 2.978e-15, ", within the rounding of the error as measured"),
+        (0.5, 1.0, ", 0.5 times"),  # what may not be, and must be seen
+        (None, 1.0, ""),
+        (1.0, 0.0, ""),
+    ],
+)
+def test_an_error_of_one_rounding_is_not_said_to_be_above_its_bound(total, error, said):
+    assert beside(total, error, 1.3) == said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 from scipy.special import log_softmax, softmax
 
 from pruning.checkpoints.torch_layout import torch_network
+from pruning.stack_pruning import prune_stack_to
 from validation.commands import main
 
 
@@ -56,6 +58,7 @@ def test_a_state_dict_goes_in_and_comes_out_under_its_own_names(
     held = np.load(data)
     right = small.predictions(held["x_test"])[:, -1].argmax(axis=1) == held["y_test"]
     assert facts["accuracy_after"] == pytest.approx(right.mean())
+    assert facts["tried"] == []
 
 
 def test_masks_and_parametrisations_are_folded_in(tmp_path, data, capsys):
@@ -174,6 +177,14 @@ def test_bad_networks_are_one_sentence_and_nothing_is_written(name, tmp_path, da
         ((), "either k or total must be given"),
         (("-k", "3", "--outputs", "logits"), "give one of them too, got logits alone"),
         (
+            ("-k", "3", "--by-runs"),
+            "--by-runs decides between sets of nodes of --objective balanced",
+        ),
+        (
+            ("-k", "3", "--by-runs", "--objective", "balanced", "--method", "random"),
+            "method must be greedy or exhaustive for the objective 'balanced'",
+        ),
+        (
             ("-k", "3", "--refit", "read-out", "--outputs", "words"),
             "outputs must be one of numbers, logits",
         ),
@@ -249,6 +260,43 @@ def test_a_language_model_is_fitted_by_the_softmax_of_its_outputs(tmp_path, caps
     assert lost[4, "logits"] < lost[4, "numbers"] == lost[4, ""]
 
 
+@pytest.mark.parametrize("refit", [(), ("--refit", "read-out")])
+def test_near_ties_are_decided_by_runs(refit, tmp_path, capsys):
+    """Of padded sequences, in both directions; the JSON has every set, and the file the best."""
+    rng = np.random.default_rng(7)
+    arrays = state_dict("gru", (8, 7), 2, 3, 4, rng)
+    save_file(arrays, tmp_path / "net.safetensors")
+    x, lengths = rng.normal(size=(90, 6, 3)), rng.integers(1, 7, size=90)
+    np.savez(tmp_path / "data.npz", x=x, lengths=lengths)
+    out, facts = tmp_path / "small.safetensors", tmp_path / "facts.json"
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 3, "-o", out)
+    words = (*words, "--json", facts, "--objective", "balanced", *refit)
+    code, text, _ = run(capsys, *words, "--by-runs", "--seed", 5)
+    assert code == 0
+    told = json.loads(facts.read_text())
+    assert f"the best of {len(told['tried'])} sets of nodes" in " ".join(text.split())
+    stack, found = torch_network(arrays).stack, torch_network(load_file(out)).stack
+    deciding = np.random.default_rng(5).permutation(90)[:18]
+    gaps = []
+    for one in told["tried"]:
+        small = prune_stack_to(stack, x, one["nodes"], lengths=lengths).pruned
+        gap = [
+            small.predictions(x[[i], : lengths[i]])[0, -1]
+            - stack.predictions(x[[i], : lengths[i]])[0, -1]
+            for i in deciding
+        ]
+        gaps.append(np.square(gap).sum(axis=1).mean())
+    assert len(gaps) > 1
+    assert [one["gap"] for one in told["tried"]] == pytest.approx(gaps)
+    best = told["tried"][int(np.argmin(gaps))]["nodes"]
+    assert told["nodes"] == best
+    kept = prune_stack_to(stack, x, best, lengths=lengths).pruned
+    for row, mine in zip(found.layers, kept.layers, strict=True):
+        for cell, other in zip(row, mine, strict=True):
+            np.testing.assert_allclose(cell.w_hidden, other.w_hidden, rtol=1e-4, atol=1e-5)
+    assert np.allclose(found.w_output, kept.w_output, rtol=1e-4) == (not refit)
+
+
 def test_data_of_another_width_names_both(tmp_path, capsys):
     save_file(
         state_dict("gru", (6,), 1, 3, 4, np.random.default_rng(1)), tmp_path / "n.safetensors"
@@ -308,3 +356,71 @@ def test_a_refitted_file_holds_every_weight_that_was_fitted(biased, refit, tmp_p
     spread = np.square(before - before.mean(axis=0)).sum()
     distance = np.sqrt(np.square(after - before).sum() / spread)
     assert distance == pytest.approx(json.loads(facts.read_text())["distance"], rel=1e-4)
+
+
+def test_few_sequences_are_fitted_with_a_warning_in_one_sentence(tmp_path):
+    import subprocess
+    import sys
+
+    rng = np.random.default_rng(5)
+    save_file(state_dict("gru", (8,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(3, 5, 3)))
+    words = ["prune", "net.safetensors", "--data", "data.npz", "-k", "4", "-o", "small.npz"]
+    done = subprocess.run(
+        [sys.executable, "-m", "rnnbounds", *words, "--refit", "closed-loop"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    said = "rnnbounds: warning: the closed loop has 128 parameters and only 8 num"
+    assert done.stderr.startswith(said)
+
+
+def test_a_fit_says_what_it_is_at(tmp_path, data, capsys, monkeypatch):
+    monkeypatch.setattr("validation.output.terminal.QUIET", -1.0)
+    rng = np.random.default_rng(5)
+    save_file(state_dict("gru", (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    words = (tmp_path / "net.safetensors", "--data", data, "-k", 2, "--refit", "closed-loop")
+    code, _, errors = run(capsys, *words, "-o", tmp_path / "small.npz")
+    assert code == 0
+    assert re.search(r"pruning: closed loop, step 1, held out \d", errors)
+
+
+@pytest.mark.parametrize("objective", ["paper", "balanced"])
+def test_labels_of_every_step_say_that_every_step_is_fitted(objective, tmp_path, capsys):
+    rng = np.random.default_rng(6)
+    save_file(state_dict("gru", (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    x = rng.normal(size=(60, 5, 3))
+    found = {}
+    for name, labels, words in (
+        ("labelled", {"y": rng.integers(0, 4, (60, 5))}, ()),
+        ("asked", {}, ("--every-step",)),
+        ("last", {}, ()),
+    ):
+        np.savez(tmp_path / "data.npz", x=x, **labels)
+        out = tmp_path / f"{name}.npz"
+        words = (*words, "--objective", objective, "--refit", "read-out", "-o", out)
+        code, *_ = run(
+            capsys, tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 3, *words
+        )
+        assert code == 0
+        found[name] = np.load(out)["fc.weight"]
+    np.testing.assert_array_equal(found["labelled"], found["asked"])
+    assert not np.allclose(found["labelled"], found["last"])
+
+
+@pytest.mark.parametrize(
+    ("size", "n", "said"),
+    [(1e37, 60, r"distance \d"), (1e-30, 60, r"distance \d"), (1.0, 1, "are all the same")],
+)
+def test_outputs_of_any_size_have_a_distance(size, n, said, tmp_path, capsys):
+    rng = np.random.default_rng(7)
+    arrays = state_dict("gru", (6,), 1, 3, 4, rng)
+    arrays["fc.weight"], arrays["fc.bias"] = (
+        np.float32(size / 10) * arrays[name] for name in ("fc.weight", "fc.bias")
+    )
+    save_file(arrays, tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(n, 5, 3)))
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 3)
+    code, text, _ = run(capsys, *words, "-o", tmp_path / "small.npz")
+    assert code == 0
+    assert re.search(said, text)
+    assert not re.search("nan|inf", text)

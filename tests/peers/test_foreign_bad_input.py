@@ -35,7 +35,6 @@ MISTAKES = [
     ("onnx-gru", {"x": X, "y": np.full(20, 4)}, (), "labels must lie in 0..3"),
     ("onnx-gru", {"x": X}, ("--activation", "relu"), "--activation is for files of weights"),
     ("onnx-lstm", {"x": X}, ("--refit", "read-out", "--outputs", "logits"), "take a state_dict"),
-    ("keras-gru", {"x": X[:1]}, ("--refit", "closed-loop"), "to fit and to hold out, got 1"),
 ]
 
 

@@ -81,6 +81,21 @@ def test_the_foreign_library_finds_the_accuracy_that_was_printed(name, way, tmp_
         assert printed["accuracy_before"] > 0.8
 
 
+@pytest.mark.parametrize(
+    ("name", "apart"),
+    [("onnx-layers", 1), ("onnx-lstm", 2), ("keras-both", 2), ("keras-tagger", 1)],
+)
+def test_runs_decide_in_every_library(name, apart, tmp_path):
+    """Directions that are read apart are decided apart; the foreign library finds the network."""
+    printed, found, outputs = pruned(name, tmp_path, *WAYS["balanced"], "--by-runs")
+    assert abs(found - printed["accuracy_after"]) <= 1 / outputs + 1e-12
+    sides = [[one for one in printed["tried"] if one.get("direction", 0) == i] for i in (0, 1)]
+    assert [bool(side) for side in sides] == [True, apart == 2]
+    best = [min(side, key=lambda one: one["gap"])["nodes"] for side in sides[:apart]]
+    layers = range(len(best[0]))
+    assert printed["nodes"] == [[kept for one in best for kept in one[n]] for n in layers]
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_a_refit_brings_the_outputs_closer(name, tmp_path):
     far = {}

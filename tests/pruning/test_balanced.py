@@ -113,6 +113,20 @@ def test_pruning_with_a_refit_comes_nearer_to_the_outputs_and_keeps_the_node_map
         np.testing.assert_array_equal(fitted.pruned.w_hidden, plain.pruned.w_hidden)
 
 
+def test_a_weight_that_is_given_was_not_made_with_theta():
+    rng = np.random.default_rng(2)
+    rnn, x = network(rng), rng.normal(size=(20, 4, 2))
+    assert spectral_prune(rnn, x, 3, theta=0.25).theta == 0.25
+    assert spectral_prune(rnn, x, 3, theta=0.25, weight=np.eye(6)).theta is None
+
+
+def test_a_weight_of_0_chooses_nodes_without_a_word(capfd):
+    S = np.diag([1.0, 2.0, 3.0])
+    for method in ("greedy", "exchange", "exhaustive"):
+        assert len(select_nodes(S, 2, method, weight=np.zeros((3, 3)))) == 2
+    assert capfd.readouterr() == ("", "")
+
+
 def test_the_same_seed_gives_the_same_network_and_sequences_may_come_besides_moments():
     rng = np.random.default_rng(2)
     rnn, x = network(rng), rng.normal(size=(50, 4, 2))
@@ -130,6 +144,7 @@ def test_the_same_seed_gives_the_same_network_and_sequences_may_come_besides_mom
         ({"refit": "readout"}, "refit must be one of read-out, closed-loop"),
         ({"targets": "first"}, "targets must be one of last, every"),
         ({"objective": "balanced", "method": "leverage", "lam": 1.0}, "method must be one of"),
+        ({"weight": np.eye(6), "method": "volume"}, "weight must be left out but for the methods"),
         ({"objective": "balanced", "x": None}, "x must be sequences"),
         ({"refit": "read-out", "x": None}, "x must be sequences"),
     ],

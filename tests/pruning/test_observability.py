@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,36 @@ def test_exploding_and_vanishing_gradients_stay_in_range(factor, weights, dtype)
             _ = seen.per_step
 
 
+@pytest.mark.parametrize("probes", [None, 1])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_has_vanished_does_not_hide_outputs_that_are_read_before_it(probes, dtype):
+    # 1e-8 a step: after 300 of them the gradient of the last output is 2^-15900.
+    T = 300
+    rnn = RNN([[1e-8]], [[0.0]], [0.0], [[3.0]], [0.0], "identity")
+    w = np.zeros(T)
+    w[[0, -1]] = 0.25, 0.75
+    seen = Observability(rnn, T, w, probes, 0, dtype=dtype).update(np.zeros((2, T, 1)))
+    assert seen.traces[[0, -1]] == pytest.approx([9 / 4, 27 / 4], rel=1e-5)
+    assert seen.log2_traces[1] == pytest.approx(
+        math.log2(27 / 4) + 2 * 298 * math.log2(1e-8), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("weights", ["last", "mean"])
+@pytest.mark.parametrize("probes", [None, 2])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("exponent", [-900, 900])
+def test_units_of_the_outputs_only_change_the_units(weights, probes, dtype, exponent):
+    rng = np.random.default_rng(3)
+    rnn, x = network(rng, 4, 6, 2, "tanh"), rng.normal(size=(7, 5, 2))
+    far = replace(rnn, w_output=np.ldexp(rnn.w_output, exponent))
+    here, there = (Observability(net, 5, weights, probes, 0, dtype=dtype) for net in (rnn, far))
+    np.testing.assert_allclose(
+        here.update(x).weight(), there.update(x).weight(), rtol=1e-11, atol=1e-13
+    )
+    np.testing.assert_allclose(there.log2_traces, here.log2_traces + 2 * exponent, rtol=1e-12)
+
+
 def test_a_few_exploding_steps_decide_the_plain_sum_but_not_the_scaled_one():
     # Node 2 feeds back on itself by 1e4; node 1 is read at the end only.
     rnn = RNN([[0.0, 0.0], [0.0, 1e4]], [[1.0], [1.0]], [0, 0], [[1.0, 1.0]], [0.0], "identity")
@@ -214,7 +245,7 @@ def test_states_and_gradients_that_leave_the_range_name_their_step():
     assert seen.n == 0
     # tanh keeps the states, and at 0 its slope is 1.
     rnn = RNN([[1e200]], [[1.0]], [0.0], [[1e200]], [0.0], "tanh")
-    with pytest.raises(ValueError, match=r"the gradients must stay .* left it at t = 4"):
+    with pytest.raises(ValueError, match=r"the gradients must stay .* left it at t = 3"):
         seen = Observability(rnn, 4).update(np.zeros((1, 4, 1)))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pruning import RNN, prune_to, refit_closed_loop, refit_read_out
+from pruning import RNN, prune_to, refit_closed_loop, refit_read_out, refitted
 from pruning.observability import read_weights
 from pruning.refit.closed_loop import _is_dense
 from pruning.refit.held_out import split
@@ -237,3 +237,24 @@ def test_the_normal_matrix_is_formed_only_where_the_last_step_alone_is_read(weig
     held, theta, _, _ = sample(np.random.default_rng(0), "tanh", True, weights, False)
     # Where products are dear enough that the matrix would be taken if it could be.
     assert _is_dense("auto", theta, held, 10**6) is dense
+
+
+@pytest.mark.parametrize("act", ["relu", "identity"])
+@pytest.mark.parametrize("T", [30, 55, 60, 90])
+@pytest.mark.parametrize("refit", ["read-out", "closed-loop"])
+def test_states_of_an_unstable_network_are_fitted_or_refused_in_a_sentence(act, T, refit):
+    # States of 1e3^T: beyond single precision from T = 13 on, their squares from T = 52.
+    rng = np.random.default_rng(12)
+    large = network(rng, 4, act=act)
+    large = replace(large, w_hidden=1e3 * np.eye(4) + large.w_hidden)
+    x = np.abs(rng.normal(size=(40, T, 2)))
+    pruned = prune_to(large, x, [0, 2])
+
+    def error(net):
+        return np.linalg.norm(large.predictions(x)[:, -1] - net.predictions(x)[:, -1])
+
+    if T > 52:
+        with pytest.raises(ValueError, match="must have squares within the range of floats"):
+            refitted(pruned, x, refit)
+    else:
+        assert error(refitted(pruned, x, refit).pruned) < error(pruned.pruned)

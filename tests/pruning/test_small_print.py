@@ -18,8 +18,8 @@ from pruning.refit.closed_loop import refit_closed_loop
 from pruning.selection.exhaustive import exhaustive_nodes
 from pruning.selection.greedy import greedy_order
 from pruning.stack_balanced import probe
-from pruning.stack_pruning import _shared
 from pruning.stack_refit import refit_stack_read_out
+from pruning.stack_sizes import sizes_of_total
 
 
 def test_the_next_node_goes_where_the_objective_falls_most():
@@ -27,7 +27,7 @@ def test_the_next_node_goes_where_the_objective_falls_most():
     S = [np.diag([50.0, 49.9, 0.05, 0.05]), np.diag([25.0, 25.0, 25.0, 25.0])]
     stack = SimpleNamespace(layers=[[0], [0]], nodes=((4,), (4,)))
     shared = [
-        _shared(stack, SimpleNamespace(states=S), [[np.eye(4)], [np.eye(4)]], total)
+        sizes_of_total(stack, SimpleNamespace(states=S), [[np.eye(4)], [np.eye(4)]], total)
         for total in (2, 3, 4, 6)
     ]
     assert shared == [((1,), (1,)), ((2,), (1,)), ((2,), (2,)), ((2,), (4,))]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pruning.cells.gru import GRU
 from pruning.stack import Stack
 from pruning.stack_moments import stack_moments
-from pruning.stack_pruning import prune_stack, prune_stack_to, shared_sizes
+from pruning.stack_pruning import prune_stack, prune_stack_to
+from pruning.stack_sizes import shared_sizes
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -175,6 +176,8 @@ def test_batches_that_are_read_once_give_the_same_moments():
         ({"k": None}, "either k or total must be given"),
         ({"k": 2, "method": "best"}, "method must be one of"),
         ({"k": 2, "theta": 2}, "theta must lie between 0 and 1"),
+        ({"k": 2, "objective": "balanced", "method": "volume"}, "method must be greedy or exh"),
+        ({"total": 2, "objective": "balanced", "method": "random"}, "method must be greedy or exh"),
     ],
 )
 def test_bad_settings_are_one_sentence(change, words):

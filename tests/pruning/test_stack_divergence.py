@@ -20,6 +20,8 @@ from pruning.stack_fit import StackDivergence
 from pruning.stack_pruning import prune_stack, prune_stack_to
 from pruning.stack_refit import refit_stack, refit_stack_read_out
 
+pytestmark = pytest.mark.filterwarnings("ignore:the closed loop has")
+
 seeds = st.integers(0, 2**32)
 LENGTHS = np.array([4, 2, 3, 1, 4])
 FINE = {"outputs": "logits", "dtype": "float64"}

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from helpers.stacks import KINDS, stack_of
 
+from pruning import RNN, refit_read_out
 from pruning.gauss_newton import gauss_newton
 from pruning.stack_balanced import balanced_weights, probe
 from pruning.stack_fit import SquaredGaps
 from pruning.stack_gradients import run_stack, state_gradients
 from pruning.stack_pruning import prune_stack
 from pruning.stack_refit import refit_stack, refit_stack_read_out
+
+pytestmark = pytest.mark.filterwarnings("ignore:the closed loop has")
 
 LENGTHS = np.array([6, 2, 3, 4, 5, 6, 1])
 
@@ -36,6 +39,27 @@ def test_products_are_the_derivative_and_each_others_adjoint(kind, reads):
     np.testing.assert_allclose(fit.forward(state, v), slope, rtol=1e-6, atol=1e-8)
     forwards, backwards = float(fit.forward(state, v) @ u), float(v @ fit.backward(state, u))
     assert forwards == pytest.approx(backwards, rel=1e-10)
+
+
+@pytest.mark.parametrize("reads", ["last", "every"])
+@pytest.mark.parametrize("kept", [1, 10**6])
+def test_parts_of_the_sequences_and_kept_runs_do_not_matter(reads, kept, monkeypatch):
+    rng = np.random.default_rng(0)
+    whole, small, x = pair("gru", rng)
+    once = SquaredGaps(whole, small, x, LENGTHS, reads)
+    monkeypatch.setattr("pruning.stack_fit._NUMBERS", 2 * 6 * 10)
+    monkeypatch.setattr("pruning.stack_fit._KEPT", kept)
+    apart = SquaredGaps(whole, small, x, LENGTHS, reads)
+    assert len(apart.parts) == 4
+    theta = once.weights.flat(small)
+    (r, one), (again, other) = once.residuals(theta), apart.residuals(theta)
+    assert len(other.runs) == (1 if kept == 1 else 4)
+    v, u = rng.normal(size=theta.size), rng.normal(size=r.size)
+    np.testing.assert_allclose(again, r, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(apart.forward(other, v), once.forward(one, v), rtol=1e-10)
+    np.testing.assert_allclose(
+        apart.backward(other, u), once.backward(one, u), rtol=1e-9, atol=1e-11
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -148,8 +172,8 @@ def test_bad_input_is_one_sentence():
         balanced_weights(whole, x, reads="first")
     with pytest.raises(ValueError, match="small must have the d_y of whole, 2, got 1"):
         refit_stack_read_out(whole, stack_of("gru", (3,), 1, 3, 1, rng), x)
-    with pytest.raises(ValueError, match="to fit and to hold out, got 1"):
-        refit_stack(whole, small, x[:1])
+    with pytest.raises(ValueError, match="held_out must lie strictly between 0 and 1"):
+        refit_stack(whole, small, x, held_out=0.0)
     with pytest.raises(ValueError, match="needs the sequences as one array"):
         prune_stack(whole, iter([x]), 2, objective="balanced")
     dead = stack_of("gru", (4,), 1, 3, 2, rng, scale=0.0)
@@ -174,8 +198,55 @@ def test_many_outputs_are_fitted_as_in_full(reads):
     np.testing.assert_allclose(found.w_output, best[:-1].T, atol=1e-8)
     np.testing.assert_allclose(found.b_output, best[-1], atol=1e-8)
 
+    more = rng.normal(size=(300, 5, 3))
+
     def gap(net):
-        difference = net.predictions(x) - whole.predictions(x)
+        difference = net.predictions(more) - whole.predictions(more)
         return float(np.square(difference[:, -1:] if reads == "last" else difference).sum())
 
-    assert gap(refit_stack(whole, found, x, reads=reads, steps=3)) < gap(found)
+    assert gap(refit_stack(whole, small, more, reads=reads, steps=3)) < 0.95 * gap(small)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_few_sequences_are_fitted_with_a_warning(n, kind):
+    rng = np.random.default_rng(8)
+    whole = stack_of(kind, (6,), 1, 3, 2, rng)
+    x = rng.normal(size=(n, 5, 3))
+    small = prune_stack(whole, x, 4).pruned
+    with pytest.warns(
+        UserWarning, match=rf"parameters and only \d+ numbers to fit \({max(1, n - 1)}"
+    ):
+        fitted = refit_stack(whole, small, x)
+
+    def gap(stack, part):
+        return float(np.square(stack.predictions(part) - whole.predictions(part))[:, -1].sum())
+
+    judged = x if n == 1 else x[-1:]
+    assert gap(fitted, judged) <= gap(small, judged)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("kind", "plainly"), [("gru", False), ("plain", False), ("plain", True)])
+def test_a_read_out_with_more_columns_than_sequences_is_hardly_moved(kind, plainly, seed):
+    # A fixed small ridge made the error on other sequences up to six times as large.
+    rng = np.random.default_rng(seed)
+    whole = stack_of(kind, (32,), 1, 3, 5, rng, scale=0.3)
+    x, others = rng.normal(size=(10, 8, 3)), rng.normal(size=(300, 8, 3))
+    small, fit = prune_stack(whole, x, 12).pruned, refit_stack_read_out
+    if plainly:
+        whole, small, fit = as_rnn(whole), as_rnn(small), refit_read_out
+
+    def gap(net):
+        f = (net.predictions(others) - whole.predictions(others))[:, -1]
+        return float(np.sqrt(np.square(f).mean()))
+
+    assert gap(fit(whole, small, x)) <= 1.25 * gap(small)
+
+
+def as_rnn(stack):
+    ((cell,),) = stack.layers
+    return RNN(
+        cell.w_hidden, cell.w_input, cell.b_input + cell.b_hidden, stack.w_output, stack.b_output,
+        "tanh",
+    )  # fmt: skip

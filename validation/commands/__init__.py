@@ -9,6 +9,7 @@ import functools
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -173,12 +174,17 @@ def _not_loaded() -> None:
 
 
 def _plainly(body: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn the errors that a user can mend into one sentence and an exit code."""
+    """Turn the errors that a user can mend into one sentence and an exit code.
+
+    Warnings that are meant for a user are one sentence, too.
+    """
 
     @functools.wraps(body)
     def wrapped(*args: Any, **options: Any) -> Any:
         try:
-            return body(*args, **options)
+            with warnings.catch_warnings():
+                warnings.showwarning = functools.partial(_warned, warnings.showwarning)
+                return body(*args, **options)
         except BrokenPipeError:
             # The reader of a pipe went away, `| head` for one; there is no one to tell.
             sys.stdout = None
@@ -191,6 +197,14 @@ def _plainly(body: Callable[..., Any]) -> Callable[..., Any]:
             raise SystemExit(INTERRUPTED) from None
 
     return wrapped
+
+
+def _warned(others: Callable[..., Any], message: Any, category: Any, *where: Any) -> None:
+    """Show a warning of this program as its errors are, and every other one as it was."""
+    if category is UserWarning:
+        sys.stderr.write(f"rnnbounds: warning: {_sentence(message)}\n")
+    else:
+        others(message, category, *where)
 
 
 def _sentence(error: Exception) -> str:

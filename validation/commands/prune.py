@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,9 @@ import typer
 def prune(
     model: Annotated[
         Path,
-        typer.Argument(help="safetensors, npz or torch's pt: ours, or a state_dict of torch."),
+        typer.Argument(
+            help="safetensors, npz or torch's pt (ours, or a state_dict of torch), onnx or keras."
+        ),
     ],
     data: Annotated[
         Path, typer.Option(help="npz with x, perhaps y, x_test, y_test, lengths; or npy with x.")
@@ -36,9 +39,18 @@ def prune(
             help="What both count: numbers, or the softmax of logits (as of a language model)."
         ),
     ] = "",
-    theta: Annotated[float, typer.Option(help="Weight of all nodes against what is read.")] = 0.5,
+    by_runs: Annotated[
+        bool,
+        typer.Option(
+            "--by-runs",
+            help="With balanced: of near-tied sets of nodes, the one that runs best on held-out x.",
+        ),
+    ] = False,
+    theta: Annotated[
+        float, typer.Option(help="Of the paper's: weight of all nodes against what is read.")
+    ] = 0.5,
     method: Annotated[
-        str, typer.Option(help="greedy, random, determinantal or volume.")
+        str, typer.Option(help="greedy; of the paper's also random, determinantal or volume.")
     ] = "greedy",
     reconstruct: Annotated[bool, typer.Option(help="Rebuild dropped nodes from kept ones.")] = True,
     activation: Annotated[
@@ -48,9 +60,13 @@ def prune(
         bool, typer.Option("--time-major", help="Sequences are (T, n, ...), not (n, T, ...).")
     ] = False,
     every_step: Annotated[
-        bool, typer.Option("--every-step", help="Compare outputs at every step, not the last.")
+        bool,
+        typer.Option(
+            "--every-step",
+            help="Compare and fit outputs at every step, not the last; labels (n, T) say it, too.",
+        ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="For methods that draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="For methods that draw, --by-runs and --refit.")] = 0,
     json: Annotated[Path | None, typer.Option("--json", help="File for what happened.")] = None,
 ) -> None:
     """Prune the recurrent layers of a network, and say what it costs and what it brings.
@@ -58,6 +74,7 @@ def prune(
     Labels are not needed: without them the outputs of both networks are compared.
     """
     from pruning.checks import integer
+    from validation.output.terminal import working
     from validation.porting.job import prune_file, records, to_json
     from validation.porting.models import Settings
 
@@ -77,24 +94,45 @@ def prune(
             "--outputs says what --objective balanced and --refit take the outputs for, "
             f"give one of them too, got {outputs} alone"
         )
+    check_by_runs(by_runs, objective)
     settings = Settings(
-        sizes(k), total, theta, method, reconstruct, seed, objective, refit, reads, outputs
+        sizes(k),
+        total,
+        theta,
+        method,
+        reconstruct,
+        seed,
+        objective,
+        refit,
+        reads,
+        outputs,
+        by_runs,
     )
-    done = prune_file(
-        model,
-        data,
-        out,
-        settings,
-        activation=activation,
-        time_major=time_major,
-        every_step=every_step,
-    )
+    with working("pruning") as say:
+        done = prune_file(
+            model,
+            data,
+            out,
+            replace(settings, say=say),
+            activation=activation,
+            time_major=time_major,
+            every_step=every_step,
+        )
     for name, value in records(done):
         typer.echo(f"{name:12} {value}")
     if json is not None:
         from validation.output.writing import write_atomically
 
         write_atomically(json, to_json(done).encode())
+
+
+def check_by_runs(by_runs: bool, objective: str) -> None:
+    """Raise ValueError where there are no near ties that runs could decide."""
+    if by_runs and objective != "balanced":
+        raise ValueError(
+            "--by-runs decides between sets of nodes of --objective balanced, "
+            f"got --objective {objective}"
+        )
 
 
 def sizes(text: str) -> Any:

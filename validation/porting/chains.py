@@ -8,13 +8,16 @@ them alike, and the reconstruction is the read-out. Whatever follows is carried 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pruning.checks import Array, choice
-from pruning.spectral import REFITS
+from pruning.gauss_newton import RefitStep
+from pruning.spectral import FITTED, REFITS
 from pruning.stack import Stack, StackCell
 from pruning.stack_pruning import PrunedStack, prune_stack
 from pruning.stack_refit import refit_stack, refit_stack_read_out
@@ -57,6 +60,8 @@ class SmallChain:
         The read-out: of the linear layer that was there, or the reconstruction of the states.
     nodes : list by layer and direction
     losses : list by layer
+    tried : list
+        What `tried_sets` returns.
     """
 
     layers: tuple[tuple[StackCell, ...], ...]
@@ -64,17 +69,22 @@ class SmallChain:
     bias: Array
     nodes: list[list[list[int]]]
     losses: list[float]
+    tried: list[dict[str, Any]]
 
 
 def wanted(settings: Any) -> bool:
     """Whether the settings ask for more than second moments: gradients, or a fit."""
     choice("objective", settings.objective, ("paper", "balanced"))
     choice("refit", settings.refit or "none", ("none", *REFITS))
-    return bool(settings.objective != "paper" or settings.refit)
+    return bool(settings.objective != "paper" or settings.refit or settings.by_runs)
 
 
 def fitted(stack: Stack, x: Any, lengths: Any, settings: Any) -> PrunedStack:
-    """Return a stack pruned, and refitted to the whole one's outputs where that is asked for."""
+    """Return a stack pruned, and refitted to the whole one's outputs where that is asked for.
+
+    At most `FITTED` sequences are fitted, drawn by the seed of the settings, so that files sorted
+    by label do not hold out one label alone.
+    """
     choice("refit", settings.refit or "none", ("none", *REFITS))
     seen: Any = {"reads": settings.reads, "outputs": settings.outputs or None}
     result = prune_stack(
@@ -87,16 +97,28 @@ def fitted(stack: Stack, x: Any, lengths: Any, settings: Any) -> PrunedStack:
         method=settings.method,
         reconstruct=settings.reconstruct,
         objective=settings.objective,
-        rng=settings.seed if settings.method == "random" else None,
+        by_runs=settings.by_runs,
+        rng=settings.seed if settings.method == "random" or settings.by_runs else None,
         **seen,
     )
     if not settings.refit:
         return result
-    x = np.asarray(x)
-    small = refit_stack_read_out(stack, result.pruned, x, lengths, **seen)
+    drawn = np.random.default_rng(settings.seed).permutation(len(x))[:FITTED]
+    x, lengths = np.asarray(x)[drawn], None if lengths is None else np.asarray(lengths)[drawn]
+    small = refit_stack_read_out(
+        stack, result.pruned, x, lengths, **seen, progress=_told(settings, "read-out")
+    )
     if settings.refit == "closed-loop":
-        small = refit_stack(stack, small, x, lengths, **seen)
+        told = _told(settings, "closed loop")
+        small = refit_stack(stack, small, x, lengths, **seen, progress=told)
     return replace(result, pruned=small)
+
+
+def _told(settings: Any, what: str) -> Callable[[RefitStep], None] | None:
+    say = settings.say
+    if say is None:
+        return None
+    return lambda step: say(f"{what}, step {step.step}, held out {step.held_out:.4g}")
 
 
 def prune_chain(chain: Chain, settings: Any, apart: bool = False) -> SmallChain:
@@ -173,7 +195,23 @@ def _small(parts: list[PrunedStack], rows: Array, bias: Array) -> SmallChain:
     losses = [
         float(np.mean([part.losses[number] for part in parts])) for number in range(len(layers))
     ]
-    return SmallChain(layers, np.asarray(rows), np.asarray(bias), nodes, losses)
+    return SmallChain(layers, np.asarray(rows), np.asarray(bias), nodes, losses, tried_sets(parts))
+
+
+def tried_sets(parts: list[PrunedStack]) -> list[dict[str, Any]]:
+    """Every set of nodes that was run, by layer and direction, and how far its outputs were.
+
+    Of directions that were pruned apart each has sets of its own, and says which it is. A gap that
+    is not finite is None.
+    """
+    found = []
+    for side, part in enumerate(parts):
+        which = {"direction": side} if len(parts) > 1 else {}
+        for one in part.tried:
+            nodes = [[kept.tolist() for kept in layer] for layer in one.nodes]
+            gap = one.gap if math.isfinite(one.gap) else None
+            found.append({**which, "nodes": nodes, "gap": gap})
+    return found
 
 
 def alike(a: Any, b: Any) -> bool:

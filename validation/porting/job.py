@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from validation.output.schema import SCHEMA
 from validation.porting.measures import Difference, difference
@@ -68,8 +70,9 @@ def prune_file(
     if out.is_dir():
         raise ValueError(f"{out} must be a file for the pruned network, it is a folder")
     form.check(held, out)
-    pruned = form.prune(held, settings)
     steps = every_step or (held.y_eval is not None and held.y_eval.ndim == 2)
+    # What counts for the objective and for a refit is what is compared.
+    pruned = form.prune(held, replace(settings, reads="every" if steps else "last"))
     before, after = pruned.outputs(held)
     change = difference(before, after, held, steps)
     pruned.write(out)
@@ -100,10 +103,12 @@ def records(done: Done) -> list[tuple[str, str]]:
         (
             "agreement",
             f"{change.agreement:.2%} of {change.outputs:,} outputs ({where} sequences) have the "
-            f"same largest entry; distance {change.distance:.3g} of the outputs' spread",
+            f"same largest entry; {_distance(change)}",
         )
     )
     rows.append(("lost", ", ".join(f"{loss:.2%}" for loss in done.pruned.losses) + _LOST))
+    if done.pruned.tried:
+        rows.append(("by runs", _said(done.pruned.tried)))
     before, after, runtime = done.latency
     speed = before / after
     word = "faster" if speed > 1.05 else "slower" if speed < 0.95 else "no faster"
@@ -121,7 +126,25 @@ def records(done: Done) -> list[tuple[str, str]]:
     return rows
 
 
+def _distance(change: Difference) -> str:
+    if change.distance == float("inf"):
+        return "the whole network's are all the same, which leaves their distance without a unit"
+    return f"distance {change.distance:.3g} of the outputs' spread"
+
+
 _LOST = " of what reads the states is not rebuilt (by layer)"
+
+
+def _said(tried: list[dict[str, Any]]) -> str:
+    """How many sets were run, and the best and the worst gap; by direction where apart."""
+    parts = []
+    for side in dict.fromkeys(one.get("direction") for one in tried):
+        of_side = [one["gap"] for one in tried if one.get("direction") == side]
+        gaps = [math.inf if gap is None else gap for gap in of_side]
+        sets = "one set of nodes" if len(gaps) == 1 else f"the best of {len(gaps)} sets of nodes"
+        worst = f" (the worst: {max(gaps):.4g})" if len(gaps) > 1 else ""
+        parts.append(f"{sets}: gap {min(gaps):.4g} on held-out x{worst}")
+    return "; ".join(parts)
 
 
 def to_json(done: Done) -> str:
@@ -132,6 +155,7 @@ def to_json(done: Done) -> str:
         "after": done.pruned.words,
         "nodes": done.pruned.nodes,
         "losses": done.pruned.losses,
+        "tried": done.pruned.tried,
         "parameters": list(done.pruned.parameters),
         "bytes": list(done.bytes),
         "latency_seconds": list(done.latency[:2]),

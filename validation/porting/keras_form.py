@@ -114,7 +114,7 @@ class KerasForm:
             losses.append(float(np.mean([side.lost for side in kept])))
         small = _cloned(self.model, self.found, chosen, targets)
         nodes = [[side.nodes.tolist() for side in chosen[one.layer.name]] for one in self.found]
-        return PrunedKeras(self.model, small, nodes, losses)
+        return PrunedKeras(self.model, small, nodes, losses, [])
 
     def chain(self, x: Any) -> Chain:
         """The recurrent layers as a chain, and what the first of them reads of x."""
@@ -126,7 +126,7 @@ class KerasForm:
         readers = [reader_of(one.layer) for one in self.found]
         small = prune_chain(self.chain(held.x), settings)
         model = with_chain(_keras(), self.model, self.found, readers[-1], small)
-        return PrunedKeras(self.model, model, small.nodes, small.losses)
+        return PrunedKeras(self.model, model, small.nodes, small.losses, small.tried)
 
 
 def _part(rows: Any, side: int, m: int) -> Any:
@@ -142,6 +142,7 @@ class PrunedKeras:
     small: Any
     nodes: list[list[list[int]]]
     losses: list[float]
+    tried: list[dict[str, Any]]
 
     @property
     def words(self) -> str:

@@ -22,7 +22,7 @@ class Difference:
         Share of outputs whose largest entry is the same.
     distance : float
         Root mean square of the distance of the outputs, over that of the whole network's outputs
-        from their mean.
+        from their mean; inf where these do not differ, as those of one sequence.
     accuracy_before, accuracy_after : float or None
         Where there are labels.
     outputs : int
@@ -50,9 +50,12 @@ def difference(before: Any, after: Any, data: Sequences, every_step: bool) -> Di
     if not (np.isfinite(f).all() and np.isfinite(g).all()):
         which = "whole" if not np.isfinite(f).all() else "pruned"
         raise ValueError(f"the outputs of the {which} network must be finite on the data")
-    spread = float(np.square(f - f.mean(axis=0)).sum())
-    moved = float(np.square(g - f).sum())
-    distance = (moved / spread) ** 0.5 if spread > 0 else (0.0 if moved == 0 else float("inf"))
+    # Squares of float32 overflow at 1e19; in these units none does.
+    unit = max(np.abs(values).max(initial=0.0) for values in (f, g)) or 1.0
+    mean = f.mean(axis=0, dtype=np.float64).astype(f.dtype)
+    spread = float(np.square((f - mean) / unit).sum()) ** 0.5
+    moved = float(np.square(g / unit - f / unit).sum()) ** 0.5
+    distance = moved / spread if spread > 0 else (0.0 if moved == 0 else float("inf"))
     said, says = f.argmax(axis=-1), g.argmax(axis=-1)
     right: list[float | None] = [None, None]
     if data.y_eval is not None and (data.y_eval.ndim == 2) == every_step:

@@ -18,7 +18,7 @@ from pruning.checkpoints.torch_layout import TorchNetwork, torch_network
 from pruning.rnn import RNN
 from pruning.stack import Stack
 from pruning.stack_pruning import PrunedStack
-from validation.porting.chains import fitted
+from validation.porting.chains import fitted, tried_sets
 from validation.porting.measures import seconds, torch_latency
 from validation.porting.sequences import Sequences
 
@@ -32,6 +32,8 @@ class Settings:
     `refit` is empty, ``read-out`` or ``closed-loop``: the small network is then fitted to the whole
     one's outputs, without labels. `outputs` is what those are, ``numbers`` or ``logits``; where it
     is empty, logits of language models (which read tokens and have an output for each of them).
+    `seed` draws nodes of methods that draw, which sequences decide `by_runs`, and which are fitted.
+    `say`, where there is one, is told of every step of a fit.
     """
 
     k: Any = None
@@ -44,6 +46,8 @@ class Settings:
     refit: str = ""
     reads: str = "last"
     outputs: str = ""
+    by_runs: bool = False
+    say: Callable[[str], None] | None = None
 
 
 class Pruned(Protocol):
@@ -60,6 +64,10 @@ class Pruned(Protocol):
     @property
     def losses(self) -> list[float]:
         """By layer, the share of what reads the states that reconstruction misses."""
+
+    @property
+    def tried(self) -> list[dict[str, Any]]:
+        """Every set of nodes that was run, as `tried_sets` has them; empty but for `by_runs`."""
 
     @property
     def parameters(self) -> tuple[int, int]:
@@ -113,16 +121,23 @@ class PrunedFile:
         return list(self.result.losses)
 
     @property
+    def tried(self) -> list[dict[str, Any]]:
+        """Every set that was run, and its gap."""
+        return tried_sets([self.result])
+
+    @property
     def parameters(self) -> tuple[int, int]:
         """Weights before and after."""
         return self.result.original.parameters, self.result.pruned.parameters
 
     def outputs(self, held: Sequences) -> tuple[Any, Any]:
         """What both networks say at every step, in float32."""
-        before, after = (
-            stack.predictions(held.x_eval, held.lengths_eval, "float32")
-            for stack in (self.result.original, self.result.pruned)
-        )
+        # What leaves the range of floats is refused by whoever compares them.
+        with np.errstate(over="ignore", invalid="ignore"):
+            before, after = (
+                stack.predictions(held.x_eval, held.lengths_eval, "float32")
+                for stack in (self.result.original, self.result.pruned)
+            )
         return before, after
 
     def latency(self, held: Sequences) -> tuple[float, float, str]:

@@ -131,7 +131,7 @@ class OnnxForm:
             losses.append(float(np.mean([side.lost for side in chosen])))
         onnx, _ = libraries()
         onnx.checker.check_model(model)
-        return PrunedGraph(self, model, nodes, losses)
+        return PrunedGraph(self, model, nodes, losses, [])
 
     def chain(self, x: Any) -> Chain:
         """The recurrent nodes as a chain, and what the first of them reads of x."""
@@ -146,7 +146,7 @@ class OnnxForm:
         put(model, small)
         onnx, _ = libraries()
         onnx.checker.check_model(model)
-        return PrunedGraph(self, model, small.nodes, small.losses)
+        return PrunedGraph(self, model, small.nodes, small.losses, small.tried)
 
     def _fed(self, x: Any, model: Any = None) -> Any:
         """Return x as the graph wants it: its dtype, and time first where the graph says so."""
@@ -187,6 +187,7 @@ class PrunedGraph:
     model: Any
     nodes: list[list[list[int]]]
     losses: list[float]
+    tried: list[dict[str, Any]]
 
     @property
     def words(self) -> str:

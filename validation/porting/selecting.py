@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from pruning.checks import Array, Nodes, integer
-from pruning.reconstruction import reconstruction_matrix, residual
+from pruning.reconstruction import missed_share, reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
 from pruning.selection.reading import reading_weight
-from pruning.stack_pruning import relative_objective, shared_sizes
+from pruning.stack_sizes import relative_objective, shared_sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +78,7 @@ def choose(
         A = np.eye(m)[:, nodes]
         A_reset = None if S_reset is None else A
     read = rows if readers is None else readers
-    scale = float(np.vdot(read @ S, read))
-    lost = float(np.vdot(read @ residual(S, nodes, A), read)) / scale if scale > 0 else 0.0
-    return Chosen(nodes, A, A_reset, max(0.0, lost))
+    return Chosen(nodes, A, A_reset, missed_share(read, S, nodes, A))
 
 
 def weight_of(rows: Array, readers: Array | None, settings: Any) -> Array:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bounds.terms import Bound, show
 from validation.report.reference import Reference
 from validation.report.study import Study
-from validation.report.trials import METHODS, RECONSTRUCTED, mean_accuracy
+from validation.report.trials import METHODS, RECONSTRUCTED, Trial, mean_accuracy
 
 CHAIN_NAMES = {
     "measured": "measured error",
@@ -96,7 +96,14 @@ def _pruning(study: Study) -> str:
     return (
         f"On {study.data.name}, {who} a {where} of {mean()}; pruned to {k} nodes with "
         f"reconstruction, without fine-tuning, {mean(RECONSTRUCTED)} ({others})."
+        + substitutes([trial for name in study.activations for trial in study.of(name)])
     )
+
+
+def substitutes(trials: Sequence[Trial]) -> str:
+    """What rows named *balanced* hold where they are not what they are called; or nothing."""
+    said = dict.fromkeys(why for trial in trials for why in trial.failed)
+    return f" Some rows that are called balanced hold {'; '.join(said)}." if said else ""
 
 
 def _chain(reference: Reference) -> str:

@@ -154,7 +154,8 @@ def _planned(study: Study) -> dict[str, tuple[str, tuple[Fill, ...], tuple[float
             "felt",
             "Where the error is born and where it is felt: what the kept nodes lose of the states "
             "at each step (left), and what the output feels of it through all later steps (right), "
-            "for the nodes of the paper's objective and for those of the balanced one.",
+            "for the nodes of the paper's objective and for those of the balanced one, "
+            f"k = {k}.",
             partial(_losses, reference, "residual"),
             partial(_losses, reference, "residual_felt"),
             size=(3.4, 3.4),

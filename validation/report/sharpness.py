@@ -19,8 +19,8 @@ from bounds.approximation import (
     sector_bound,
 )
 from bounds.approximation.trajectory import is_nondecreasing
-from bounds.rounding import log_up
-from bounds.terms import Bound
+from bounds.rounding import exp_up, log_up
+from bounds.terms import Bound, show
 from pruning.checks import Array
 from validation.output.figures import Series, bounds_over_nodes
 from validation.output.schema import Record
@@ -79,7 +79,7 @@ class Sharpness:
         """Plain numbers: how many times the error, by claim id."""
         return {
             "k": self.k,
-            "error": None if self.log_error == -math.inf else math.exp(self.log_error),
+            "error": None if self.log_error == -math.inf else exp_up(self.log_error),
             "log10_ratio": {name: value / math.log(10) for name, value in self.ratios().items()},
             "notes": {name: list(b.notes) for name, b in self.bounds.items() if b.notes},
         }
@@ -145,18 +145,18 @@ def sentence(entry: Sharpness) -> str:
     best = min(bounds, key=bounds.__getitem__)
     text = (
         f"At k = {entry.k}, averaged over time and from S alone, the smallest bound is {best}, "
-        f"{math.exp(bounds[best]):.3g} times the measured error."
+        f"{show(bounds[best], 3)} times the measured error."
     )
     limit = ratios.get("approximation.adversary")
     if limit is not None:
         text += (
-            f" Slopes of 0 and rho reach {math.exp(limit):.3g} times the error: no bound that knows"
+            f" Slopes of 0 and rho reach {show(limit, 3)} times the error: no bound that knows"
             " only the sector can be below."
         )
         bounded = ratios.get("approximation.adversary.bounded")
         if bounded is not None:
             text += (
-                f" With |h'| at most sup|s| they reach {math.exp(bounded):.3g} times, the limit"
+                f" With |h'| at most sup|s| they reach {show(bounded, 3)} times, the limit"
                 " for bounds that know this, too."
             )
         text += " Below that only the slopes along the runs, or a pass over the data, can help."

@@ -73,6 +73,8 @@ class Trial:
     rnn: RNN
     whole: Measured
     rows: tuple[Row, ...]
+    failed: tuple[str, ...] = ()
+    """Why rows named *balanced* are not what they are called; empty where they are."""
 
 
 def run_trial(settings: Settings, data: Dataset, activation: str, seed: int) -> Trial:
@@ -110,17 +112,19 @@ def run_trial(settings: Settings, data: Dataset, activation: str, seed: int) -> 
 def prune_trial(settings: Settings, data: Dataset, rnn: RNN, activation: str, seed: int) -> Trial:
     """Prune a trained network by every method to every size, and measure the results."""
     covariance = StateCovariance.from_network(rnn, data.x)
-    weight = felt_weight(rnn, data, settings.theta)
-    rows = []
+    weight, why = felt_weight(rnn, data, settings.theta)
+    rows, failed = [], [why]
     for k in settings.sizes(rnn.m):
         for number, method in enumerate(METHODS):
             if method.startswith("balanced"):
-                pruned = balanced(method, rnn, covariance, k, weight, data)
+                pruned, why = balanced(method, rnn, covariance, k, weight, data)
+                failed.append(why)
             else:
                 rng = np.random.default_rng([seed, 1, k, number // 2])
                 pruned = prune(method, rnn, covariance, k, settings.theta, rng).pruned
             rows.append(Row(method, k, measure(pruned, data, settings.gamma)))
-    return Trial(activation, seed, rnn, measure(rnn, data, settings.gamma), tuple(rows))
+    said = tuple(dict.fromkeys(why for why in failed if why))
+    return Trial(activation, seed, rnn, measure(rnn, data, settings.gamma), tuple(rows), said)
 
 
 def prune(
@@ -138,25 +142,29 @@ def prune(
     return spectral_prune(rnn, covariance, k, theta=theta, reconstruct=reconstruct)
 
 
-def felt_weight(rnn: RNN, data: Dataset, theta: float) -> Array:
-    """Return the balanced weight, or that of spectral pruning where gradients cannot be had.
+def felt_weight(rnn: RNN, data: Dataset, theta: float) -> tuple[Array, str]:
+    """Return the balanced weight, or that of spectral pruning and why there is no other.
 
     A read-out of 0, and states or gradients beyond the range of floats, have no balanced weight.
     """
     try:
-        return observed_weight(rnn, data.x, "every" if data.every_step else "last")
-    except ValueError:
-        return selection_weight(rnn, theta)
+        return observed_weight(rnn, data.x, "every" if data.every_step else "last"), ""
+    except ValueError as error:
+        return selection_weight(rnn, theta), f"spectral's nodes ({error})"
 
 
 def balanced(
     method: str, rnn: RNN, covariance: StateCovariance, k: int, weight: Array, data: Dataset
-) -> RNN:
-    """Prune by one of the balanced `METHODS`, on training sequences without their labels."""
+) -> tuple[RNN, str]:
+    """Prune by one of the balanced `METHODS`, on training sequences without their labels.
+
+    With what comes why it was not fitted, where a run beyond the range of floats cannot be.
+    """
     small = spectral_prune(rnn, covariance, k, objective="balanced", weight=weight).pruned
     if method == "balanced":
-        return small
-    x, reads = data.x[:FITTED], "mean" if data.every_step else "last"
+        return small, ""
+    drawn = np.random.default_rng(0).permutation(len(data.x))[:FITTED]
+    x, reads = data.x[drawn], "mean" if data.every_step else "last"
     try:
         with warnings.catch_warnings():
             # The report shows what comes of it.
@@ -164,9 +172,9 @@ def balanced(
             small = refit_read_out(rnn, small, x, reads)
             if method.endswith("closed loop"):
                 small = refit_closed_loop(rnn, small, x, reads, steps=STEPS)
-    except ValueError:
-        pass  # A run beyond the range of floats cannot be fitted: the network stays as it was.
-    return small
+    except ValueError as error:
+        return small, f"networks that are not refitted ({error})"
+    return small, ""
 
 
 def measure(rnn: RNN, data: Dataset, gamma: float) -> Measured:

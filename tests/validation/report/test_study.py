@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,11 +13,18 @@ from joblib import Parallel, delayed, parallel_config
 from bounds.approximation.a_priori import event_value, positive_tau
 from pruning import StateCovariance, initial_rnn, spectral_prune
 from validation.data.digits import digits
-from validation.report.findings import order_kept
+from validation.report.findings import order_kept, substitutes
 from validation.report.reference import smallest_lam
 from validation.report.settings import Settings, default_nodes, reference_size
 from validation.report.study import check_fit, run
-from validation.report.trials import METHODS, RECONSTRUCTED, mean_accuracy, prune, run_trial
+from validation.report.trials import (
+    METHODS,
+    RECONSTRUCTED,
+    mean_accuracy,
+    prune,
+    prune_trial,
+    run_trial,
+)
 
 
 def test_five_trainings_on_the_digits_reach_the_targets():
@@ -31,6 +40,24 @@ def test_five_trainings_on_the_digits_reach_the_targets():
     assert means[RECONSTRUCTED] >= means["spectral, without reconstruction"] + 0.2
     assert means[RECONSTRUCTED] >= means["random nodes, without reconstruction"] + 0.2
     assert means[RECONSTRUCTED] > means["random nodes, with reconstruction"]
+
+
+def test_what_is_called_balanced_and_is_not_is_said(data):
+    settings = Settings(nodes=(2,), seeds=1)
+    rnn = initial_rnn(4, data.d_x, data.classes, activation="relu", rng=0)
+    trial = prune_trial(settings, data, rnn, "relu", 0)
+    assert trial.failed == ()
+    assert substitutes([trial]) == ""
+    unread = replace(rnn, w_output=np.zeros_like(rnn.w_output))
+    trial = prune_trial(settings, data, unread, "relu", 0)
+    assert "balanced hold spectral's nodes (rnn must have a read-out" in substitutes([trial])
+    # Its squares of states are beyond the range of floats, the states are not.
+    T = data.T
+    loud = replace(rnn, w_hidden=10.0 ** (170 / (T - 1)) * np.eye(4))
+    states = StateCovariance.from_network(loud, data.x)
+    assert states.exponent > 0
+    trial = prune_trial(settings, data, loud, "relu", 0)
+    assert "networks that are not refitted (the states of " in substitutes([trial])
 
 
 def test_the_numbers_do_not_depend_on_the_number_of_processes(study, data):
