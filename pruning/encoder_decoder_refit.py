@@ -109,6 +109,8 @@ class EncoderDecoderFit:
 
     def residuals(self, theta: Array, keep: bool = True) -> tuple[Array, Any]:
         """See `pruning.gauss_newton.Problem`; runs of the batches are kept for the products."""
+        if not np.isfinite(theta).all():  # a step that is refused
+            return np.array([np.inf]), None
         net = self.network(theta)
         parts, runs = [], []
         for batch, target in zip(self.data, self.targets, strict=True):

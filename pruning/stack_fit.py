@@ -6,7 +6,7 @@ Squared gaps of the outputs, for `pruning.gauss_newton`, or the divergence of th
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from pruning.stack_gradients import (
 )
 
 _READ = "w_output", "b_output"
+_NUMBERS = 1 << 21  # states of a part
+_KEPT = 1 << 24  # states of all parts whose runs are kept
 _PAIRS = ("w_input", "b_input"), ("w_hidden", "b_hidden")
 
 
@@ -110,44 +112,78 @@ class StackWeights:
 
 
 class SquaredGaps:
-    """||f' - f^||^2 over the outputs that count, as residuals of all weights of a small stack."""
+    """||f' - f^||^2 over the outputs that count, as residuals of all weights of a small stack.
+
+    Sequences are run some at a time, and runs are kept between products as far as there is room.
+    """
 
     def __init__(
         self, whole: Stack, small: Stack, x: Inputs, lengths: Nodes | None, reads: str
     ) -> None:
         self.weights = StackWeights(small)
-        self.small, self.x, self.lengths = small, x, lengths
-        self.where = counted(x.shape[:2], lengths, reads)
-        self.target = whole.predictions(x, lengths)[self.where]
+        self.small, self.x, self.lengths, self.reads = small, x, lengths, reads
+        states = top_states(whole, x, lengths, reads)
+        self.target = states @ whole.w_output.T + whole.b_output
         self.weight = 1 / np.sqrt(len(self.target))
+        each = x.shape[1] * sum(sum(layer) for layer in small.nodes)
+        step = max(1, _NUMBERS // max(1, each))
+        self.parts = [slice(a, min(a + step, len(x))) for a in range(0, len(x), step)]
+        self.kept = max(1, _KEPT // (step * max(1, each)))  # runs of so many parts
 
-    def residuals(self, theta: Array) -> tuple[Array, tuple[Stack, StackRun]]:
+    def residuals(self, theta: Array) -> tuple[Array, SquaredGapsAt]:
         """See `pruning.gauss_newton.Problem`."""
         stack = self.weights.with_weights(theta) if np.isfinite(theta).all() else self.small
-        run = run_stack(stack, self.x, self.lengths)
-        h = run.top.transpose(1, 0, 2)[self.where]
-        gap = h @ stack.w_output.T + stack.b_output - self.target
-        return (self.weight * gap).reshape(-1), (stack, run)
+        at, found = SquaredGapsAt(stack, {}), []
+        for number in range(len(self.parts)):
+            _, h, _ = self._run(at, number)
+            found.append(h @ stack.w_output.T + stack.b_output)
+        return (self.weight * (np.concatenate(found) - self.target)).reshape(-1), at
 
-    def forward(self, state: tuple[Stack, StackRun], v: Array) -> Array:
+    def forward(self, state: SquaredGapsAt, v: Array) -> Array:
         """See `pruning.gauss_newton.Problem`."""
-        stack, run = state
         blocks = self.weights.shaped(v)
         in_w, in_b = _split(blocks[-1])
-        moved = weight_tangent(run, self.weights.direction(blocks)).transpose(1, 0, 2)[self.where]
-        h = run.top.transpose(1, 0, 2)[self.where]
-        result: Array = (self.weight * (moved @ stack.w_output.T + h @ in_w.T + in_b)).reshape(-1)
+        direction, found = self.weights.direction(blocks), []
+        for number in range(len(self.parts)):
+            run, h, where = self._run(state, number)
+            moved = weight_tangent(run, direction).transpose(1, 0, 2)[where]
+            found.append(moved @ state.stack.w_output.T + h @ in_w.T + in_b)
+        result: Array = (self.weight * np.concatenate(found)).reshape(-1)
         return result
 
-    def backward(self, state: tuple[Stack, StackRun], u: Array) -> Array:
+    def backward(self, state: SquaredGapsAt, u: Array) -> Array:
         """See `pruning.gauss_newton.Problem`."""
-        stack, run = state
-        at_output = self.weight * u.reshape(self.target.shape)
-        h = run.top.transpose(1, 0, 2)[self.where]
-        given = np.zeros_like(run.top)
-        given.transpose(1, 0, 2)[self.where] = at_output @ stack.w_output
-        Y = np.column_stack([at_output.T @ h, at_output.sum(axis=0)])
-        return self.weights.gradient(weight_gradients(run, given), Y)
+        at_output, start = self.weight * u.reshape(self.target.shape), 0
+        total = np.zeros(self.weights.size)
+        for number in range(len(self.parts)):
+            run, h, where = self._run(state, number)
+            own = at_output[start : start + len(h)]
+            start += len(h)
+            given = np.zeros_like(run.top)
+            given.transpose(1, 0, 2)[where] = own @ state.stack.w_output
+            Y = np.column_stack([own.T @ h, own.sum(axis=0)])
+            total += self.weights.gradient(weight_gradients(run, given), Y)
+        return total
+
+    def _run(self, at: SquaredGapsAt, number: int) -> tuple[StackRun, Array, Any]:
+        """The run of a part, its states where they count, and where that is."""
+        part = self.parts[number]
+        ends = None if self.lengths is None else self.lengths[part]
+        run = at.runs.get(number)
+        if run is None:
+            run = run_stack(at.stack, self.x[part], ends)
+            if number < self.kept:
+                at.runs[number] = run
+        where = counted(self.x[part].shape[:2], ends, self.reads)
+        return run, run.top.transpose(1, 0, 2)[where], where
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredGapsAt:
+    """A stack with some of its runs, by the number of their part."""
+
+    stack: Stack
+    runs: dict[int, StackRun]
 
 
 class StackDivergence:

@@ -79,6 +79,26 @@ def test_the_network_that_runs_chose_is_the_one_that_prune_writes(tmp_path, caps
     assert "--by-runs decides between sets of nodes of --objective balanced" in said
 
 
+@pytest.mark.parametrize("kind", ["gru", "plain"])
+def test_labels_of_every_step_say_that_every_step_is_bounded(kind, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    save_file(state_dict(kind, (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    x, found = rng.normal(size=(80, 5, 3)), {}
+    for name, labels, words in (
+        ("labelled", {"y": rng.integers(0, 4, (80, 5))}, ()),
+        ("asked", {}, ("--every-step",)),
+    ):
+        np.savez(tmp_path / "data.npz", x=x, **labels)
+        more = ("-k", 4, "--objective", "balanced", "--refit", "read-out", *words)
+        code, text, _ = run(
+            capsys, tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", *more
+        )
+        assert code == 0
+        assert "the mean over all steps" in text
+        found[name] = text
+    assert found["labelled"] == found["asked"]
+
+
 def test_what_is_left_out_is_said(tmp_path, capsys):
     rng = np.random.default_rng(1)
     save_file(state_dict("gru", (6, 4), 2, 3, 4, rng), tmp_path / "net.safetensors")

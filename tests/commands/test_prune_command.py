@@ -370,8 +370,18 @@ def test_few_sequences_are_fitted_with_a_warning_in_one_sentence(tmp_path):
         [sys.executable, "-m", "rnnbounds", *words, "--refit", "closed-loop"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    [line] = done.stderr.strip().splitlines()
-    assert line.startswith("rnnbounds: warning: the closed loop has 128 parameters and only 8 num")
+    said = "rnnbounds: warning: the closed loop has 128 parameters and only 8 num"
+    assert done.stderr.startswith(said)
+
+
+def test_a_fit_says_what_it_is_at(tmp_path, data, capsys, monkeypatch):
+    monkeypatch.setattr("validation.output.terminal.QUIET", -1.0)
+    rng = np.random.default_rng(5)
+    save_file(state_dict("gru", (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    words = (tmp_path / "net.safetensors", "--data", data, "-k", 2, "--refit", "closed-loop")
+    code, _, errors = run(capsys, *words, "-o", tmp_path / "small.npz")
+    assert code == 0
+    assert re.search(r"pruning: closed loop, step 1, held out \d", errors)
 
 
 @pytest.mark.parametrize("objective", ["paper", "balanced"])

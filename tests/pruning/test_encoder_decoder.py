@@ -134,3 +134,12 @@ def test_bad_sizes_are_one_sentence():
         prune_encoder_decoder(net, data, 7)
     with pytest.raises(ValueError, match="objective must be one of paper, balanced"):
         prune_encoder_decoder(net, data, 3, objective="best")
+
+
+def test_a_step_that_is_no_number_is_infinitely_far():
+    rng = np.random.default_rng(9)
+    net = network(rng)
+    data = list(batches(net, words(rng, 8), 4))
+    fit = EncoderDecoderFit(net, net, data)
+    r, _ = fit.residuals(np.full(fit.flat(net).size, np.nan))
+    assert r @ r == np.inf

@@ -41,6 +41,27 @@ def test_products_are_the_derivative_and_each_others_adjoint(kind, reads):
     assert forwards == pytest.approx(backwards, rel=1e-10)
 
 
+@pytest.mark.parametrize("reads", ["last", "every"])
+@pytest.mark.parametrize("kept", [1, 10**6])
+def test_parts_of_the_sequences_and_kept_runs_do_not_matter(reads, kept, monkeypatch):
+    rng = np.random.default_rng(0)
+    whole, small, x = pair("gru", rng)
+    once = SquaredGaps(whole, small, x, LENGTHS, reads)
+    monkeypatch.setattr("pruning.stack_fit._NUMBERS", 2 * 6 * 10)
+    monkeypatch.setattr("pruning.stack_fit._KEPT", kept)
+    apart = SquaredGaps(whole, small, x, LENGTHS, reads)
+    assert len(apart.parts) == 4
+    theta = once.weights.flat(small)
+    (r, one), (again, other) = once.residuals(theta), apart.residuals(theta)
+    assert len(other.runs) == (1 if kept == 1 else 4)
+    v, u = rng.normal(size=theta.size), rng.normal(size=r.size)
+    np.testing.assert_allclose(again, r, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(apart.forward(other, v), once.forward(one, v), rtol=1e-10)
+    np.testing.assert_allclose(
+        apart.backward(other, u), once.backward(one, u), rtol=1e-9, atol=1e-11
+    )
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_state_gradients_are_the_derivative_of_the_outputs_in_each_state(kind):
     """One layer: h_t is moved by hand, and the run goes on from there."""

@@ -22,7 +22,11 @@ def bounds(
         bool, typer.Option("--time-major", help="Sequences are (T, n, ...), not (n, T, ...).")
     ] = False,
     every_step: Annotated[
-        bool, typer.Option("--every-step", help="The mean over all steps, not the last one.")
+        bool,
+        typer.Option(
+            "--every-step",
+            help="The mean over all steps, not the last one; labels (n, T) say it, too.",
+        ),
     ] = False,
     sequences: Annotated[int, typer.Option(help="How many sequences are measured on.")] = 200,
 ) -> None:
@@ -33,20 +37,24 @@ def bounds(
     """
     from bounds.terms import show
     from validation.commands.prune import check_by_runs, sizes
+    from validation.output.terminal import working
     from validation.porting.bounding import bound_file
     from validation.porting.models import Settings
 
     reads = "every" if every_step else "last"
     check_by_runs(by_runs, objective)
-    found = bound_file(
-        model,
-        data,
-        Settings(k=sizes(k), objective=objective, refit=refit, reads=reads, by_runs=by_runs),
-        activation=activation,
-        time_major=time_major,
-        every_step=every_step,
-        sequences=sequences,
-    )
+    with working("bounds") as say:
+        found = bound_file(
+            model,
+            data,
+            Settings(
+                k=sizes(k), objective=objective, refit=refit, reads=reads, by_runs=by_runs, say=say
+            ),
+            activation=activation,
+            time_major=time_major,
+            every_step=every_step,
+            sequences=sequences,
+        )
     typer.echo(f"network   {found.words}")
     typer.echo(f"error     {found.error:.4g}, outputs {found.size:.4g} ({found.steps})")
     for bound in found.bounds:

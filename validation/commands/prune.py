@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,6 +74,7 @@ def prune(
     Labels are not needed: without them the outputs of both networks are compared.
     """
     from pruning.checks import integer
+    from validation.output.terminal import working
     from validation.porting.job import prune_file, records, to_json
     from validation.porting.models import Settings
 
@@ -106,15 +108,16 @@ def prune(
         outputs,
         by_runs,
     )
-    done = prune_file(
-        model,
-        data,
-        out,
-        settings,
-        activation=activation,
-        time_major=time_major,
-        every_step=every_step,
-    )
+    with working("pruning") as say:
+        done = prune_file(
+            model,
+            data,
+            out,
+            replace(settings, say=say),
+            activation=activation,
+            time_major=time_major,
+            every_step=every_step,
+        )
     for name, value in records(done):
         typer.echo(f"{name:12} {value}")
     if json is not None:

@@ -87,6 +87,10 @@ def bound_file(
     integer("sequences", sequences, 1)
     form = opened(model, activation)
     held = read_sequences(data, time_major)
+    if isinstance(form, StackForm) and held.y_eval is not None and held.y_eval.ndim == 2:
+        every_step = True  # as `rnnbounds prune` takes labels of every step
+    if every_step:
+        settings = replace(settings, reads="every")
     found: list[Bound] = []
     notes: list[str] = []
     if isinstance(form, StackForm):

@@ -9,12 +9,14 @@ them alike, and the reconstruction is the read-out. Whatever follows is carried 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pruning.checks import Array, choice
+from pruning.gauss_newton import RefitStep
 from pruning.spectral import FITTED, REFITS
 from pruning.stack import Stack, StackCell
 from pruning.stack_pruning import PrunedStack, prune_stack
@@ -103,10 +105,20 @@ def fitted(stack: Stack, x: Any, lengths: Any, settings: Any) -> PrunedStack:
         return result
     drawn = np.random.default_rng(settings.seed).permutation(len(x))[:FITTED]
     x, lengths = np.asarray(x)[drawn], None if lengths is None else np.asarray(lengths)[drawn]
-    small = refit_stack_read_out(stack, result.pruned, x, lengths, **seen)
+    small = refit_stack_read_out(
+        stack, result.pruned, x, lengths, **seen, progress=_told(settings, "read-out")
+    )
     if settings.refit == "closed-loop":
-        small = refit_stack(stack, small, x, lengths, **seen)
+        told = _told(settings, "closed loop")
+        small = refit_stack(stack, small, x, lengths, **seen, progress=told)
     return replace(result, pruned=small)
+
+
+def _told(settings: Any, what: str) -> Callable[[RefitStep], None] | None:
+    say = settings.say
+    if say is None:
+        return None
+    return lambda step: say(f"{what}, step {step.step}, held out {step.held_out:.4g}")
 
 
 def prune_chain(chain: Chain, settings: Any, apart: bool = False) -> SmallChain:

@@ -32,7 +32,8 @@ class Settings:
     `refit` is empty, ``read-out`` or ``closed-loop``: the small network is then fitted to the whole
     one's outputs, without labels. `outputs` is what those are, ``numbers`` or ``logits``; where it
     is empty, logits of language models (which read tokens and have an output for each of them).
-    `seed` draws nodes of methods that draw, and which sequences decide `by_runs`.
+    `seed` draws nodes of methods that draw, which sequences decide `by_runs`, and which are fitted.
+    `say`, where there is one, is told of every step of a fit.
     """
 
     k: Any = None
@@ -46,6 +47,7 @@ class Settings:
     reads: str = "last"
     outputs: str = ""
     by_runs: bool = False
+    say: Callable[[str], None] | None = None
 
 
 class Pruned(Protocol):
