@@ -275,7 +275,10 @@ def _normalised(second: Array, layer: int) -> Array:
     traces = np.trace(second, axis1=1, axis2=2)
     felt = traces > 0
     if not felt.any():
-        raise ValueError(f"the outputs must depend on the states of layer {layer}, they do not")
+        raise ValueError(
+            f"the outputs must depend on the states of layer {layer}, they do not: the read-out is "
+            "0, or every gradient on the way back is"
+        )
     M = (second[felt] / traces[felt, None, None]).mean(axis=0)
     result: Array = (M + M.T) / 2
     return result

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from gates import CELLS, ROOT, SEEDS, network, task_of, there
 
-from pruning.stack_pruning import prune_stack, prune_stack_to
+from pruning.stack_pruning import prune_stack
 from pruning.stack_refit import refit_stack_read_out
 from pruning.stack_ties import output_gaps
 from validation.data.digits import digits
@@ -68,15 +68,10 @@ def measured(whole, task, x_test, k, draws):
     gaps = output_gaps(whole, every, x_test)
     found = [(task.measured(one), gap) for one, gap in zip(every, gaps, strict=True)]
     found = list(zip(found[: len(small)], found[len(small) :], strict=True))
-    tried = [one.nodes for run in runs for one in run.tried]
-    gaps = output_gaps(
-        whole, [prune_stack_to(whole, first.moments, nodes).pruned for nodes in tried], x_test
-    )
     return {
         "balanced": found[0],
         "by runs": found[1:],
         "sets": [len(one.tried) for one in runs],
-        "gaps of all sets": (min(gaps), max(gaps)),
     }
 
 

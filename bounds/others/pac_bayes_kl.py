@@ -22,6 +22,7 @@ from bounds.terms import IID, VALID, Bound, Condition, Term
 from pruning.checks import Array, integer
 from pruning.rnn import RNN
 
+STATEMENT = r"\mathrm{kl}(\hat\Psi(Q)\|\Psi(Q)) \le \frac{KL(Q\|P)+\ln(2\sqrt n/\delta)}{n}"
 SHARE = 0.1  # of delta, for the draws
 NOISES = tuple(2.0**-j for j in range(8))  # sigma in units of a block's root mean square
 SOURCE = "Maurer 2004 (as read); theory, section 9"
@@ -78,8 +79,13 @@ def pac_bayes_kl(
     # sigma may depend on the sample, so pilot draws choose it; fresh draws then measure.
     pilot = max(50, draws // 20)
     best: tuple[float, _Posterior] | None = None
-    for noise in NOISES:
-        posterior = _posterior(rnn, centre, noise)
+    try:
+        posteriors = [_posterior(rnn, centre, noise) for noise in NOISES]
+    except OverflowError:
+        said = "Squares of the weights are beyond the range of floats: +inf is what holds."
+        term = Term(COMPLEXITY, math.inf, r"\infty", SOURCE)
+        return Bound("others.pac_bayes_kl", STATEMENT, (term,), VALID, (), (said,))
+    for posterior in posteriors:
         q = _mean_error(problem, posterior, pilot, group, generator)
         value = gibbs_risk(
             q, posterior.divergence + posterior.price + nodes, n, problem.delta, pilot
@@ -97,7 +103,7 @@ def pac_bayes_kl(
     gibbs = "The bound is on the error of networks drawn from Q, one for each sequence, not of f'."
     return Bound(
         "others.pac_bayes_kl",
-        r"\mathrm{kl}(\hat\Psi(Q)\|\Psi(Q)) \le \frac{KL(Q\|P)+\ln(2\sqrt n/\delta)}{n}",
+        STATEMENT,
         (
             Term(
                 EMPIRICAL,
@@ -177,11 +183,13 @@ def _posterior(rnn: RNN, centre: dict[str, Array], noise: float) -> _Posterior:
     sigma, divergence, price = {}, 0.0, 0.0
     for block in BLOCKS:
         weights = getattr(rnn, block)
-        size = float(np.sqrt(np.mean(np.square(weights)))) if weights.size else 0.0
+        with np.errstate(over="ignore"):
+            size = float(np.sqrt(np.mean(np.square(weights)))) if weights.size else 0.0
         sigma[block] = noise * (size or 1.0)
         if not weights.size:
             continue
-        distance2 = float(np.square(weights - centre[block]).sum())
+        with np.errstate(over="ignore"):
+            distance2 = float(np.square(weights - centre[block]).sum())
         # The s^2 that minimises KL is sigma^2 + distance^2/p, here on the grid.
         best = math.sqrt(sigma[block] ** 2 + distance2 / weights.size)
         j = round(_STEPS * math.log2(best))

@@ -106,6 +106,13 @@ def test_a_prior_at_the_weights_themselves_costs_nearly_nothing(rng):
     assert others.pac_bayes_kl(own, rng=0)["complexity"].inputs["KL"] > 1
 
 
+@pytest.mark.parametrize("size", [1e160, 1e200, 1e300])
+def test_weights_whose_squares_are_no_floats_have_no_prior(rng, size):
+    own = problem(rng, n=50)
+    huge = own.of(RNN(**(own.rnn.weights | {"w_hidden": size * own.rnn.w_hidden})))
+    assert others.pac_bayes_kl(huge, rng=0).log_total == math.inf
+
+
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30), st.floats(0.01, 0.9))
 def test_empirical_bernstein_is_its_formula(losses, delta):
     values = np.array(losses)

@@ -79,6 +79,39 @@ def test_the_network_that_runs_chose_is_the_one_that_prune_writes(tmp_path, caps
     assert "--by-runs decides between sets of nodes of --objective balanced" in said
 
 
+@pytest.mark.parametrize("refit", [(), ("--refit", "closed-loop")])
+def test_of_layers_of_plain_cells_the_error_is_said_and_no_bound(refit, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    save_file(state_dict("plain", (6, 5), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(80, 5, 3)))
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4, *refit)
+    code, text, _ = run(capsys, *words)
+    assert code == 0
+    assert "error     " in text
+    assert "bound     " not in text
+    assert "left out  along both runs: of plain cells for one layer only" in text
+
+
+@pytest.mark.parametrize("kind", ["gru", "plain"])
+def test_labels_of_every_step_say_that_every_step_is_bounded(kind, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    save_file(state_dict(kind, (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    x, found = rng.normal(size=(80, 5, 3)), {}
+    for name, labels, words in (
+        ("labelled", {"y": rng.integers(0, 4, (80, 5))}, ()),
+        ("asked", {}, ("--every-step",)),
+    ):
+        np.savez(tmp_path / "data.npz", x=x, **labels)
+        more = ("-k", 4, "--objective", "balanced", "--refit", "read-out", *words)
+        code, text, _ = run(
+            capsys, tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", *more
+        )
+        assert code == 0
+        assert "the mean over all steps" in text
+        found[name] = text
+    assert found["labelled"] == found["asked"]
+
+
 def test_what_is_left_out_is_said(tmp_path, capsys):
     rng = np.random.default_rng(1)
     save_file(state_dict("gru", (6, 4), 2, 3, 4, rng), tmp_path / "net.safetensors")

@@ -22,7 +22,11 @@ def bounds(
         bool, typer.Option("--time-major", help="Sequences are (T, n, ...), not (n, T, ...).")
     ] = False,
     every_step: Annotated[
-        bool, typer.Option("--every-step", help="The mean over all steps, not the last one.")
+        bool,
+        typer.Option(
+            "--every-step",
+            help="The mean over all steps, not the last one; labels (n, T) say it, too.",
+        ),
     ] = False,
     sequences: Annotated[int, typer.Option(help="How many sequences are measured on.")] = 200,
 ) -> None:

@@ -16,9 +16,16 @@ from pruning.covariance import StateCovariance
 from pruning.initialisation import initial_rnn
 from pruning.losses import loss_values
 from pruning.refit.closed_loop import refit_closed_loop
+from pruning.refit.divergence import refit_divergence
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
-from pruning.spectral import PrunedRNN, observed_weight, selection_weight, spectral_prune
+from pruning.spectral import (
+    PrunedRNN,
+    are_logits,
+    observed_weight,
+    selection_weight,
+    spectral_prune,
+)
 from pruning.training import train
 from validation.data.dataset import Dataset
 from validation.report.settings import START, Settings
@@ -33,8 +40,8 @@ METHODS = (
     "balanced, read-out refitted",
     "balanced, closed loop",
 )
-FITTED, STEPS = 1000, 6
-"""Sequences and steps of a refit in the report, which is to take seconds."""
+FITTED, STEPS, LOGITS = 1000, 6, 1 << 25
+"""Sequences and steps of a refit in the report, which is to take seconds, and logits at most."""
 
 
 @dataclass(frozen=True)
@@ -163,17 +170,27 @@ def balanced(
     small = spectral_prune(rnn, covariance, k, objective="balanced", weight=weight).pruned
     if method == "balanced":
         return small, ""
-    drawn = np.random.default_rng(0).permutation(len(data.x))[:FITTED]
-    x, reads = data.x[drawn], "mean" if data.every_step else "last"
+    x, reads = data.x, "mean" if data.every_step else "last"
+    logits, most = are_logits(rnn, x, None), FITTED
+    if logits:
+        each = rnn.d_y * (x.shape[1] if data.every_step else 1)
+        most = max(2, min(FITTED, LOGITS // each))
+    x = x[np.random.default_rng(0).permutation(len(x))[:most]]
+    closed = method.endswith("closed loop")
     try:
         with warnings.catch_warnings():
             # The report shows what comes of it.
             warnings.filterwarnings("ignore", message="the closed loop has")
-            small = refit_read_out(rnn, small, x, reads)
-            if method.endswith("closed loop"):
-                small = refit_closed_loop(rnn, small, x, reads, steps=STEPS)
+            if logits:
+                small = refit_divergence(rnn, small, x, reads, steps=STEPS)
+                if closed:
+                    small = refit_divergence(rnn, small, x, reads, fit_recursion=True, steps=STEPS)
+            else:
+                small = refit_read_out(rnn, small, x, reads)
+                if closed:
+                    small = refit_closed_loop(rnn, small, x, reads, steps=STEPS)
     except ValueError as error:
-        return small, f"networks that are not refitted ({error})"
+        return small, f"networks whose refit could not be made ({error})"
     return small, ""
 
 

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joblib import Parallel, delayed, parallel_config
+from scipy.special import log_softmax
 
 from bounds.approximation.a_priori import event_value, positive_tau
 from pruning import StateCovariance, initial_rnn, spectral_prune
+from validation.data.dataset import Dataset
 from validation.data.digits import digits
 from validation.report.findings import order_kept, substitutes
 from validation.report.reference import smallest_lam
@@ -20,6 +22,8 @@ from validation.report.study import check_fit, run
 from validation.report.trials import (
     METHODS,
     RECONSTRUCTED,
+    balanced,
+    felt_weight,
     mean_accuracy,
     prune,
     prune_trial,
@@ -57,7 +61,31 @@ def test_what_is_called_balanced_and_is_not_is_said(data):
     states = StateCovariance.from_network(loud, data.x)
     assert states.exponent > 0
     trial = prune_trial(settings, data, loud, "relu", 0)
-    assert "networks that are not refitted (the states of " in substitutes([trial])
+    assert "networks whose refit could not be made (the states of " in substitutes([trial])
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_refits_of_a_language_model_are_by_the_softmax_of_its_outputs(every, monkeypatch):
+    rng = np.random.default_rng(3)
+    rnn = initial_rnn(8, d_x=6, d_y=6, activation="tanh", rng=0)
+    rnn = replace(rnn, w_output=2 * rng.normal(size=(6, 8)))
+    x = rng.integers(0, 6, (120, 5))
+    data = Dataset("letters", x, x if every else x[:, -1])
+    covariance = StateCovariance.from_network(rnn, x)
+    weight, _ = felt_weight(rnn, data, 0.5)
+
+    def lost(method):
+        small, why = balanced(method, rnn, covariance, 3, weight, data)
+        assert why == ""
+        f, g = (net.predictions(x)[:, slice(None) if every else -1] for net in (rnn, small))
+        log_p, log_q = log_softmax(f, axis=-1), log_softmax(g, axis=-1)
+        return float((np.exp(log_p) * (log_p - log_q)).sum(axis=-1).mean())
+
+    plain, read, closed = (lost(method) for method in METHODS if method.startswith("balanced"))
+    assert closed < read < plain
+    # By squared gaps of the logits it would be worse.
+    monkeypatch.setattr("validation.report.trials.are_logits", lambda *_: False)
+    assert read < lost("balanced, read-out refitted")
 
 
 def test_the_numbers_do_not_depend_on_the_number_of_processes(study, data):
