@@ -339,6 +339,18 @@ def test_losses_by_step_are_the_definitions():
     assert linear_bound(pruned, x).label == "hypothesis violated: s = id"
 
 
+def test_residuals_that_are_no_numbers_are_not_felt_as_nothing():
+    large = RNN(np.eye(2), np.eye(2), [0, 0], [[1.0, 0.0]], [0], "identity")
+    x = np.ones((2, 3, 2))
+    pruned = prune_to(large, x, [1])
+    pruned = replace(pruned, reconstruction=np.array([[0.0], [1.7e308]]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = step_losses(pruned, x)
+    # Of the first node nothing is kept; of the second, which is not read, more than floats hold.
+    assert (found.residual_felt[1:] == np.inf).all()
+    assert linear_bound(pruned, x).log_total == np.inf
+
+
 def test_step_losses_of_a_refitted_network_are_refused():
     rng = np.random.default_rng(4)
     large, x = network(rng, 4), rng.normal(size=(40, 3, 2))

@@ -260,6 +260,22 @@ def test_nodes_that_lose_nothing_are_shown_to_be_as_promised():
     assert these.holds, these
 
 
+@pytest.mark.parametrize("theorem", [determinantal_bound, degrees_of_freedom_bound])
+@pytest.mark.parametrize("size", [1e160, 1e200])
+def test_losses_beyond_floats_are_not_shown_to_be_as_promised(theorem, size):
+    # What the theorem allows is beyond floats, too; floats cannot tell which of them is larger.
+    S = np.diag([1.0, 0.5, 0.1])
+    rnn = dataclasses.replace(network(), w_hidden=size * np.eye(3))
+    wide = Radii(size, 2 * size, 9, 9, 9, 10.0, fixed=True, data_fixed=True)
+    setting = Setting(n=100, T=3, empirical_loss=0.1)
+    pruned = prune_to(rnn, S, np.arange(2), 0.1)
+    assert pruned.losses["recurrent"] == np.inf
+    bound = theorem(StatedProblem(rnn, setting, wide), S, 2, pruned=pruned)
+    (these,) = [c for c in bound.conditions if c.name == "the nodes at hand"]
+    assert not these.holds
+    assert "||W_h[J,:] r||^2" in these.detail
+
+
 def test_without_kept_nodes_no_norm_is_larger_than_0():
     rnn, x = network(), np.random.default_rng(1).normal(size=(5, 4, 2))
     _, S = moments(rnn.states(x))

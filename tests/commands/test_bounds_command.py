@@ -79,6 +79,19 @@ def test_the_network_that_runs_chose_is_the_one_that_prune_writes(tmp_path, caps
     assert "--by-runs decides between sets of nodes of --objective balanced" in said
 
 
+@pytest.mark.parametrize("refit", [(), ("--refit", "closed-loop")])
+def test_of_layers_of_plain_cells_the_error_is_said_and_no_bound(refit, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    save_file(state_dict("plain", (6, 5), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(80, 5, 3)))
+    words = (tmp_path / "net.safetensors", "--data", tmp_path / "data.npz", "-k", 4, *refit)
+    code, text, _ = run(capsys, *words)
+    assert code == 0
+    assert "error     " in text
+    assert "bound     " not in text
+    assert "left out  along both runs: of plain cells for one layer only" in text
+
+
 @pytest.mark.parametrize("kind", ["gru", "plain"])
 def test_labels_of_every_step_say_that_every_step_is_bounded(kind, tmp_path, capsys):
     rng = np.random.default_rng(1)

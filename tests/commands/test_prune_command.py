@@ -424,3 +424,28 @@ def test_outputs_of_any_size_have_a_distance(size, n, said, tmp_path, capsys):
     assert code == 0
     assert re.search(said, text)
     assert not re.search("nan|inf", text)
+
+
+def test_at_most_so_many_sequences_are_fitted_and_not_the_first_ones(
+    tmp_path, data, capsys, monkeypatch
+):
+    from validation.porting import chains
+
+    seen = []
+
+    def read_out(whole, small, x, *others, **options):
+        seen.append(np.asarray(x))
+        return small
+
+    monkeypatch.setattr(chains, "refit_stack_read_out", read_out)
+    monkeypatch.setattr(chains, "FITTED", 7)
+    rng = np.random.default_rng(5)
+    save_file(state_dict("gru", (6,), 1, 3, 4, rng), tmp_path / "net.safetensors")
+    words = (tmp_path / "net.safetensors", "--data", data, "-k", 2, "--refit", "read-out")
+    code, *_ = run(capsys, *words, "-o", tmp_path / "small.npz")
+    assert code == 0
+    [x] = seen
+    held = np.load(data)["x"]
+    rows = [int(np.flatnonzero((held == one).all(axis=(1, 2)))[0]) for one in x]
+    assert len(set(rows)) == 7
+    assert rows != sorted(rows)

@@ -149,17 +149,24 @@ def test_exploding_and_vanishing_gradients_stay_in_range(factor, weights, dtype)
 
 @pytest.mark.parametrize("probes", [None, 1])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_what_has_vanished_does_not_hide_outputs_that_are_read_before_it(probes, dtype):
-    # 1e-8 a step: after 300 of them the gradient of the last output is 2^-15900.
-    T = 300
-    rnn = RNN([[1e-8]], [[0.0]], [0.0], [[3.0]], [0.0], "identity")
-    w = np.zeros(T)
-    w[[0, -1]] = 0.25, 0.75
-    seen = Observability(rnn, T, w, probes, 0, dtype=dtype).update(np.zeros((2, T, 1)))
-    assert seen.traces[[0, -1]] == pytest.approx([9 / 4, 27 / 4], rel=1e-5)
-    assert seen.log2_traces[1] == pytest.approx(
-        math.log2(27 / 4) + 2 * 298 * math.log2(1e-8), rel=1e-4
-    )
+@pytest.mark.parametrize(("factor", "lengths"), [(0.1, range(3, 75)), (1e-8, [300])])
+def test_what_has_vanished_does_not_hide_outputs_that_are_read_before_it(
+    factor, lengths, probes, dtype
+):
+    # What stays in range is scaled up, and may be of any size beside what is read then.
+    for T in lengths:
+        rnn = RNN([[factor]], [[0.0]], [0.0], [[3.0]], [0.0], "identity")
+        w = np.zeros(T)
+        w[[0, -1]] = 0.25, 0.75
+        seen = Observability(rnn, T, w, probes, 0, dtype=dtype).update(np.zeros((2, T, 1)))
+        later = 27 / 4 * factor ** (2.0 * (T - 1))
+        # A probe's two signs are added up, and their product is not 0 in every draw.
+        slack = 0 if probes is None else 2 * math.sqrt(9 / 4 * later)
+        assert seen.traces[-1] == pytest.approx(27 / 4, rel=1e-5)
+        assert seen.traces[0] == pytest.approx(9 / 4 + later, rel=1e-5, abs=slack)
+        assert seen.log2_traces[1] == pytest.approx(
+            math.log2(27 / 4) + 2 * (T - 2) * math.log2(factor), rel=1e-4
+        )
 
 
 @pytest.mark.parametrize("weights", ["last", "mean"])

@@ -239,6 +239,15 @@ def test_the_normal_matrix_is_formed_only_where_the_last_step_alone_is_read(weig
     assert _is_dense("auto", theta, held, 10**6) is dense
 
 
+def test_a_gap_that_floats_cannot_tell_is_not_0():
+    rng = np.random.default_rng(13)
+    large, x = network(rng, 4), rng.normal(size=(20, 3, 2))
+    large = replace(large, w_output=1e200 * np.ones((2, 4)))
+    moments = paired_moments(large, large, x, read_weights("last", 3))
+    other = replace(large, w_output=np.array([[1e200, -1e200, 0, 0], [0, 0, 0, 0]]))
+    assert moments.gap(other, large) == np.inf
+
+
 @pytest.mark.parametrize("act", ["relu", "identity"])
 @pytest.mark.parametrize("T", [30, 55, 60, 90])
 @pytest.mark.parametrize("refit", ["read-out", "closed-loop"])

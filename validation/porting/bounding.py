@@ -109,6 +109,8 @@ def bound_file(
     weights = np.full(T, 1 / T) if every_step else np.eye(T)[-1]
     if len(result.original.layers[-1]) == 2:
         notes.append("along both runs: for one direction only")
+    elif _is_deep_and_plain(result):
+        notes.append("along both runs: of plain cells for one layer only")
     else:
         found.append(along_runs_bound(result, x, weights))
         if _is_gated(result):
@@ -211,6 +213,12 @@ def _risks(small: Stack, x: Any, y: Any) -> list[Bound]:
 def _is_plain(result: PrunedStack) -> bool:
     layers = result.original.layers
     return len(layers) == 1 and len(layers[0]) == 1 and layers[0][0].kind == "plain"
+
+
+def _is_deep_and_plain(result: PrunedStack) -> bool:
+    """Several layers with a plain one on top, which `along_runs_bound` refuses."""
+    layers = result.original.layers
+    return len(layers) > 1 and layers[-1][0].kind == "plain"
 
 
 def _is_gated(result: PrunedStack) -> bool:
