@@ -144,3 +144,21 @@ def test_every_command_of_the_readme_has_the_options_it_names(line):
     known = set(getattr(importlib.import_module(module), function).__annotations__)
     named = {word[2:].replace("-", "_") for word in words if word.startswith("--")}
     assert named <= known
+
+
+def test_the_table_of_experiments_is_that_of_the_overview():
+    overview = (ROOT / "results" / "overview.md").read_text("utf-8")
+    header, *wanted = _cells(overview)
+    ours, *rows = _cells(README[README.index("| experiment | nodes |") :].split("\n\n")[0])
+    same = {"closed loop": "balanced, closed loop"}
+    places = [header.index(same.get(name, name)) for name in ours]
+    links = [re.sub(r"\[(.*)\]\(results/\1\.md\)", r"\1", name) for name, *_ in rows]
+    assert [[name, *row[1:]] for name, row in zip(links, rows)] == [
+        [row[place] for place in places] for row in wanted
+    ]
+
+
+def _cells(table: str) -> list[list[str]]:
+    lines = [line for line in table.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row in rows if set(row[0]) != {"-"}]
