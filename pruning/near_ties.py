@@ -149,10 +149,11 @@ def output_gap(
     """
     weights = READS[choice("targets", targets, TARGETS)]
     w = read_weights(weights, x.shape[1])
-    if are_logits(large, x, outputs):
-        divergence = Divergence(large, small, x, w, False, False, "float32")
-        return divergence.value(divergence.start)
     with np.errstate(over="ignore", invalid="ignore"):
-        gap = np.square(small.predictions(x) - large.predictions(x)).sum(axis=2) @ w
-    total = float(gap.mean())
+        if are_logits(large, x, outputs):
+            divergence = Divergence(large, small, x, w, False, False, "float32")
+            total = divergence.value(divergence.start)
+        else:
+            gap = np.square(small.predictions(x) - large.predictions(x)).sum(axis=2) @ w
+            total = float(gap.mean())
     return total if np.isfinite(total) else np.inf
