@@ -16,7 +16,7 @@ from validation.report.comparison import nodes_figure, nodes_for_loss, sweep
 from validation.report.findings import short_name
 from validation.report.reference import Chains, Reference
 from validation.report.study import Study
-from validation.report.trials import METHODS, mean_accuracy
+from validation.report.trials import METHODS, RECONSTRUCTED, mean_accuracy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ def gallery(study: Study, say: Callable[[str], None] = lambda name: None) -> dic
         Called with the name of what is drawn now.
     """
     found = {}
-    for name, (caption, fill, size) in _planned(study).items():
+    for name, (caption, fill, size) in planned(study).items():
         say(name)
         found[name] = Figure(caption, draw(*fill, size=size))
     return found
@@ -96,12 +96,13 @@ def captions(found: dict[str, Figure]) -> str:
     return "\n".join(parts)
 
 
-def _planned(study: Study) -> dict[str, tuple[str, tuple[Fill, ...], tuple[float, float]]]:
+def planned(study: Study) -> dict[str, tuple[str, tuple[Fill, ...], tuple[float, float]]]:
+    """Return the caption, what draws and the size of every figure, by its name."""
     reference, k, m = study.reference, study.reference.k, study.reference.rnn.m
-    planned: dict[str, tuple[str, tuple[Fill, ...], tuple[float, float]]] = {}
+    found: dict[str, tuple[str, tuple[Fill, ...], tuple[float, float]]] = {}
 
     def plan(name: str, caption: str, *body: Any, size: tuple[float, float] = SIZE) -> None:
-        planned[name] = (caption, tuple(map(_onto, body)), size)
+        found[name] = (caption, tuple(map(_onto, body)), size)
 
     norm = (
         "at the last step, where the network is read out"
@@ -153,9 +154,8 @@ def _planned(study: Study) -> dict[str, tuple[str, tuple[Fill, ...], tuple[float
         plan(
             "felt",
             "Where the error is born and where it is felt: what the kept nodes lose of the states "
-            "at each step (left), and what the output feels of it through all later steps (right), "
-            "for the nodes of the paper's objective and for those of the balanced one, "
-            f"k = {k}.",
+            f"at each step (left), and what {_feels(study)} through all later steps (right), for "
+            f"the nodes of {RECONSTRUCTED}, and for those of balanced, k = {k}.",
             partial(_losses, reference, "residual"),
             partial(_losses, reference, "residual_felt"),
             size=(3.4, 3.4),
@@ -209,7 +209,7 @@ def _planned(study: Study) -> dict[str, tuple[str, tuple[Fill, ...], tuple[float
             partial(sweep, sides.over_n, error, False),
             size=NAMED,
         )
-    return planned
+    return found
 
 
 def _onto(body: Callable[..., Any]) -> Fill:
@@ -228,6 +228,15 @@ def _accuracy(study: Study, activation: str, *, ax: Axes | None = None) -> Axes:
     return figures.accuracy_over_nodes(curves, whole, kind, study.reference.k, ax=ax)
 
 
+def _feels(study: Study) -> str:
+    """What feels a residual, and how that is known."""
+    if study.reference.logits:
+        words = "the softmax of the outputs feels of it (to second order twice the divergence)"
+    else:
+        words = "the output feels of it"
+    return words + (", estimated by random signs," if study.data.every_step else "")
+
+
 def _losses(reference: Reference, which: str, *, ax: Axes | None = None) -> Axes:
     curves = []
     for name, losses in reference.losses.items():
@@ -236,7 +245,8 @@ def _losses(reference: Reference, which: str, *, ax: Axes | None = None) -> Axes
         curves.append(Series(f"{name} nodes", list(range(1, len(y) + 1)), y))
     label = {
         "residual": r"lost of the states, Tr $R_t$",
-        "residual_felt": r"felt by the output, Tr[$O_t R_t$]",
+        "residual_felt": rf"felt by the {'softmax' if reference.logits else 'output'}, "
+        r"Tr[$O_t R_t$]",
     }[which]
     return figures.losses_over_steps(curves, label, ax=ax)
 

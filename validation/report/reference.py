@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +24,10 @@ from bounds.node_counts import largest_degrees_of_freedom, node_count
 from bounds.problem import Problem
 from bounds.terms import Bound
 from bounds.tradeoffs import Tradeoff, lam_grid, tradeoff, tradeoff_order
-from pruning.balanced import balanced_weight
-from pruning.checks import Array
+from pruning.checks import Array, Nodes
 from pruning.covariance import StateCovariance
-from pruning.observability import Observability
 from pruning.rnn import RNN
-from pruning.spectral import PrunedRNN, spectral_prune
+from pruning.spectral import PrunedRNN, are_logits, prune_to, spectral_prune, unobserved
 from validation.data.dataset import Dataset
 from validation.report.comparison import SideBySide, side_by_side
 from validation.report.settings import Settings, reference_size
@@ -119,6 +117,8 @@ class Reference:
     losses : dict
         What is lost at each step and what the output feels of it, for the nodes of the spectral
         and of the balanced objective; empty for one step, and where gradients cannot be had.
+    logits : bool
+        Whether what the output feels is what its softmax does.
     """
 
     rnn: RNN
@@ -133,6 +133,7 @@ class Reference:
     tradeoffs: dict[str, Tradeoff]
     side_by_side: SideBySide | None
     losses: dict[str, StepLosses]
+    logits: bool
 
     @property
     def k(self) -> int:
@@ -159,8 +160,17 @@ class Reference:
         return self.chain.sharpest
 
 
-def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
-    """Prune a network and evaluate everything on it."""
+def examine(
+    settings: Settings, data: Dataset, rnn: RNN, balanced: Mapping[int, Nodes] | None = None
+) -> Reference:
+    """Prune a network and evaluate everything on it.
+
+    Parameters
+    ----------
+    settings, data, rnn
+    balanced : mapping, optional
+        By size, the nodes of the balanced objective, as the report's rows keep them.
+    """
     covariance = StateCovariance.from_network(rnn, data.x, per_step=True)
     sizes = settings.sizes(rnn.m)
     pruned = {k: spectral_prune(rnn, covariance, k, theta=settings.theta) for k in sizes}
@@ -195,29 +205,24 @@ def examine(settings: Settings, data: Dataset, rnn: RNN) -> Reference:
         largest_freedom=largest_degrees_of_freedom(max(k, 1), EXISTENCE, rnn.m),
         tradeoffs=_tradeoffs(whole, S),
         side_by_side=None if data.every_step else side_by_side(settings, data, pruned[k]),
-        losses=_losses(pruned[k], data),
+        losses=_losses(pruned[k], covariance, (balanced or {}).get(k), data),
+        logits=are_logits(rnn, data.x, None),
     )
 
 
-def _losses(pruned: PrunedRNN, data: Dataset) -> dict[str, StepLosses]:
-    if data.T == 1:
+def _losses(
+    pruned: PrunedRNN, covariance: StateCovariance, balanced: Nodes | None, data: Dataset
+) -> dict[str, StepLosses]:
+    if data.T == 1 or balanced is None:
         return {}
     x, rnn = data.x[:OBSERVED], pruned.original
-    reads, probes = ("mean", 1) if data.every_step else ("last", None)
+    targets = "every" if data.every_step else "last"
+    both = {"spectral": pruned, "balanced": prune_to(rnn, covariance, balanced)}
     try:
-        seen = Observability(rnn, data.T, reads, probes, 0).update(x)
-        balanced = spectral_prune(
-            rnn,
-            pruned.covariance,
-            pruned.pruned.m,
-            tau=pruned.tau[0] if len(pruned.tau) else None,
-            objective="balanced",
-            weight=balanced_weight(seen),
-        )
-        both = {"spectral": pruned, "balanced": balanced}
+        seen = unobserved(rnn, x, targets, np.random.default_rng(0), None).update(x)
         return {name: step_losses(one, x, observability=seen) for name, one in both.items()}
     except ValueError:
-        # No read-out, or a run beyond the range of floats.
+        # A run or gradients beyond the range of floats.
         return {}
 
 

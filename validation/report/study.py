@@ -109,7 +109,7 @@ def run(
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         pool = joblib.Parallel(n_jobs=max(2, workers or joblib.cpu_count()), return_as="generator")
         trials = list(_counted(pool(tasks), "networks", total, progress))
-        work = joblib.delayed(examine)(settings, data, trials[0].rnn)
+        work = joblib.delayed(examine)(settings, data, trials[0].rnn, trials[0].balanced)
         [reference] = _counted(pool([work]), "bounds", total, progress, done=total - 1)
     own = smaller = None
     if model is not None:

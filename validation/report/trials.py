@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from bounds.sample import mean_loss
 from pruning.baselines import random_nodes
-from pruning.checks import Array, Inputs, Targets
+from pruning.checks import Array, Inputs, Nodes, Targets
 from pruning.covariance import StateCovariance
 from pruning.initialisation import initial_rnn
 from pruning.losses import loss_values
@@ -82,6 +82,8 @@ class Trial:
     rows: tuple[Row, ...]
     failed: tuple[str, ...] = ()
     """Why rows named *balanced* are not what they are called; empty where they are."""
+    balanced: Mapping[int, Nodes] = field(default_factory=dict)
+    """By size, the nodes of the rows named *balanced*; empty where those hold spectral's."""
 
 
 def run_trial(settings: Settings, data: Dataset, activation: str, seed: int) -> Trial:
@@ -120,18 +122,22 @@ def prune_trial(settings: Settings, data: Dataset, rnn: RNN, activation: str, se
     """Prune a trained network by every method to every size, and measure the results."""
     covariance = StateCovariance.from_network(rnn, data.x)
     weight, why = felt_weight(rnn, data, settings.theta)
-    rows, failed = [], [why]
+    rows, failed, nodes = [], [why], {}
     for k in settings.sizes(rnn.m):
+        felt = spectral_prune(rnn, covariance, k, objective="balanced", weight=weight)
+        if not why:
+            nodes[k] = felt.nodes
         for number, method in enumerate(METHODS):
             if method.startswith("balanced"):
-                pruned, why = balanced(method, rnn, covariance, k, weight, data)
-                failed.append(why)
+                pruned, unfitted = balanced(method, felt, data)
+                failed.append(unfitted)
             else:
                 rng = np.random.default_rng([seed, 1, k, number // 2])
                 pruned = prune(method, rnn, covariance, k, settings.theta, rng).pruned
             rows.append(Row(method, k, measure(pruned, data, settings.gamma)))
     said = tuple(dict.fromkeys(why for why in failed if why))
-    return Trial(activation, seed, rnn, measure(rnn, data, settings.gamma), tuple(rows), said)
+    whole = measure(rnn, data, settings.gamma)
+    return Trial(activation, seed, rnn, whole, tuple(rows), said, nodes)
 
 
 def prune(
@@ -160,14 +166,13 @@ def felt_weight(rnn: RNN, data: Dataset, theta: float) -> tuple[Array, str]:
         return selection_weight(rnn, theta), f"spectral's nodes ({error})"
 
 
-def balanced(
-    method: str, rnn: RNN, covariance: StateCovariance, k: int, weight: Array, data: Dataset
-) -> tuple[RNN, str]:
-    """Prune by one of the balanced `METHODS`, on training sequences without their labels.
+def balanced(method: str, pruned: PrunedRNN, data: Dataset) -> tuple[RNN, str]:
+    """Fit what was pruned to the balanced nodes as one of the balanced `METHODS` does.
 
-    With what comes why it was not fitted, where a run beyond the range of floats cannot be.
+    On training sequences without their labels. With what comes why it was not fitted, where a run
+    beyond the range of floats cannot be.
     """
-    small = spectral_prune(rnn, covariance, k, objective="balanced", weight=weight).pruned
+    rnn, small = pruned.original, pruned.pruned
     if method == "balanced":
         return small, ""
     x, reads = data.x, "mean" if data.every_step else "last"

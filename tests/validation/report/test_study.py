@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joblib import Parallel, delayed, parallel_config
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from bounds.approximation.a_priori import event_value, positive_tau
-from pruning import StateCovariance, initial_rnn, spectral_prune
+from pruning import StateCovariance, initial_rnn, prune_to, spectral_prune
 from validation.data.dataset import Dataset
 from validation.data.digits import digits
 from validation.report.findings import order_kept, substitutes
-from validation.report.reference import smallest_lam
+from validation.report.gallery import planned
+from validation.report.reference import examine, smallest_lam
 from validation.report.settings import Settings, default_nodes, reference_size
 from validation.report.study import check_fit, run
 from validation.report.trials import (
@@ -25,6 +26,7 @@ from validation.report.trials import (
     balanced,
     felt_weight,
     mean_accuracy,
+    measure,
     prune,
     prune_trial,
     run_trial,
@@ -73,9 +75,10 @@ def test_refits_of_a_language_model_are_by_the_softmax_of_its_outputs(every, mon
     data = Dataset("letters", x, x if every else x[:, -1])
     covariance = StateCovariance.from_network(rnn, x)
     weight, _ = felt_weight(rnn, data, 0.5)
+    start = spectral_prune(rnn, covariance, 3, objective="balanced", weight=weight)
 
     def lost(method):
-        small, why = balanced(method, rnn, covariance, 3, weight, data)
+        small, why = balanced(method, start, data)
         assert why == ""
         f, g = (net.predictions(x)[:, slice(None) if every else -1] for net in (rnn, small))
         log_p, log_q = log_softmax(f, axis=-1), log_softmax(g, axis=-1)
@@ -86,6 +89,65 @@ def test_refits_of_a_language_model_are_by_the_softmax_of_its_outputs(every, mon
     # By squared gaps of the logits it would be worse.
     monkeypatch.setattr("validation.report.trials.are_logits", lambda *_: False)
     assert read < lost("balanced, read-out refitted")
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_the_picture_of_what_is_felt_has_the_nodes_of_the_rows_named_balanced(every, monkeypatch):
+    monkeypatch.setattr("validation.report.reference.OBSERVED", 60)  # of 90
+    monkeypatch.setattr("validation.report.reference.side_by_side", lambda *_: None)
+    rng = np.random.default_rng(7)
+    rnn = initial_rnn(10, d_x=6, d_y=6, activation="tanh", rng=1)
+    # Improbable words of large weights: squared gaps of logits would choose other nodes.
+    bias = np.array([0.0, 0, 0, -8, -8, -8])
+    rnn = replace(rnn, w_output=(2 - bias)[:, None] * rng.normal(size=(6, 10)), b_output=bias)
+    x = rng.integers(0, 6, (90, 4))
+    data = Dataset("letters", x, x if every else x[:, -1])
+    settings = Settings(nodes=(4,), seeds=1)
+    trial = prune_trial(settings, data, rnn, "tanh", 0)
+    reads = "every" if every else "last"
+    for row in trial.rows:
+        if row.method == "balanced":
+            asked = spectral_prune(rnn, x, row.k, objective="balanced", targets=reads)
+            np.testing.assert_array_equal(trial.balanced[row.k], asked.nodes)
+            assert measure(asked.pruned, data, settings.gamma) == row.measured
+            numbers = spectral_prune(
+                rnn, x, row.k, objective="balanced", targets=reads, outputs="numbers"
+            )
+            assert set(asked.nodes) != set(numbers.nodes)
+    reference = examine(settings, data, rnn, trial.balanced)
+    kept = prune_to(rnn, x, trial.balanced[reference.k])
+    h = rnn.states(x[:60])
+    r = h - h[:, :, kept.nodes] @ kept.reconstruction.T
+    drawn = reference.losses["balanced"]
+    np.testing.assert_allclose(drawn.residual, np.square(r).sum(axis=2).mean(axis=0), rtol=1e-9)
+    assert reference.logits
+    if not every:
+        # At the last step: Fisher's metric of the softmax, formed for every word.
+        p = softmax(rnn.predictions(x[:60])[:, -1], axis=1)
+        F = np.diag(p.mean(axis=0)) - p.T @ p / len(p)
+        moved = r[:, -1] @ rnn.w_output.T
+        felt = np.einsum("na,ab,nb->n", moved, F, moved).mean()
+        np.testing.assert_allclose(drawn.residual_felt[-1], felt, rtol=1e-9)
+
+
+def test_no_picture_calls_spectrals_nodes_balanced(data, monkeypatch):
+    monkeypatch.setattr("validation.report.reference.side_by_side", lambda *_: None)
+    settings = Settings(nodes=(2,), seeds=1)
+    rnn = initial_rnn(4, data.d_x, data.classes, activation="relu", rng=0)
+    unread = replace(rnn, w_output=np.zeros_like(rnn.w_output))
+    trial = prune_trial(settings, data, unread, "relu", 0)
+    assert trial.balanced == {}
+    assert examine(settings, data, unread, trial.balanced).losses == {}
+
+
+def test_the_caption_says_what_feels_the_residuals(study, every_step):
+    def caption(one):
+        return planned(one)["felt"][0]
+
+    assert "what the output feels of it through" in caption(study)
+    assert "estimated by random signs" in caption(every_step)
+    words = replace(study, reference=replace(study.reference, logits=True))
+    assert "what the softmax of the outputs feels of it (to second order twice" in caption(words)
 
 
 def test_the_numbers_do_not_depend_on_the_number_of_processes(study, data):
