@@ -13,18 +13,22 @@ the largest in its batch counts as 0 there.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.checks import Array, choice, integer, time_weights
-from pruning.observability_steps import gradients_backwards, matrices_backwards, states
+from pruning.observability_rows import Rows
+from pruning.observability_steps import Step, matrices_backwards, probes_backwards, states
 from pruning.rnn import RNN
+from pruning.scaled_sums import NONE, ScaledSums, shifted
 
 READS = ("last", "mean")
-# Bytes of a column of the gradients multiplied at a time, exact and by probes: they stay in cache.
-_COLUMN, _PROBED = 8192, 4096
+_PROBED = (
+    4096  # bytes of a column of the gradients by probes multiplied at a time: they stay in cache
+)
 _STATES = 512  # sequences run at a time
 _NUMBERS = 1 << 22  # numbers of the exact recursion held at a time
 
@@ -42,8 +46,8 @@ class Observability:
         Time weights w_s >= 0 of the read-outs, of sum 1: the last step alone, 1/T, or as given.
     probes : int, optional
         Gradients of random signs on the read-outs, so many a sequence, drawn anew for each; None is
-        the exact matrix. Exact costs min(q, m) gradients a sequence for the last step alone, and
-        O(T m^3) a sequence for any other weights; a probe costs one.
+        the exact matrix. Exact costs min(q, m) gradients a sequence for every step that is read,
+        or O(T m^3) a sequence where that is less; a probe costs one gradient for all of them.
     rng : numpy Generator or seed
         Needed for probes.
     per_step : bool
@@ -100,9 +104,8 @@ class Observability:
                 raise ValueError("log2_c must be left out with per_step, which keeps every O_t")
             self.log2_c = _exponents(log2_c, self.T)
         self.m, self.keeps_steps = rnn.m, per_step
-        self._sum = np.zeros((self.T if per_step else 1, self.m, self.m))
-        self._exponent = np.full(len(self._sum), _NONE)
-        self._trace, self._trace_exponent = np.zeros(self.T), np.full(self.T, _NONE)
+        self._sums = ScaledSums(self.T if per_step else 1, self.m)
+        self._trace, self._trace_exponent = np.zeros(self.T), np.full(self.T, NONE)
         self._square = np.zeros(self.T)  # sum of ||G_i||_F^2, in units of 2^(2 trace exponents)
 
     def update(self, x: ArrayLike) -> Observability:
@@ -115,8 +118,11 @@ class Observability:
             raise ValueError(f"x must have T = {self.T} steps, got {checked.shape[1]}")
         scratch = self.fresh()
         with np.errstate(over="ignore", invalid="ignore"):
-            for start in range(0, len(checked), self._batch()):
-                scratch._add(checked[start : start + self._batch()])
+            if self.probes is None and not self._by_matrix:
+                scratch._add_rows(checked)
+            else:
+                for start in range(0, len(checked), self._batch()):
+                    scratch._add(checked[start : start + self._batch()])
         return self.merge(scratch)
 
     def fresh(self) -> Observability:
@@ -127,10 +133,9 @@ class Observability:
         new = object.__new__(Observability)
         new.__dict__.update(self.__dict__)
         new.n = 0
-        new._sum, new._trace = np.zeros_like(self._sum), np.zeros_like(self._trace)
-        new._square = np.zeros_like(self._square)
-        new._exponent = np.full_like(self._exponent, _NONE)
-        new._trace_exponent = np.full_like(self._trace_exponent, _NONE)
+        new._sums = ScaledSums(len(self._sums.matrices), self.m)
+        new._trace, new._square = np.zeros_like(self._trace), np.zeros_like(self._square)
+        new._trace_exponent = np.full_like(self._trace_exponent, NONE)
         return new
 
     def merge(self, other: Observability) -> Observability:
@@ -149,9 +154,7 @@ class Observability:
             raise ValueError(
                 "other must be of the same network, T, weights, probes and log2_c, got another"
             )
-        for t in range(len(self._sum)):
-            if other._exponent[t] > _NONE:
-                self._accumulate(t, other._sum[t], int(other._exponent[t]))
+        self._sums.merge(other._sums)
         self._count(other._trace, other._square, other._trace_exponent)
         self.n += other.n
         return self
@@ -199,8 +202,9 @@ class Observability:
         if not self.keeps_steps:
             raise ValueError("the steps were not kept: make the Observability with per_step=True")
         self._seen()
-        trace = np.trace(self._sum, axis1=1, axis2=2)
-        return self._sum / np.where(trace > 0, trace, 1)[:, None, None], self.log2_traces
+        sums = self._sums.matrices
+        trace = np.trace(sums, axis1=1, axis2=2)
+        return sums / np.where(trace > 0, trace, 1)[:, None, None], self.log2_traces
 
     def weight(self, log2_c: ArrayLike | None = None) -> Array:
         """Return sum_t O_t/c_t scaled to trace 1, shape (m, m); the 0 matrix if every O_t is 0.
@@ -215,7 +219,7 @@ class Observability:
             if log2_c is not None:
                 raise ValueError("log2_c must be given to the constructor where no steps are kept")
             self._seen()
-            total = self._sum[0]
+            total = self._sums.matrices[0]
         else:
             matrices, log2_trace = self.scaled_steps()
             shift = log2_trace - (0 if log2_c is None else _exponents(log2_c, self.T))
@@ -257,8 +261,10 @@ class Observability:
 
     @property
     def _by_matrix(self) -> bool:
-        """Whether the exact moments are carried as one m x m matrix a sequence."""
-        return self.probes is None and bool(self.weights[:-1].any())
+        """Whether the exact moments are carried as one m x m matrix a sequence, not as rows."""
+        steps = np.flatnonzero(self.weights)
+        rows = 3 * len(self._root) * int(steps.sum())  # half m^2 products, as what follows
+        return self.probes is None and rows > 4 * self.m * (self.T - 1)
 
     def _batch(self) -> int:
         if self._by_matrix:
@@ -267,52 +273,65 @@ class Observability:
         return min(_STATES, held)
 
     def _add(self, x: Any) -> None:
+        """By probes, or by matrices."""
         h = states(self.rnn, x, self.dtype)
-        block = h.shape[1]
-        if not self._by_matrix:
-            rows = len(self._root) if self.probes is None else self.probes
-            column = _COLUMN if self.probes is None else _PROBED
-            block = max(1, column // (h.itemsize * max(1, rows)))
-        for start in range(0, h.shape[1], block):
-            self._add_states(h[:, start : start + block])
-
-    def _add_states(self, h: Array) -> None:
-        if self._by_matrix:
-            steps = matrices_backwards(self.rnn, h, self._root, self.weights)
+        if self.probes is None:
+            self._take(matrices_backwards(self.rnn, h, self._root, self.weights))
         else:
-            steps = gradients_backwards(
-                self.rnn, h, self._root, self.weights, self.probes, self._rng
-            )
+            block = max(1, _PROBED // (h.itemsize * self.probes))
+            for start in range(0, h.shape[1], block):
+                part = h[:, start : start + block]
+                self._take(
+                    probes_backwards(
+                        self.rnn, part, self._root, self.weights, self.probes, self._rng
+                    )
+                )
+        self.n += h.shape[1]
+
+    def _add_rows(self, x: Any) -> None:
+        """By rows of gradients; W_h is multiplied once, at the end."""
+        rows = Rows(self.rnn, self._root, self.dtype)
+        inner = ScaledSums(len(self._sums.matrices), self.m)
+        own = self._root.T @ self._root
+        for start in range(0, len(x), self._batch()):
+            h = states(self.rnn, x[start : start + self._batch()], self.dtype)
+            n = h.shape[1]
+            for s in np.flatnonzero(self.weights):
+                gram = n * self.weights[s] * own
+                self._take([(int(s), Step(gram, float(np.trace(gram)), 0.0, 0))])
+                for steps in rows.back(h[: s + 1], math.sqrt(self.weights[s])):
+                    self._take(steps, inner)
+            self.n += n
+        for i in np.flatnonzero(inner.exponents > NONE):
+            lower = np.tril(inner.matrices[i])
+            moment = lower + np.tril(lower, -1).T
+            moment = rows.w_hidden.T @ moment @ rows.w_hidden
+            self._sums.add(int(i), moment, int(inner.exponents[i]))
+
+    def _take(self, steps: Iterable[tuple[int, Step]], inner: ScaledSums | None = None) -> None:
+        """Add steps t and `Step`; the matrices of those that say so to `inner`."""
         traces, squares = np.zeros(self.T), np.zeros(self.T)
-        exponents = np.full(self.T, _NONE)
+        exponents = np.full(self.T, NONE)
         for t, step in steps:
             exponent = step.exponent + 2 * self._root_exponent
             traces[t], squares[t], exponents[t] = step.trace, step.square, exponent
             if step.trace <= 0:
                 continue
+            sums = inner if step.inner and inner is not None else self._sums
             if self.keeps_steps:
-                self._accumulate(t, step.gram, exponent)
+                sums.add(t, step.gram, exponent)
             elif self.log2_c[t] < math.inf:
-                whole = math.floor(self.log2_c[t])
-                part = step.gram * 2.0 ** (whole - self.log2_c[t])
-                self._accumulate(0, part, exponent - whole)
+                power = math.floor(self.log2_c[t])
+                part = step.gram * 2.0 ** (power - self.log2_c[t])
+                sums.add(0, part, exponent - power)
         self._count(traces, squares, exponents)
-        self.n += h.shape[1]
-
-    def _accumulate(self, t: int, gram: Array, exponent: int) -> None:
-        now = int(self._exponent[t])
-        if now < exponent:
-            self._sum[t] = _shifted(self._sum[t], now - exponent)
-            self._exponent[t] = exponent
-        total = self._sum[t]
-        np.add(total, gram if exponent >= now else _shifted(gram, exponent - now), out=total)
 
     def _count(self, trace: Array, square: Array, exponent: Array) -> None:
-        exponent = np.where(trace > 0, exponent, _NONE)
+        exponent = np.where(trace > 0, exponent, NONE)
         top = np.maximum(exponent, self._trace_exponent)
         old, new = self._trace_exponent - top, exponent - top
-        self._trace = _shifted(self._trace, old) + _shifted(trace, new)
-        self._square = _shifted(self._square, 2 * old) + _shifted(square, 2 * new)
+        self._trace = shifted(self._trace, old) + shifted(trace, new)
+        self._square = shifted(self._square, 2 * old) + shifted(square, 2 * new)
         self._trace_exponent = top
 
 
@@ -325,9 +344,6 @@ def read_weights(weights: str | ArrayLike, T: int) -> Array:
         w[-1] = 1
         return w
     return time_weights(weights, T)
-
-
-_NONE = -(1 << 40)
 
 
 def _root(rnn: RNN) -> tuple[Array, int]:
@@ -358,7 +374,3 @@ def _exponents(log2_c: ArrayLike, T: int) -> Array:
 def _log2(values: Array) -> Array:
     with np.errstate(divide="ignore"):
         return np.asarray(np.log2(values))
-
-
-def _shifted(values: Array, shift: Any) -> Array:
-    return values if not np.any(shift) else np.ldexp(values, np.maximum(shift, -5000))

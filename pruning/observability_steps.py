@@ -6,6 +6,7 @@ What `Observability` sums over batches; theory, section 11.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,16 @@ from pruning.rnn import RNN
 
 @dataclass(frozen=True)
 class Step:
-    """2^exponent times the sum of G_i over a batch, its trace, and that of ||G_i||_F^2."""
+    """2^exponent times the sum of G_i over a batch, its trace, and that of ||G_i||_F^2.
+
+    `inner`: the matrix is the lower triangle of one between W_h^T and W_h, see `Rows`.
+    """
 
     gram: Array
     trace: float
     square: float
     exponent: int
+    inner: bool = False
 
 
 def states(rnn: RNN, x: Any, dtype: str) -> Array:
@@ -40,74 +45,43 @@ def states(rnn: RNN, x: Any, dtype: str) -> Array:
     return h
 
 
-def gradients_backwards(
-    rnn: RNN,
-    h: Array,
-    root: Array,
-    w: Array,
-    probes: int | None,
-    rng: np.random.Generator,
-) -> Any:
-    """Yield t and `Step` from the last step to the first, by rows of gradients.
-
-    Without probes the rows are those of df_T/dh_t, for the last step alone.
-    """
+def probes_backwards(
+    rnn: RNN, h: Array, root: Array, w: Array, probes: int, rng: np.random.Generator
+) -> Iterator[tuple[int, Step]]:
+    """Yield t and `Step` from the last step to the first, by gradients of random signs."""
     T, n, m = h.shape
     root = root.astype(h.dtype)
-    rows = len(root) if probes is None else probes
     w_hidden = rnn.w_hidden.astype(h.dtype)
     limit = 2.0 ** (200 if h.dtype == np.float64 else 24)
     # The sequences of one row lie together, so that slopes multiply contiguous blocks.
-    g = np.zeros((rows, n, m), h.dtype)
+    g = np.zeros((probes, n, m), h.dtype)
     exponent = 0
     slope = np.empty((n, m), h.dtype)
     pulled = np.empty_like(g)
     for t in range(T - 1, -1, -1):
-        gram = None
         if t < T - 1:
             rnn.activation.slope(h[t + 1], out=slope)
-            if t == T - 2 and probes is None:  # all sequences have the same rows up to here
-                gram = _moment(g[:, 0]) * _moment(slope)
             np.multiply(g, slope, out=g)
-            if t == 0 and w[0] == 0 and probes is None:  # no step before asks for the rows
-                gram = _moment(g.reshape(-1, m))
-            else:
-                np.matmul(g.reshape(-1, m), w_hidden, out=pulled.reshape(-1, m))
-                g, pulled = pulled, g
-            if gram is not None:
-                gram = rnn.w_hidden.T @ gram @ rnn.w_hidden
+            np.matmul(g.reshape(-1, m), w_hidden, out=pulled.reshape(-1, m))
+            g, pulled = pulled, g
         if w[t] > 0:
             if exponent < 0:  # what has vanished is nothing beside the outputs that are read here
                 np.ldexp(g, exponent, out=g)
                 exponent = 0
-            if probes is None:
-                g[...] = (np.sqrt(w[t]).astype(h.dtype) * root)[:, None]
-            else:
-                signs = rng.integers(0, 2, size=(n * rows, len(root))).astype(h.dtype)
-                signs = (2 * signs - 1) * np.ldexp(np.sqrt(w[t]), -exponent).astype(h.dtype)
-                g += (signs @ root).reshape(n, rows, m).transpose(1, 0, 2)
-        if gram is None:
-            same = t == T - 1 and probes is None
-            flat = g.reshape(-1, m)
-            gram = n * _moment(g[:, 0]) if same else flat.T @ flat
+            signs = rng.integers(0, 2, size=(n * probes, len(root))).astype(h.dtype)
+            signs = (2 * signs - 1) * np.ldexp(np.sqrt(w[t]), -exponent).astype(h.dtype)
+            g += (signs @ root).reshape(n, probes, m).transpose(1, 0, 2)
+        flat = g.reshape(-1, m)
+        gram = flat.T @ flat
         trace = float(gram.trace(dtype=np.float64))
         if not math.isfinite(trace):
-            raise _left(t, h.dtype)
-        square = 0.0
-        if probes is not None:
-            scale = 1 / rows
-            square = _squares(g, scale)
-            gram, trace = gram * scale, trace * scale
-        yield t, Step(gram, trace, square, 2 * exponent)
+            raise left_range(t, h.dtype)
+        scale = 1 / probes
+        yield t, Step(gram * scale, trace * scale, _squares(g, scale), 2 * exponent)
         if trace > limit or 0 < trace < 1 / limit:
             shift = math.frexp(trace)[1] // 2
             np.ldexp(g, -shift, out=g)
             exponent += shift
-
-
-def _moment(rows: Array) -> Array:
-    """R^T R in float64, of rows R in the precision that they have."""
-    return (rows.T @ rows).astype(np.float64)
 
 
 def _squares(g: Array, scale: float) -> float:
@@ -120,7 +94,7 @@ def _squares(g: Array, scale: float) -> float:
     return float(np.square(inner * scale).sum())
 
 
-def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Any:
+def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Iterator[tuple[int, Step]]:
     """Yield t and `Step`, carrying sum_{s >= t} w_s (df_s/dh_t)^T (df_s/dh_t) of every sequence."""
     T, n, m = h.shape
     w_hidden = rnn.w_hidden.astype(h.dtype)
@@ -137,14 +111,14 @@ def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Any:
                 (P.reshape(-1, m) @ w_hidden).reshape(P.shape).transpose(0, 2, 1), w_hidden
             )
         if w[t] > 0:
-            if exponent < 0:  # as in `gradients_backwards`
+            if exponent < 0:  # as in `probes_backwards`
                 np.ldexp(P, exponent, out=P)
                 exponent = 0
             P += np.ldexp(w[t], -exponent).astype(h.dtype) * read_out
         gram = P.sum(axis=0, dtype=np.float64)
         trace = float(np.trace(gram))
         if not math.isfinite(trace):
-            raise _left(t, h.dtype)
+            raise left_range(t, h.dtype)
         yield t, Step(gram, trace, 0.0, exponent)
         if trace > limit or 0 < trace < 1 / limit:
             shift = math.frexp(trace)[1]
@@ -152,7 +126,8 @@ def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Any:
             exponent += shift
 
 
-def _left(t: int, dtype: Any) -> ValueError:
+def left_range(t: int, dtype: Any) -> ValueError:
+    """What to raise where the gradients of step t, from 0, are not finite."""
     return ValueError(
         f"the gradients must stay within the range of {dtype} from one step to the one before it, "
         f"left it at t = {t + 1}"

@@ -20,6 +20,7 @@ from pruning.checks import Array
 from pruning.refit.coordinates import root
 
 _NUMBERS = 1 << 23  # logits formed at a time
+_CACHED = 1 << 17  # of them handled at a time, so that they stay in cache from pass to pass
 _KEPT = 1 << 28  # probabilities of the large network that are kept between steps
 _SHAPED = 1 << 27  # logits formed to find the coordinates
 _RARE = 1e-7  # words less probable than this hardly move
@@ -147,19 +148,24 @@ class SoftmaxGaps:
     def _gaps(self, Y: Array, y: Array, part: slice) -> tuple[float, Array]:
         """Sum of s KL(p || p') over some rows, and s (p' - p)."""
         p, entropy = self._taught(part)
-        own = _log_softmax(y, Y)
-        crossed = np.einsum("ij,ij->i", p, own, dtype=np.float64)
+        own, shares = y @ Y.T, self._column(part)
+        crossed = np.empty(len(own))
+        step = max(1, _CACHED // self.q)
+        for start in range(0, len(own), step):
+            rows = slice(start, start + step)
+            one = _normalized(own[rows])
+            crossed[rows] = np.einsum("ij,ij->i", p[rows], one, dtype=np.float64)
+            np.exp(one, out=one)
+            one -= p[rows]
+            one *= shares[rows]
         value = -float(self.shares[part] @ (entropy + crossed))
-        np.exp(own, out=own)
-        own -= p
-        own *= self._column(part)
         return value, own
 
     def _taught(self, part: slice) -> tuple[Array, Array]:
         """P of some rows, and their entropies; kept as far as there is room."""
         if part.start in self._kept:
             return self._kept[part.start]
-        log_p = _log_softmax(self.target[part], self.teacher)
+        log_p = _normalized(self.target[part] @ self.teacher.T)
         p = np.exp(log_p)
         log_p *= p
         found = p, -log_p.sum(axis=1, dtype=np.float64)
@@ -168,9 +174,8 @@ class SoftmaxGaps:
         return found
 
 
-def _log_softmax(rows: Array, read_out: Array) -> Array:
-    """Log-probabilities of the classes, (n, q)."""
-    f: Array = rows @ read_out.T
+def _normalized(f: Array) -> Array:
+    """Log-probabilities of the classes, (n, q), in place of logits f."""
     f -= f.max(axis=1, keepdims=True)
     f -= np.log(np.exp(f).sum(axis=1, keepdims=True))
     return f

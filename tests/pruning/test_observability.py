@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pruning import RNN, Observability
 from pruning.observability import read_weights
-from pruning.observability_steps import gradients_backwards, states
+from pruning.observability_steps import probes_backwards, states
 
 seeds = st.integers(0, 2**32)
 sizes = st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), st.integers(1, 3))
@@ -93,7 +93,7 @@ def test_the_mean_of_probes_over_all_signs_is_the_exact_gramian(weights):
     patterns = 2 ** (q * int((w > 0).sum()))
     h = states(rnn, np.repeat(x, patterns, axis=0), "float64")
     total = np.zeros((T, 3, 3))
-    for t, step in gradients_backwards(rnn, h, rnn.w_output, w, 1, EverySign(patterns)):
+    for t, step in probes_backwards(rnn, h, rnn.w_output, w, 1, EverySign(patterns)):
         total[t] = math.ldexp(1, step.exponent) * step.gram / patterns
     np.testing.assert_allclose(total, Observability(rnn, T, w).update(x).per_step, rtol=1e-12)
 
@@ -204,6 +204,71 @@ def test_the_summed_form_is_the_sum_of_the_steps():
     np.testing.assert_allclose(summed.traces, steps.traces, rtol=1e-12)
 
 
+def chained(rnn, x, w):
+    """The Gramians by the chain rule, a sequence and a pair of steps at a time."""
+    h = rnn.states(x)
+    out = np.zeros((x.shape[1], rnn.m, rnn.m))
+    for one in h:
+        for s in np.flatnonzero(w):
+            J = rnn.w_output
+            for t in range(s, -1, -1):
+                out[t] += w[s] * J.T @ J / len(h)
+                J = (J * rnn.activation.slope(one[t])) @ rnn.w_hidden
+    return out
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seeds,
+    st.sampled_from(["last", "mean", [0, 0.25, 0, 0.75], [1, 0, 0, 0]]),
+    st.floats(-4, 1),
+    st.sampled_from([1, 3, 30]),
+    st.booleans(),
+)
+def test_nodes_at_rest_are_left_out_of_the_products_only(seed, weights, bias, q, summed):
+    # The lower the biases, the more nodes of ReLU pass nothing back, up to all of them.
+    rng = np.random.default_rng(seed)
+    m, T, n = 20, 4, 150
+    rnn = replace(network(rng, m, q, 2, "relu", 0.3), b_hidden=bias + rng.normal(size=m))
+    x, w = rng.normal(size=(n, T, 2)), read_weights(weights, T)
+    expected = chained(rnn, x, w)
+    scale = max(expected.max(), 1e-300)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pruning.observability_rows._UNCOPIED", 16 * m * q * 12)  # blocks of twelve
+        patch.setattr("pruning.observability._STATES", 64)
+        log2_c = rng.normal(size=T)
+        seen = Observability(
+            rnn, T, w, per_step=not summed, log2_c=log2_c if summed else None
+        ).update(x)
+    traces = np.trace(expected, axis1=1, axis2=2)
+    np.testing.assert_allclose(seen.traces, traces, rtol=1e-9, atol=1e-12 * scale)
+    if summed:
+        total = np.tensordot(np.exp2(-log2_c), expected, axes=1)
+        got, total = seen.weight(), total / np.trace(total)
+        np.testing.assert_allclose(got, total, rtol=1e-9, atol=1e-12)
+    else:
+        np.testing.assert_allclose(seen.per_step, expected, rtol=1e-9, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-9), ("float32", 1e-3)])
+@pytest.mark.parametrize("seen_by", [1e-2, 1e-5, 0.0])
+def test_what_w_hidden_takes_away_leaves_no_noise_behind(dtype, tolerance, seen_by):
+    # The read-out is nearly orthogonal to the range of W_h: what is left is far below S_T.
+    rng = np.random.default_rng(1)
+    basis = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    w_hidden = np.outer(basis[0], basis[1] + basis[0])
+    if dtype == "float32":  # as the network is: its rounding is not what is tested
+        w_hidden = w_hidden.astype(np.float32).astype(float)
+        seen_by *= 10
+    away = np.linalg.qr(np.column_stack([w_hidden @ np.ones(6), rng.normal(size=6)]))[0]
+    read = away[:, 1] + seen_by * away[:, 0]
+    rnn = RNN(w_hidden, np.zeros((6, 1)), np.zeros(6), [read], [0.0], "identity")
+    seen = Observability(rnn, 2, dtype=dtype).update(np.zeros((3, 2, 1)))
+    exact = np.outer(read @ w_hidden, read @ w_hidden)
+    np.testing.assert_allclose(seen.per_step[0], exact, rtol=tolerance, atol=1e-14)
+    assert np.linalg.eigvalsh(seen.per_step[0]).min() >= -tolerance * seen.traces[0]
+
+
 def test_dead_paths_have_no_observability():
     # A ReLU that is off passes nothing back.
     rnn = RNN([[1.0]], [[1.0]], [-5.0], [[1.0]], [0.0], "relu")
@@ -252,8 +317,16 @@ def test_states_and_gradients_that_leave_the_range_name_their_step():
     assert seen.n == 0
     # tanh keeps the states, and at 0 its slope is 1.
     rnn = RNN([[1e200]], [[1.0]], [0.0], [[1e200]], [0.0], "tanh")
-    with pytest.raises(ValueError, match=r"the gradients must stay .* left it at t = 3"):
-        seen = Observability(rnn, 4).update(np.zeros((1, 4, 1)))
+    for weights, probes in (("mean", None), ("last", 1)):
+        with pytest.raises(ValueError, match=r"the gradients must stay .* left it at t = 3"):
+            Observability(rnn, 4, weights, probes, 0).update(np.zeros((1, 4, 1)))
+
+
+def test_rows_of_gradients_stay_in_range_however_large_one_step_is():
+    rnn = RNN([[1e200]], [[1.0]], [0.0], [[1e200]], [0.0], "tanh")
+    seen = Observability(rnn, 4).update(np.zeros((1, 4, 1)))
+    powers = 2 * np.log2(1e200) * np.arange(4, 0, -1)
+    np.testing.assert_allclose(seen.log2_traces, powers, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -264,7 +337,7 @@ def test_blocks_of_gradients_and_of_states_do_not_matter(T, dtype, monkeypatch):
     x = rng.normal(size=(9, T, 2))
     whole = Observability(rnn, T, dtype=dtype).update(x)
     monkeypatch.setattr("pruning.observability._STATES", 4)
-    monkeypatch.setattr("pruning.observability._COLUMN", 50)
+    monkeypatch.setattr("pruning.observability_rows._UNCOPIED", 400)
     parts = Observability(rnn, T, dtype=dtype).update(x)
     tolerance = 1e-12 if dtype == "float64" else 1e-5
     np.testing.assert_allclose(parts.per_step, whole.per_step, rtol=tolerance, atol=tolerance)
