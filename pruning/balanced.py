@@ -111,11 +111,13 @@ def log2_felt_residuals(
 ) -> Array:
     """log2 Tr[O_t R_t] of the nodes with the reconstruction from S, (T,); -inf for 0."""
     A = reconstruction_matrix(S, nodes, tau)
-    felt = np.array(
-        [
-            max(0.0, float(np.vdot(felt_now, residual(np.asarray(S_now), nodes, A))))
-            for felt_now, S_now in zip(matrices, S_t)
-        ]
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        felt = np.array(
+            [
+                float(np.vdot(felt_now, residual(np.asarray(S_now), nodes, A)))
+                for felt_now, S_now in zip(matrices, S_t)
+            ]
+        )
+        # What floats cannot tell is not nothing: these nodes are not the best.
+        felt = np.where(np.isnan(felt), np.inf, np.maximum(felt, 0.0))
         return np.where(np.isfinite(log2_trace), np.log2(felt) + log2_trace, -np.inf)

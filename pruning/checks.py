@@ -259,6 +259,20 @@ def in_units(matrix: Array, exponent: int) -> Array:
     return np.ldexp(matrix, -2 * exponent)
 
 
+def ridge_in_units(tau: Array, exponent: int) -> Array:
+    """Return a regulariser as `in_units` does; beyond the range of floats it is the largest.
+
+    What it stands beside is about 1: with either nothing is read of the node.
+    """
+    with np.errstate(over="ignore"):
+        return np.minimum(in_units(tau, exponent), np.finfo(np.float64).max)
+
+
+def positive_in_units(value: float, exponent: int) -> float:
+    """Return a number > 0 as `ridge_in_units` does; what would be 0 is the smallest float > 0."""
+    return max(float(ridge_in_units(np.array(value), exponent)), math.ulp(0.0))
+
+
 def from_units(matrix: Array, exponent: int) -> Array:
     """Return what `in_units` was given: entries beyond the range of floats become infinite."""
     with np.errstate(over="ignore"):

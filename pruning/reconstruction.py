@@ -26,6 +26,7 @@ from pruning.checks import (
     node_set,
     real_array,
     ridge,
+    ridge_in_units,
     unit_exponent,
 )
 from pruning.factor import pivoted_cholesky
@@ -68,7 +69,7 @@ def reconstruction_matrix(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None 
     """
     S, nodes, tau = _checked(S, nodes, tau)
     exponent = unit_exponent(S)
-    return _solve(in_units(S, exponent), nodes, in_units(tau, exponent))[0]
+    return _solve(in_units(S, exponent), nodes, ridge_in_units(tau, exponent))[0]
 
 
 def ridge_schur_complement(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None = None) -> Array:
@@ -86,7 +87,7 @@ def ridge_schur_complement(S: ArrayLike, nodes: ArrayLike, tau: ArrayLike | None
     """
     S, nodes, tau = _checked(S, nodes, tau)
     exponent = unit_exponent(S)
-    C = _schur(in_units(S, exponent), nodes, in_units(tau, exponent))
+    C = _schur(in_units(S, exponent), nodes, ridge_in_units(tau, exponent))
     return from_units(C, exponent)
 
 
@@ -154,12 +155,12 @@ def information_loss(
     """
     S, nodes, tau = _checked(S, nodes, tau)
     exponent = unit_exponent(S)
-    C = _schur(in_units(S, exponent), nodes, in_units(tau, exponent))
+    C = _schur(in_units(S, exponent), nodes, ridge_in_units(tau, exponent))
     if weight is None:
         return float(from_units(np.trace(C), exponent))
     M = weight_matrix(weight, len(C))
     own = unit_exponent(M)
-    loss = max(0.0, float(np.vdot(in_units(M, own), C)))
+    loss = max(float(np.vdot(in_units(M, own), C)), 0.0)
     return float(from_units(np.array(loss), exponent + own))
 
 

@@ -197,6 +197,7 @@ def outward(S: Array, spread: Array, exponent: int = 0) -> Array:
     """
     if not spread.any():
         return S
+    spread = _at_least(spread)
     i = np.arange(S.shape[-1])
     with np.errstate(over="ignore"):
         root = _times(spread, -exponent) * math.sqrt(1 + 1 / SHARE)
@@ -234,7 +235,7 @@ def _analysed(rnn: RNN, seen: _Extremes, balance: Array, kappa: float) -> RunRou
             top += positive @ seen.high[t - 1] + negative @ seen.low[t - 1]
         own = gamma * size
         # A product may have underflowed; a sum of products of that size, by less than this.
-        own = np.where(size > 0, np.maximum(own, terms * _TINY), 0.0)
+        own = np.where(size <= 0, 0.0, np.maximum(_at_least(own), terms * _TINY))
         moved = _live(_at_least(W @ before), W, before > 0) if before.any() else np.zeros(m)
         alive = np.ones(m, dtype=bool)
         if relu:

@@ -23,8 +23,11 @@ from pruning.checks import (
     fraction,
     integer,
     node_set,
+    positive,
+    positive_in_units,
     real_array,
     ridge,
+    ridge_in_units,
 )
 from pruning.covariance import Moments, StateCovariance, covariance_of, seen
 from pruning.fisher import softmax_network
@@ -176,7 +179,7 @@ def spectral_prune(
         rng = np.random.default_rng(0 if rng is None else rng)
     tau, lam = (
         _in_units(tau, exponent),
-        None if lam is None else float(np.ldexp(lam, -2 * exponent)),
+        None if lam is None else positive_in_units(positive("lam", lam), exponent),
     )
     # What the answer says of theta is true of a weight that was made with it.
     made_with = theta if objective == "spectral" and weight is None else None
@@ -340,7 +343,7 @@ def _in_units(tau: ArrayLike | None, exponent: int) -> ArrayLike | None:
     """Tau in units of 4^exponent, those of the covariance."""
     if tau is None or not exponent:
         return tau
-    return np.asarray(np.ldexp(real_array("tau", tau), -2 * exponent))
+    return ridge_in_units(real_array("tau", tau), exponent)
 
 
 def _assemble(

@@ -7,6 +7,7 @@ of the different sets the one whose network runs best on the held-out sequences 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -31,11 +32,16 @@ class Tried:
     nodes : (k,) integer array, or tuples of them by layer and direction
     gap : float
         The mean squared gap of the outputs on the held-out sequences, or the divergence of their
-        softmax; inf where a run leaves the range of floats.
+        softmax; inf where a run leaves the range of floats, or floats cannot tell.
     """
 
     nodes: Any
     gap: float
+
+    def __post_init__(self) -> None:
+        # As nan it would be the least of all: no comparison with it is true.
+        if math.isnan(self.gap):
+            object.__setattr__(self, "gap", math.inf)
 
 
 class Merging(Protocol):

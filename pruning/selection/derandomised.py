@@ -16,7 +16,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg.blas import dger
 
-from pruning.checks import Array, Nodes, covariance, in_units, integer, positive, unit_exponent
+from pruning.checks import (
+    Array,
+    Nodes,
+    covariance,
+    covariance_in_units,
+    from_units,
+    in_units,
+    integer,
+    positive,
+    positive_in_units,
+    unit_exponent,
+)
 from pruning.factor import rank_tolerance
 from pruning.reconstruction import (
     information_loss,
@@ -46,6 +57,10 @@ class NodeCertificate:
         ||A||_F^2, A the reconstruction matrix at tau = 0.
     expected : float
         E L_A = lam N, or lam Tr[M S (S + lam)^{-1}] for a weight M, which `loss` is then of, too.
+        It and `loss` are infinite where they are beyond floats.
+    share : float
+        `loss` over `expected`, whatever their units; 0 where the weight is 0 on the range of S, and
+        +inf where floats cannot tell.
 
     Examples
     --------
@@ -62,6 +77,7 @@ class NodeCertificate:
     loss: float
     squared_norm: float
     expected: float
+    share: float
 
     @property
     def value(self) -> float:
@@ -69,10 +85,10 @@ class NodeCertificate:
 
         With a weight that is 0 on the range of S the second summand is 0 and the most is 1.
         """
-        if self.degrees_of_freedom == 0:
-            return 0.0
-        share = self.loss / self.expected if self.expected > 0 else 0.0
-        return len(self.nodes) / self.degrees_of_freedom + share
+        if not len(self.nodes):
+            return self.share
+        N = self.degrees_of_freedom
+        return (len(self.nodes) / N if N > 0 else math.inf) + self.share
 
 
 def certified_nodes(S: ArrayLike, lam: float, weight: ArrayLike | None = None) -> NodeCertificate:
@@ -103,28 +119,50 @@ def certified_nodes(S: ArrayLike, lam: float, weight: ArrayLike | None = None) -
     (array([0, 1]), True)
     """
     lam = positive("lam", lam)
-    S = covariance("S", S)
-    M = None if weight is None else weight_matrix(weight, len(S))
+    _, S, exponent = covariance_in_units("S", S)
+    # Nothing that is decided depends on units, and in these no sum is beyond floats.
+    unit_lam = positive_in_units(lam, exponent)
     mu, U = spectrum(S)
-    kap = 1 / (1 + lam / mu)
-    N = float(kap.sum())
-    expected = lam * (N if M is None else float(kap @ np.einsum("ij,ij->j", U, M @ U)))
-    if M is not None:
+    with np.errstate(over="ignore"):
+        ratio = unit_lam / mu
+        kap = 1 / (1 + ratio)
+        N = float(kap.sum())
+        # lam mu/(mu + lam), with the quotient that is at most 1.
+        each = np.where(unit_lam <= mu, unit_lam * kap, mu / (1 + mu / unit_lam))
+    M, deciding, own, sees = None, None, 0, True
+    if weight is not None:
+        M = weight_matrix(weight, len(S))
+        own = unit_exponent(M)
+        M = in_units(M, own)
+        read = np.einsum("ij,ij->j", U, M @ U)
+        # Both are l_j up to a factor; of large lam the one, of small the other is no float.
+        scores = kap if unit_lam <= mu.max(initial=0.0) else each
         # Below this it is rounding: the weight sees nothing of the range of S.
-        floor = 64 * len(S) * float(np.finfo(np.float64).eps) * lam * float(np.trace(M))
-        expected = expected if expected > floor * float(kap.max(initial=0.0)) else 0.0
+        floor = 64 * len(S) * float(np.finfo(np.float64).eps) * float(np.trace(M))
+        sees = float(scores @ read) > floor * float(scores.max(initial=0.0))
         # Only the ratio of the summands matters; a weight that sees nothing decides nothing.
-        M = M * (lam * N / expected) if expected > 0 else np.zeros_like(M)
-    nodes = decided_nodes(lam / mu, U, M)
+        deciding = M * (float(scores.sum() / (scores @ read)) if sees else 0.0)
+        each = each * read if sees else np.zeros_like(each)
+    nodes = decided_nodes(ratio, U, deciding)
     A = reconstruction_matrix(S, nodes, 0.0)
+    loss, expected = information_loss(S, nodes, 0.0, M), float(each.sum())
     return NodeCertificate(
         nodes=nodes,
         lam=lam,
         degrees_of_freedom=N,
-        loss=information_loss(S, nodes, 0.0, weight),
+        loss=float(from_units(np.array(loss), exponent + own)),
         squared_norm=float(np.sum(A * A)),
-        expected=expected,
+        expected=float(from_units(np.array(expected), exponent + own)),
+        share=_share(loss, expected) if sees else 0.0,
     )
+
+
+def _share(loss: float, expected: float) -> float:
+    """`loss` over `expected`, both >= 0: 0/0 is 0, and what floats cannot tell infinite."""
+    if expected > 0:
+        share = loss / expected
+        return share if math.isfinite(share) else math.inf
+    return 0.0 if loss == 0 else math.inf
 
 
 def decided_nodes(ratio: Array, U: Array, weight: Array | None = None) -> Nodes:

@@ -12,10 +12,11 @@ from pruning.checks import (
     choice,
     covariance_in_units,
     from_units,
-    in_units,
     integer,
     positive,
+    positive_in_units,
     ridge,
+    ridge_in_units,
 )
 from pruning.reconstruction import factored_weight
 from pruning.selection.derandomised import certified_nodes, volume_nodes
@@ -116,14 +117,14 @@ def select(
     # Nothing that is chosen depends on units, and in these no square is beyond floats.
     all_tau = ridge("tau", tau, m, S)
     if lam is not None:
-        lam = float(in_units(np.array(positive("lam", lam)), exponent))
+        lam = positive_in_units(positive("lam", lam), exponent)
     asked = Request(
         method=name,
         S=unit_S,
         k=k,
         weight=M,
         factor=L,
-        tau=in_units(all_tau, exponent),
+        tau=ridge_in_units(all_tau, exponent),
         all_tau=all_tau,
         own_tau=tau is None,
         exponent=exponent,

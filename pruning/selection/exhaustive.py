@@ -34,7 +34,7 @@ def exhaustive_nodes(
             f"exhaustive search must try at most {LIMIT} sets, got {sets} (k = {k} of m = {m})"
         )
     tau = np.zeros(m) if tau is None else tau
-    best_gain, best = -np.inf, np.zeros(0, dtype=np.int64)
+    best_gain, best = -np.inf, np.arange(k, dtype=np.int64)
     every = combinations(range(m), k)
     while chunk := list(islice(every, _CHUNK)):
         J = np.array(chunk, dtype=np.int64).reshape(len(chunk), k)
@@ -57,5 +57,6 @@ def _gains(S: Array, J: Nodes, weight: Array | None, tau: Array) -> Array:
     root = np.where(keep, 1 / np.sqrt(np.where(keep, values, 1.0)), 0.0)
     W = S[:, J].transpose(1, 0, 2) @ (inverse[:, :, None] * vectors * root[:, None, :])
     MW = W if weight is None else weight @ W
-    result: Array = np.einsum("bmk,bmk->b", W, MW)
-    return result
+    gains = np.einsum("bmk,bmk->b", W, MW)
+    # What floats cannot tell is no gain; as nan it would be the largest.
+    return np.where(np.isnan(gains), -np.inf, gains)

@@ -96,7 +96,9 @@ class _Residual:
     ) -> None:
         m = len(S)
         unit = _unit(S)
-        self.C, self.tau = _scaled(S, unit), tau * unit
+        self.C = _scaled(S, unit)
+        with np.errstate(over="ignore"):  # with the largest float nothing is read of a node, either
+            self.tau = np.minimum(tau * unit, np.finfo(np.float64).max)
         self.root = None if weight is None else _Root(weight, factor)
         variance = np.diag(self.C)
         deviation = np.sqrt(np.maximum(variance, 0))

@@ -22,6 +22,7 @@ from pruning import (
     select_nodes,
     spectral_prune,
 )
+from pruning.balanced import log2_felt_residuals
 from pruning.baselines import METHODS, prune_by
 from pruning.spectral import REFITS
 
@@ -220,3 +221,13 @@ def test_taylor_nodes_read_labels_and_the_fit_that_follows_reads_none(seed, k):
     fitted = refitted(prune_to(rnn, S, chosen.nodes), x, "closed-loop", rng=seed)
     for name, weight in fitted.pruned.weights.items():
         assert np.array_equal(made.pruned.weights[name], weight)
+
+
+def test_a_residual_that_floats_cannot_tell_is_not_felt_as_nothing():
+    """A nan was read as 0: its nodes were the best of all rounds."""
+    v, h = np.array([1.0, -3.0, -3.0]), np.array([1.0, 3.0, 2.0])
+    S, S_t = np.outer(v, v) + np.diag([0, 1, 1]), 1.9e307 * np.outer(h, h)[None]
+    O_t = np.array([[[0.0, 0, 0], [0, 0.5, -0.5], [0, -0.5, 0.5]]])
+    # R_t is beyond floats, and what is felt the difference of its entries.
+    found = log2_felt_residuals(O_t, np.zeros(1), S_t, S, np.array([0]), np.zeros(1))
+    assert found[0] == np.inf

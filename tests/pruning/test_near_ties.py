@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,6 +73,48 @@ def test_a_run_that_leaves_the_range_is_infinitely_far():
     wild = RNN(np.full((3, 3), 1e200), np.ones((3, 2)), np.ones(3), np.ones((2, 3)), [0, 0], "relu")
     x = np.ones((2, 4, 2))
     assert near_ties.output_gap(large, wild, x) == np.inf
+
+
+WILD = {
+    "its run": {"w_hidden": np.full((3, 3), 1e200), "act": "relu"},
+    "its run, to and fro": {"w_hidden": np.array([[0, -1e200, 0], [1e200, 0, 0], [1, 1, 1]])},
+    "its logits in single precision": {"w_output": 1e39 * np.ones((4, 3))},
+    "one logit": {"b_output": np.array([1e300, 0, 0, 0])},
+    "its logits, of both signs": {"w_output": np.outer([1, -1, 1, -1], [1e308, 1e308, -1e308])},
+}
+
+
+@pytest.mark.parametrize("targets", ["last", "every"])
+@pytest.mark.parametrize("which", WILD)
+def test_a_divergence_that_leaves_the_range_is_infinitely_far(which, targets):
+    rng = np.random.default_rng(3)
+    own = {"w_hidden": np.eye(3), "w_output": np.ones((4, 3)), "b_output": np.zeros(4)} | WILD[
+        which
+    ]
+    act = own.pop("act", "identity")
+    wild = RNN(w_input=rng.normal(size=(3, 4)), b_hidden=np.ones(3), activation=act, **own)
+    large = network(rng, q=4, d_x=4, act=act)
+    x = rng.integers(0, 4, size=(5, 6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert near_ties.output_gap(large, wild, x, targets) == np.inf
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("tokens", [True, False])
+def test_what_is_no_number_is_never_the_nearest(tokens, bad, monkeypatch):
+    rng = np.random.default_rng(4)
+    rnn = network(rng, m=10, q=4, d_x=4)
+    x = rng.integers(0, 4, size=(60, 3)) if tokens else rng.normal(size=(60, 3, 4))
+    gaps = iter([bad, 3.0, *20 * [bad]])
+    monkeypatch.setattr(near_ties, "output_gap", lambda *args: next(gaps))
+    held, halvings = seen(rnn, x), 4
+    args = np.random.default_rng(0), None, x
+    (first, _), (second, _), *_ = near_ties.near_ties(rnn, held, 3, *args, halvings=halvings)
+    assert first.gap == np.inf
+    gaps = iter([bad, 3.0, *20 * [bad]])
+    pruned = prune_by_runs(rnn, held, 3, rng=0, x=x, halvings=halvings)
+    assert pruned.nodes.tolist() == second.nodes.tolist() != first.nodes.tolist()
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pruning import RNN, StateCovariance, initial_rnn, prune_to, spectral_prune
-from pruning.run_rounding import RunExtremes
+from pruning.run_rounding import RunExtremes, outward
 
 SEEDS = st.integers(0, 10**6)
 
@@ -167,3 +167,18 @@ def test_tokens_are_taken_at_their_largest():
 def test_a_run_needs_a_sequence():
     with pytest.raises(ValueError, match="at least one sequence, got none"):
         RunExtremes(initial_rnn(2, 1, 1, rng=0)).rounding()
+
+
+def test_a_run_beyond_floats_is_not_one_without_rounding():
+    # Nodes that do not read the lost one: 0 times infinity was read as nothing to round.
+    rnn = RNN(np.eye(3), np.ones((3, 1)), np.zeros(3), np.ones((1, 3)), [0.0], "relu")
+    x = np.ones((2, 3, 1))
+    h = rnn.states(x).copy()
+    h[0, 1, 0] = np.inf
+    extremes = RunExtremes(rnn)
+    extremes.update(x, h)
+    found = extremes.rounding()
+    assert (found.state[0] > 0).all()
+    assert np.isinf(found.state[2]).all()
+    assert np.isinf(found.step[2]).all()
+    assert np.isinf(outward(np.eye(3), np.array([np.nan, 1.0, 0.0]))[0, 0])

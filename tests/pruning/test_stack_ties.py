@@ -224,6 +224,47 @@ def test_a_run_that_leaves_the_range_is_infinitely_far():
         assert found[1] == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("reads", ["last", "every"])
+@pytest.mark.parametrize("padded", [True, False])
+def test_a_divergence_that_leaves_the_range_is_infinitely_far(padded, reads):
+    """Of a language model, by the run or by the logits alone; whatever stands beside it."""
+    rng = np.random.default_rng(9)
+    table = rng.normal(size=(4, 2))
+    whole = Stack([[cell_of("gru", 5, 2, rng)]], rng.normal(size=(4, 5)), np.zeros(4), table)
+    cell, own = cell_of("gru", 3, 2, rng), rng.normal(size=(4, 3))
+    away = Plain(np.ones((3, 2)), 1e200 * np.array([[0, -1, 0], [1, 0, 0], [1, 1, 1]]),
+                 np.ones(3), np.ones(3), activation="relu")  # fmt: skip
+    wild = [
+        Stack([[away]], own, np.zeros(4), table),
+        Stack([[cell]], 1e39 * own, np.zeros(4), table),
+        Stack([[cell]], np.outer([1, -1, 1, -1], [1e308, 1e308, -1e308]), np.zeros(4), table),
+        Stack([[cell]], own, np.array([0, 1e300, 0, 0]), table),
+    ]
+    x = rng.integers(0, 4, size=(6, 5))
+    lengths = rng.integers(1, 6, size=6) if padded else None
+    tame = Stack([[cell]], own, np.zeros(4), table)
+    found = stack_ties.output_gaps(whole, [wild[0], tame, *wild[1:]], x, lengths, reads)
+    assert [g == np.inf for g in found] == [True, False, True, True, True]
+    assert found[1] == pytest.approx(gap(whole, tame, x, lengths, reads, logits=True), rel=1e-4)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("tokens", [True, False])
+def test_what_is_no_number_is_never_the_nearest(tokens, bad, monkeypatch):
+    rng = np.random.default_rng(10)
+    table = rng.normal(size=(4, 2)) if tokens else None
+    stack = Stack([[cell_of("lstm", 9, 2, rng)]], rng.normal(size=(4, 9)), np.zeros(4), table)
+    x = rng.integers(0, 4, size=(60, 3)) if tokens else rng.normal(size=(60, 3, 2))
+    worth = [bad, 3.0, bad]
+    monkeypatch.setattr(
+        stack_ties, "output_gaps", lambda whole, small, *_, **__: (worth + 20 * [bad])[: len(small)]
+    )
+    pruned = prune_stack(stack, x, 3, objective="balanced", by_runs=True, rng=0)
+    assert len(pruned.tried) >= 2
+    assert pruned.tried[0].gap == np.inf
+    assert pruned.nodes is pruned.tried[1].nodes
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -1,5 +1,7 @@
 """Units decide nothing: S -> 4^a S gives the same bits, scaled, in every public function of S."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -192,3 +194,54 @@ def test_theta_is_that_of_a_method_that_used_it():
         assert spectral_prune(rnn, x, 2, method=method, lam=0.1, rng=0).theta is None
     with pytest.raises(ValueError, match="theta must lie between 0 and 1"):
         spectral_prune(rnn, x, 2, theta=1.5, method="volume")
+
+
+SCALES = (1e-300, 1.0, 1e300)
+
+
+@pytest.mark.parametrize("method", ["greedy", "exchange", "exhaustive"])
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_regulariser_beyond_the_units_of_the_states_chooses_as_a_large_one(method, size):
+    rng = np.random.default_rng(3)
+    F = rng.normal(size=(6, 6))
+    S = F @ F.T
+    # In units of states of 1e-150 it is no float; nothing is read of a node then, nearly.
+    expected = select_nodes(S, size, method, tau=1e12)
+    assert np.array_equal(select_nodes(S * 1e-300, size, method, tau=1e10), expected)
+    A = reconstruction_matrix(S * 1e-300, expected, tau=1e10)
+    assert np.isfinite(A).all()
+    assert np.abs(A).max() < 1e-300
+    assert information_loss(S * 1e-300, expected, tau=1e10) == pytest.approx(1e-300 * np.trace(S))
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    m=st.integers(1, 6),
+    rank=st.integers(1, 6),
+    scales=st.tuples(*2 * [st.sampled_from(SCALES)]),
+    lam=st.sampled_from((1e-308, 1e-8, 1.0, 1e8, 1e308)),
+)
+def test_a_certificate_is_of_its_own_set_in_any_units(seed, m, rank, scales, lam):
+    rng = np.random.default_rng(seed)
+    F, L = (rng.normal(size=(m, r)) for r in (m, rank))
+    S, M = F @ F.T, L @ L.T
+    found = certified_nodes(S * scales[0], lam, M * scales[1])
+    assert found.value <= 2 + 1e-6
+    # Of the same set, in exact numbers, without the units.
+    own = Fraction(lam) / Fraction(scales[0])
+    mu, U = np.linalg.eigh(S)
+    read = np.einsum("ij,ij->j", U, M @ U)
+    each = [Fraction(max(float(a), 0.0)) for a in mu]
+    N = float(sum(a / (a + own) for a in each))
+    expected = sum(own * a / (a + own) * Fraction(float(b)) for a, b in zip(each, read))
+    assert found.degrees_of_freedom == pytest.approx(N, rel=1e-6, abs=1e-12)
+    share = Fraction(information_loss(S, found.nodes, 0.0, M)) / expected
+    assert found.share == pytest.approx(float(share), rel=1e-5, abs=1e-9)
+    assert found.value >= found.share
+
+
+def test_a_certificate_does_not_hold_because_a_sum_is_beyond_floats():
+    # Its expected loss was read as infinite, then as 0, and a set of no nodes at all was certified.
+    found = certified_nodes(np.eye(10), 1.0, 1e308 * np.eye(10))
+    assert len(found.nodes) / found.degrees_of_freedom + found.share == found.value
+    assert 1 <= found.value <= 2

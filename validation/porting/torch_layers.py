@@ -82,21 +82,31 @@ def smaller(inner: Any, chosen: list[Chosen], rebuild: bool) -> Any:
     return small.train(inner.training)
 
 
-def made(inner: Any, d_x: int, m: int, layers: int, kind: type | None = None) -> Any:
-    """A new module like this one, of another size, with torch's own class or a rebuilt one."""
+def made(
+    inner: Any,
+    d_x: int,
+    m: int,
+    layers: int,
+    kind: type | None = None,
+    bias: bool | None = None,
+) -> Any:
+    """A new module like this one, of another size, with torch's own class or a rebuilt one.
+
+    `bias` says whether it has biases; by default as this one.
+    """
     import torch
 
     own = getattr(torch.nn, kind_of(inner))
     reference = next(inner.parameters())
     options: dict[str, Any] = {"device": reference.device, "dtype": reference.dtype}
     if isinstance(inner, torch.nn.RNNCellBase):
-        options["bias"] = inner.bias
+        options["bias"] = inner.bias if bias is None else bias
         if kind_of(inner) == "RNNCell":
             options["nonlinearity"] = inner.nonlinearity
         return (kind or own)(d_x, m, **options)
     options |= {
         "num_layers": layers,
-        "bias": inner.bias,
+        "bias": inner.bias if bias is None else bias,
         "batch_first": inner.batch_first,
         "bidirectional": inner.bidirectional,
         "dropout": inner.dropout if layers > 1 else 0.0,

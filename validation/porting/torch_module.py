@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array
+from pruning.checks import Array, choice, integer
+from validation.porting.chains import fitted, tried_sets, wanted
 from validation.porting.models import Settings
 from validation.porting.selecting import Chosen, choose
+from validation.porting.torch_chain import Taken, TorchChain, chain_of, doubled, put, taking
 from validation.porting.torch_layers import GATES, both_ways, kind_of, smaller, tails, weight
-from validation.porting.torch_watching import Watched, readers_of, watch
-
-_AGREE = 1e-3  # of the largest output: float32 rounding through a few layers
+from validation.porting.torch_watching import Watched, agree, readers_of, said, watch
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,17 @@ class ModuleFacts:
         By name of module, which layers A was folded into; empty where the module rebuilds the
         state itself.
     losses : dict
-        By name of module, the largest share of what its own gates read that reconstruction misses.
+        By name of module, the largest share of what its own gates read that reconstruction misses;
+        with the balanced objective, a refit or `by_runs` of what reads its layers from outside.
+    tried : list of dict
+        With `by_runs` every set of nodes that was run, by layer and direction, and the gap of its
+        outputs, None where that is not finite; that of all sequences first.
     """
 
     nodes: dict[str, list[list[int]]]
     folded: dict[str, list[str]]
     losses: dict[str, float]
+    tried: list[dict[str, Any]] = field(default_factory=list)
 
 
 def prune_module(
@@ -55,6 +61,11 @@ def prune_module(
     method: str = "greedy",
     reconstruct: bool = True,
     seed: int = 0,
+    objective: str = "paper",
+    reads: str | None = None,
+    outputs: str | None = None,
+    by_runs: bool = False,
+    refit: str | None = None,
     facts: bool = False,
 ) -> Any:
     """Prune the recurrent layers of a torch module.
@@ -72,6 +83,15 @@ def prune_module(
         ``call(module, batch)`` where ``module(batch[0])`` is not how it is run.
     theta, method, reconstruct, seed
         As in `prune_stack`.
+    objective, outputs, by_runs
+        As in `prune_stack`: ``balanced`` weighs nodes by what the outputs feel of them later, and
+        `by_runs` decides near ties of it. The outputs are those of the linear layer that reads the
+        states; where the module looks tokens up in an `nn.Embedding`, they are tokens for it, too.
+    reads : {None, "last", "every"}
+        Which of its outputs count; None for those that it forms. More than that there is not.
+    refit : {None, "read-out", "closed-loop"}
+        Fit that layer, or all weights of the recurrent layers, too, to the whole module's outputs,
+        as in `spectral_prune`; no labels are needed. Biases come in where there were none.
     facts : bool
         Return (module, `ModuleFacts`).
 
@@ -84,7 +104,9 @@ def prune_module(
     ------
     ValueError
         If there is nothing to prune, the loader is empty, or a layer is of a kind that is not
-        supported.
+        supported. For the balanced objective, a refit and `by_runs` the module must be a stack: its
+        recurrent layers, which are no cells, read each other and are read by one linear layer, from
+        states of 0 on; what is in front or behind may be anything that does not see states.
 
     Examples
     --------
@@ -111,10 +133,29 @@ def prune_module(
     found = _recurrent(module)
     sizes = _sizes(k, found)
     whole = _copied(module).eval()
-    batches, watched, linears = watch(whole, found, loader, run)
-    settings = Settings(None, None, theta, method, reconstruct, seed)
+    settings = Settings(
+        None,
+        None,
+        theta,
+        method,
+        reconstruct,
+        seed,
+        objective,
+        refit or "",
+        outputs=outputs or "",
+        by_runs=by_runs,
+    )
+    as_stack = wanted(settings)
+    with taking(whole, found) if as_stack else nullcontext(Taken()) as taken:
+        batches, watched, linears, count = watch(whole, found, loader, run)
     rng = np.random.default_rng(seed)
     targets = {name: readers_of(name, watched, linears) for name in found}
+    if as_stack:
+        chain = chain_of(whole, found, targets, linears, taken, count)
+        _check_alone(whole, chain, targets, batches, run)
+        result, told = _as_stack(whole, found, chain, sizes, reads, settings)
+        _copy_flags(module, result)
+        return (result, told) if facts else result
     chosen = {
         name: _choose(name, whole.get_submodule(name), watched[name], sizes[name], settings, rng)
         for name in found
@@ -124,14 +165,14 @@ def prune_module(
         _put(rebuilt, name, smaller(whole.get_submodule(name), chosen[name], rebuild=True))
     result = rebuilt
     folded: dict[str, list[str]] = {name: [] for name in found}
-    expected = _outputs(rebuilt, batches, run)
+    expected = said(rebuilt, batches, run)
     for name in found:
         if not targets[name]:
             continue
         attempt = _copied(result)
         try:
             _fold(attempt, whole, name, targets[name], chosen[name], folded)
-            agrees = _agree(expected, _outputs(attempt, batches, run))
+            agrees = agree(expected, said(attempt, batches, run))
         except (RuntimeError, ValueError, IndexError):
             agrees = False
         if agrees:
@@ -142,6 +183,61 @@ def prune_module(
     nodes = {name: [c.nodes.tolist() for c in chosen[name]] for name in found}
     losses = {name: max(c.lost for c in chosen[name]) for name in found}
     return result, ModuleFacts(nodes, folded, losses)
+
+
+def _check_alone(
+    whole: Any, chain: TorchChain, targets: dict[str, list[str]], batches: list[Any], run: Any
+) -> None:
+    """Raise a ValueError where something else sees the states: it sees nodes that are doubled."""
+    attempt = _copied(whole)
+    more = {name: doubled(whole.get_submodule(name)) for name in chain.names}
+    for name in chain.names:
+        _put(attempt, name, smaller(whole.get_submodule(name), more[name], rebuild=True))
+    try:
+        for name in chain.names:
+            _fold(attempt, whole, name, targets[name], more[name], {})
+        agrees = agree(said(whole, batches, run), said(attempt, batches, run))
+    except (RuntimeError, ValueError, IndexError):
+        agrees = False
+    if not agrees:
+        raise ValueError(
+            "for objective, refit and by_runs nothing but its recurrent layers and "
+            f"{chain.linear} may see the states of the module, and they must hold their own "
+            "weights: leave objective, refit and by_runs away"
+        )
+
+
+def _as_stack(
+    whole: Any,
+    found: dict[str, str],
+    chain: TorchChain,
+    sizes: dict[str, int],
+    reads: str | None,
+    settings: Settings,
+) -> tuple[Any, ModuleFacts]:
+    """Prune the module as the stack that it is."""
+    wide = "every" if reads is None else choice("reads", reads, ("last", "every"))
+    if reads == "every" and chain.reads == "last" and chain.x.shape[1] > 1:
+        raise ValueError(f"reads must be last or None, {chain.linear} forms no other outputs")
+    places: dict[str, slice] = {}
+    k: list[int] = []
+    for name in chain.names:
+        inner = whole.get_submodule(name)
+        size = integer(f"k of {name}", sizes[name], 1, inner.hidden_size)
+        places[name] = slice(len(k), len(k) + inner.num_layers)
+        k += inner.num_layers * [size]
+    settings = replace(settings, k=k, reads=chain.reads if reads is None else wide)
+    found_stack = fitted(chain.stack, chain.x, chain.lengths, settings)
+    result = _copied(whole)
+    put(result, chain, found_stack.pruned)
+    nodes = {
+        name: [side.tolist() for layer in found_stack.nodes[places[name]] for side in layer]
+        for name in found
+    }
+    losses = {name: max(found_stack.losses[places[name]]) for name in found}
+    above = [*chain.names[1:], chain.linear]
+    folded = {name: [reader] for name, reader in zip(chain.names, above, strict=True)}
+    return result, ModuleFacts(nodes, folded, losses, tried_sets([found_stack]))
 
 
 def _plain_call(module: Any, batch: Any) -> Any:
@@ -275,39 +371,6 @@ def _narrow(reader: Any, name: str, A: Array) -> None:
         raise ValueError(f"{name} is parametrised")
     if hasattr(reader, "_flat_weights_names"):
         reader._flat_weights = [getattr(reader, n) for n in reader._flat_weights_names]
-
-
-def _outputs(module: Any, batches: list[Any], run: Any) -> list[Any]:
-    import torch
-
-    with torch.no_grad():
-        return [t for batch in batches for t in _tensors(run(module, batch))]
-
-
-def _tensors(value: Any) -> list[Any]:
-    if hasattr(value, "batch_sizes"):
-        return [value.data]
-    if hasattr(value, "detach"):
-        return [value]
-    if isinstance(value, dict):
-        return [t for part in value.values() for t in _tensors(part)]
-    if isinstance(value, list | tuple):
-        return [t for part in value for t in _tensors(part)]
-    return []
-
-
-def _agree(expected: list[Any], found: list[Any]) -> bool:
-    if not expected or len(expected) != len(found):
-        return False
-    for a, b in zip(expected, found, strict=True):
-        if a.shape != b.shape:
-            return False
-        if a.is_floating_point():
-            scale = float(a.abs().max()) or 1.0
-            gap = float((a - b).abs().max())
-            if not gap <= _AGREE * scale:  # nan does not agree
-                return False
-    return True
 
 
 def _copy_flags(module: Any, result: Any) -> None:

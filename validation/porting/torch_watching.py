@@ -10,6 +10,8 @@ import numpy as np
 
 from validation.porting.torch_layers import PARTS, both_ways, made, set_weights, weight
 
+_AGREE = 1e-3  # of the largest output: float32 rounding through a few layers
+
 
 @dataclass(eq=False)
 class Watched:
@@ -23,8 +25,11 @@ class Watched:
 
 def watch(
     whole: Any, found: dict[str, str], loader: Iterable[Any], run: Any
-) -> tuple[list[Any], dict[str, Watched], dict[str, list[Any]]]:
-    """Run the module over the data; keep the first batch, and what went in and out on it."""
+) -> tuple[list[Any], dict[str, Watched], dict[str, list[Any]], int]:
+    """Run the module over the data; keep the first batch, and what went in and out on it.
+
+    Its last answer is the number of batches.
+    """
     import torch
 
     watched = {}
@@ -53,10 +58,12 @@ def watch(
 
             handles.append(inner.register_forward_pre_hook(before))
     kept: list[Any] = []
+    count = 0
     try:
         with torch.no_grad():
             for batch in loader:
                 run(whole, batch)
+                count += 1
                 if first:
                     kept.append(batch)
                 first = False
@@ -68,7 +75,7 @@ def watch(
     unused = [name for name in found if watched[name].steps == 0]
     if unused:
         raise ValueError(f"{unused[0]} was not run on the data, so that nothing is known of it")
-    return kept, watched, linears
+    return kept, watched, linears, count
 
 
 def readers_of(name: str, watched: dict[str, Watched], linears: dict[str, list[Any]]) -> list[str]:
@@ -86,6 +93,41 @@ def readers_of(name: str, watched: dict[str, Watched], linears: dict[str, list[A
         if seen and len(rows) == len(seen) and all(_keys(part) <= given for part in rows):
             found.append(other)
     return found
+
+
+def said(module: Any, batches: list[Any], run: Any) -> list[Any]:
+    """Every tensor that the module answers with on the batches."""
+    import torch
+
+    with torch.no_grad():
+        return [t for batch in batches for t in _tensors(run(module, batch))]
+
+
+def _tensors(value: Any) -> list[Any]:
+    if hasattr(value, "batch_sizes"):
+        return [value.data]
+    if hasattr(value, "detach"):
+        return [value]
+    if isinstance(value, dict):
+        return [t for part in value.values() for t in _tensors(part)]
+    if isinstance(value, list | tuple):
+        return [t for part in value for t in _tensors(part)]
+    return []
+
+
+def agree(expected: list[Any], found: list[Any]) -> bool:
+    """Whether two lists of `said` are the same but for rounding."""
+    if not expected or len(expected) != len(found):
+        return False
+    for a, b in zip(expected, found, strict=True):
+        if a.shape != b.shape:
+            return False
+        if a.is_floating_point():
+            scale = float(a.abs().max()) or 1.0
+            gap = float((a - b).abs().max())
+            if not gap <= _AGREE * scale:  # nan does not agree
+                return False
+    return True
 
 
 def _keys(rows: Any) -> set[bytes]:
