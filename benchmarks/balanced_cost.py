@@ -85,7 +85,7 @@ def cost(name: str, rnn: RNN, x: Array, dtype: str) -> None:
 
     rows = np.random.default_rng(0).normal(size=(480, M)).astype(dtype)
     w_hidden, pulled = rnn.w_hidden.astype(dtype), np.empty_like(rows)
-    moments = Rows(rnn, rnn.w_output, dtype)
+    moments = Rows(rnn, rnn.w_output, N, dtype)
 
     def products() -> None:
         for _ in range((T - 2) * N * rnn.d_y // len(rows)):
@@ -101,7 +101,7 @@ def cost(name: str, rnn: RNN, x: Array, dtype: str) -> None:
     floor = 1 + least / base
     print(
         f"{name}, {dtype}: states {base:.3f} s, {said};"
-        f" states and products of all nodes {floor:.1f}",
+        f" the states and the bare products of all nodes {floor:.1f} times",
         flush=True,
     )
 

@@ -23,10 +23,12 @@ class Activation:
     name : str
         The name by which `activation` finds it again; it is stored with a network.
     apply : callable
-        ``apply(a, out=None)``: s(a), elementwise, in the dtype of `a`.
+        ``apply(a, out=None)``: s(a), elementwise, in the dtype of `a`; written to `out` where it is
+        given, which may be `a` itself.
     slope : callable
-        ``slope(h, out=None)``: s'(a) from the output h = s(a), in the dtype of `h`; at the kink
-        of ReLU and leaky ReLU, where s' does not exist, the slope from the left.
+        ``slope(h, out=None)``: s'(a) from the output h = s(a), in the dtype of `h`, written to
+        `out` where it is given; at the kink of ReLU and leaky ReLU, where s' does not exist, the
+        slope from the left.
     lipschitz : float
         rho, the Lipschitz constant.
     bound : float
@@ -35,6 +37,11 @@ class Activation:
         s(0). Claims that need s(0) = 0 refuse every other value.
     nondecreasing : bool
         Whether s never decreases, so that every secant has a slope >= 0. False where unknown.
+
+    Raises
+    ------
+    ValueError
+        If `apply` or `slope` cannot be called so, or does not write to `out`.
 
     Examples
     --------
@@ -51,6 +58,10 @@ class Activation:
     bound: float
     at_zero: float
     nondecreasing: bool = False
+
+    def __post_init__(self) -> None:
+        _check_writes("apply", self.apply, in_place=True)
+        _check_writes("slope", self.slope, in_place=False)
 
     def __reduce__(self) -> Any:
         # Networks travel to worker processes; their functions travel by name.
@@ -93,6 +104,20 @@ def activation(name: str | Activation) -> Activation:
             return _leaky_relu(name)
     known = [*_FIXED, "leaky_relu:SLOPE"]
     raise ValueError(f"activation must be one of {', '.join(known)}, got {name!r}")
+
+
+def _check_writes(name: str, function: Any, in_place: bool) -> None:
+    """Refuse what leaves `out` as it was: recursions would go on from whatever lay there."""
+    a = np.array([0.25, 0.5])
+    outs = [np.full(2, np.nan), *([a.copy()] if in_place else [])]
+    try:
+        expected = function(a)
+        for out in outs:
+            function(a if np.isnan(out).any() else out, out=out)
+    except TypeError as error:
+        raise ValueError(f"{name} must be called as {name}(array, out=None), got {error}") from None
+    if not all(np.array_equal(out, expected, equal_nan=True) for out in outs):
+        raise ValueError(f"{name} must write its values to out where it is given, got {outs[-1]}")
 
 
 def _relu(a: Array, out: Array | None = None) -> Array:

@@ -6,8 +6,8 @@ t (`balanced.weight`); with random signs on the read-outs one gradient gives it 
 triangular factor of its QR decomposition: q = 10,000 words cost no more than m.
 
 Range. Gradients through hundreds of steps leave every floating-point range. A batch of them carries
-one power of two, and so does the sum of every step; a sequence whose gradient is below 2^-900 of
-the largest in its batch counts as 0 there.
+one power of two, and so does the sum of every step. What is below 2^-500 (float32: 2^-50) of the
+largest may count as 0: an entry of W_h or of W_o, a sequence's gradient in its batch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from numpy.typing import ArrayLike
 
 from pruning.checks import Array, choice, integer, time_weights
 from pruning.observability_rows import Rows
-from pruning.observability_steps import Step, matrices_backwards, probes_backwards, states
+from pruning.observability_steps import (
+    LostDigits,
+    Step,
+    matrices_backwards,
+    probes_backwards,
+    states,
+)
 from pruning.rnn import RNN
 from pruning.scaled_sums import NONE, ScaledSums, shifted
 
@@ -53,7 +59,8 @@ class Observability:
     per_step : bool
         Keep O_1..O_T, O(T m^2) numbers. False keeps sum_t O_t/c_t and the traces Tr O_t only.
     log2_c : (T,) array, optional
-        Base-2 logarithms of c_t > 0 for the sum; 0 by default. +inf leaves a step out.
+        Base-2 logarithms of c_t > 0 for the sum, within 2^40 of 0; 0 by default. +inf leaves a step
+        out.
     dtype : {"float64", "float32"}
         Precision of the backward pass; sums are float64.
 
@@ -175,7 +182,7 @@ class Observability:
 
     @property
     def per_step(self) -> Array:
-        """O_1..O_T, shape (T, m, m), symmetric.
+        """O_1..O_T, shape (T, m, m), symmetric; semidefinite up to rounding in `dtype`.
 
         Raises
         ------
@@ -203,11 +210,15 @@ class Observability:
             raise ValueError("the steps were not kept: make the Observability with per_step=True")
         self._seen()
         sums = self._sums.matrices
+        sums = (sums + sums.transpose(0, 2, 1)) / 2
         trace = np.trace(sums, axis1=1, axis2=2)
         return sums / np.where(trace > 0, trace, 1)[:, None, None], self.log2_traces
 
     def weight(self, log2_c: ArrayLike | None = None) -> Array:
         """Return sum_t O_t/c_t scaled to trace 1, shape (m, m); the 0 matrix if every O_t is 0.
+
+        Positive semidefinite up to rounding in float64: what rounding in float32 has made negative
+        is taken away.
 
         Parameters
         ----------
@@ -228,7 +239,9 @@ class Observability:
                 return np.zeros((self.m, self.m))
             total = np.tensordot(np.exp2(shift - finite.max()), matrices, axes=1)
         trace = float(np.trace(total))
-        return (total + total.T) / (2 * trace) if trace > 0 else np.zeros_like(total)
+        if trace <= 0:
+            return np.zeros_like(total)
+        return _semidefinite((total + total.T) / (2 * trace))
 
     @property
     def relative_error(self) -> Array:
@@ -276,7 +289,13 @@ class Observability:
         """By probes, or by matrices."""
         h = states(self.rnn, x, self.dtype)
         if self.probes is None:
-            self._take(matrices_backwards(self.rnn, h, self._root, self.weights))
+            scratch = self.fresh()
+            try:
+                scratch._take(matrices_backwards(self.rnn, h, self._root, self.weights))
+            except LostDigits:
+                self._add_rows(x)
+                return
+            self.merge(scratch)
         else:
             block = max(1, _PROBED // (h.itemsize * self.probes))
             for start in range(0, h.shape[1], block):
@@ -290,16 +309,17 @@ class Observability:
 
     def _add_rows(self, x: Any) -> None:
         """By rows of gradients; W_h is multiplied once, at the end."""
-        rows = Rows(self.rnn, self._root, self.dtype)
+        rows = Rows(self.rnn, self._root, len(x), self.dtype)
         inner = ScaledSums(len(self._sums.matrices), self.m)
         own = self._root.T @ self._root
         for start in range(0, len(x), self._batch()):
             h = states(self.rnn, x[start : start + self._batch()], self.dtype)
             n = h.shape[1]
             for s in np.flatnonzero(self.weights):
-                gram = n * self.weights[s] * own
-                self._take([(int(s), Step(gram, float(np.trace(gram)), 0.0, 0))])
-                for steps in rows.back(h[: s + 1], math.sqrt(self.weights[s])):
+                weight, power = math.frexp(self.weights[s])
+                gram = n * weight * own
+                self._take([(int(s), Step(gram, float(np.trace(gram)), 0.0, power))])
+                for steps in rows.back(h[: s + 1], float(self.weights[s])):
                     self._take(steps, inner)
             self.n += n
         for i in np.flatnonzero(inner.exponents > NONE):
@@ -359,16 +379,31 @@ def _root(rnn: RNN) -> tuple[Array, int]:
 
 def _same_network(a: RNN, b: RNN) -> bool:
     return a is b or (
-        a.activation is b.activation
+        a.activation == b.activation
         and all(np.array_equal(w, b.weights[name]) for name, w in a.weights.items())
     )
 
 
 def _exponents(log2_c: ArrayLike, T: int) -> Array:
-    c = np.asarray(log2_c, dtype=np.float64)
-    if c.shape != (T,) or np.isnan(c).any() or (c == -math.inf).any():
-        raise ValueError(f"log2_c must be {T} numbers, the logarithms of c_t > 0, got {log2_c!r}")
+    try:
+        c = np.asarray(log2_c, dtype=np.float64)
+    except (TypeError, ValueError):
+        c = np.full(T, np.nan)
+    if c.shape != (T,) or not ((np.abs(c) <= 2.0**40) | (c == math.inf)).all():
+        raise ValueError(
+            f"log2_c must be {T} numbers from -2^40 to 2^40, the logarithms of c_t > 0, or +inf, "
+            f"got {log2_c!r}"
+        )
     return c
+
+
+def _semidefinite(M: Array) -> Array:
+    """The nearest positive semidefinite matrix, where M is none by more than rounding; trace 1."""
+    mu, U = np.linalg.eigh(M)
+    if mu[0] >= -len(M) * np.finfo(np.float64).eps:
+        return M
+    nearest: Array = (U * np.maximum(mu, 0)) @ U.T
+    return np.asarray((nearest + nearest.T) / (2 * float(np.trace(nearest))))
 
 
 def _log2(values: Array) -> Array:

@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 
 from pruning.checks import Array, Nodes
-from pruning.observability_steps import Step, left_range
+from pruning.observability_steps import CANCELLED, SQUARED, Step, scaled_by_peak
 from pruning.rnn import RNN
 
 # Products of at most so many multiplications are formed from the matrices as they lie, by the BLAS
-# that NumPy brings; larger ones are copied first, which costs a sixth at m = 128.
+# that NumPy brings; larger ones are copied first, which costs a sixth at m = 128. Of fewer than
+# _FEW rows (m > 144) such products are several times slower than the copies.
 _UNCOPIED = 10**6
+_FEW = 48
 _STRIP = 16  # columns of the lower triangle of a moment formed at a time
 _DENSE = 7 / 8  # of the nodes passing something back: not worth leaving the others out
-# Where W_h takes away more of S_t than this, what is left of O_{t-1} is formed from its own rows.
-_CANCELLED = {"float64": 1e-8, "float32": 1e-4}
 
 
 class Rows:
@@ -39,6 +39,8 @@ class Rows:
     rnn : RNN
     root : (q, m) array
         The read-out, up to an orthogonal factor.
+    n : int
+        Sequences in all. For few of them the moments of G_{t-1} itself are formed.
     dtype : numpy dtype
         Precision of the rows.
 
@@ -49,16 +51,18 @@ class Rows:
     exponent : int
     """
 
-    def __init__(self, rnn: RNN, root: Array, dtype: Any) -> None:
+    def __init__(self, rnn: RNN, root: Array, n: int, dtype: Any) -> None:
         m, q = rnn.m, len(root)
         self.exponent = int(np.frexp(np.abs(rnn.w_hidden).max(initial=0))[1])
         self.w_hidden = np.ldexp(rnn.w_hidden, -self.exponent)
         # Tr W^T S W from the lower triangle of S.
         both = np.tril(self.w_hidden @ self.w_hidden.T)
         self._traced = 2 * both - np.diag(np.diag(both))
+        self._direct = n * q < 2 * m  # multiplying by W_h at the end costs 2 m^3 a step
         self._slopes = rnn.activation.slope
         self._root, self._w = root.astype(dtype), self.w_hidden.astype(dtype)
-        self._block = max(1, _UNCOPIED // (_STRIP * max(1, m) * q))
+        # No fewer rows than 2 m: else adding the moments up costs more than forming them.
+        self._block = max(1, _UNCOPIED // (_STRIP * m * q), 2 * m // q)
         # Fewer and larger calls where all nodes pass something back; in float64 these were slower.
         self._dense_block = self._block * (4 if self._w.dtype == np.float32 else 1)
         self._sparse = True
@@ -66,13 +70,13 @@ class Rows:
         self._slope = np.empty((self._dense_block, m), dtype)
         self._gram, self._wide, self._full = (np.empty((m, m), dtype) for _ in range(3))
 
-    def back(self, h: Array, scale: float) -> Iterator[Iterator[tuple[int, Step]]]:
+    def back(self, h: Array, weight: float) -> Iterator[Iterator[tuple[int, Step]]]:
         """Yield for every block of sequences what O_0..O_{s-2} of states h (s, n, m) are made of.
 
         That is t and a `Step` whose trace and exponent are those of O_t. Its matrix is O_t or, if
         `inner`, S_{t+1}, of which the lower triangle counts, with O_t = W'^T S W', W' the scaled
-        `w_hidden`. The outputs are `scale` times those of the root. A matrix is overwritten by the
-        next; steps that are left out are 0.
+        `w_hidden`. The outputs are sqrt(weight) times those of the root. A matrix is overwritten by
+        the next; steps that are left out are 0.
         """
         n = h.shape[1]
         order = np.argsort(np.argmax(h[-1] @ self._root.T, axis=1), kind="stable")
@@ -80,14 +84,16 @@ class Rows:
         size = self._block if self._sparse else self._dense_block
         for start in range(0, n, size):
             block = slice(start, start + size)
-            yield self._steps(h, order[block] if self._sparse else block, scale)
+            yield self._steps(h, order[block] if self._sparse else block, weight)
 
-    def _steps(self, h: Array, block: Any, scale: float) -> Iterator[tuple[int, Step]]:
+    def _steps(self, h: Array, block: Any, weight: float) -> Iterator[tuple[int, Step]]:
         """Of one block, from the last step but one to the first."""
         dtype = h.dtype
         limit = 2.0 ** (200 if dtype == np.float64 else 24)
-        least = _CANCELLED[dtype.name] * float(np.trace(self._traced))
-        exponent = 2 * self.exponent
+        least = CANCELLED[dtype.name] * float(np.trace(self._traced))
+        power = math.frexp(weight)[1] // 2
+        scale = math.sqrt(math.ldexp(weight, -2 * power))
+        exponent = 2 * (self.exponent + power)
         root: Array = (scale * self._root).astype(dtype)[:, None]
         w, rows = self._w, root[:, 0]
         for t in range(len(h) - 2, -1, -1):
@@ -105,16 +111,22 @@ class Rows:
             rows, w = g.reshape(-1, width), self._w if live is None else self._w[live]
             gram = self.moment(rows)
             size = float(gram.trace(dtype=np.float64))
-            if not math.isfinite(size):
-                raise left_range(t + 1, dtype)
+            if not 1 / SQUARED[dtype.name] <= size <= SQUARED[dtype.name]:
+                exponent += 2 * scaled_by_peak(g, t + 1)
+                gram = self.moment(rows)
+                size = float(gram.trace(dtype=np.float64))
+                if not size:
+                    return
             if live is not None:
                 gram = self._spread(gram, live)
-            trace = float(np.vdot(gram, self._traced))
-            if cancelled := trace <= least * size:
+            trace = 0.0 if self._direct else float(np.vdot(gram, self._traced))
+            shift = 0
+            if own := trace <= least * size:
                 pulled = rows @ w
+                shift = scaled_by_peak(pulled, t)
                 gram = pulled.T @ pulled
                 trace = float(gram.trace(dtype=np.float64))
-            yield t, Step(gram, trace, 0.0, exponent, inner=not cancelled)
+            yield t, Step(gram, trace, 0.0, exponent + 2 * shift, inner=not own)
             exponent += 2 * self.exponent
             if size > limit or 0 < size < 1 / limit:
                 shift = math.frexp(size)[1] // 2
@@ -164,6 +176,8 @@ class Rows:
 
 def product(rows: Array, w: Array, out: Array) -> None:
     """Write `rows` times `w` to `out`."""
-    step = max(1, _UNCOPIED // w.size)
+    step = _UNCOPIED // w.size
+    if step < _FEW:
+        step = len(rows)
     for start in range(0, len(rows), step):
         np.matmul(rows[start : start + step], w, out=out[start : start + step])

@@ -15,6 +15,15 @@ import numpy as np
 from pruning.checks import Array
 from pruning.rnn import RNN
 
+# Where W_h takes away more of a moment than this, what is left is formed from its own rows.
+CANCELLED = {"float64": 1e-8, "float32": 1e-4}
+# Sums of squares above these, or below their reciprocals, are formed anew of scaled gradients.
+SQUARED = {"float64": 2.0**400, "float32": 2.0**48}
+
+
+class LostDigits(ArithmeticError):
+    """Moments carried as matrices lose too much: they must be formed of rows."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -52,7 +61,7 @@ def probes_backwards(
     T, n, m = h.shape
     root = root.astype(h.dtype)
     w_hidden = rnn.w_hidden.astype(h.dtype)
-    limit = 2.0 ** (200 if h.dtype == np.float64 else 24)
+    limit, squared = 2.0 ** (200 if h.dtype == np.float64 else 24), SQUARED[h.dtype.name]
     # The sequences of one row lie together, so that slopes multiply contiguous blocks.
     g = np.zeros((probes, n, m), h.dtype)
     exponent = 0
@@ -74,8 +83,10 @@ def probes_backwards(
         flat = g.reshape(-1, m)
         gram = flat.T @ flat
         trace = float(gram.trace(dtype=np.float64))
-        if not math.isfinite(trace):
-            raise left_range(t, h.dtype)
+        if not 1 / squared <= trace <= squared:
+            exponent += scaled_by_peak(g, t)
+            gram = flat.T @ flat
+            trace = float(gram.trace(dtype=np.float64))
         scale = 1 / probes
         yield t, Step(gram * scale, trace * scale, _squares(g, scale), 2 * exponent)
         if trace > limit or 0 < trace < 1 / limit:
@@ -95,18 +106,30 @@ def _squares(g: Array, scale: float) -> float:
 
 
 def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Iterator[tuple[int, Step]]:
-    """Yield t and `Step`, carrying sum_{s >= t} w_s (df_s/dh_t)^T (df_s/dh_t) of every sequence."""
-    T, n, m = h.shape
+    """Yield t and `Step`, carrying sum_{s >= t} w_s (df_s/dh_t)^T (df_s/dh_t) of every sequence.
+
+    Raises
+    ------
+    LostDigits
+        Where W_h takes away nearly all, or the range of floats is left: rows go further.
+    """
+    _, n, m = h.shape
+    kept = CANCELLED[h.dtype.name] * float(np.square(rnn.w_hidden).sum())
     w_hidden = rnn.w_hidden.astype(h.dtype)
     read_out = (root.T @ root).astype(h.dtype)
     limit = 2.0 ** (400 if h.dtype == np.float64 else 48)
     P = np.zeros((n, m, m), h.dtype)
-    exponent = 0
-    for t in range(T - 1, -1, -1):
-        if t < T - 1:
+    least = 1 / limit**2
+    exponent, last = 0, int(np.flatnonzero(w)[-1])
+    for t in range(last, -1, -1):
+        before = 0.0
+        if t < last:
             slope = rnn.activation.slope(h[t + 1])
             P *= slope[:, :, None]
             P *= slope[:, None, :]
+            before = float(np.einsum("njj->", P, dtype=np.float64))
+            if not before >= least:
+                raise LostDigits
             P = np.matmul(
                 (P.reshape(-1, m) @ w_hidden).reshape(P.shape).transpose(0, 2, 1), w_hidden
             )
@@ -117,13 +140,23 @@ def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Iterator[tu
             P += np.ldexp(w[t], -exponent).astype(h.dtype) * read_out
         gram = P.sum(axis=0, dtype=np.float64)
         trace = float(np.trace(gram))
-        if not math.isfinite(trace):
-            raise left_range(t, h.dtype)
+        if not max(least, kept * before) < trace < math.inf:
+            raise LostDigits
         yield t, Step(gram, trace, 0.0, exponent)
-        if trace > limit or 0 < trace < 1 / limit:
+        if trace > limit or trace < 1 / limit:
             shift = math.frexp(trace)[1]
             np.ldexp(P, -shift, out=P)
             exponent += shift
+
+
+def scaled_by_peak(g: Array, t: int) -> int:
+    """Divide gradients of step t, from 0, by the power of two of the largest; return that power."""
+    peak = float(np.abs(g).max(initial=0))
+    if not math.isfinite(peak):
+        raise left_range(t, g.dtype)
+    power = math.frexp(peak)[1]
+    np.ldexp(g, -power, out=g)
+    return power
 
 
 def left_range(t: int, dtype: Any) -> ValueError:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pruning.checks import Array, Nodes
 
-NONE = -(1 << 40)  # the exponent of an empty sum
+NONE = -(1 << 50)  # the exponent of an empty sum
 
 
 class ScaledSums:

@@ -315,18 +315,10 @@ def test_states_and_gradients_that_leave_the_range_name_their_step():
     with pytest.raises(ValueError, match=r"the states must stay .* left it at t = 3"):
         seen.update(np.ones((1, 4, 1)))
     assert seen.n == 0
-    # tanh keeps the states, and at 0 its slope is 1.
-    rnn = RNN([[1e200]], [[1.0]], [0.0], [[1e200]], [0.0], "tanh")
-    for weights, probes in (("mean", None), ("last", 1)):
-        with pytest.raises(ValueError, match=r"the gradients must stay .* left it at t = 3"):
-            Observability(rnn, 4, weights, probes, 0).update(np.zeros((1, 4, 1)))
-
-
-def test_rows_of_gradients_stay_in_range_however_large_one_step_is():
-    rnn = RNN([[1e200]], [[1.0]], [0.0], [[1e200]], [0.0], "tanh")
-    seen = Observability(rnn, 4).update(np.zeros((1, 4, 1)))
-    powers = 2 * np.log2(1e200) * np.arange(4, 0, -1)
-    np.testing.assert_allclose(seen.log2_traces, powers, rtol=1e-12)
+    # States at rest, and slopes without bound.
+    rnn = RNN([[1e300]], [[1.0]], [0.0], [[1.0]], [0.0], "leaky_relu:1e300")
+    with pytest.raises(ValueError, match=r"the gradients must stay .* left it at t = 3"):
+        Observability(rnn, 4, "last", 1, 0).update(np.zeros((1, 4, 1)))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
