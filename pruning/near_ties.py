@@ -49,6 +49,8 @@ def prune_by_runs(
 ) -> PrunedRNN:
     """Prune to the balanced nodes, of several near-tied sets the one that runs best.
 
+    Where no set has a run within the range of floats, that of the whole sample is kept.
+
     Parameters
     ----------
     rnn, covariance_or_x, k, rng, tau, x, targets, refit, outputs

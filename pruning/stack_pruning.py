@@ -134,7 +134,7 @@ def prune_stack(
         Decide near ties of the balanced objective: a fifth of the sequences (one at least, 1,000 at
         most) is held out; the others, their halves, quarters and eighths each give a weight and so
         a set of nodes; of these sets the one whose outputs are closest to the whole network's on
-        the held-out sequences is kept.
+        the held-out sequences is kept, or the first, where no run stays within the range of floats.
     rng : numpy Generator or seed
         For methods that draw, and for `by_runs`; seed 0 there by default.
 
