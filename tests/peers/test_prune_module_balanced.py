@@ -352,3 +352,38 @@ def test_batches_of_their_own_lengths_are_padded():
     lengths = np.repeat([2, 5, 3], 8)
     small = prune_stack(stack, x, 3, lengths=lengths, objective="balanced")
     assert facts.nodes["rnn"] == [small.nodes[0][0].tolist()]
+
+
+@pytest.mark.parametrize("options", [{}, {"objective": "balanced"}])
+def test_what_did_not_learn_does_not_learn(options):
+    torch.manual_seed(0)
+    net, x = reading(lambda s, x: s.out(s.rnn(x)[0])), torch.randn(T, N, D)
+    net.rnn.requires_grad_(False)
+    found = prune_module(net, [x], 3, **options)
+    assert not any(p.requires_grad for p in found.rnn.parameters())
+    assert all(p.requires_grad for p in found.out.parameters())
+
+
+def test_half_precision_is_taken_or_refused_in_a_sentence():
+    torch.manual_seed(0)
+    net, x = reading(lambda s, x: s.out(s.rnn(x)[0])), torch.randn(T, N, D)
+    coarse = torch.bfloat16
+    with pytest.raises(ValueError, match=r"in torch.bfloat16 it does not.*in single precision"):
+        prune_module(net.to(coarse), [x.to(coarse)], 3, objective="balanced")
+    found = prune_module(net.half(), [x.half()], 3, objective="balanced")
+    assert {p.dtype for p in found.parameters()} == {torch.float16}
+
+
+def test_tokens_with_one_table_for_both_ends_are_words_and_the_table_stays():
+    torch.manual_seed(0)
+    net, x = Net(nn.GRU, reads="every", table=True), torch.randint(0, WORDS, (T, N))
+    net.rnn, net.out = nn.GRU(D, D), nn.Linear(D, WORDS)
+    net.out.weight = net.embedding.weight
+    before = net.embedding.weight.clone()
+    logits, numbers = (
+        prune_module(net, [x], 2, refit="read-out", outputs=outputs)
+        for outputs in (None, "numbers")
+    )
+    assert torch.equal(logits.embedding.weight, before)
+    assert logits.out.weight.shape == (WORDS, 2)
+    assert not torch.equal(logits.out.weight, numbers.out.weight)

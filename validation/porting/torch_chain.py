@@ -151,7 +151,10 @@ def chain_of(
     alive = np.arange(out.shape[1]) < ends[:, None]
     own = stack.layer_states(parts[0][0], ends)[-1][:, : out.shape[1]]
     if own.shape != out.shape or not alike(own[alive], out[alive]):
-        raise ValueError(f"{names[-1]} does not run as torch's own layers do{_ADVICE}")
+        raise ValueError(
+            f"{names[-1]} must run as torch's own layers do, to a thousandth, in "
+            f"{reader.weight.dtype} it does not{_ADVICE}, or give the module in single precision"
+        )
     reads = _reads(linear, linears[linear], out, ends, alive)
     x, lengths = _together(parts)
     return TorchChain(stack, x, lengths, reads, names, linear)

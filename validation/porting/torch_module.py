@@ -377,3 +377,6 @@ def _copy_flags(module: Any, result: Any) -> None:
     flags = {name: inner.training for name, inner in module.named_modules()}
     for name, inner in result.named_modules():
         inner.training = flags.get(name, inner.training)
+    learns = {name: value.requires_grad for name, value in module.named_parameters()}
+    for name, value in result.named_parameters():
+        value.requires_grad_(learns.get(name, value.requires_grad))
