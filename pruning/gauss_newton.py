@@ -141,7 +141,10 @@ def descend(
     fitted = problem.value(theta)
     judged = fitted if held_out is None else held_out(theta)
     if not (math.isfinite(fitted) and math.isfinite(judged)):
-        raise ValueError("small must stay within the range of floats on x, left it")
+        raise ValueError(
+            "small must stay within the range of floats on x, left it: its states, its outputs or "
+            "the squares of what these miss"
+        )
     best, least, stale = theta, judged, 0
     if progress is not None:
         progress(RefitStep(0, fitted, judged, damping))

@@ -297,7 +297,8 @@ def _split(block: Array) -> tuple[Array, Array]:
 
 
 def _size(array: Array) -> float:
-    return max(float(np.sqrt(np.mean(array * array))), 1e-2)
+    with np.errstate(over="ignore"):
+        return max(float(np.sqrt(np.mean(array * array))), 1e-2)
 
 
 def _with_ones(z: Array) -> Array:

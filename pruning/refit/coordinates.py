@@ -70,6 +70,11 @@ class Coordinates:
 
 def root(moment: Array) -> Array:
     """G with G^T moment G about I: directions of a small share of it are damped."""
+    if not np.isfinite(moment).all():
+        raise ValueError(
+            "the squares of states, inputs and gradients must stay within the range of floats on x "
+            "for a fit of the recursion, left it"
+        )
     mu, U = np.linalg.eigh(moment)
     mean = float(np.trace(moment)) / max(1, len(mu))
     damped = np.maximum(mu, 0) + (_DAMPED * mean if mean > 0 else 1)
@@ -111,10 +116,14 @@ def quasi_newton(
     value, gradient = value_and_gradient(start)
     judged = judge(start, value)
     if not (math.isfinite(value) and math.isfinite(judged)):
-        raise ValueError("small must stay within the range of floats on x, left it")
+        raise ValueError(
+            "small must stay within the range of floats on x, left it: its states, "
+            "its outputs or what they diverge by"
+        )
     if progress is not None:
         progress(RefitStep(0, value, judged, 0.0))
-    coordinates = shape()
+    with np.errstate(over="ignore", invalid="ignore"):
+        coordinates = shape()
     first = coordinates.pull(gradient)
     length = float(np.linalg.norm(first))
     best, least, since, step = start, judged, 0, 0
