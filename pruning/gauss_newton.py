@@ -21,6 +21,11 @@ _LEAST, _MOST, _GROWTH = 1e-8, 1e8, 8.0
 _LEAST_GAIN = 1e-5
 _SOLVED = 1e-8
 
+GRADIENTS = (
+    "the gradients of small must have squares within the range of floats on x for a closed loop, "
+    "left it: refit the read-out alone, or take shorter sequences"
+)
+
 
 class Problem(Protocol):
     """Residuals r(theta), scaled so that ||r||^2 is what is minimised."""
@@ -96,7 +101,10 @@ class Descent(Protocol):
         ...
 
     def local(self, theta: Array) -> Local | None:
-        """Return the model at theta, whose value was asked for last; None where it is at rest."""
+        """Return the model at theta, whose value was asked for last; None where it is at rest.
+
+        A `FloatingPointError` says that there is none: that its gradients are beyond floats.
+        """
         ...
 
 
@@ -136,20 +144,22 @@ def descend(
     Raises
     ------
     ValueError
-        Where the start itself leaves the range of floats.
+        Where the start itself leaves the range of floats, or its gradients do.
     """
     fitted = problem.value(theta)
     judged = fitted if held_out is None else held_out(theta)
     if not (math.isfinite(fitted) and math.isfinite(judged)):
-        raise ValueError(
-            "small must stay within the range of floats on x, left it: its states, its outputs or "
-            "the squares of what these miss"
-        )
+        raise ValueError("small must stay within the range of floats on x, left it")
     best, least, stale = theta, judged, 0
     if progress is not None:
         progress(RefitStep(0, fitted, judged, damping))
     for step in range(1, steps + 1):
-        model = problem.local(theta)
+        try:
+            model = problem.local(theta)
+        except FloatingPointError:
+            if step > 1:
+                break
+            raise ValueError(GRADIENTS) from None
         if model is None:
             break
         refused = 0
@@ -281,7 +291,9 @@ class _FromProducts:
 
     def local(self, theta: Array) -> _Levenberg | None:
         found = _Levenberg(self.problem, self.r, self.state, self.scale, self.iterations)
-        return found if 0 < found.size < np.inf else None
+        if not math.isfinite(found.size):
+            raise FloatingPointError
+        return found if found.size > 0 else None
 
 
 class _Levenberg:

@@ -103,15 +103,17 @@ def taylor_scores(stack: Stack, x: Inputs, y: Targets) -> list[Array]:
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= stack.d_y:
         raise ValueError(f"classes in y must be integers in 0..{stack.d_y - 1}, got {labels.max()}")
     totals = [np.zeros(sum(row)) for row in stack.nodes]
-    for start in range(0, len(checked), _BATCH):
-        part = slice(start, start + _BATCH)
-        run = run_stack(stack, checked[part])
-        f = run.top[-1] @ stack.w_output.T + stack.b_output
-        given = np.zeros_like(run.top)
-        given[-1] = value_and_gradient("cross_entropy", f, labels[part], 1.0)[1] @ stack.w_output
-        states = [*run.inputs[1:], run.top]
-        for total, h, g in zip(totals, states, state_gradients(run, given), strict=True):
-            total += np.abs((h * g).sum(axis=0)).sum(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(checked), _BATCH):
+            part = slice(start, start + _BATCH)
+            run = run_stack(stack, checked[part])
+            f = run.top[-1] @ stack.w_output.T + stack.b_output
+            given = np.zeros_like(run.top)
+            at_f = value_and_gradient("cross_entropy", f, labels[part], 1.0)[1]
+            given[-1] = at_f @ stack.w_output
+            states = [*run.inputs[1:], run.top]
+            for total, h, g in zip(totals, states, state_gradients(run, given), strict=True):
+                total += np.abs((h * g).sum(axis=0)).sum(axis=0)
     return [total / len(checked) for total in totals]
 
 
@@ -159,9 +161,10 @@ def _kept(W: Array, count: int, by: str, rng: np.random.Generator) -> Array:
 
 def _norms(cell: Any, readers: Array) -> Array:
     m = cell.m
-    squares = np.square(cell.w_hidden).sum(axis=0) + np.square(readers).sum(axis=0)
-    for name in CELL_WEIGHTS:
-        W = getattr(cell, name)
-        squares += np.square(W.reshape(len(W) // m, m, -1)).sum(axis=(0, 2))
-    squares -= sum(np.square(np.diag(gate)) for gate in cell.w_hidden.reshape(-1, m, m))
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.square(cell.w_hidden).sum(axis=0) + np.square(readers).sum(axis=0)
+        for name in CELL_WEIGHTS:
+            W = getattr(cell, name)
+            squares += np.square(W.reshape(len(W) // m, m, -1)).sum(axis=(0, 2))
+        squares -= sum(np.square(np.diag(gate)) for gate in cell.w_hidden.reshape(-1, m, m))
     return np.asarray(np.sqrt(squares))

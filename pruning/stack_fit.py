@@ -132,7 +132,9 @@ class SquaredGaps:
 
     def residuals(self, theta: Array) -> tuple[Array, SquaredGapsAt]:
         """See `pruning.gauss_newton.Problem`."""
-        stack = self.weights.with_weights(theta) if np.isfinite(theta).all() else self.small
+        if not np.isfinite(theta).all():  # a step that is refused
+            return np.array([np.inf]), SquaredGapsAt(self.small, {})
+        stack = self.weights.with_weights(theta)
         at, found = SquaredGapsAt(stack, {}), []
         for number in range(len(self.parts)):
             _, h, _ = self._run(at, number)
@@ -243,18 +245,16 @@ class StackDivergence:
             alive = np.ones(run.top.shape[:2], bool)
             if self.lengths is not None:
                 alive = np.arange(len(alive))[:, None] < self.lengths
-            deltas = drive_gradients(run, self._given(run, shape.pulled))
+            with np.errstate(over="ignore", invalid="ignore"):
+                deltas = drive_gradients(run, self._given(run, shape.pulled))
             for number, row in enumerate(deltas):
                 for side, (at_drive, at_state) in enumerate(row):
                     read = cell_inputs(run, number, side), run.runs[number][side].before
                     for delta, z in zip((at_drive, at_state), read, strict=True):
                         left, right = delta[alive], _with_ones(z[alive])
-                        factors.append(
-                            (
-                                root(shape.share * (left.T @ left)),
-                                root(right.T @ right / len(right)),
-                            )
-                        )
+                        with np.errstate(over="ignore", invalid="ignore"):
+                            moments = shape.share * (left.T @ left), right.T @ right / len(right)
+                        factors.append((root(moments[0]), root(moments[1])))
         return Coordinates(theta, (*factors, (shape.left, shape.right)))
 
     def _run(self, theta: Array) -> tuple[StackRun | None, Array]:
@@ -297,8 +297,7 @@ def _split(block: Array) -> tuple[Array, Array]:
 
 
 def _size(array: Array) -> float:
-    with np.errstate(over="ignore"):
-        return max(float(np.sqrt(np.mean(array * array))), 1e-2)
+    return max(float(np.sqrt(np.mean(array * array))), 1e-2)
 
 
 def _with_ones(z: Array) -> Array:

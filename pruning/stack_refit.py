@@ -24,6 +24,8 @@ from pruning.fisher import check_classes
 from pruning.gauss_newton import RefitStep, gauss_newton
 from pruning.refit.coordinates import quasi_newton
 from pruning.refit.held_out import few_numbers, split
+from pruning.refit.read_out import NOTHING_TOLD
+from pruning.refit.units import in_output_units, in_units_of, output_exponent
 from pruning.stack import Stack, counted, true_lengths
 from pruning.stack_balanced import READS, are_logits
 from pruning.stack_fit import SquaredGaps, StackDivergence, StackWeights
@@ -71,6 +73,8 @@ def refit_stack_read_out(
         return _least_divergence(
             whole, small, checked, ends, reads, False, held_out, steps, dtype, progress
         )
+    exponent = output_exponent(whole)
+    whole, small = (in_output_units(net, exponent) for net in (whole, small))
     whole, small, basis = _in_basis(whole, small)
     fit, held = split(len(checked), held_out)
     ours, theirs = (
@@ -84,7 +88,7 @@ def refit_stack_read_out(
     before = np.column_stack([small.w_output, small.b_output]).T
     found = before + (ours + theirs).move(ridge)
     fitted = Stack(small.layers, found[:-1].T, found[-1], small.embedding)
-    return _out_of_basis(fitted, basis)
+    return in_output_units(_out_of_basis(fitted, basis), -exponent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +149,8 @@ def _least_ridge(ours: _ReadOutMoments, theirs: _ReadOutMoments) -> float:
         reached = theirs.gap(ours.move(ridge))
         if reached < (1 - 1e-2) * least:
             best, least = ridge, reached
+    if not math.isfinite(least):
+        raise ValueError(NOTHING_TOLD)
     return best
 
 
@@ -202,6 +208,8 @@ def refit_stack(
         return _least_divergence(
             whole, small, checked, ends, reads, True, held_out, limit, dtype, progress
         )
+    exponent = output_exponent(whole)
+    whole, small = (in_output_units(net, exponent) for net in (whole, small))
     whole, small, basis = _in_basis(whole, small)
     ours, theirs = (
         SquaredGaps(whole, small, checked[p], None if ends is None else ends[p], reads)
@@ -223,9 +231,9 @@ def refit_stack(
         scale=ours.weights.scale(small),
         steps=SQUARE_STEPS if steps is None else integer("steps", steps, 0),
         iterations=iterations,
-        progress=progress,
+        progress=in_units_of(progress, exponent),
     )
-    return _out_of_basis(ours.weights.with_weights(found), basis)
+    return in_output_units(_out_of_basis(ours.weights.with_weights(found), basis), -exponent)
 
 
 def _least_divergence(

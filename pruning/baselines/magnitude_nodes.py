@@ -38,17 +38,29 @@ def magnitude_nodes(
 
 def node_norms(rnn: RNN) -> Array:
     """Return the norm of all weights into and out of each node, shape (m,)."""
-    squares = (
-        np.square(rnn.w_hidden).sum(axis=0)
-        + np.square(rnn.w_hidden).sum(axis=1)
-        - np.square(np.diag(rnn.w_hidden))  # the weight of a node to itself counts once
-        + np.square(rnn.w_input).sum(axis=1)
-        + np.square(rnn.b_hidden)
-        + np.square(rnn.w_output).sum(axis=0)
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = (
+            np.square(rnn.w_hidden).sum(axis=0)
+            + np.square(rnn.w_hidden).sum(axis=1)
+            - np.square(np.diag(rnn.w_hidden))  # the weight of a node to itself counts once
+            + np.square(rnn.w_input).sum(axis=1)
+            + np.square(rnn.b_hidden)
+            + np.square(rnn.w_output).sum(axis=0)
+        )
     return np.asarray(np.sqrt(squares))
 
 
 def largest(scores: Array, k: int) -> Nodes:
-    """Return the k nodes of largest score in increasing order; of equal ones the first."""
+    """Return the k nodes of largest score in increasing order; of equal ones the first.
+
+    Raises
+    ------
+    ValueError
+        If a score is beyond floats: it has no rank, and nan would be the smallest.
+    """
+    if not np.isfinite(scores).all():
+        raise ValueError(
+            "the scores of nodes and weights must stay within the range of floats, left it: "
+            "weights or gradients are too large"
+        )
     return np.sort(np.argsort(-scores, kind="stable")[:k])

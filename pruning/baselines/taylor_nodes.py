@@ -73,9 +73,10 @@ def taylor_scores(rnn: RNN, x: ArrayLike, y: ArrayLike, targets: str = "last") -
     n, T = inputs.shape[:2]
     batch = max(1, _NUMBERS_AT_ONCE // (T * max(rnn.m, rnn.d_y if targets == "every" else 1)))
     total = np.zeros(rnn.m)
-    for begin in range(0, n, batch):
-        part = slice(begin, begin + batch)
-        total += np.abs(_derivatives(rnn, inputs[part], labels[part])).sum(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for begin in range(0, n, batch):
+            part = slice(begin, begin + batch)
+            total += np.abs(_derivatives(rnn, inputs[part], labels[part])).sum(axis=0)
     result: Array = total / n
     return result
 

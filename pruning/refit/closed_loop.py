@@ -22,6 +22,7 @@ from pruning.observability import read_weights
 from pruning.refit.held_out import few_numbers, split
 from pruning.refit.products import Parameters, Sample
 from pruning.refit.read_out import refit_read_out
+from pruning.refit.units import in_output_units, in_units_of, output_exponent
 from pruning.rnn import RNN
 
 SOLVERS = ("auto", "dense", "cg")
@@ -78,7 +79,8 @@ def refit_closed_loop(
     Raises
     ------
     ValueError
-        For networks that do not fit, and where the start itself leaves the range of floats.
+        For networks that do not fit, and where the start itself or its gradients leave the range
+        of floats.
 
     Warns
     -----
@@ -110,6 +112,23 @@ def refit_closed_loop(
     inputs = real_inputs if inputs is None else inputs
     if small.m == 0:
         return refit_read_out(large, small, checked, w)
+    exponent = output_exponent(large)
+    if exponent:
+        fitted = refit_closed_loop(
+            in_output_units(large, exponent),
+            in_output_units(small, exponent),
+            checked,
+            w,
+            inputs=inputs,
+            held_out=held_out,
+            steps=steps,
+            patience=patience,
+            ridge=ridge,
+            solver=solver,
+            iterations=iterations,
+            progress=in_units_of(progress, exponent),
+        )
+        return in_output_units(fitted, -exponent)
     basis = _basis(large, small)
     fit, held = split(len(checked), held_out)
     ours = _sample(large, small, basis, checked[fit], w, inputs)
@@ -186,6 +205,11 @@ class _Fit:
                 system = None
         if system is None:
             system = _Products(self.sample, self.at, self.iterations)
+        # Where there is no step every one would be refused, as if the start were the best.
+        if not np.isfinite(system.scale) or (
+            system.scale > 0 and not np.isfinite(system.b @ (system.b / system.D))
+        ):
+            raise FloatingPointError
         if self.pull is None:
             self.pull = self.ridge * system.scale
         return _Ridged(system, self.loss, self.pull, theta - self.origin)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from pruning.checks import Array
-from pruning.gauss_newton import RefitStep
+from pruning.gauss_newton import GRADIENTS, RefitStep
 
 _DAMPED = 1e-3  # directions whose share of a second moment is below this hardly move
 
@@ -69,12 +69,15 @@ class Coordinates:
 
 
 def root(moment: Array) -> Array:
-    """G with G^T moment G about I: directions of a small share of it are damped."""
+    """G with G^T moment G about I: directions of a small share of it are damped.
+
+    Raises
+    ------
+    ValueError
+        If the moment, of gradients, is beyond floats.
+    """
     if not np.isfinite(moment).all():
-        raise ValueError(
-            "the squares of states, inputs and gradients must stay within the range of floats on x "
-            "for a fit of the recursion, left it"
-        )
+        raise ValueError(GRADIENTS)
     mu, U = np.linalg.eigh(moment)
     mean = float(np.trace(moment)) / max(1, len(mu))
     damped = np.maximum(mu, 0) + (_DAMPED * mean if mean > 0 else 1)
@@ -117,8 +120,7 @@ def quasi_newton(
     judged = judge(start, value)
     if not (math.isfinite(value) and math.isfinite(judged)):
         raise ValueError(
-            "small must stay within the range of floats on x, left it: its states, "
-            "its outputs or what they diverge by"
+            "small must stay within the range of floats on x, left it, in its run or its gradients"
         )
     if progress is not None:
         progress(RefitStep(0, value, judged, 0.0))

@@ -218,9 +218,11 @@ class Divergence:
         shape = self.gaps.shape(theta.Y, self._rows(h), self.moves)
         factors = [(shape.left, shape.right)]
         if shape.pulled is not None:
-            delta = self._through_time(theta, h, self._pulled(shape.pulled)).reshape(-1, self.k)
-            z = self._read_by_v(h)
-            factors.insert(0, (root(shape.share * (delta.T @ delta)), root(z.T @ z / len(z))))
+            with np.errstate(over="ignore", invalid="ignore"):
+                delta = self._through_time(theta, h, self._pulled(shape.pulled)).reshape(-1, self.k)
+                z = self._read_by_v(h)
+                moments = shape.share * (delta.T @ delta), z.T @ z / len(z)
+            factors.insert(0, (root(moments[0]), root(moments[1])))
         return Coordinates(theta.flat(), tuple(factors))
 
     def _run(self, theta: Parameters) -> Array:

@@ -16,10 +16,19 @@ from numpy.typing import ArrayLike
 from pruning.checks import Array, Inputs, nonnegative
 from pruning.observability import read_weights
 from pruning.refit.held_out import split
+from pruning.refit.units import in_output_units, output_exponent
 from pruning.rnn import RNN
 
 RIDGES = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e2, 1e4)
 """Tried where none is given, in multiples of Tr S'/k; the last ones leave W_o' nearly as it is."""
+
+NOTHING_TOLD = (
+    "the outputs of small must have squares within the range of floats on the held-out sequences "
+    "for a refit, got none whatever the ridge"
+)
+
+_SQUARED = 1e-140, 1e150
+"""Between these the squares of states are floats, and ridges on them."""
 
 _NUMBERS = 1 << 22
 _RANK = 1e-12  # directions of the states below this share are rounding
@@ -58,17 +67,20 @@ def paired_moments(large: RNN, small: RNN, x: Inputs, w: Array) -> PairedMoments
     k, m = small.m, large.m
     read = np.flatnonzero(w)
     total = np.zeros((k + 1 + m, k + 1 + m))
+    largest = {"large": 0.0, "small": 0.0}
     batch = max(1, _NUMBERS // (T * max(1, m)))
     for start in range(0, n, batch):
         part = x[start : start + batch]
         with np.errstate(over="ignore", invalid="ignore"):
             ours, theirs = small.states(part)[:, read], large.states(part)[:, read]
+            for name, h in (("large", theirs), ("small", ours)):
+                largest[name] = np.maximum(largest[name], np.abs(h).max(initial=0.0))
             ones = np.ones((*ours.shape[:2], 1))
             u = np.concatenate([ours, ones, theirs], axis=2) * np.sqrt(w[read])[:, None]
             u = u.reshape(-1, u.shape[2])
             total += u.T @ u
-    for name, own in (("large", total[k:, k:]), ("small", total[: k + 1, : k + 1])):
-        if not np.isfinite(own).all():
+    for name, top in largest.items():
+        if not (top == 0 or _SQUARED[0] <= top <= _SQUARED[1]):
             raise ValueError(
                 f"the states of {name} must have squares within the range of floats on x for a "
                 "refit, got some beyond it"
@@ -137,6 +149,11 @@ def refit_read_out(
     """
     checked = large.check_input(x)
     w = read_weights(weights, checked.shape[1])
+    exponent = output_exponent(large)
+    if exponent:
+        big, little = (in_output_units(net, exponent) for net in (large, small))
+        found = refit_read_out(big, little, checked, w, ridge, held_out)
+        return in_output_units(found, -exponent)
     if ridge is not None:
         moments = paired_moments(large, small, checked, w)
         return fitted(moments, large, small, nonnegative("ridge", ridge))
@@ -146,7 +163,10 @@ def refit_read_out(
         return fitted(ours, large, small, 1e-6)
     theirs = paired_moments(large, small, checked[held], w)
     tried = [fitted(ours, large, small, value) for value in RIDGES]
-    best = int(np.argmin([theirs.gap(rnn, large) for rnn in tried]))
+    gaps = [theirs.gap(rnn, large) for rnn in tried]
+    best = int(np.argmin(gaps))
+    if not math.isfinite(gaps[best]):
+        raise ValueError(NOTHING_TOLD)
     n = ours.n + theirs.n
     total = (ours.matrix * ours.n + theirs.matrix * theirs.n) / n
     return fitted(PairedMoments(total, ours.k, n), large, small, RIDGES[best])

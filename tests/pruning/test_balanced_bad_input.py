@@ -41,12 +41,11 @@ def prune(rnn, x, **settings):
             {"outputs": "logits"},
             "rnn must have at least 2 outputs, the logits of classes, got 1",
         ),
-        (RNN_3, 1e200 * X, {"outputs": "logits", "refit": "closed-loop"}, "the squares of states"),
         (
-            replace(RNN_3, w_output=1e200 * RNN_3.w_output),
-            X,
-            {"refit": "closed-loop"},
-            "small must stay .* its outputs or the squares of what these miss",
+            RNN_3,
+            1e200 * X,
+            {"outputs": "logits", "refit": "closed-loop"},
+            "the gradients of small must have squares",
         ),
         (RNN_3, [[1, 2], [3]], {}, r"x must be an array of numbers, got \[\[1, 2\], \[3\]\]"),
         (

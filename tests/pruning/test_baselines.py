@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 
 from pruning import RNN, PrunedRNN, StateCovariance, initial_rnn, loss_values, prune_to
 from pruning.baselines import METHODS, PrunedWeights, fine_tune, prune_by, taylor_scores
+from pruning.baselines.magnitude_nodes import largest, magnitude_nodes
 from pruning.baselines.sampled_nodes import by_leverage
+from pruning.cells.plain import Plain
 from pruning.selection.leverage import lam_for_degrees_of_freedom
+from pruning.stack import Stack
+from pruning.stack_baselines import baseline_nodes
+from pruning.stack_moments import stack_moments
 
 TRAINING = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01}
 seeds = st.integers(0, 2**32 - 1001)
@@ -262,3 +267,21 @@ def test_without_reconstruction_the_kept_weights_are_those_of_the_large_network(
         prune_by("spectral", rnn, x, 4).nodes,
         prune_by("spectral, no reconstruction", rnn, x, 4).nodes,
     )
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_has_no_rank_is_not_ranked(bad):
+    """A nan was the smallest score: the node of the largest weights was dropped."""
+    with pytest.raises(ValueError, match="must stay within the range of floats"):
+        largest(np.array([1.0, bad, 2.0]), 1)
+    rnn = initial_rnn(4, d_x=2, d_y=2, activation="tanh", rng=0)
+    W = rnn.w_hidden.copy()
+    W[2, 2] = 1e200
+    loud = replace(rnn, w_hidden=W)
+    with pytest.raises(ValueError, match="must stay within the range of floats"):
+        magnitude_nodes(loud, np.eye(4), 2)
+    cell = Plain(rnn.w_input, W, rnn.b_hidden, np.zeros(4), rnn.activation)
+    stack = Stack(((cell,),), rnn.w_output, rnn.b_output)
+    moments = stack_moments(stack, np.ones((3, 2, 2)))
+    with pytest.raises(ValueError, match="must stay within the range of floats"):
+        baseline_nodes(stack, moments, 2, "magnitude nodes")
