@@ -6,7 +6,7 @@ Every message is one sentence that names the argument, what it should be and wha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,37 @@ Targets = NDArray[Any]
 TILE = 128
 
 
-def real_array(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = None) -> Array:
-    """Return `value` as a finite float64 array of the given shape (None matches any length)."""
+def as_array(name: str, value: object) -> NDArray[Any]:
+    """Return `value` as an array of whatever it holds."""
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be an array of numbers, got {_brief(value)}") from None
+
+
+def finite_states(h: Array) -> None:
+    """Raise ValueError with the first step at which states (n, T, m) are not finite."""
+    finite = np.isfinite(h).all(axis=(0, 2))
+    if not finite.all():
+        raise ValueError(
+            f"the states must stay within the range of {h.dtype}, left it at t = "
+            f"{int(np.argmin(finite)) + 1}"
+        )
+
+
+def unwarned(batches: Iterator[Any]) -> Iterator[Any]:
+    """Batches made without NumPy's warnings: what leaves the range is refused in a sentence."""
+    while True:
+        with np.errstate(over="ignore", invalid="ignore"):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def real_array(name: str, value: ArrayLike, shape: tuple[int | None, ...] | None = None) -> Array:
+    """Return `value` as a finite float64 array of the given shape (None matches any length)."""
+    array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must be an array of real numbers, got {_brief(value)}")
     array = array.astype(np.float64, copy=False)

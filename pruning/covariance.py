@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pruning.checks import Array, covariance, integer, real_array, time_weights
+from pruning.checks import (
+    Array,
+    as_array,
+    covariance,
+    finite_states,
+    integer,
+    real_array,
+    time_weights,
+    unwarned,
+)
 from pruning.run_rounding import RunExtremes, RunRounding, outward
 
 if TYPE_CHECKING:
@@ -81,7 +90,8 @@ class StateCovariance:
         checked = rnn.check_input(x)
         result, run = cls(rnn.m, checked.shape[1], per_step), RunExtremes(rnn)
         batch = integer("batch", batch, low=1)
-        for i, h in enumerate(rnn.state_batches(checked, batch)):
+        for i, h in enumerate(unwarned(rnn.state_batches(checked, batch))):
+            finite_states(h)
             result.update(h)
             run.update(checked[i * batch : i * batch + len(h)], h)
         result._run = run
@@ -283,7 +293,7 @@ def seen(rnn: RNN, covariance_or_x: Moments) -> StateCovariance | Array:
     """
     if isinstance(covariance_or_x, StateCovariance):
         return covariance_or_x
-    array = np.asarray(covariance_or_x)
+    array = as_array("x", covariance_or_x)
     if array.ndim != 2 or array.dtype.kind != "f":
         return StateCovariance.from_network(rnn, covariance_or_x)
     return covariance("S", array).copy()

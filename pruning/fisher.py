@@ -51,6 +51,7 @@ def softmax_network(
     >>> softmax_network(rnn, x).w_output.shape
     (6, 6)
     """
+    check_classes("rnn", rnn.d_y)
     checked = rnn.check_input(x)
     w = read_weights(weights, checked.shape[1])
     read = np.flatnonzero(w)
@@ -65,6 +66,12 @@ def softmax_network(
 
     root = softmax_root(rnn.w_output, rnn.b_output, rows())
     return replace(rnn, w_output=root, b_output=np.zeros(len(root)))
+
+
+def check_classes(name: str, q: int) -> None:
+    """Raise a ValueError where there are no classes to choose from."""
+    if q < 2:
+        raise ValueError(f"{name} must have at least 2 outputs, the logits of classes, got {q}")
 
 
 def softmax_root(w_output: Array, b_output: Array, rows: Iterable[tuple[Array, Array]]) -> Array:
@@ -95,4 +102,9 @@ def softmax_root(w_output: Array, b_output: Array, rows: Iterable[tuple[Array, A
     M = (centred.T * probability) @ centred - outer
     mu, U = np.linalg.eigh((M + M.T) / 2)
     result: Array = np.sqrt(np.maximum(mu, 0))[:, None] * U.T
+    if not result.any():
+        raise ValueError(
+            "the softmax of the outputs must depend on the states, got the same probabilities, up "
+            "to rounding, whatever they are"
+        )
     return result

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array
+from pruning.checks import Array, finite_states
 from pruning.rnn import RNN
 
 # Where W_h takes away more of a moment than this, what is left is formed from its own rows.
@@ -45,12 +45,7 @@ def states(rnn: RNN, x: Any, dtype: str) -> Array:
     flat = h.reshape(-1)
     # One product tells, at once unless states are beyond 1e15.
     if h.size and not np.isfinite(np.dot(flat, flat)):
-        finite = np.isfinite(h).all(axis=(1, 2))
-        if not finite.all():
-            t = int(np.argmin(finite)) + 1
-            raise ValueError(
-                f"the states must stay within the range of {dtype}, left it at t = {t}"
-            )
+        finite_states(h.transpose(1, 0, 2))
     return h
 
 

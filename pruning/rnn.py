@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from pruning.activations import Activation, activation
 from pruning.cells import recursion
 from pruning.cells.plain import Plain
-from pruning.checks import Array, Inputs, choice, integer, real_array
+from pruning.checks import Array, Inputs, as_array, choice, integer, real_array
 
 WEIGHTS = ("w_hidden", "w_input", "b_hidden", "w_output", "b_output")
 
@@ -178,7 +178,7 @@ class RNN:
 
     def check_input(self, x: ArrayLike) -> Inputs:
         """Return x as a float64 array (n, T, d_x) or an integer array (n, T)."""
-        array = np.asarray(x)
+        array = as_array("x", x)
         if array.ndim == 2 and array.dtype.kind in "iu":
             if array.size == 0:
                 raise ValueError(f"x must hold at least one token, got shape {array.shape}")

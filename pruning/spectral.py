@@ -19,6 +19,7 @@ from pruning.balanced import balanced_weight
 from pruning.checks import (
     Array,
     Inputs,
+    as_array,
     choice,
     fraction,
     integer,
@@ -396,7 +397,7 @@ def _assemble(
 
 def inputs_of(rnn: RNN, x: object) -> Inputs:
     """Checked inputs; the error says that a covariance is not enough here."""
-    array = None if isinstance(x, StateCovariance) else np.asarray(x)
+    array = None if isinstance(x, StateCovariance) else as_array("x", x)
     if array is None or (array.ndim == 2 and array.dtype.kind == "f"):
         raise ValueError(
             "x must be sequences for the objective 'balanced' and for a refit, got second moments "

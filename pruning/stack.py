@@ -17,7 +17,7 @@ from pruning.cells.gru import GRU
 from pruning.cells.lru import LRU
 from pruning.cells.lstm import LSTM
 from pruning.cells.plain import Plain
-from pruning.checks import Array, Inputs, Nodes, choice, real_array
+from pruning.checks import Array, Inputs, Nodes, as_array, choice, real_array
 
 StackCell = GRU | LSTM | LRU | Plain
 _AT_ONCE = 1 << 22  # numbers of states that are held at once
@@ -122,7 +122,7 @@ class Stack:
 
     def check_input(self, x: ArrayLike) -> Inputs:
         """Return x as a float array (n, T, d_x), or as integer tokens (n, T)."""
-        array = np.asarray(x)
+        array = as_array("x", x)
         if self.embedding is not None:
             if array.ndim != 2 or array.dtype.kind not in "iu" or array.size == 0:
                 raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pruning.cells.gru import GRU
-from pruning.checks import Array, Inputs, Nodes
+from pruning.checks import Array, Inputs, Nodes, finite_states, unwarned
 from pruning.stack import Stack, reversed_in_time, true_lengths
 
 
@@ -61,18 +61,21 @@ def stack_moments(stack: Stack, batches: Any, lengths: Any = None) -> StackMomen
     for x, ends in _batches(batches, lengths):
         checked = stack.check_input(x)
         true = None if ends is None else true_lengths(ends, checked)
-        for rows, states in stack.state_batches(checked, true):
+        for rows, states in unwarned(stack.state_batches(checked, true)):
             part = None if true is None else true[rows]
             for total, h in zip(sums, states, strict=True):
                 flat = h.reshape(-1, h.shape[2])
-                total += flat.T @ flat  # steps behind the end are 0
+                with np.errstate(over="ignore", invalid="ignore"):
+                    total += flat.T @ flat  # steps behind the end are 0
+                if not np.isfinite(total).all():
+                    finite_states(h)
+                    raise ValueError(
+                        "the states of the network must have finite squares on the data"
+                    )
             _add_reset(stack, reset, checked[rows], states, part)
             steps += int(h.shape[0] * h.shape[1] if part is None else part.sum())
     if steps == 0:
         raise ValueError("the data must hold at least one sequence, got none")
-    for total in sums:
-        if not np.isfinite(total).all():
-            raise ValueError("the states of the network must have finite squares on the data")
     return StackMoments(
         tuple(total / steps for total in sums),
         tuple(tuple(None if r is None else r / steps for r in layer) for layer in reset),

@@ -20,9 +20,9 @@ from numpy.typing import ArrayLike
 
 from pruning.cells.lru import LRU
 from pruning.checks import Array, Inputs, Nodes, choice, integer, nonnegative
+from pruning.fisher import check_classes
 from pruning.gauss_newton import RefitStep, gauss_newton
 from pruning.refit.coordinates import quasi_newton
-from pruning.refit.divergence import check_classes
 from pruning.refit.held_out import few_numbers, split
 from pruning.refit.read_out import NOTHING_TOLD
 from pruning.refit.units import in_output_units, in_units_of, output_exponent

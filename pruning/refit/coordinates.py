@@ -124,7 +124,8 @@ def quasi_newton(
         )
     if progress is not None:
         progress(RefitStep(0, value, judged, 0.0))
-    coordinates = shape()
+    with np.errstate(over="ignore", invalid="ignore"):
+        coordinates = shape()
     first = coordinates.pull(gradient)
     length = float(np.linalg.norm(first))
     best, least, since, step = start, judged, 0, 0

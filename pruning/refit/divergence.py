@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike
 
 from pruning.cells import recursion
 from pruning.checks import Array, Inputs, choice, integer
+from pruning.fisher import check_classes
 from pruning.gauss_newton import RefitStep
 from pruning.observability import read_weights
 from pruning.refit.closed_loop import check_pair
@@ -148,12 +149,6 @@ def refit_divergence(
         b_output,
         small.activation,
     )
-
-
-def check_classes(name: str, q: int) -> None:
-    """Raise a ValueError where there are no classes to choose from."""
-    if q < 2:
-        raise ValueError(f"{name} must have at least 2 outputs, the logits of classes, got {q}")
 
 
 class Divergence:

@@ -36,7 +36,7 @@ def prune(
     outputs: Annotated[
         str,
         typer.Option(
-            help="What both count: numbers, or the softmax of logits (as of a language model)."
+            help="What both count: numbers, or logits, by their softmax (as of a language model)."
         ),
     ] = "",
     by_runs: Annotated[

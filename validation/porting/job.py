@@ -99,13 +99,12 @@ def records(done: Done) -> list[tuple[str, str]]:
                 f"on {change.outputs:,} outputs ({where} sequences)",
             )
         )
-    rows.append(
-        (
-            "agreement",
-            f"{change.agreement:.2%} of {change.outputs:,} outputs ({where} sequences) have the "
-            f"same largest entry; {_distance(change)}",
-        )
-    )
+    over = f"{change.outputs:,} outputs ({where} sequences)"
+    if change.agreement is None:
+        rows.append(("distance", f"{_distance(change)}, {over}"))
+    else:
+        same = f"{change.agreement:.2%} of {over} have the same largest entry"
+        rows.append(("agreement", f"{same}; {_distance(change)}"))
     rows.append(("lost", ", ".join(f"{loss:.2%}" for loss in done.pruned.losses) + _LOST))
     if done.pruned.tried:
         rows.append(("by runs", _said(done.pruned.tried)))

@@ -18,8 +18,8 @@ class Difference:
 
     Attributes
     ----------
-    agreement : float
-        Share of outputs whose largest entry is the same.
+    agreement : float or None
+        Share of outputs whose largest entry is the same; None of outputs of one entry.
     distance : float
         Root mean square of the distance of the outputs, over that of the whole network's outputs
         from their mean; inf where these do not differ, as those of one sequence.
@@ -29,7 +29,7 @@ class Difference:
         Over how many outputs: the last step's of every sequence, or every true step's.
     """
 
-    agreement: float
+    agreement: float | None
     distance: float
     accuracy_before: float | None
     accuracy_after: float | None
@@ -67,7 +67,8 @@ def difference(before: Any, after: Any, data: Sequences, every_step: bool) -> Di
                 f"outputs, got {bad}"
             )
         right = [float((said == y).mean()), float((says == y).mean())]
-    return Difference(float((said == says).mean()), distance, right[0], right[1], len(f))
+    agreement = float((said == says).mean()) if f.shape[1] > 1 else None
+    return Difference(agreement, distance, right[0], right[1], len(f))
 
 
 def _read(values: Any, data: Sequences, every_step: bool) -> Any:

@@ -131,12 +131,13 @@ class PrunedFile:
         return self.result.original.parameters, self.result.pruned.parameters
 
     def outputs(self, held: Sequences) -> tuple[Any, Any]:
-        """What both networks say at every step, in float32."""
+        """What both networks say at every step; in float32 if it has the weights in its range."""
+        both = self.result.original, self.result.pruned
+        dtype = "float32" if all(_fits_float32(stack) for stack in both) else "float64"
         # What leaves the range of floats is refused by whoever compares them.
         with np.errstate(over="ignore", invalid="ignore"):
             before, after = (
-                stack.predictions(held.x_eval, held.lengths_eval, "float32")
-                for stack in (self.result.original, self.result.pruned)
+                stack.predictions(held.x_eval, held.lengths_eval, dtype) for stack in both
             )
         return before, after
 
@@ -152,6 +153,14 @@ class PrunedFile:
             for stack in stacks
         )
         return before, after, "NumPy"
+
+
+def _fits_float32(stack: Stack) -> bool:
+    """Whether no array of weights is far below or above what float32 holds."""
+    cells = [cell for layer in stack.layers for cell in layer]
+    arrays = [stack.w_output, *(a for cell in cells for a in (cell.w_input, cell.w_hidden))]
+    largest = [float(np.abs(array).max(initial=0)) for array in arrays]
+    return all(size == 0 or 1e-25 < size < 1e25 for size in largest)
 
 
 class StackForm:
