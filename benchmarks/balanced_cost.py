@@ -6,7 +6,7 @@ m = 128, T = 28, n = 5,000, 10 outputs, ReLU, float32 and float64: seconds of on
 time for the states, for the exact observability of the last step and for one probe, and the
 ratios. Wanted: at most 10 and 3. On a committed row-MNIST network and its images (if they were
 fetched), and on random weights and inputs, where hardly a node is ever at rest. There the exact one
-takes 12.4 times the products of the states: q m^2 for the rows of gradients and half of that for
+takes 12.3 times the products of the states: q m^2 for the rows of gradients and half of that for
 their moment, a step, against m^2 + m d_x. What these take with this BLAS is printed beside it.
 Then the greedy selection of 42 nodes with the weight of section 0 and with the balanced one.
 With --fit the closed loop at k = 42, too: its seconds on the wall (BLAS may use every core).
