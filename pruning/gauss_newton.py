@@ -23,7 +23,7 @@ _SOLVED = 1e-8
 
 GRADIENTS = (
     "the gradients of small must have squares within the range of floats on x for a closed loop, "
-    "left it: refit the read-out alone, or take shorter sequences"
+    "left it: refit the read-out alone, or take shorter sequences or smaller x"
 )
 
 

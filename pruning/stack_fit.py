@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pruning.checks import Array, Inputs, Nodes
-from pruning.refit.coordinates import Coordinates, root
+from pruning.refit.coordinates import Coordinates, beyond, root
 from pruning.refit.softmax_gaps import SoftmaxGaps
 from pruning.stack import Stack, counted
 from pruning.stack_gradients import (
@@ -250,12 +250,19 @@ class StackDivergence:
             for number, row in enumerate(deltas):
                 for side, (at_drive, at_state) in enumerate(row):
                     read = cell_inputs(run, number, side), run.runs[number][side].before
-                    for delta, z in zip((at_drive, at_state), read, strict=True):
+                    names = self._read_name(number), "the states of small"
+                    for delta, z, name in zip((at_drive, at_state), read, names, strict=True):
                         left, right = delta[alive], _with_ones(z[alive])
                         with np.errstate(over="ignore", invalid="ignore"):
                             moments = shape.share * (left.T @ left), right.T @ right / len(right)
-                        factors.append((root(moments[0]), root(moments[1])))
+                        factors.append((root(moments[0]), root(moments[1], beyond(name))))
         return Coordinates(theta, (*factors, (shape.left, shape.right)))
+
+    def _read_name(self, layer: int) -> str:
+        """What messages call that which a layer reads."""
+        if layer:
+            return "the states of small"
+        return "x" if self.x.ndim == 3 else "the embedding"
 
     def _run(self, theta: Array) -> tuple[StackRun | None, Array]:
         if self._still is not None:

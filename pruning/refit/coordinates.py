@@ -68,16 +68,22 @@ class Coordinates:
         return np.concatenate(parts)
 
 
-def root(moment: Array) -> Array:
+def beyond(name: str, fit: str = "a closed loop", floats: str = "floats") -> str:
+    """Return what is said of something other than gradients whose moment is out of range."""
+    less = ": refit the read-out alone, or give smaller x" if fit == "a closed loop" else ""
+    return f"{name} must have squares within the range of {floats} for {fit}, left it{less}"
+
+
+def root(moment: Array, beyond: str = GRADIENTS) -> Array:
     """G with G^T moment G about I: directions of a small share of it are damped.
 
     Raises
     ------
     ValueError
-        If the moment, of gradients, is beyond floats.
+        If the moment is beyond floats, in the words given; by default it is one of gradients.
     """
     if not np.isfinite(moment).all():
-        raise ValueError(GRADIENTS)
+        raise ValueError(beyond)
     mu, U = np.linalg.eigh(moment)
     mean = float(np.trace(moment)) / max(1, len(mu))
     damped = np.maximum(mu, 0) + (_DAMPED * mean if mean > 0 else 1)

@@ -31,7 +31,7 @@ from pruning.fisher import check_classes
 from pruning.gauss_newton import RefitStep
 from pruning.observability import read_weights
 from pruning.refit.closed_loop import check_pair
-from pruning.refit.coordinates import Coordinates, quasi_newton, root
+from pruning.refit.coordinates import Coordinates, beyond, quasi_newton, root
 from pruning.refit.held_out import few_numbers, split
 from pruning.refit.products import Parameters
 from pruning.refit.softmax_gaps import SoftmaxGaps
@@ -222,7 +222,9 @@ class Divergence:
                 delta = self._through_time(theta, h, self._pulled(shape.pulled)).reshape(-1, self.k)
                 z = self._read_by_v(h)
                 moments = shape.share * (delta.T @ delta), z.T @ z / len(z)
-            factors.insert(0, (root(moments[0]), root(moments[1])))
+            own = np.diag(moments[1])[self.k : -1]  # of x, where it is in z
+            name = "the states of small" if np.isfinite(own).all() else "x"
+            factors.insert(0, (root(moments[0]), root(moments[1], beyond(name))))
         return Coordinates(theta.flat(), tuple(factors))
 
     def _run(self, theta: Parameters) -> Array:

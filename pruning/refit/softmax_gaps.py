@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pruning.checks import Array
-from pruning.refit.coordinates import root
+from pruning.refit.coordinates import beyond, root
 
 _NUMBERS = 1 << 23  # logits formed at a time
 _CACHED = 1 << 17  # of them handled at a time, so that they stay in cache from pass to pass
@@ -122,7 +122,8 @@ class SoftmaxGaps:
                 v = e - p * e.sum(axis=1, keepdims=True)
                 pulled[part] = np.sqrt(shares) * (v @ w_output)
         probability /= probability.sum()
-        return Shape(1 / np.sqrt(probability + _RARE), root(outer), pulled, self.n / rows)
+        right = root(outer, beyond("the states of small", "a refit", str(self.dtype)))
+        return Shape(1 / np.sqrt(probability + _RARE), right, pulled, self.n / rows)
 
     def _rounded(self, values: Array) -> Array:
         """In the precision of the logits; inf beyond its range, which ends in D = inf."""

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pruning import RNN, initial_rnn, spectral_prune
+from pruning import GRU, RNN, Stack, initial_rnn, prune_stack, refit_divergence, spectral_prune
+from pruning.stack_refit import refit_stack
 from pruning.storage import save_network
 from validation.commands import main
 
@@ -45,7 +46,7 @@ def prune(rnn, x, **settings):
             RNN_3,
             1e200 * X,
             {"outputs": "logits", "refit": "closed-loop"},
-            "the gradients of small must have squares",
+            "^x must have squares within the range of floats for a closed loop, left it",
         ),
         (RNN_3, [[1, 2], [3]], {}, r"x must be an array of numbers, got \[\[1, 2\], \[3\]\]"),
         (
@@ -59,6 +60,36 @@ def prune(rnn, x, **settings):
 def test_what_is_refused_is_said_in_one_sentence_and_without_warnings(rnn, x, settings, message):
     with pytest.raises(ValueError, match=message):
         prune(rnn, x, **settings)
+
+
+def steady(size):
+    """States of about `size`, read in units in which the logits are ordinary."""
+    read = np.random.default_rng(0).normal(size=(3, 4)) / size
+    return RNN(0.5 * np.eye(4), size * np.ones((4, 2)), np.zeros(4), read, np.zeros(3), "identity")
+
+
+@pytest.mark.parametrize(
+    ("size", "settings", "floats"),
+    [
+        (1e25, {}, "float32"),
+        (1e25, {"fit_recursion": True}, "float32"),
+        (1e160, {"dtype": "float64"}, "float64"),
+        (1e160, {"dtype": "float64", "fit_recursion": True, "inputs": False}, "float64"),
+    ],
+)
+def test_states_without_squares_are_not_called_gradients(size, settings, floats):
+    said = rf"^the states of small must have squares within the range of {floats} for a refit"
+    with pytest.raises(ValueError, match=said):
+        refit_divergence(steady(size), steady(size), X, **settings)
+
+
+def test_what_a_layer_of_a_stack_reads_is_named():
+    rng = np.random.default_rng(0)
+    cell = GRU(rng.normal(size=(12, 2)), rng.normal(size=(12, 4)), np.zeros(12), np.zeros(12))
+    stack = Stack([[cell]], rng.normal(size=(3, 4)), np.zeros(3))
+    small = prune_stack(stack, X, k=2).pruned
+    with pytest.raises(ValueError, match=r"^x must have squares within the range of floats"):
+        refit_stack(stack, small, 1e200 * X, outputs="logits")
 
 
 def command(tmp_path, capsys, rnn, x, *options):
