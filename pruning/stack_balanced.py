@@ -124,17 +124,26 @@ class StackObservability:
     def update(
         self, x: Inputs, lengths: Nodes | None = None, batch: int = _BATCH
     ) -> StackObservability:
-        """Add checked sequences, a batch at a time, in place; return self."""
+        """Add checked sequences, a batch at a time, in place; return self.
+
+        A failure leaves the sums as they were.
+        """
+        scratch = self.fresh()
         for start in range(0, len(x), batch):
             rows = slice(start, start + batch)
             part = None if lengths is None else lengths[rows]
             run = run_stack(self.stack, x[rows], part)
             for _ in range(self.probes):
                 given = probe(self.stack, run.top.shape[:2], part, self.reads, self._rng)
-                for layer, g in enumerate(state_gradients(run, given)):
+                with np.errstate(over="ignore", invalid="ignore"):  # refused in a sentence
+                    felt = state_gradients(run, given)
+                for layer, g in enumerate(felt):
                     _check(g, layer)
-                    self._sums[layer].add(g)
-            self.n += len(x[rows])
+                    scratch._sums[layer].add(g)
+            scratch.n += len(x[rows])
+        if self.n:
+            return self.merge(scratch)
+        self._sums, self.n = scratch._sums, scratch.n  # in half the memory of a sum
         return self
 
     def merge(self, other: StackObservability) -> StackObservability:

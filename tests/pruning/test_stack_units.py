@@ -16,7 +16,7 @@ from pruning.reconstruction import missed_share
 from pruning.rnn import RNN
 from pruning.selection.reading import reading_weight
 from pruning.stack import Stack
-from pruning.stack_balanced import balanced_weights
+from pruning.stack_balanced import StackObservability, balanced_weights
 from pruning.stack_pruning import prune_stack
 
 seeds = st.integers(0, 2**32)
@@ -93,3 +93,23 @@ def test_batches_of_very_different_gradients_are_summed_in_the_units_of_the_larg
     for order in ([0, 1], [1, 0]):
         (M,) = balanced_weights(stack, x[order], probes=1, batch=1)
         np.testing.assert_allclose(np.diag(M), [59.5 / 60, 0.5 / 60], rtol=1e-10)
+
+
+@pytest.mark.parametrize("seen_before", [0, 12])
+def test_an_update_that_fails_leaves_the_sums_as_they_were(seen_before):
+    cell = Plain(np.eye(2), 1e200 * np.eye(2), np.zeros(2), np.zeros(2), "relu")
+    stack = Stack([[cell]], np.ones((1, 2)), np.zeros(1))
+    x = np.full((40, 3, 2), -1e-300)  # of which nothing is felt before the last step
+    x[25:] *= -1  # and of these what leaves the range, in the third batch
+    seen, other = (
+        StackObservability(stack, 3, "last", 2, np.random.default_rng(1)) for _ in range(2)
+    )
+    if seen_before:
+        seen.update(x[:seen_before])
+        other.update(x[:seen_before])
+    with pytest.raises(ValueError, match="must be finite, they leave the range of floats at step"):
+        seen.update(x, batch=10)
+    assert seen.n == other.n == seen_before
+    for mine, theirs in zip(seen._sums, other._sums, strict=True):
+        assert (mine.sums == theirs.sums).all()
+        assert (mine.exponents == theirs.exponents).all()
