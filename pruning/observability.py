@@ -55,7 +55,9 @@ class Observability:
         the exact matrix. Exact costs min(q, m) gradients a sequence for every step that is read,
         or O(T m^3) a sequence where that is less; a probe costs one gradient for all of them.
     rng : numpy Generator or seed
-        Needed for probes.
+        Needed for probes. As any generator, it is copied with the object that holds it: after
+        pickling, or `copy.deepcopy`, both go on with the same signs. What is filled in several
+        processes and merged needs a seed of its own in each.
     per_step : bool
         Keep O_1..O_T, O(T m^2) numbers. False keeps sum_t O_t/c_t and the traces Tr O_t only.
     log2_c : (T,) array, optional
