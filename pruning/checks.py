@@ -137,6 +137,18 @@ def choice(name: str, value: object, known: Iterable[str]) -> str:
     return str(value)
 
 
+def as_generator(name: str, value: object) -> np.random.Generator:
+    """Return a Generator as it is, or one of a seed: whatever NumPy takes for one, and no bool."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        return np.random.default_rng(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must be a NumPy Generator or a seed >= 0, got {_brief(value)}"
+        ) from None
+
+
 def covariance(name: str, value: ArrayLike) -> Array:
     """Return `value` as a symmetric positive semidefinite (m, m) matrix.
 

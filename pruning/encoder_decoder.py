@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.cells.gru import GRU
-from pruning.checks import Array, Inputs, Nodes, choice, fraction, integer, real_array
+from pruning.checks import Array, Inputs, Nodes, as_generator, choice, fraction, integer, real_array
 from pruning.reconstruction import reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
 from pruning.selection.reading import reading_weight
@@ -210,7 +210,7 @@ def prune_encoder_decoder(
     choice("objective", objective, ("paper", "balanced"))
     theta = fraction("theta", theta)
     seen = moments(net, data) if seen is None else seen
-    generator = np.random.default_rng(rng)
+    generator = as_generator("rng", rng)
     if objective == "balanced":
         weights = list(felt(net, data, generator))
     else:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pruning.activations import Activation
 from pruning.activations import activation as find_activation
-from pruning.checks import Array, choice, integer, nonnegative, real
+from pruning.checks import Array, as_generator, choice, integer, nonnegative, real
 from pruning.rnn import RNN
 
 INITS = ("identity", "orthogonal", "normal")
@@ -66,7 +66,7 @@ def initial_rnn(
     d_x, d_y = integer("d_x", d_x, 1), integer("d_y", d_y, 1)
     choice("init", init, INITS)
     scale = real("scale", scale)
-    generator = np.random.default_rng(rng)
+    generator = as_generator("rng", rng)
     if input_scale is None:
         input_scale = 1 / math.sqrt(d_x)
     return RNN(

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from pruning.backpropagation import TARGETS
 from pruning.balanced import balanced_weight
-from pruning.checks import Array, Inputs, choice
+from pruning.checks import Array, Inputs, as_generator, choice
 from pruning.covariance import Moments, seen
 from pruning.observability import Observability, read_weights
 from pruning.pruned_rnn import PrunedRNN
@@ -75,7 +75,7 @@ def prune_by_runs(
     """
     held = seen(rnn, covariance_or_x)
     inputs = inputs_of(rnn, covariance_or_x if x is None else x)
-    generator = np.random.default_rng(0 if rng is None else rng)
+    generator = as_generator("rng", 0 if rng is None else rng)
     tried = near_ties(rnn, held, k, generator, tau, inputs, targets, outputs, halvings)
     best = min(tried, key=lambda one: one[0].gap)[1]
     if refit is None:

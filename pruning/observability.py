@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, choice, integer, time_weights
+from pruning.checks import Array, as_generator, choice, integer, time_weights
 from pruning.observability_rows import Rows
 from pruning.observability_steps import (
     LostDigits,
@@ -105,7 +105,7 @@ class Observability:
         self.probes = None if probes is None else integer("probes", probes, low=1)
         if self.probes is not None and rng is None:
             raise ValueError("rng must be given to draw probes, got None")
-        self._rng = np.random.default_rng(rng)
+        self._rng = as_generator("rng", rng)
         self._root, self._root_exponent = _root(rnn)
         self.log2_c = np.zeros(self.T)
         if log2_c is not None:

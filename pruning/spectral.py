@@ -20,6 +20,7 @@ from pruning.checks import (
     Array,
     Inputs,
     as_array,
+    as_generator,
     choice,
     fraction,
     integer,
@@ -177,7 +178,7 @@ def spectral_prune(
     inputs: Any = None
     if refit is not None or (objective == "balanced" and weight is None):
         inputs = inputs_of(rnn, covariance_or_x if x is None else x)
-        rng = np.random.default_rng(0 if rng is None else rng)
+        rng = as_generator("rng", 0 if rng is None else rng)
     tau, lam = (
         _in_units(tau, exponent),
         None if lam is None else positive_in_units(positive("lam", lam), exponent),
@@ -229,7 +230,7 @@ def observed_weight(
     >>> select_nodes(spectral_prune(rnn, x, 6).covariance, 3, weight=M).size
     3
     """
-    generator = np.random.default_rng(0 if rng is None else rng)
+    generator = as_generator("rng", 0 if rng is None else rng)
     drawn = _drawn(inputs_of(rnn, x), OBSERVED, generator)
     return balanced_weight(unobserved(rnn, drawn, targets, generator, outputs).update(drawn))
 
@@ -277,7 +278,7 @@ def refitted(
     """
     large, small = pruned.original, pruned.pruned
     choice("refit", refit, REFITS)
-    generator = np.random.default_rng(0 if rng is None else rng)
+    generator = as_generator("rng", 0 if rng is None else rng)
     drawn = _drawn(inputs_of(large, x), FITTED, generator)
     weights = READS[choice("targets", targets, TARGETS)]
     closed = refit == "closed-loop"

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array, Inputs, Nodes, choice, integer
+from pruning.checks import Array, Inputs, Nodes, as_generator, choice, integer
 from pruning.fisher import NUMBERS, SEEN, softmax_root
 from pruning.stack import Stack, counted, true_lengths
 from pruning.stack_gradients import run_stack, state_gradients
@@ -85,7 +85,7 @@ def unobserved(
     if are_logits(stack, x, outputs):
         stack = softmax_stack(stack, x, lengths, reads=reads)
     return StackObservability(
-        stack, x.shape[1], reads, integer("probes", probes, 1), np.random.default_rng(rng)
+        stack, x.shape[1], reads, integer("probes", probes, 1), as_generator("rng", rng)
     )
 
 

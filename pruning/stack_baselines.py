@@ -14,7 +14,7 @@ from scipy.linalg import qr
 
 from pruning.baselines.magnitude_nodes import largest
 from pruning.baselines.sampled_nodes import by_leverage, by_process
-from pruning.checks import Array, Inputs, Nodes, Targets, choice, integer
+from pruning.checks import Array, Inputs, Nodes, Targets, as_generator, choice, integer
 from pruning.losses import value_and_gradient
 from pruning.selection.determinantal import sample_volume
 from pruning.stack import Stack
@@ -59,7 +59,7 @@ def baseline_nodes(
     rng : numpy Generator or seed
     """
     choice("method", method, NODE_METHODS)
-    generator = np.random.default_rng(rng)
+    generator = as_generator("rng", rng)
     scores = taylor_scores(stack, x, y) if method == "Taylor nodes" else None
     found: list[list[Nodes]] = []
     for layer, cells in enumerate(stack.layers):
@@ -132,7 +132,7 @@ def masked_weights(
     rng : numpy Generator or seed
     """
     choice("by", by, ("magnitude", "random"))
-    generator = np.random.default_rng(rng)
+    generator = as_generator("rng", rng)
     layers = []
     for number, cells in enumerate(stack.layers):
         row = []

@@ -20,6 +20,7 @@ from pruning.cells.lru import LRU, greedy_pairs
 from pruning.checks import (
     Array,
     Nodes,
+    as_generator,
     choice,
     fraction,
 )
@@ -181,7 +182,7 @@ def prune_stack(
         raise ValueError("total is not shared out over an LRU, give k")
     given = None if k is None else given_sizes(stack, k)
     moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
-    generator = np.random.default_rng(0 if by_runs and rng is None else rng)
+    generator = as_generator("rng", 0 if by_runs and rng is None else rng)
 
     def chosen(weights: list[list[Array]]) -> Kept:
         sizes = sizes_of_total(stack, moments, weights, total) if given is None else given

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from pruning.activations import Activation
 from pruning.backpropagation import Tape, Weights, check_data, targets_time_major
 from pruning.cells import recursion
-from pruning.checks import Array, choice, integer, positive, real_array
+from pruning.checks import Array, as_generator, choice, integer, positive, real_array
 from pruning.initialisation import Seed
 from pruning.optimizers import (
     SCHEDULES,
@@ -229,7 +229,7 @@ def train(
     elif rng is None:
         raise ValueError("rng must be an integer or a Generator, got None")
     else:
-        seed, history = int(np.random.default_rng(rng).integers(2**63)), ()
+        seed, history = int(as_generator("rng", rng).integers(2**63)), ()
         constrain()
 
     def state() -> TrainingState:

@@ -19,7 +19,7 @@ from bounds.relative_entropy import inverse_kl
 from bounds.rounding import log_up, raised, roundings
 from bounds.stratified import grid_weight
 from bounds.terms import IID, VALID, Bound, Condition, Term
-from pruning.checks import Array, integer
+from pruning.checks import Array, as_generator, integer
 from pruning.rnn import RNN
 
 STATEMENT = r"\mathrm{kl}(\hat\Psi(Q)\|\Psi(Q)) \le \frac{KL(Q\|P)+\ln(2\sqrt n/\delta)}{n}"
@@ -64,7 +64,7 @@ def pac_bayes_kl(
     """
     integer("draws", draws, 1)
     integer("group", group, 1)
-    generator = np.random.default_rng(rng)
+    generator = as_generator("rng", rng)
     rnn, n = problem.rnn, problem.n
     centre = {b: np.zeros_like(getattr(rnn, b)) for b in BLOCKS}
     if prior is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import qr
 
-from pruning.checks import integer
+from pruning.checks import as_generator, integer
 from pruning.covariance import Moments, covariance_of, seen
 from pruning.reconstruction import weight_matrix
 from pruning.rnn import RNN
@@ -104,7 +104,7 @@ def with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[..., Prun
         targets: str = "last",
         refit: str | None = refit,
     ) -> PrunedRNN:
-        generator = np.random.default_rng(0 if rng is None else rng)
+        generator = as_generator("rng", 0 if rng is None else rng)
         start = call(rnn, covariance_or_x, k, generator, tau=tau)
         return start if refit is None else refitted(start, x, refit, targets, generator)
 
@@ -134,7 +134,7 @@ def labelled_with_refit(call: Callable[..., PrunedRNN], refit: str) -> Callable[
         targets: str = "last",
         refit: str | None = refit,
     ) -> PrunedRNN:
-        generator = np.random.default_rng(0 if rng is None else rng)
+        generator = as_generator("rng", 0 if rng is None else rng)
         start = call(rnn, covariance_or_x, k, generator, tau=tau, x=x, y=y, targets=targets)
         return start if refit is None else refitted(start, x, refit, targets, generator)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.baselines.result import PrunedWeights
-from pruning.checks import integer
+from pruning.checks import as_generator, integer
 from pruning.covariance import Moments
 from pruning.initialisation import initial_rnn
 from pruning.rnn import RNN
@@ -48,7 +48,7 @@ def from_scratch(
         Arguments of `pruning.initial_rnn`, and ``bias_scale``, the standard deviation of b_h.
     """
     k = integer("k", k, low=1, high=rnn.m)
-    generator = np.random.default_rng(rng)
+    generator = as_generator("rng", rng)
     options = dict(start or {})
     bias_scale = options.pop("bias_scale", 0.0)
     small = initial_rnn(k, rnn.d_x, rnn.d_y, rnn.activation, rng=generator, **options)

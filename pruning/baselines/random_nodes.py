@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import integer
+from pruning.checks import as_generator, integer
 from pruning.covariance import Moments
 from pruning.rnn import RNN
 from pruning.spectral import PrunedRNN, prune_to
@@ -32,5 +32,5 @@ def random_nodes(
         Regulariser of the reconstruction; None means 1e-8 Tr S/m.
     """
     k = integer("k", k, low=0, high=rnn.m)
-    nodes = np.random.default_rng(rng).choice(rnn.m, size=k, replace=False)
+    nodes = as_generator("rng", rng).choice(rnn.m, size=k, replace=False)
     return prune_to(rnn, covariance_or_x, np.sort(nodes), tau, reconstruct, "random nodes")

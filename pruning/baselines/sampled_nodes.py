@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pruning.checks import Array, Nodes, integer
+from pruning.checks import Array, Nodes, as_generator, integer
 from pruning.covariance import Moments, covariance_of, seen
 from pruning.rnn import RNN
 from pruning.selection.determinantal import fill_up, sample_determinantal, sample_volume
@@ -36,7 +36,7 @@ def leverage_nodes(
     k = integer("k", k, low=0, high=rnn.m)
     held = seen(rnn, covariance_or_x)
     S, _ = covariance_of(rnn, held)
-    nodes = by_leverage(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
+    nodes = by_leverage(S, k, as_generator("rng", rng)) if k else np.zeros(0, np.int64)
     return prune_to(rnn, held, nodes, tau, True, "leverage scores")
 
 
@@ -62,7 +62,7 @@ def determinantal_nodes(
     k = integer("k", k, low=0, high=rnn.m)
     held = seen(rnn, covariance_or_x)
     S, _ = covariance_of(rnn, held)
-    nodes = by_process(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
+    nodes = by_process(S, k, as_generator("rng", rng)) if k else np.zeros(0, np.int64)
     return prune_to(rnn, held, nodes, tau, True, "determinantal")
 
 
@@ -84,7 +84,7 @@ def volume_nodes(
     k = integer("k", k, low=0, high=rnn.m)
     held = seen(rnn, covariance_or_x)
     S, _ = covariance_of(rnn, held)
-    nodes = sample_volume(S, k, np.random.default_rng(rng)) if k else np.zeros(0, np.int64)
+    nodes = sample_volume(S, k, as_generator("rng", rng)) if k else np.zeros(0, np.int64)
     return prune_to(rnn, held, nodes, tau, True, "volume")
 
 

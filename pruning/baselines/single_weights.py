@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pruning.baselines.result import PrunedWeights, masked
-from pruning.checks import Array, choice, integer
+from pruning.checks import Array, as_generator, choice, integer
 from pruning.covariance import Moments
 from pruning.rnn import RNN
 
@@ -34,7 +34,7 @@ def random_weights(
     blocks : {"all", "w_hidden"}
         Prune every block, or W_h alone and leave the others whole.
     """
-    generator = np.random.default_rng(rng)
+    generator = as_generator("rng", rng)
     return _keep(rnn, k, blocks, "random weights", lambda w: generator.random(w.shape))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from pruning.backpropagation import check_data
 from pruning.baselines.magnitude_nodes import largest
-from pruning.checks import Array, Inputs, Targets, integer
+from pruning.checks import Array, Inputs, Targets, as_generator, integer
 from pruning.covariance import Moments
 from pruning.losses import value_and_gradient
 from pruning.rnn import RNN
@@ -52,7 +52,7 @@ def taylor_nodes(
     n = integer("sequences", sequences, low=1)
     x, y = np.asarray(x), np.asarray(y)
     if len(x) > n:
-        drawn = np.sort(np.random.default_rng(rng).choice(len(x), n, replace=False))
+        drawn = np.sort(as_generator("rng", rng).choice(len(x), n, replace=False))
         x, y = x[drawn], y[drawn]
     scores = taylor_scores(rnn, x, y, targets)
     return prune_to(rnn, covariance_or_x, largest(scores, k), tau, reconstruct, "Taylor nodes")

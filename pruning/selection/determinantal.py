@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
 
-from pruning.checks import Array, Nodes, integer, positive
+from pruning.checks import Array, Nodes, as_generator, integer, positive
 from pruning.selection.leverage import spectrum
 
 
@@ -48,7 +48,7 @@ def sample_determinantal(
     array([0, 1])
     """
     lam = positive("lam", lam)
-    rng = np.random.default_rng(rng)
+    rng = as_generator("rng", rng)
     mu, U = spectrum(S)
     chosen = rng.random(len(mu)) * (1 + lam / mu) < 1
     return sample_projection(U, chosen, rng)
@@ -75,7 +75,7 @@ def sample_volume(S: ArrayLike, k: int, rng: np.random.Generator | int | None = 
     >>> sample_volume(np.diag([4.0, 1.0, 0.0]), k=2, rng=0)
     array([0, 1])
     """
-    rng = np.random.default_rng(rng)
+    rng = as_generator("rng", rng)
     mu, U = spectrum(S)
     k = integer("k", k, low=0, high=len(U))
     chosen = _choose_by_product(np.log(mu), min(k, len(mu)), rng)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from pruning.checks import (
     Nodes,
+    as_generator,
     choice,
     covariance_in_units,
     from_units,
@@ -112,7 +113,7 @@ def select(
     m = len(S)
     if k is not None:
         k = integer("k", k, low=0, high=m)
-    generator = None if rng is None else np.random.default_rng(rng)
+    generator = None if rng is None else as_generator("rng", rng)
     M, L = (None, None) if weight is None else factored_weight(weight, m)
     # Nothing that is chosen depends on units, and in these no square is beyond floats.
     all_tau = ridge("tau", tau, m, S)

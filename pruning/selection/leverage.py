@@ -12,6 +12,7 @@ from pruning.bisection import last_holding
 from pruning.checks import (
     Array,
     Nodes,
+    as_generator,
     covariance_in_units,
     from_units,
     integer,
@@ -161,6 +162,6 @@ def sample_leverage(
     if total == 0:
         raise ValueError("S must not be zero: all its leverage scores are 0, nothing can be drawn")
     q = scores / total
-    draws = np.random.default_rng(rng).choice(len(q), size=k, p=q)
+    draws = as_generator("rng", rng).choice(len(q), size=k, p=q)
     nodes, counts = np.unique(draws.astype(np.int64), return_counts=True)
     return nodes, float(lam) * k * q[nodes] / counts

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from bounds.binomial import upper_risk
+from pruning.checks import as_generator
 from validation.certifying.network import IntegerNetwork
 from validation.certifying.prices import price_table
 from validation.certifying.tasks import Task
@@ -56,7 +57,7 @@ def descended(
     v, w = form.pool
     x = form.sequences(task.images)
     labels = np.asarray(task.labels)
-    generator, until = np.random.default_rng(rng), time.time() + seconds
+    generator, until = as_generator("rng", rng), time.time() + seconds
     here = {block: values.copy() for block, values in network.integers.items()}
     current = replace(network, integers=here)
     scores = current.readouts(x)
