@@ -61,7 +61,7 @@ def _line(results: Results) -> tuple[str, ...]:
         show(results.read_out(k), results),
         _best(results, k),
         _best(results, k, in_paper=True),
-        show(results.scores("spectral", k, trained=True), results),
+        with_seeds(results.scores("spectral", k, trained=True), results),
         _best(results, k, trained=True),
         with_seeds(results.scores("balanced, closed loop", k), results),
         with_seeds(results.scores("balanced, closed loop", k, trained=True), results),
@@ -71,4 +71,4 @@ def _line(results: Results) -> tuple[str, ...]:
 
 def _best(results: Results, k: int, in_paper: bool = False, trained: bool = False) -> str:
     found = lead(results, k, in_paper, trained, feels_recursion=False)
-    return "-" if found is None else f"{found.rival} {show(found.score, results)}"
+    return "-" if found is None else f"{found.rival} {with_seeds(found.score, results)}"
