@@ -149,6 +149,17 @@ def as_generator(name: str, value: object) -> np.random.Generator:
         ) from None
 
 
+def unused(name: str, value: object, beside: str) -> None:
+    """Raise ValueError where an argument is given that has no effect beside another; None is not.
+
+    A setting that is quietly left aside is taken for one that was followed.
+    """
+    if value is not None:
+        raise ValueError(
+            f"{name} must be left out with {beside}, where it has no effect, got {_brief(value)}"
+        )
+
+
 def covariance(name: str, value: ArrayLike) -> Array:
     """Return `value` as a symmetric positive semidefinite (m, m) matrix.
 

@@ -22,7 +22,6 @@ from pruning.checks import (
     as_array,
     as_generator,
     choice,
-    fraction,
     integer,
     node_set,
     positive,
@@ -30,6 +29,7 @@ from pruning.checks import (
     real_array,
     ridge,
     ridge_in_units,
+    unused,
 )
 from pruning.covariance import Moments, StateCovariance, covariance_of, seen
 from pruning.fisher import softmax_network
@@ -41,8 +41,8 @@ from pruning.refit.closed_loop import refit_closed_loop
 from pruning.refit.divergence import refit_divergence
 from pruning.refit.read_out import refit_read_out
 from pruning.rnn import RNN
-from pruning.selection.dispatch import WEIGHTED, select
-from pruning.selection.reading import reading_weight
+from pruning.selection.dispatch import METHODS, WEIGHTED, select
+from pruning.selection.reading import given_theta, reading_weight
 from pruning.selection.selection import Selection
 
 OBJECTIVES = ("spectral", "balanced")
@@ -80,18 +80,18 @@ def spectral_prune(
     rnn: RNN,
     covariance_or_x: Moments,
     k: int,
-    theta: float = 0.5,
+    theta: float | None = None,
     tau: ArrayLike | None = None,
     reconstruct: bool = True,
     method: str = "greedy",
     rng: np.random.Generator | int | None = None,
     *,
     lam: float | None = None,
-    normalise: bool = True,
+    normalise: bool | None = None,
     objective: str = "spectral",
     refit: str | None = None,
     x: ArrayLike | None = None,
-    targets: str = "last",
+    targets: str | None = None,
     weight: ArrayLike | None = None,
     outputs: str | None = None,
     progress: Callable[[RefitStep], None] | None = None,
@@ -110,8 +110,8 @@ def spectral_prune(
         it; an array S is taken to be that of the network's states.
     k : int
         Nodes to keep, 0..m; with ``leverage`` the number of draws, at most m.
-    theta : float
-        Weight of L_A against L_B in the objective, in [0, 1].
+    theta : float, optional
+        Weight of L_A against L_B in the objective ``spectral``, in [0, 1]; 0.5 by default.
     tau : float or (m,) array, optional
         Regulariser >= 0, one value a node of the original network. None means 1e-8 Tr S/m, and the
         merged tau of the draws with ``leverage``.
@@ -123,11 +123,11 @@ def spectral_prune(
         For the methods that draw.
     lam : float
         > 0, for ``leverage``.
-    normalise : bool
-        See `selection_weight`.
+    normalise : bool, optional
+        See `selection_weight`; True by default.
     objective : {"spectral", "balanced"}
         Count residuals by what reads the state at the next step (F22), or by what the outputs feel
-        of them through all later steps (`balanced_weight`; theta is not used).
+        of them through all later steps (`balanced_weight`), with neither theta nor normalise.
     refit : {None, "read-out", "closed-loop"}
         Fit the read-out, or all weights of the small network, to the large one's outputs
         (`pruning.refit`). No labels are needed.
@@ -135,8 +135,8 @@ def spectral_prune(
         Sequences for the balanced weight and for `refit`; by default `covariance_or_x`, where that
         holds inputs. At most `OBSERVED` and `FITTED` of them are used, drawn by `rng` (seed 0
         where it is not given).
-    targets : {"last", "every"}
-        Whether the output counts at the last step or, on average, at every one.
+    targets : {None, "last", "every"}
+        Whether the output counts at the last step, as by default, or, on average, at every one.
     weight : (m, m) array, optional
         M of the objective, in place of either; for ``balanced`` what `balanced_weight` returned.
     outputs : {None, "numbers", "logits"}
@@ -146,6 +146,13 @@ def spectral_prune(
         models have, and numbers otherwise.
     progress : callable, optional
         Called with a `RefitStep` after each step of the closed loop.
+
+    Raises
+    ------
+    ValueError
+        For bad input, and for an argument that has no effect beside the others: theta and normalise
+        with another weight or a method that looks at none, lam but for ``leverage``, and x, targets
+        and outputs where there is neither the balanced objective nor a refit.
 
     Examples
     --------
@@ -160,11 +167,11 @@ def spectral_prune(
     choice("objective", objective, OBJECTIVES)
     if refit is not None:
         choice("refit", refit, REFITS)
-    choice("targets", targets, TARGETS)
+    if targets is not None:
+        choice("targets", targets, TARGETS)
     held = seen(rnn, covariance_or_x)
     S, exponent = covariance_of(rnn, held)
     k = integer("k", k, low=0, high=rnn.m)
-    theta = fraction("theta", theta)
     if objective == "balanced" and method not in WEIGHTED:
         raise ValueError(
             f"method must be one of {', '.join(WEIGHTED)} for the objective 'balanced', "
@@ -175,6 +182,17 @@ def spectral_prune(
             f"weight must be left out but for the methods {', '.join(WEIGHTED)}, got one for "
             f"{method!r}, which would not look at it"
         )
+    choice("method", method, METHODS)
+    beside = _beside(objective, method, weight)
+    theta = given_theta(theta, beside)
+    if beside:
+        unused("normalise", normalise, beside)
+    if method != "leverage":
+        unused("lam", lam, f"the method {method!r}")
+    if objective == "spectral" and refit is None:
+        for name, value in {"x": x, "targets": targets, "outputs": outputs}.items():
+            unused(name, value, "the objective 'spectral' and no refit")
+    targets = targets or "last"
     inputs: Any = None
     if refit is not None or (objective == "balanced" and weight is None):
         inputs = inputs_of(rnn, covariance_or_x if x is None else x)
@@ -190,13 +208,22 @@ def spectral_prune(
         if objective == "balanced":
             weight = observed_weight(rnn, inputs, targets, rng, outputs)
         else:
-            weight = selection_weight(rnn, theta, normalise)
+            weight = selection_weight(rnn, theta, normalise is not False)
     kept = select(S, k, method, weight, tau, lam, rng, theta=made_with)
     pruned = _assemble(rnn, S, exponent, kept, reconstruct, method, held)
     pruned = replace(pruned, objective=objective)
     if refit is None:
         return pruned
     return refitted(pruned, inputs, refit, targets, rng, progress, outputs)
+
+
+def _beside(objective: str, method: str, weight: ArrayLike | None) -> str:
+    """What leaves theta without effect; empty where it has one."""
+    if objective != "spectral":
+        return f"the objective {objective!r}"
+    if weight is not None:
+        return "a weight"
+    return "" if method in WEIGHTED else f"the method {method!r}"
 
 
 def observed_weight(

@@ -22,11 +22,11 @@ from pruning.checks import (
     Nodes,
     as_generator,
     choice,
-    fraction,
+    unused,
 )
 from pruning.reconstruction import missed_share, reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
-from pruning.selection.reading import reading_weight
+from pruning.selection.reading import given_theta, reading_weight
 from pruning.stack import Stack
 from pruning.stack_moments import StackMoments, stack_moments
 from pruning.stack_sizes import Sizes, diagonal_blocks, given_sizes, nodes_of, sizes_of_total
@@ -91,12 +91,12 @@ def prune_stack(
     *,
     total: int | None = None,
     lengths: Any = None,
-    theta: float = 0.5,
+    theta: float | None = None,
     tau: float | None = None,
     method: str = "greedy",
     reconstruct: bool = True,
     objective: str = "paper",
-    reads: str = "last",
+    reads: str | None = None,
     outputs: str | None = None,
     by_runs: bool = False,
     rng: np.random.Generator | int | None = None,
@@ -115,8 +115,9 @@ def prune_stack(
         relative objective most; both directions of a layer get as many.
     lengths : (n,) integer array, optional
         True lengths of padded sequences.
-    theta : float
-        Weight of the reconstruction of all nodes against what is read, in [0, 1].
+    theta : float, optional
+        Weight of the reconstruction of all nodes against what is read, in [0, 1]; 0.5 by default.
+        For the objective ``paper``, with a method that looks at the weights or with `total`.
     tau : float, optional
         Regulariser of the reconstruction; None means 1e-8 Tr S/m.
     method : str
@@ -127,8 +128,8 @@ def prune_stack(
     objective : {"paper", "balanced"}
         Weigh the residual by what reads it next, or by what the outputs feel of it through all
         later steps (`pruning.stack_balanced`); the second needs the sequences themselves.
-    reads : {"last", "every"}
-        Which outputs count for the balanced objective.
+    reads : {None, "last", "every"}
+        Which outputs count for the balanced objective; the last one's by default.
     outputs : {None, "numbers", "logits"}
         What they are for it, as in `pruning.stack_balanced.balanced_weights`.
     by_runs : bool
@@ -146,7 +147,8 @@ def prune_stack(
     Raises
     ------
     ValueError
-        If an argument does not fit the network, the data or another argument.
+        If an argument does not fit the network, the data or another argument, or has no effect
+        beside it.
 
     Examples
     --------
@@ -159,9 +161,14 @@ def prune_stack(
     >>> small.pruned.layers[0][0].m, small.nodes[0][0].size
     (2, 2)
     """
-    theta = fraction("theta", theta)
     choice("method", method, ("greedy", "random", "exhaustive", "determinantal", "volume"))
     choice("objective", objective, ("paper", "balanced"))
+    theta = given_theta(theta, beside(objective, method, total))
+    if objective == "paper":
+        for name, value in {"reads": reads, "outputs": outputs}.items():
+            unused(name, value, "the objective 'paper'")
+    if isinstance(data, StackMoments):
+        unused("lengths", lengths, "moments, which were formed with theirs,")
     if objective == "balanced" and not hasattr(data, "shape"):
         raise ValueError(
             f"the balanced objective needs the sequences as one array, got {type(data).__name__}"
@@ -198,7 +205,7 @@ def prune_stack(
         return pruned(chosen(_paper(stack, theta)))
     from pruning.stack_balanced import balanced_weights
 
-    seen: dict[str, Any] = {"reads": reads, "outputs": outputs}
+    seen: dict[str, Any] = {"reads": reads or "last", "outputs": outputs}
     if not by_runs:
         felt = balanced_weights(stack, data, lengths, **seen)
         return pruned(chosen(_by_direction(stack, felt)))
@@ -217,6 +224,13 @@ def prune_stack(
     return replace(best, tried=tuple(tried for tried, _ in ties))
 
 
+def beside(objective: str, method: str, total: int | None) -> str:
+    """What leaves theta without effect; empty where it has one: `total` is shared by weights."""
+    if objective == "balanced":
+        return f"the objective {objective!r}"
+    return "" if method in WEIGHTED or total is not None else f"the method {method!r}"
+
+
 def prune_stack_to(
     stack: Stack,
     data: Any,
@@ -228,6 +242,8 @@ def prune_stack_to(
     method: str = "given nodes",
 ) -> PrunedStack:
     """Prune a stack to given nodes, by layer and direction."""
+    if isinstance(data, StackMoments):
+        unused("lengths", lengths, "moments, which were formed with theirs,")
     moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
     kept = tuple(tuple(np.sort(np.asarray(side, np.int64)) for side in layer) for layer in nodes)
     chains, readers, losses, layers = [], [], [], []

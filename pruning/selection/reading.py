@@ -6,7 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pruning.checks import Array, fraction
+from pruning.checks import Array, fraction, unused
+
+THETA = 0.5
+"""Where none is given."""
+
+
+def given_theta(theta: float | None, beside: str = "", name: str = "theta") -> float:
+    """Return theta, or `THETA` for None.
+
+    Raises
+    ------
+    ValueError
+        If one is given that lies outside [0, 1], or beside what leaves it without effect.
+    """
+    if theta is None:
+        return THETA
+    theta = fraction(name, theta)
+    if beside:
+        unused(name, theta, beside)
+    return theta
 
 
 def reading_weight(blocks: Sequence[Array], theta: float, normalise: bool = True) -> Array:

@@ -224,3 +224,18 @@ def test_projections_and_unused_layers_are_named():
 
     with pytest.raises(ValueError, match="spare was not run on the data"):
         prune_module(Unused(), [torch.randn(T, N, D)], 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "others"),
+    [
+        ("theta", 0.25, {"objective": "balanced"}),
+        ("theta", 0.5, {"method": "random"}),
+        ("reads", "every", {}),
+        ("outputs", "logits", {}),
+    ],
+)
+def test_what_has_no_effect_is_refused(name, value, others):
+    module = nn.ModuleDict({"rnn": nn.GRU(2, 4)})
+    with pytest.raises(ValueError, match=f"{name} must be left out with .* it has no effect, got"):
+        prune_module(module, [torch.zeros(2, 3, 2)], 2, **{name: value}, **others)

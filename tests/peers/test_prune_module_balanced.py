@@ -111,7 +111,8 @@ def pruned(net, batches, k=3, **options):
 def expected(stack, x, lengths, reads, k, objective="paper", by_runs=False, refit=None, seed=0):
     """By the functions of stacks."""
     small = prune_stack(
-        stack, x, k, lengths=lengths, objective=objective, reads=reads, by_runs=by_runs,
+        stack, x, k, lengths=lengths, objective=objective, by_runs=by_runs,
+        reads=reads if objective == "balanced" else None,
         rng=seed if by_runs else None,
     )  # fmt: skip
     fitted = small.pruned

@@ -118,7 +118,7 @@ def test_a_weight_that_is_given_was_not_made_with_theta():
     rng = np.random.default_rng(2)
     rnn, x = network(rng), rng.normal(size=(20, 4, 2))
     assert spectral_prune(rnn, x, 3, theta=0.25).theta == 0.25
-    assert spectral_prune(rnn, x, 3, theta=0.25, weight=np.eye(6)).theta is None
+    assert spectral_prune(rnn, x, 3, weight=np.eye(6)).theta is None
 
 
 def test_a_weight_of_0_chooses_nodes_without_a_word(capfd):

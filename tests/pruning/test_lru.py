@@ -79,8 +79,9 @@ def test_the_error_of_pruning_is_what_the_moments_say(p, seed):
     stack = stack_of(p, rng)
     x = rng.normal(size=(30, 5, 3))
     k = int(rng.integers(1, p + 1))
-    for choices in ({}, {"method": "random", "rng": seed}, {"objective": "balanced"}):
-        pruned = prune_stack(stack, x, k, reads="every", **choices)
+    balanced = {"objective": "balanced", "reads": "every"}
+    for choices in ({}, {"method": "random", "rng": seed}, balanced):
+        pruned = prune_stack(stack, x, k, **choices)
         nodes = pruned.nodes[0][0]
         assert np.array_equal(nodes, np.concatenate([nodes[:k], nodes[:k] + p]))
         assert pruned.pruned.layers[0][0].pairs == k

@@ -59,8 +59,10 @@ def test_pruning_takes_tau_and_theta_from_the_selection(method):
     rng = np.random.default_rng(3)
     S = moments(3, M)
     rnn = RNN(rng.normal(size=(M, M)), np.ones((M, 2)), np.zeros(M), np.ones((1, M)), [0.0])
-    pruned = spectral_prune(rnn, S, 3, 0.5, method=method, lam=0.5, rng=1)
+    given = {"theta": 0.25} if method in WEIGHTED else {}
+    lam = 0.5 if method == "leverage" else None
+    pruned = spectral_prune(rnn, S, 3, method=method, lam=lam, rng=1, **given)
 
-    assert pruned.theta == (0.5 if method in WEIGHTED else None)
+    assert pruned.theta == (0.25 if method in WEIGHTED else None)
     distinct = len(set(np.round(pruned.tau, 12).tolist()))
     assert distinct == (len(pruned.nodes) if method == "leverage" else 1)

@@ -47,8 +47,9 @@ def prune(
         ),
     ] = False,
     theta: Annotated[
-        float, typer.Option(help="Of the paper's: weight of all nodes against what is read.")
-    ] = 0.5,
+        float | None,
+        typer.Option(help="Of the paper's: weight of all nodes against what is read, else 0.5."),
+    ] = None,
     method: Annotated[
         str, typer.Option(help="greedy; of the paper's also random, determinantal or volume.")
     ] = "greedy",
@@ -74,6 +75,8 @@ def prune(
     Labels are not needed: without them the outputs of both networks are compared.
     """
     from pruning.checks import integer
+    from pruning.selection.reading import given_theta
+    from pruning.stack_pruning import beside
     from validation.output.terminal import working
     from validation.porting.job import prune_file, records, to_json
     from validation.porting.models import Settings
@@ -95,6 +98,7 @@ def prune(
             f"give one of them too, got {outputs} alone"
         )
     check_by_runs(by_runs, objective)
+    given_theta(theta, beside(objective, method, total), "--theta")
     settings = Settings(
         sizes(k),
         total,

@@ -99,7 +99,7 @@ def fitted(stack: Stack, x: Any, lengths: Any, settings: Any) -> PrunedStack:
         objective=settings.objective,
         by_runs=settings.by_runs,
         rng=settings.seed if settings.method == "random" or settings.by_runs else None,
-        **seen,
+        **(seen if settings.objective == "balanced" else {}),
     )
     if not settings.refit:
         return result

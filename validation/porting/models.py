@@ -38,7 +38,7 @@ class Settings:
 
     k: Any = None
     total: int | None = None
-    theta: float = 0.5
+    theta: float | None = None
     method: str = "greedy"
     reconstruct: bool = True
     seed: int = 0

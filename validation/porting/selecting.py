@@ -11,7 +11,7 @@ import numpy as np
 from pruning.checks import Array, Nodes, integer
 from pruning.reconstruction import missed_share, reconstruction_matrix
 from pruning.selection.dispatch import select_nodes
-from pruning.selection.reading import reading_weight
+from pruning.selection.reading import given_theta, reading_weight
 from pruning.stack_sizes import relative_objective, shared_sizes
 
 
@@ -84,7 +84,7 @@ def choose(
 def weight_of(rows: Array, readers: Array | None, settings: Any) -> Array:
     """Return M of the objective, from what reads the state in the recursion and outside it."""
     blocks = [block for block in (readers, rows) if block is not None and block.size]
-    return reading_weight(blocks, settings.theta)
+    return reading_weight(blocks, given_theta(settings.theta))
 
 
 def layer_sizes(settings: Any, layers: Sequence[Sequence[tuple[Array, Array, Any]]]) -> list[int]:

@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array, choice, integer
+from pruning.checks import Array, choice, integer, unused
+from pruning.selection.reading import given_theta
+from pruning.stack_pruning import beside
 from validation.porting.chains import fitted, tried_sets, wanted
 from validation.porting.models import Settings
 from validation.porting.selecting import Chosen, choose
@@ -57,7 +59,7 @@ def prune_module(
     k: int | dict[str, int],
     *,
     call: Callable[[Any, Any], Any] | None = None,
-    theta: float = 0.5,
+    theta: float | None = None,
     method: str = "greedy",
     reconstruct: bool = True,
     seed: int = 0,
@@ -146,6 +148,10 @@ def prune_module(
         by_runs=by_runs,
     )
     as_stack = wanted(settings)
+    given_theta(theta, beside(objective, method, None))
+    if not as_stack:
+        for name, value in {"reads": reads, "outputs": outputs}.items():
+            unused(name, value, "the objective 'paper' and no refit")
     with taking(whole, found) if as_stack else nullcontext(Taken()) as taken:
         batches, watched, linears, count = watch(whole, found, loader, run)
     rng = np.random.default_rng(seed)
