@@ -133,11 +133,11 @@ class PrunedFile:
     def outputs(self, held: Sequences) -> tuple[Any, Any]:
         """What both networks say at every step; in float32 if it has the weights in its range."""
         both = self.result.original, self.result.pruned
-        dtype = "float32" if all(_fits_float32(stack) for stack in both) else "float64"
         # What leaves the range of floats is refused by whoever compares them.
         with np.errstate(over="ignore", invalid="ignore"):
             before, after = (
-                stack.predictions(held.x_eval, held.lengths_eval, dtype) for stack in both
+                stack.predictions(held.x_eval, held.lengths_eval, _precision(both))
+                for stack in both
             )
         return before, after
 
@@ -147,12 +147,16 @@ class PrunedFile:
         runs = [torch_latency(stack, int(held.x_eval.shape[1])) for stack in stacks]
         if runs[0] is not None and runs[1] is not None:
             return seconds(runs[0]), seconds(runs[1]), "torch on the processor"
-        one = held.x_eval[:1]
+        one, dtype = held.x_eval[:1], _precision(stacks)
         before, after = (
-            seconds(lambda stack=stack: stack.layer_states(one, dtype="float32"))  # type: ignore[misc]
+            seconds(lambda stack=stack: stack.layer_states(one, dtype=dtype))  # type: ignore[misc]
             for stack in stacks
         )
         return before, after, "NumPy"
+
+
+def _precision(stacks: tuple[Stack, ...]) -> str:
+    return "float32" if all(_fits_float32(stack) for stack in stacks) else "float64"
 
 
 def _fits_float32(stack: Stack) -> bool:
