@@ -113,22 +113,7 @@ def refit_closed_loop(
     if small.m == 0:
         return refit_read_out(large, small, checked, w)
     exponent = output_exponent(large)
-    if exponent:
-        fitted = refit_closed_loop(
-            in_output_units(large, exponent),
-            in_output_units(small, exponent),
-            checked,
-            w,
-            inputs=inputs,
-            held_out=held_out,
-            steps=steps,
-            patience=patience,
-            ridge=ridge,
-            solver=solver,
-            iterations=iterations,
-            progress=in_units_of(progress, exponent),
-        )
-        return in_output_units(fitted, -exponent)
+    large, small = (in_output_units(net, exponent) for net in (large, small))
     basis = _basis(large, small)
     fit, held = split(len(checked), held_out)
     ours = _sample(large, small, basis, checked[fit], w, inputs)
@@ -151,11 +136,11 @@ def refit_closed_loop(
             growth=lambda refused: 4.0 * 2.0**refused,
             steps=steps,
             patience=patience,
-            progress=progress,
+            progress=in_units_of(progress, exponent),
         )
     best = theta.like(found)
     k = small.m
-    return RNN(
+    fitted = RNN(
         best.w_hidden,
         ours.input_weights(best),
         best.V[:, -1],
@@ -163,6 +148,7 @@ def refit_closed_loop(
         basis @ best.Y[:, k],
         small.activation,
     )
+    return in_output_units(fitted, -exponent)
 
 
 def check_pair(large: RNN, small: RNN) -> None:
