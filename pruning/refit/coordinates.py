@@ -18,6 +18,7 @@ from pruning.checks import Array
 from pruning.gauss_newton import GRADIENTS, RefitStep
 
 _DAMPED = 1e-3  # directions whose share of a second moment is below this hardly move
+_AT_FIRST = 3  # times the patience, while nothing has been gained
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +104,9 @@ def quasi_newton(
 ) -> Array:
     """Return the weights that are best on what judges, never worse there than the start: L-BFGS.
 
+    The first steps, of a curvature that is not known yet, may lead through worse ones: while none
+    has been better on what judges than the start, the patience is three times as long.
+
     Parameters
     ----------
     value_and_gradient : callable
@@ -159,7 +163,7 @@ def quasi_newton(
         since = 0 if reached < (1 - 1e-3) * least else since + 1
         if reached < least:
             best, least = theta, reached
-        if since >= patience:
+        if since >= patience * (_AT_FIRST if best is start else 1):
             raise StopIteration
 
     minimize(
