@@ -38,7 +38,8 @@ def folder(tmp_path, monkeypatch):
 
 def ended(*words):
     with pytest.raises(SystemExit) as end:
-        main(["experiment", "grid.toml", "--workers", "1", *words])
+        placed = [] if "--no-run" in words else ["--workers", "1"]
+        main(["experiment", "grid.toml", *placed, *words])
     return end.value.code
 
 
