@@ -37,8 +37,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def ended(*words):
+    placed = [] if "--no-run" in words else ["--workers", "1"]
     with pytest.raises(SystemExit) as end:
-        placed = [] if "--no-run" in words else ["--workers", "1"]
         main(["experiment", "grid.toml", *placed, *words])
     return end.value.code
 
