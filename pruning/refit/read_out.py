@@ -22,6 +22,10 @@ from pruning.rnn import RNN
 RIDGES = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e2, 1e4)
 """Tried where none is given, in multiples of Tr S'/k; the last ones leave W_o' nearly as it is."""
 
+STAYS = 0.9
+"""A read-out stays where it is better than every fitted one by so much on the held-out sequences: a
+fit to all of them will be better than one to the others."""
+
 NOTHING_TOLD = (
     "the outputs of small must have squares within the range of floats on the held-out sequences "
     "for a refit, got none whatever the ridge"
@@ -143,7 +147,7 @@ def refit_read_out(
     ridge : float, optional
         >= 0, in multiples of Tr S'/k. None: the one of `RIDGES` that is best on the last
         `held_out` of the sequences, then fitted on all; `small` itself where that is better there
-        than any.
+        than any by a tenth.
     held_out : float
         Share of the sequences, in (0, 1).
 
@@ -178,7 +182,7 @@ def refit_read_out(
     best = int(np.argmin(gaps))
     if not math.isfinite(gaps[best]):
         raise ValueError(NOTHING_TOLD)
-    if theirs.gap(small, large) < gaps[best]:
+    if theirs.gap(small, large) < STAYS * gaps[best]:
         return small
     n = ours.n + theirs.n
     total = (ours.matrix * ours.n + theirs.matrix * theirs.n) / n
