@@ -20,6 +20,7 @@ import numpy as np
 
 from validation.claims import Claim, ClaimError
 from validation.instances import Instance
+from validation.proving.attacked import NOTHING, attack
 from validation.proving.attempts import Attempt, begin
 from validation.proving.counterexamples import SEARCH, first_certified, searched, tried
 from validation.proving.covering import Cover, refine, whole
@@ -121,9 +122,11 @@ def prove(
     if found is None:
         where = "of the box"
         found = _covered(claim, attempt, levels, budget, pool, said, checkpoint)
+    proof = None
     if found is None:
         proof = _ended(claim, attempt, levels, budget, pool, said)
-    else:
+        proof, found = _attacked(claim, attempt, proof, bool(box), seed)
+    if found is not None:
         proof = record(
             claim, attempt, Ending.VIOLATED, NO_SLACK, [], instance=found.to_json(),
             message=f"left certainly exceeds right at an instance {where}",
@@ -133,6 +136,19 @@ def prove(
         proof = replace(proof, message=message)
     attempt.spent += time.monotonic() - start
     return replace(proof, seconds=round(attempt.spent, 3))
+
+
+def _attacked(
+    claim: Claim, attempt: Attempt, proof: Proof, boxed: bool, seed: int
+) -> tuple[Proof, Instance | None]:
+    """A proof that instances bear out, an open one where they do not, or what contradicts it."""
+    if proof.kind not in (Ending.PROVED, Ending.RELAXED):
+        return proof, None
+    seen = attack(claim, attempt.regions, boxed, seed)
+    if seen.violated is None and not seen.met and (claim.hypotheses or claim.given):
+        nothing = record(claim, attempt, Ending.OPEN, NO_SLACK, [], message=NOTHING)
+        return replace(nothing, share=0.0), None
+    return proof, seen.violated
 
 
 def _by_algebra(claim: Claim, sizes: Any, box: Any, budget: float) -> Proof | str:
