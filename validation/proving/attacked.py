@@ -14,7 +14,7 @@ import numpy as np
 
 from validation.checking.certified import Certificate, certify
 from validation.claims import Claim
-from validation.instances import Instance, Product
+from validation.instances import Instance
 from validation.proving.covering import random_points
 from validation.proving.gaps import vacuous_cells
 from validation.proving.regions import Region
@@ -94,9 +94,7 @@ def _of_regions(
                 break
 
 
-def _drawn(
-    claim: Claim, regions: Sequence[Region], rng: np.random.Generator
-) -> Iterator[Instance]:
+def _drawn(claim: Claim, regions: Sequence[Region], rng: np.random.Generator) -> Iterator[Instance]:
     """The claim's own draws, of the sizes of the regions."""
     sizes = [region.sizes for region in regions]
     left = DRAWN

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from validation import Conclusion, Instance, certify, claim, draw, verify
-from validation.arithmetic.entry_arithmetics import EXPRESSIONS, INTERVALS, JETS
 from validation.arithmetic.enclosures import Enclosure
+from validation.arithmetic.entry_arithmetics import EXPRESSIONS, INTERVALS, JETS
 from validation.arithmetic.errors import Undecided, Unsupported, doubting
 from validation.arithmetic.expressions import variable
 from validation.arithmetic.jets import coordinate
