@@ -49,9 +49,7 @@ class _Answers:
 
     def answer(self, yes: Number, no: Number) -> bool:
         """Answer a comparison that may be true where `yes`, false where `no`."""
-        if (
-            self.fork is not None
-        ):  # the body caught it: what it asks from then on counts for nothing
+        if self.fork is not None:  # the body caught it; what it asks after that is no matter
             raise self.fork
         place, self.asked = self.asked, self.asked + 1
         if place < len(self.given):

@@ -50,7 +50,7 @@ class Expression:
         return self
 
     def agreeing(self, other: Expression) -> Expression:
-        """This, where it is recorded as the other is; else their mean, which is either if equal."""
+        """Return one of two that are recorded alike, else their mean: if equal, that is either."""
         return self if _same(self, other, set()) else (self + other) / 2
 
     def square(self) -> Expression:

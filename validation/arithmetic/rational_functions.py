@@ -187,7 +187,7 @@ class Quotient:
         return self
 
     def agreeing(self, other: Quotient) -> Quotient:
-        """This, where it is the same quotient as another."""
+        """Return one of two that are the same quotient; others are refused."""
         if other is self or (self - other).top.is_zero():
             return self
         raise Unsupported("a matrix that is to be symmetric is not so as a formula")

@@ -122,15 +122,11 @@ def prove(
     if found is None:
         where = "of the box"
         found = _covered(claim, attempt, levels, budget, pool, said, checkpoint)
-    proof = None
     if found is None:
         proof = _ended(claim, attempt, levels, budget, pool, said)
-        proof, found = _attacked(claim, attempt, proof, bool(box), seed)
-    if found is not None:
-        proof = record(
-            claim, attempt, Ending.VIOLATED, NO_SLACK, [], instance=found.to_json(),
-            message=f"left certainly exceeds right at an instance {where}",
-        )  # fmt: skip
+        proof = _attacked(claim, attempt, proof, bool(box), seed)
+    else:
+        proof = _violated(claim, attempt, found, where)
     if why and proof.kind in (Ending.OPEN, Ending.RELAXED):
         message = "; ".join(filter(None, [proof.message, f"no proof by algebra: {why}"]))
         proof = replace(proof, message=message)
@@ -138,17 +134,23 @@ def prove(
     return replace(proof, seconds=round(attempt.spent, 3))
 
 
-def _attacked(
-    claim: Claim, attempt: Attempt, proof: Proof, boxed: bool, seed: int
-) -> tuple[Proof, Instance | None]:
+def _violated(claim: Claim, attempt: Attempt, found: Instance, where: str) -> Proof:
+    message = f"left certainly exceeds right at an instance {where}"
+    instance = found.to_json()
+    return record(claim, attempt, Ending.VIOLATED, NO_SLACK, [], instance=instance, message=message)
+
+
+def _attacked(claim: Claim, attempt: Attempt, proof: Proof, boxed: bool, seed: int) -> Proof:
     """A proof that instances bear out, an open one where they do not, or what contradicts it."""
     if proof.kind not in (Ending.PROVED, Ending.RELAXED):
-        return proof, None
+        return proof
     seen = attack(claim, attempt.regions, boxed, seed)
-    if seen.violated is None and not seen.met and (claim.hypotheses or claim.given):
-        nothing = record(claim, attempt, Ending.OPEN, NO_SLACK, [], message=NOTHING)
-        return replace(nothing, share=0.0), None
-    return proof, seen.violated
+    if seen.violated is not None:
+        return _violated(claim, attempt, seen.violated, "of the box")
+    if seen.met or not (claim.hypotheses or claim.given):
+        return proof
+    nothing = record(claim, attempt, Ending.OPEN, NO_SLACK, [], message=NOTHING)
+    return replace(nothing, share=0.0)
 
 
 def _by_algebra(claim: Claim, sizes: Any, box: Any, budget: float) -> Proof | str:
