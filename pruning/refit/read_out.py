@@ -164,20 +164,26 @@ def refit_read_out(
     """
     checked = large.check_input(x)
     w = read_weights(weights, checked.shape[1])
-    exponent = output_exponent(large)
+    exponent, before = output_exponent(large), small
     large, small = (in_output_units(net, exponent) for net in (large, small))
     if ridge is not None:
         ridge = nonnegative("ridge", ridge)
         moments = paired_moments(large, small, checked, w)
     else:
-        moments, ridge = _least_held_out(large, small, checked, w, held_out)
+        found = _least_held_out(large, small, checked, w, held_out)
+        if found is None:
+            return before
+        moments, ridge = found
     return in_output_units(fitted(moments, large, small, ridge), -exponent)
 
 
 def _least_held_out(
     large: RNN, small: RNN, x: Inputs, w: Array, held_out: float
-) -> tuple[PairedMoments, float]:
-    """The moments of all sequences, and the ridge of `RIDGES` that is best on the held-out ones."""
+) -> tuple[PairedMoments, float] | None:
+    """The moments of all sequences, and the ridge of `RIDGES` that is best on the held-out ones.
+
+    None where the read-out stays what it is.
+    """
     fit, held = split(len(x), held_out)
     ours = paired_moments(large, small, x[fit], w)
     if held.stop == held.start:
@@ -189,7 +195,7 @@ def _least_held_out(
     if not math.isfinite(gaps[best]):
         raise ValueError(NOTHING_TOLD)
     if theirs.gap(small, large) < STAYS * gaps[best]:
-        return small
+        return None
     n = ours.n + theirs.n
     total = (ours.matrix * ours.n + theirs.matrix * theirs.n) / n
     return PairedMoments(total, ours.k, n), RIDGES[best]
