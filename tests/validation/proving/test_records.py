@@ -167,7 +167,7 @@ def test_no_proof_hangs_on_an_object_of_which_nothing_is_known(folder):
 
         return opaque
 
-    same, other = ([lambda x: c * x] * 9 for c in (1, 2))
+    same, other = ([lambda x, c=c: c * x] * 9 for c in (1, 2))
     held = iter(same), iter(other)
     first, second = (fingerprint(drawing_on(one)) for one in held)
     assert first != second
