@@ -37,13 +37,16 @@ def as_it_is(x: float | Fraction) -> str:
 
     A rounded end would widen the range, and say more than was proved.
     """
-    short = f"{float(x):g}"
-    if Fraction(short) == x:
+    value = Fraction(x)
+    short = f"{float(value):g}"
+    if Fraction(short) == value:
         return short
-    exponent = math.log2(abs(float(x))) if x else 0.0
-    if exponent < -16 and abs(x) == Fraction(2) ** round(exponent):
-        return f"{'-' if x < 0 else ''}2^{exponent:.0f}"
-    return repr(float(x)) if Fraction(float(x)) == x else str(x)
+    exponent = round(math.log2(abs(float(value)))) if 0 < abs(value) < Fraction(1, 2**16) else 0
+    if exponent and abs(value) == Fraction(2) ** exponent:
+        return f"{'-' if value < 0 else ''}2^{exponent}"
+    if value.denominator == 1 and abs(value) < 2**53:
+        return str(value)
+    return repr(float(value)) if Fraction(float(value)) == value else str(value)
 
 
 @dataclass(frozen=True)
