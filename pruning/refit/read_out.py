@@ -150,18 +150,24 @@ def refit_read_out(
     checked = large.check_input(x)
     w = read_weights(weights, checked.shape[1])
     exponent = output_exponent(large)
-    if exponent:
-        big, little = (in_output_units(net, exponent) for net in (large, small))
-        found = refit_read_out(big, little, checked, w, ridge, held_out)
-        return in_output_units(found, -exponent)
+    large, small = (in_output_units(net, exponent) for net in (large, small))
     if ridge is not None:
+        ridge = nonnegative("ridge", ridge)
         moments = paired_moments(large, small, checked, w)
-        return fitted(moments, large, small, nonnegative("ridge", ridge))
-    fit, held = split(len(checked), held_out)
-    ours = paired_moments(large, small, checked[fit], w)
+    else:
+        moments, ridge = _least_held_out(large, small, checked, w, held_out)
+    return in_output_units(fitted(moments, large, small, ridge), -exponent)
+
+
+def _least_held_out(
+    large: RNN, small: RNN, x: Inputs, w: Array, held_out: float
+) -> tuple[PairedMoments, float]:
+    """The moments of all sequences, and the ridge of `RIDGES` that is best on the held-out ones."""
+    fit, held = split(len(x), held_out)
+    ours = paired_moments(large, small, x[fit], w)
     if held.stop == held.start:
-        return fitted(ours, large, small, 1e-6)
-    theirs = paired_moments(large, small, checked[held], w)
+        return ours, 1e-6
+    theirs = paired_moments(large, small, x[held], w)
     tried = [fitted(ours, large, small, value) for value in RIDGES]
     gaps = [theirs.gap(rnn, large) for rnn in tried]
     best = int(np.argmin(gaps))
@@ -169,4 +175,4 @@ def refit_read_out(
         raise ValueError(NOTHING_TOLD)
     n = ours.n + theirs.n
     total = (ours.matrix * ours.n + theirs.matrix * theirs.n) / n
-    return fitted(PairedMoments(total, ours.k, n), large, small, RIDGES[best])
+    return PairedMoments(total, ours.k, n), RIDGES[best]
