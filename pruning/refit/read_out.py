@@ -22,6 +22,10 @@ from pruning.rnn import RNN
 RIDGES = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e2, 1e4)
 """Tried where none is given, in multiples of Tr S'/k; the last ones leave W_o' nearly as it is."""
 
+STAYS = 0.9
+"""A read-out stays where it is better than every fitted one by so much on the held-out sequences: a
+fit to all of them will be better than one to the others."""
+
 NOTHING_TOLD = (
     "the outputs of small must have squares within the range of floats on the held-out sequences "
     "for a refit, got none whatever the ridge"
@@ -31,6 +35,7 @@ _SQUARED = 1e-140, 1e150
 """Between these the squares of states are floats, and ridges on them."""
 
 _NUMBERS = 1 << 22
+_OUTWEIGHS = 1e3
 _RANK = 1e-12  # directions of the states below this share are rounding
 
 
@@ -97,18 +102,27 @@ def fitted(moments: PairedMoments, large: RNN, start: RNN, ridge: float) -> RNN:
     gram = moments.matrix[: k + 1, : k + 1].copy()
     teacher = np.hstack([large.b_output[:, None], large.w_output])
     cross = moments.matrix[: k + 1, k:]
-    pull = ridge * float(np.trace(gram[:k, :k])) / max(1, k)
+    with np.errstate(over="ignore"):
+        pull = ridge * float(np.trace(gram[:k, :k])) / max(1, k)
     # In units in which every state has second moment 1: dead nodes keep what they have.
     scale = np.sqrt(np.diag(gram))
     scale[scale == 0] = 1
     gram[np.arange(k), np.arange(k)] += pull
+    # Where a ridge outweighs a state, with it: the others would be rounding beside it.
+    own = np.sqrt(np.diag(gram))
+    if (own > _OUTWEIGHS * scale).any():
+        scale = np.where(own > 0, own, 1)
     # What the start leaves, so that the ridge is towards it; the product by outputs comes last.
-    own = np.hstack([start.w_output, start.b_output[:, None]])
-    rest = cross @ teacher.T - moments.matrix[: k + 1, : k + 1] @ own.T
-    mu, U = np.linalg.eigh(gram / scale / scale[:, None])
-    along = (U.T @ (rest / scale[:, None])) / np.maximum(mu, _RANK * mu[-1])[:, None]
-    change = (U @ along) / scale[:, None]
-    new = own + change.T
+    before = np.hstack([start.w_output, start.b_output[:, None]])
+    rest = cross @ teacher.T - moments.matrix[: k + 1, : k + 1] @ before.T
+    if math.isfinite(pull):
+        mu, U = np.linalg.eigh(gram / scale / scale[:, None])
+        along = (U.T @ (rest / scale[:, None])) / np.maximum(mu, _RANK * mu[-1])[:, None]
+        change = (U @ along) / scale[:, None]
+    else:  # b_o' alone moves
+        change = np.zeros_like(rest)
+        change[k] = rest[k] / gram[k, k]
+    new = before + change.T
     return replace(start, w_output=new[:, :k], b_output=new[:, k])
 
 
@@ -132,7 +146,8 @@ def refit_read_out(
         Time weights of the outputs.
     ridge : float, optional
         >= 0, in multiples of Tr S'/k. None: the one of `RIDGES` that is best on the last
-        `held_out` of the sequences, then fitted on all.
+        `held_out` of the sequences, then fitted on all; `small` itself where that is better there
+        than any by a tenth.
     held_out : float
         Share of the sequences, in (0, 1).
 
@@ -149,24 +164,38 @@ def refit_read_out(
     """
     checked = large.check_input(x)
     w = read_weights(weights, checked.shape[1])
-    exponent = output_exponent(large)
-    if exponent:
-        big, little = (in_output_units(net, exponent) for net in (large, small))
-        found = refit_read_out(big, little, checked, w, ridge, held_out)
-        return in_output_units(found, -exponent)
+    exponent, before = output_exponent(large), small
+    large, small = (in_output_units(net, exponent) for net in (large, small))
     if ridge is not None:
+        ridge = nonnegative("ridge", ridge)
         moments = paired_moments(large, small, checked, w)
-        return fitted(moments, large, small, nonnegative("ridge", ridge))
-    fit, held = split(len(checked), held_out)
-    ours = paired_moments(large, small, checked[fit], w)
+    else:
+        found = _least_held_out(large, small, checked, w, held_out)
+        if found is None:
+            return before
+        moments, ridge = found
+    return in_output_units(fitted(moments, large, small, ridge), -exponent)
+
+
+def _least_held_out(
+    large: RNN, small: RNN, x: Inputs, w: Array, held_out: float
+) -> tuple[PairedMoments, float] | None:
+    """The moments of all sequences, and the ridge of `RIDGES` that is best on the held-out ones.
+
+    None where the read-out stays what it is.
+    """
+    fit, held = split(len(x), held_out)
+    ours = paired_moments(large, small, x[fit], w)
     if held.stop == held.start:
-        return fitted(ours, large, small, 1e-6)
-    theirs = paired_moments(large, small, checked[held], w)
+        return ours, 1e-6
+    theirs = paired_moments(large, small, x[held], w)
     tried = [fitted(ours, large, small, value) for value in RIDGES]
     gaps = [theirs.gap(rnn, large) for rnn in tried]
     best = int(np.argmin(gaps))
     if not math.isfinite(gaps[best]):
         raise ValueError(NOTHING_TOLD)
+    if theirs.gap(small, large) < STAYS * gaps[best]:
+        return None
     n = ours.n + theirs.n
     total = (ours.matrix * ours.n + theirs.matrix * theirs.n) / n
-    return fitted(PairedMoments(total, ours.k, n), large, small, RIDGES[best])
+    return PairedMoments(total, ours.k, n), RIDGES[best]

@@ -27,7 +27,7 @@ from validation.output.writing import write_atomically
 from validation.training.recipes import LOADERS
 from validation.training.scores import batch
 
-WEIGHT_VERSION = 1
+WEIGHT_VERSION = 2
 """Raised whenever the same network and data would give another balanced weight."""
 
 _DIGEST = hashlib.sha256().digest_size
@@ -66,6 +66,7 @@ def fitted_network(row: Facts, fitted: Callable[[], RNN]) -> RNN:
         for name, value in row.items()
         if name not in ("what", "fine_tuning", "theta", "small", "training", "start")
     }
+    facts["balanced"] = WEIGHT_VERSION
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
     path = cache_folder() / "fitted" / f"{digest}.npz"
     if path.is_file():
