@@ -160,6 +160,12 @@ def unused(name: str, value: object, beside: str) -> None:
         )
 
 
+def unused_tau(tau: ArrayLike | None, beside: str) -> None:
+    """Raise ValueError as `unused` does; 0 is what there is where no tau has an effect."""
+    if tau is not None and np.any(real_array("tau", tau)):
+        unused("tau", tau, beside)
+
+
 def covariance(name: str, value: ArrayLike) -> Array:
     """Return `value` as a symmetric positive semidefinite (m, m) matrix.
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.cells.gru import GRU
-from pruning.checks import Array, Inputs, Nodes, as_generator, choice, fraction, integer, real_array
+from pruning.checks import Array, Inputs, Nodes, as_generator, choice, integer, real_array
 from pruning.reconstruction import reconstruction_matrix
-from pruning.selection.dispatch import select_nodes
-from pruning.selection.reading import reading_weight
+from pruning.selection.dispatch import WEIGHTED, select_nodes
+from pruning.selection.reading import given_theta, reading_weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +185,7 @@ def prune_encoder_decoder(
     k: int,
     *,
     objective: str = "paper",
-    theta: float = 0.5,
+    theta: float | None = None,
     method: str = "greedy",
     reconstruct: bool = True,
     seen: Moments | None = None,
@@ -201,14 +201,25 @@ def prune_encoder_decoder(
     objective : {"paper", "balanced"}
         See `prune_stack`.
     theta, method, reconstruct
-        See `prune_stack`; ``random`` draws from `rng`.
+        See `prune_stack`; ``random`` draws from `rng`. For the balanced objective the method is one
+        that looks at the weight.
     seen : Moments, optional
         Of the same data, so that they need not be formed again.
     rng : numpy Generator or seed
         Draws the probes of the balanced objective, and random nodes.
     """
     choice("objective", objective, ("paper", "balanced"))
-    theta = fraction("theta", theta)
+    choice("method", method, ("random", *WEIGHTED, "determinantal", "volume"))
+    if objective == "balanced" and method not in WEIGHTED:
+        raise ValueError(
+            f"method must be one of {', '.join(WEIGHTED)} for the objective 'balanced', which "
+            f"others do not look at, got {method!r}"
+        )
+    if objective == "balanced":
+        beside = f"the objective {objective!r}"
+    else:
+        beside = "" if method in WEIGHTED else f"the method {method!r}"
+    theta = given_theta(theta, beside)
     seen = moments(net, data) if seen is None else seen
     generator = as_generator("rng", rng)
     if objective == "balanced":
@@ -222,7 +233,8 @@ def prune_encoder_decoder(
         if method == "random":
             nodes = np.sort(generator.permutation(cell.m)[:size])
         else:
-            nodes = select_nodes(S, size, method, M, None)
+            looks: dict[str, Any] = {"weight": M, "tau": None} if method in WEIGHTED else {}
+            nodes = select_nodes(S, size, method, **looks)
         A = reconstruction_matrix(S, nodes) if reconstruct else np.eye(cell.m)[:, nodes]
         found.append((nodes, A))
     (J, A), (K, B) = found

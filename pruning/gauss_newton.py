@@ -1,9 +1,10 @@
 """Nonlinear least squares by Gauss-Newton steps that are damped.
 
 `descend` is the loop: it asks a `Local` model for steps, more and more damped until one makes the
-sum of squares smaller, and stops by what other sequences say. Where these say that nothing has been
-gained, the first steps were too long for them, and it begins anew with shorter ones: undamped, a
-recursion of 784 steps makes the gaps that are fitted smaller and the others four times as large.
+sum of squares smaller, and stops by what other sequences say (`Judged`). Where these say that it
+has led away and gained nothing, the first steps were too long for them, and it begins anew with
+shorter ones: undamped, a recursion of 784 steps makes the gaps that are fitted smaller and the
+others four times as large.
 `gauss_newton` runs it from products J v and J^T u alone, with Levenberg's damping;
 `pruning.refit.closed_loop` with Marquardt's.
 """
@@ -23,6 +24,7 @@ from pruning.checks import Array
 _LEAST, _MOST, _GROWTH = 1e-8, 1e8, 8.0
 _LEAST_GAIN = 1e-5
 _SOLVED = 1e-8
+_SHARE = 1e-3  # of what is held out: less is no gain
 _TRIES, _SHORTER = 3, 16.0  # how often a fit that gained nothing begins anew, and how much damped
 
 GRADIENTS = (
@@ -112,6 +114,42 @@ class Descent(Protocol):
         ...
 
 
+class Judged:
+    """The best theta so far by what judges, and for how many steps none has been better.
+
+    A step counts as better if it improves on the best by a thousandth; on the start, until that is
+    what has been gained: a gain of 1e-6 on the way to worse ones is none.
+
+    Attributes
+    ----------
+    theta : (p,) array
+        The best, whatever it has gained.
+    value : float
+        What it comes to.
+    stale : int
+        Steps that were not better, since the last that was.
+    led_away : bool
+        Whether a step came out no better than the start.
+    """
+
+    def __init__(self, start: Array, value: float) -> None:
+        self.theta, self.value, self.first = start, value, value
+        self.stale, self.led_away = 0, False
+
+    @property
+    def gained(self) -> bool:
+        """Whether the best is better than the start by a thousandth."""
+        return self.value < (1 - _SHARE) * self.first
+
+    def take(self, theta: Array, value: float) -> None:
+        """Judge what a step led to."""
+        level = self.value if self.gained else self.first
+        self.stale = 0 if value < (1 - _SHARE) * level else self.stale + 1
+        self.led_away = self.led_away or not value < self.first
+        if value < self.value:
+            self.theta, self.value = theta, value
+
+
 def descend(
     problem: Descent,
     theta: Array,
@@ -127,8 +165,8 @@ def descend(
 ) -> Array:
     """Return the theta that is best on what is held out, never worse there than the start.
 
-    Where no step has made what is held out smaller when the patience ends, it begins anew from the
-    start, 16 times as damped, up to three times.
+    Where the patience ends after steps that made what is held out larger and none that made it
+    smaller by a thousandth, it begins anew from the start, 16 times as damped, up to three times.
 
     Parameters
     ----------
@@ -160,12 +198,12 @@ def descend(
         raise ValueError("small must stay within the range of floats on x, left it")
     if progress is not None:
         progress(RefitStep(0, fitted, judged, damping))
-    start = best = theta
-    least, step, tries = judged, 0, 0
+    start, best = theta, Judged(theta, judged)
+    step, tries = 0, 0
     while step < steps and tries <= _TRIES:
         if tries > 0:
             problem.value(start)
-        before, stale = step, 0
+        best.stale = 0
         for theta, fitted, gain, now in _walk(
             problem, start, damping * _SHORTER**tries, most, growth
         ):
@@ -173,15 +211,13 @@ def descend(
             judged = fitted if held_out is None else held_out(theta)
             if progress is not None:
                 progress(RefitStep(step, fitted, judged, now))
-            stale = 0 if judged < (1 - 1e-3) * least else stale + 1
-            if judged < least:
-                best, least = theta, judged
-            if step == steps or stale >= patience or gain < least_gain:
+            best.take(theta, judged)
+            if step == steps or best.stale >= patience or gain < least_gain:
                 break
-        if best is not start or step == before:
+        if best.gained or not best.led_away:
             break
         tries += 1
-    return best
+    return best.theta
 
 
 def _walk(
@@ -217,8 +253,10 @@ def _walk(
             if damping > most:
                 return
         damping = model.damping_after(damping, change, model.total - after)
+        gain = 1 - after / model.total
         theta, moved = trial, True
-        yield theta, fitted, 1 - after / model.total, damping
+        del model  # may be large, and the next one is made before its name is given away
+        yield theta, fitted, gain, damping
 
 
 def conjugate_gradients(
@@ -254,7 +292,10 @@ def conjugate_gradients(
             break
         Ap = product(p)
         full = Ap + shift * p
-        step = rs / float(p @ full)
+        curved = float(p @ full)
+        if not curved > 0:  # it leaves the range of floats
+            break
+        step = rs / curved
         x += step * p
         image += step * Ap
         r -= step * full

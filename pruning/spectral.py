@@ -30,6 +30,7 @@ from pruning.checks import (
     ridge,
     ridge_in_units,
     unused,
+    unused_tau,
 )
 from pruning.covariance import Moments, StateCovariance, covariance_of, seen
 from pruning.fisher import softmax_network
@@ -151,8 +152,9 @@ def spectral_prune(
     ------
     ValueError
         For bad input, and for an argument that has no effect beside the others: theta and normalise
-        with another weight or a method that looks at none, lam but for ``leverage``, and x, targets
-        and outputs where there is neither the balanced objective nor a refit.
+        with another weight or a method that looks at none, lam but for ``leverage``, a tau that is
+        not 0 for the embedding of nodes that are chosen without it, x, targets and outputs where
+        there is neither a balanced weight to be made nor a refit, and progress without a refit.
 
     Examples
     --------
@@ -189,9 +191,14 @@ def spectral_prune(
         unused("normalise", normalise, beside)
     if method != "leverage":
         unused("lam", lam, f"the method {method!r}")
-    if objective == "spectral" and refit is None:
-        for name, value in {"x": x, "targets": targets, "outputs": outputs}.items():
-            unused(name, value, "the objective 'spectral' and no refit")
+    if not reconstruct and method not in WEIGHTED:
+        unused_tau(tau, f"the method {method!r} and no reconstruction")
+    if refit is None:
+        unused("progress", progress, "no refit")
+        if objective == "spectral" or weight is not None:
+            beside = "a weight" if objective == "balanced" else "the objective 'spectral'"
+            for name, value in {"x": x, "targets": targets, "outputs": outputs}.items():
+                unused(name, value, f"{beside} and no refit")
     targets = targets or "last"
     inputs: Any = None
     if refit is not None or (objective == "balanced" and weight is None):
@@ -341,6 +348,7 @@ def prune_to(
         J, distinct.
     tau : float or (k,) array, optional
         Regulariser >= 0, one value a kept node in the order of `nodes`; None means 1e-8 Tr S/m.
+        Without reconstruction there is none but 0.
     method : str
         What the result says about how the nodes were chosen.
 
@@ -353,6 +361,8 @@ def prune_to(
     >>> prune_to(rnn, x, [4, 1]).nodes
     array([1, 4])
     """
+    if not reconstruct:
+        unused_tau(tau, "no reconstruction")
     held = seen(rnn, covariance_or_x)
     S, exponent = covariance_of(rnn, held)
     checked = node_set("nodes", nodes, rnn.m)

@@ -14,7 +14,7 @@ from scipy.linalg import qr
 
 from pruning.baselines.magnitude_nodes import largest
 from pruning.baselines.sampled_nodes import by_leverage, by_process
-from pruning.checks import Array, Inputs, Nodes, Targets, as_generator, choice, integer
+from pruning.checks import Array, Inputs, Nodes, Targets, as_generator, choice, integer, unused
 from pruning.losses import value_and_gradient
 from pruning.selection.determinantal import sample_volume
 from pruning.stack import Stack
@@ -55,10 +55,14 @@ def baseline_nodes(
         ``pivoted QR``, ``leverage scores``, ``determinantal``, ``volume`` (by S; see
         `pruning.baselines`).
     x, y : arrays (n, T, d_x) and (n,)
-        For ``Taylor nodes``; the loss is the cross-entropy of the last output.
+        For ``Taylor nodes`` only; the loss is the cross-entropy of the last output.
     rng : numpy Generator or seed
+        For the methods that draw.
     """
     choice("method", method, NODE_METHODS)
+    if method != "Taylor nodes":
+        for name, value in {"x": x, "y": y}.items():
+            unused(name, value, f"the method {method!r}")
     generator = as_generator("rng", rng)
     scores = taylor_scores(stack, x, y) if method == "Taylor nodes" else None
     found: list[list[Nodes]] = []

@@ -23,9 +23,10 @@ from pruning.checks import (
     as_generator,
     choice,
     unused,
+    unused_tau,
 )
 from pruning.reconstruction import missed_share, reconstruction_matrix
-from pruning.selection.dispatch import select_nodes
+from pruning.selection.dispatch import looked_at, select_nodes
 from pruning.selection.reading import given_theta, reading_weight
 from pruning.stack import Stack
 from pruning.stack_moments import StackMoments, stack_moments
@@ -119,7 +120,8 @@ def prune_stack(
         Weight of the reconstruction of all nodes against what is read, in [0, 1]; 0.5 by default.
         For the objective ``paper``, with a method that looks at the weights or with `total`.
     tau : float, optional
-        Regulariser of the reconstruction; None means 1e-8 Tr S/m.
+        Regulariser of the reconstruction, and of the choice of nodes by a method that looks at the
+        weights; None means 1e-8 Tr S/m.
     method : str
         ``greedy``, ``random`` or any of `select_nodes` that takes k; for the balanced objective
         ``greedy`` or ``exhaustive``, which look at the weights.
@@ -169,6 +171,8 @@ def prune_stack(
             unused(name, value, "the objective 'paper'")
     if isinstance(data, StackMoments):
         unused("lengths", lengths, "moments, which were formed with theirs,")
+    if not reconstruct and (method not in WEIGHTED or not any_by_weight(stack)):
+        unused_tau(tau, f"the method {method!r} and no reconstruction")
     if objective == "balanced" and not hasattr(data, "shape"):
         raise ValueError(
             f"the balanced objective needs the sequences as one array, got {type(data).__name__}"
@@ -197,8 +201,9 @@ def prune_stack(
         return _chosen(stack, moments, sizes, weights, method, tau, drawing)
 
     def pruned(nodes: Kept) -> PrunedStack:
+        read = tau if reconstruct else None
         return prune_stack_to(
-            stack, moments, nodes, tau=tau, reconstruct=reconstruct, method=method
+            stack, moments, nodes, tau=read, reconstruct=reconstruct, method=method
         )
 
     if objective == "paper":
@@ -224,6 +229,11 @@ def prune_stack(
     return replace(best, tried=tuple(tried for tried, _ in ties))
 
 
+def any_by_weight(stack: Stack) -> bool:
+    """Whether nodes of a cell are chosen with a regulariser: those of an LRU are not."""
+    return not all(isinstance(cell, LRU) for row in stack.layers for cell in row)
+
+
 def beside(objective: str, method: str, total: int | None) -> str:
     """What leaves theta without effect; empty where it has one: `total` is shared by weights."""
     if objective == "balanced":
@@ -244,6 +254,8 @@ def prune_stack_to(
     """Prune a stack to given nodes, by layer and direction."""
     if isinstance(data, StackMoments):
         unused("lengths", lengths, "moments, which were formed with theirs,")
+    if not reconstruct:
+        unused_tau(tau, "no reconstruction")
     moments = data if isinstance(data, StackMoments) else stack_moments(stack, data, lengths)
     kept = tuple(tuple(np.sort(np.asarray(side, np.int64)) for side in layer) for layer in nodes)
     chains, readers, losses, layers = [], [], [], []
@@ -324,7 +336,10 @@ def _chosen(
                     )
                 found = greedy_pairs(blocks[side], size, M)
             else:
-                found = select_nodes(blocks[side], size, method, M, tau, rng=rng)
+                looks: dict[str, Any] = (
+                    {"weight": M, "tau": tau} if "weight" in looked_at(method) else {}
+                )
+                found = select_nodes(blocks[side], size, method, rng=rng, **looks)
             if isinstance(cell, LRU):
                 found = cell.coordinates(found)
             row.append(found.astype(np.int64))

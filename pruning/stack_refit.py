@@ -60,7 +60,8 @@ def refit_stack_read_out(
         As in `balanced_weights`; labels are not needed.
     ridge : float, optional
         For numbers: pull towards the read-out that it has, in units of the mean square of a state.
-        None: the one of `RIDGES` that is best on the held-out sequences, then fitted on all.
+        None: the one of `RIDGES` that is best on the held-out sequences, then fitted on all; none
+        is where the read-out that it has is better there.
     held_out : float
         As in `refit_stack`.
     steps, dtype, progress
@@ -126,13 +127,19 @@ class _ReadOutMoments:
 
     def move(self, ridge: float) -> Array:
         """The change of (W_o', b_o')^T of least squares with a ridge."""
-        if not np.isfinite(self.gram).all() or not np.isfinite(self.cross).all():
+        trace = float(np.trace(self.gram))
+        known = math.isfinite(trace) and all(
+            np.isfinite(part).all() for part in (self.gram, self.cross)
+        )
+        if not known:
             raise ValueError(
                 "the states and outputs must have squares within the range of floats on x for a "
                 "refit, got some beyond it"
             )
         width = len(self.gram)
-        shift = ridge * np.trace(self.gram) / width
+        shift = ridge * trace / width
+        if math.isinf(shift):  # nothing moves
+            return np.zeros_like(self.cross)
         solved = np.linalg.lstsq(self.gram + shift * np.eye(width), self.cross, rcond=None)
         return np.asarray(solved[0])
 
@@ -143,7 +150,10 @@ class _ReadOutMoments:
 
 
 def _least_ridge(ours: _ReadOutMoments, theirs: _ReadOutMoments) -> float:
-    """The ridge that is best on what is held out; a larger one must be so by a hundredth."""
+    """The ridge that is best on what is held out; a larger one must be so by a hundredth.
+
+    Infinite where the read-out that there is is better: nothing moves.
+    """
     best, least = RIDGES[0], theirs.gap(ours.move(RIDGES[0]))
     for ridge in RIDGES[1:]:
         reached = theirs.gap(ours.move(ridge))
@@ -151,7 +161,7 @@ def _least_ridge(ours: _ReadOutMoments, theirs: _ReadOutMoments) -> float:
             best, least = ridge, reached
     if not math.isfinite(least):
         raise ValueError(NOTHING_TOLD)
-    return best
+    return math.inf if theirs.square < least else best
 
 
 def refit_stack(

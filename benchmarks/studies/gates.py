@@ -165,7 +165,8 @@ def one(whole, task, seen, seed, k, missing, add, windows):
             add(method, k, pruned.pruned, **ratio(pruned))
     for method in NODE_METHODS:
         if method in missing:
-            nodes = baseline_nodes(whole, seen, k, method, x=x, y=task.y, rng=seed)
+            labelled = {"x": x, "y": task.y} if method == "Taylor nodes" else {}
+            nodes = baseline_nodes(whole, seen, k, method, rng=seed, **labelled)
             pruned = prune_stack_to(whole, seen, nodes, reconstruct=method not in CUT)
             add(method, k, pruned.pruned, nodes=len(nodes[0][0]), **ratio(pruned))
     if not set(missing) & set(BALANCED):

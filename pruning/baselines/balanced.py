@@ -7,6 +7,7 @@ Theory, section 11. None of these reads a label, `x` are sequences, but the choi
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,9 +37,14 @@ def balanced(
 
     Parameters
     ----------
-    rnn, covariance_or_x, k, rng, tau, x, targets, weight, method, refit
+    rnn, covariance_or_x, k, rng, tau, weight, method, refit
         As in `pruning.spectral_prune`.
+    x, targets
+        As there, for the weight where none is given, and for a refit.
     """
+    sequences: dict[str, Any] = (
+        {"x": x, "targets": targets} if weight is None or refit is not None else {}
+    )
     return spectral_prune(
         rnn,
         covariance_or_x,
@@ -48,9 +54,8 @@ def balanced(
         rng=rng,
         objective="balanced",
         refit=refit,
-        x=x,
-        targets=targets,
         weight=weight,
+        **sequences,
     )
 
 

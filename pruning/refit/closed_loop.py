@@ -9,6 +9,7 @@ outputs are written in an orthonormal basis of it: q = 10,000 words are m + 1 nu
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 
@@ -65,7 +66,9 @@ def refit_closed_loop(
     steps : int
         At most so many.
     patience : int
-        Stop when so many steps have not improved on the best by a thousandth.
+        Stop when so many steps have not improved on the best by a thousandth. Where they led away
+        from the start and none has gained that, it begins anew with 16 times the damping, up to
+        three times within `steps`.
     ridge : float
         >= 0: pull towards the start, in multiples of the mean diagonal of J^T J at the start.
     solver : {"auto", "dense", "cg"}
@@ -74,7 +77,7 @@ def refit_closed_loop(
     iterations : int
         Of conjugate gradients, at most, in each step.
     progress : callable, optional
-        Called with a `RefitStep` at the start and after each step.
+        Called with a `RefitStep` at the start and after each step; never without nodes.
 
     Raises
     ------
@@ -111,7 +114,7 @@ def refit_closed_loop(
         raise ValueError("inputs must be False or None for tokens, got True")
     inputs = real_inputs if inputs is None else inputs
     if small.m == 0:
-        return refit_read_out(large, small, checked, w)
+        return refit_read_out(large, small, checked, w, held_out=held_out)
     exponent = output_exponent(large)
     large, small = (in_output_units(net, exponent) for net in (large, small))
     basis = _basis(large, small)
@@ -182,7 +185,7 @@ class _Fit:
         self.loss = self.sample.loss(self.at)
         return self.loss
 
-    def local(self, theta: Array) -> _Ridged:
+    def local(self, theta: Array) -> _Ridged | None:
         system: _Dense | _Products | None = None
         if self.dense:
             system = _Dense(self.sample, self.at)
@@ -198,6 +201,8 @@ class _Fit:
             raise FloatingPointError
         if self.pull is None:
             self.pull = self.ridge * system.scale
+        if not math.isfinite(self.pull):  # nothing moves
+            return None
         return _Ridged(system, self.loss, self.pull, theta - self.origin)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from pruning.checks import Array
-from pruning.gauss_newton import GRADIENTS, RefitStep
+from pruning.gauss_newton import GRADIENTS, Judged, RefitStep
 
 _DAMPED = 1e-3  # directions whose share of a second moment is below this hardly move
 _AT_FIRST = 3  # times the patience, while nothing has been gained
@@ -104,8 +104,8 @@ def quasi_newton(
 ) -> Array:
     """Return the weights that are best on what judges, never worse there than the start: L-BFGS.
 
-    The first steps, of a curvature that is not known yet, may lead through worse ones: while none
-    has been better on what judges than the start, the patience is three times as long.
+    The first steps, of a curvature that is not known yet, may lead through worse ones: until one is
+    better on what judges than the start by a thousandth, the patience is three times as long.
 
     Parameters
     ----------
@@ -138,9 +138,9 @@ def quasi_newton(
         coordinates = shape()
     first = coordinates.pull(gradient)
     length = float(np.linalg.norm(first))
-    best, least, since, step = start, judged, 0, 0
+    best, step = Judged(start, judged), 0
     if steps == 0 or length == 0:
-        return best
+        return start
     # SciPy's first trial has length 1; a Newton step would have `length` in these coordinates.
     unit = length / 4
     far = 1e3 * (1 + value)  # in place of inf, which its line search does not take
@@ -154,16 +154,14 @@ def quasi_newton(
         return last, unit * coordinates.pull(slope)
 
     def after(u: Array) -> None:
-        nonlocal best, least, since, step
+        nonlocal step
         step += 1
         theta = coordinates.at(unit * u)
         reached = judge(theta, last)
         if progress is not None:
             progress(RefitStep(step, last, reached, 0.0))
-        since = 0 if reached < (1 - 1e-3) * least else since + 1
-        if reached < least:
-            best, least = theta, reached
-        if since >= patience * (_AT_FIRST if best is start else 1):
+        best.take(theta, reached)
+        if best.stale >= patience * (1 if best.gained else _AT_FIRST):
             raise StopIteration
 
     minimize(
@@ -174,4 +172,4 @@ def quasi_newton(
         callback=after,
         options={"maxiter": steps, "maxcor": 10, "ftol": 1e-9, "gtol": 0.0},
     )
-    return best
+    return best.theta

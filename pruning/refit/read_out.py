@@ -31,6 +31,7 @@ _SQUARED = 1e-140, 1e150
 """Between these the squares of states are floats, and ridges on them."""
 
 _NUMBERS = 1 << 22
+_OUTWEIGHS = 1e3
 _RANK = 1e-12  # directions of the states below this share are rounding
 
 
@@ -97,18 +98,27 @@ def fitted(moments: PairedMoments, large: RNN, start: RNN, ridge: float) -> RNN:
     gram = moments.matrix[: k + 1, : k + 1].copy()
     teacher = np.hstack([large.b_output[:, None], large.w_output])
     cross = moments.matrix[: k + 1, k:]
-    pull = ridge * float(np.trace(gram[:k, :k])) / max(1, k)
+    with np.errstate(over="ignore"):
+        pull = ridge * float(np.trace(gram[:k, :k])) / max(1, k)
     # In units in which every state has second moment 1: dead nodes keep what they have.
     scale = np.sqrt(np.diag(gram))
     scale[scale == 0] = 1
     gram[np.arange(k), np.arange(k)] += pull
+    # Where a ridge outweighs a state, with it: the others would be rounding beside it.
+    own = np.sqrt(np.diag(gram))
+    if (own > _OUTWEIGHS * scale).any():
+        scale = np.where(own > 0, own, 1)
     # What the start leaves, so that the ridge is towards it; the product by outputs comes last.
-    own = np.hstack([start.w_output, start.b_output[:, None]])
-    rest = cross @ teacher.T - moments.matrix[: k + 1, : k + 1] @ own.T
-    mu, U = np.linalg.eigh(gram / scale / scale[:, None])
-    along = (U.T @ (rest / scale[:, None])) / np.maximum(mu, _RANK * mu[-1])[:, None]
-    change = (U @ along) / scale[:, None]
-    new = own + change.T
+    before = np.hstack([start.w_output, start.b_output[:, None]])
+    rest = cross @ teacher.T - moments.matrix[: k + 1, : k + 1] @ before.T
+    if math.isfinite(pull):
+        mu, U = np.linalg.eigh(gram / scale / scale[:, None])
+        along = (U.T @ (rest / scale[:, None])) / np.maximum(mu, _RANK * mu[-1])[:, None]
+        change = (U @ along) / scale[:, None]
+    else:  # b_o' alone moves
+        change = np.zeros_like(rest)
+        change[k] = rest[k] / gram[k, k]
+    new = before + change.T
     return replace(start, w_output=new[:, :k], b_output=new[:, k])
 
 
@@ -132,7 +142,8 @@ def refit_read_out(
         Time weights of the outputs.
     ridge : float, optional
         >= 0, in multiples of Tr S'/k. None: the one of `RIDGES` that is best on the last
-        `held_out` of the sequences, then fitted on all.
+        `held_out` of the sequences, then fitted on all; `small` itself where that is better there
+        than any.
     held_out : float
         Share of the sequences, in (0, 1).
 
@@ -167,6 +178,8 @@ def refit_read_out(
     best = int(np.argmin(gaps))
     if not math.isfinite(gaps[best]):
         raise ValueError(NOTHING_TOLD)
+    if theirs.gap(small, large) < gaps[best]:
+        return small
     n = ours.n + theirs.n
     total = (ours.matrix * ours.n + theirs.matrix * theirs.n) / n
     return fitted(PairedMoments(total, ours.k, n), large, small, RIDGES[best])

@@ -83,7 +83,7 @@ class SoftmaxGaps:
             Y, total = self._rounded(Y), 0.0
             for part, y in self._batches(h):
                 total += self._gaps(Y, y, part)[0]
-        return total if math.isfinite(total) else math.inf
+        return _divergence(total)
 
     def value_and_gradient(
         self, Y: Array, h: Array, in_states: bool
@@ -99,7 +99,7 @@ class SoftmaxGaps:
                 at_Y += u.T @ y
                 if at_h is not None:
                     at_h[part] = u @ Y[:, :-1]
-        return (total if math.isfinite(total) else math.inf), at_Y, at_h
+        return _divergence(total), at_Y, at_h
 
     def shape(self, Y: Array, h: Array, in_states: bool) -> Shape:
         """See `Shape`; of the large network's distribution, as at f' = f^."""
@@ -173,6 +173,11 @@ class SoftmaxGaps:
         if sum(kept.size for kept, _ in self._kept.values()) + p.size <= _KEPT:
             self._kept[part.start] = found
         return found
+
+
+def _divergence(total: float) -> float:
+    """A sum that is D but for rounding, which may have made it less than 0."""
+    return max(0.0, total) if math.isfinite(total) else math.inf
 
 
 def _normalized(f: Array) -> Array:

@@ -18,6 +18,8 @@ from pruning.checks import (
     positive_in_units,
     ridge,
     ridge_in_units,
+    unused,
+    unused_tau,
 )
 from pruning.reconstruction import factored_weight
 from pruning.selection.derandomised import certified_nodes, volume_nodes
@@ -56,15 +58,15 @@ def select_nodes(
         that they have on average holds for the very set returned (`certified_nodes`).
     weight : (m, m) array, optional
         M of the objective Tr[M C], fixed and symmetric positive semidefinite; None is the
-        identity. Used by ``greedy``, ``exchange``, ``exhaustive`` and the derandomised
-        ``determinantal`` only.
+        identity. For ``greedy``, ``exchange``, ``exhaustive`` and the derandomised
+        ``determinantal`` with k None only.
     tau : float or (m,) array
-        Regulariser >= 0, one value a node of S; None means 1e-8 Tr S/m. Used by ``greedy``,
+        Regulariser >= 0, one value a node of S; None means 1e-8 Tr S/m. For ``greedy``,
         ``exchange`` and ``exhaustive`` only.
     lam : float
-        > 0; needed by ``leverage``, and by ``determinantal`` when k is None.
+        > 0; needed by ``leverage``, and by ``determinantal`` when k is None. For these only.
     rng : numpy Generator or seed
-        For the methods that draw.
+        For the methods that draw; others leave it as it is, so that one call serves them all.
 
     Returns
     -------
@@ -74,7 +76,8 @@ def select_nodes(
     Raises
     ------
     ValueError
-        For bad input, and for an exhaustive search over too many sets.
+        For bad input, for a weight, a tau that is not 0 or a lam that the method does not look
+        at, and for an exhaustive search over too many sets.
 
     Examples
     --------
@@ -84,7 +87,29 @@ def select_nodes(
     >>> select_nodes(S, 2)
     array([0, 2])
     """
-    return select(S, k, method, weight, tau, lam, rng).nodes
+    name = choice("method", method, METHODS)
+    if "tau" not in looked_at(name, k is None, rng is not None):
+        unused_tau(tau, f"the method {name!r}")
+    return select(S, k, name, weight, tau, lam, rng).nodes
+
+
+def looked_at(method: str, own_size: bool = False, drawn: bool = False) -> tuple[str, ...]:
+    """Return which of weight, tau and lam the choice of a method depends on.
+
+    Parameters
+    ----------
+    method : str
+        A key of `METHODS`.
+    own_size : bool
+        k is None.
+    drawn : bool
+        A generator is given.
+    """
+    if method in WEIGHTED:
+        return ("weight", "tau")
+    if method == "determinantal" and own_size:
+        return ("lam",) if drawn else ("lam", "weight")
+    return ("lam",) if method == "leverage" else ()
 
 
 def select(
@@ -109,6 +134,12 @@ def select(
         What `weight` was made with; the answer has it where the method looked at the weight.
     """
     name = choice("method", method, METHODS)
+    looked = looked_at(name, k is None, rng is not None)
+    with_k = " with k" if name == "determinantal" and k is not None else ""
+    drawn = " with rng" if name == "determinantal" and not with_k and rng is not None else ""
+    for option, value in {"weight": weight, "lam": lam}.items():
+        if option not in looked:
+            unused(option, value, f"the method {name!r}{with_k}{drawn}")
     S, unit_S, exponent = covariance_in_units("S", S)
     m = len(S)
     if k is not None:

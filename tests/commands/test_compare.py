@@ -203,4 +203,4 @@ def test_a_class_fixed_in_advance_is_not_pruned(capsys):
     with pytest.raises(SystemExit) as stop:
         run("--model", CONSTRAINED, *DATA, "--nodes", "4")
     assert stop.value.code == 2
-    assert "nodes does not go with" in capsys.readouterr().err
+    assert "--nodes must be left out with a network whose class" in capsys.readouterr().err

@@ -71,7 +71,9 @@ def network(seed):
     nodes = np.flatnonzero(rng.random(m) < rng.choice([0.0, 0.5, 0.5, 1.0]))
     covariance = StateCovariance.from_network(rnn, x, per_step=True)
     tau = float(rng.choice([0.0, 1e-9, 0.5])) * (np.trace(covariance.scaled) if n > 1 else 1.0)
-    pruned = prune_to(rnn, covariance, nodes, np.full(len(nodes), tau), bool(rng.integers(0, 2)))
+    reconstruct = bool(rng.integers(0, 2))
+    given = np.full(len(nodes), tau if reconstruct else 0.0)
+    pruned = prune_to(rnn, covariance, nodes, given, reconstruct)
     return pruned, x, covariance
 
 

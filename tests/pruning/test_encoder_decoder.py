@@ -143,3 +143,28 @@ def test_a_step_that_is_no_number_is_infinitely_far():
     fit = EncoderDecoderFit(net, net, data)
     r, _ = fit.residuals(np.full(fit.flat(net).size, np.nan))
     assert r @ r == np.inf
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (
+            {"objective": "balanced", "theta": 0.5},
+            "theta must be left out with the objective 'balanced'",
+        ),
+        ({"method": "random", "theta": 0.5}, "theta must be left out with the method 'random'"),
+        (
+            {"objective": "balanced", "method": "random"},
+            "method must be one of .* for the objective 'balanced'",
+        ),
+        (
+            {"objective": "balanced", "method": "volume"},
+            "method must be one of .* for the objective 'balanced'",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_refused(choices, message):
+    rng = np.random.default_rng(0)
+    net = network(rng)
+    with pytest.raises(ValueError, match=message):
+        prune_encoder_decoder(net, list(batches(net, words(rng), 16)), 3, **choices)

@@ -7,7 +7,10 @@ import pytest
 from helpers.stacks import stack_of, state_dict
 from safetensors.numpy import save_file
 
-from pruning import initial_rnn, prune_stack, spectral_prune
+from pruning import initial_rnn, prune_stack, prune_to, select_nodes, spectral_prune
+from pruning.baselines import prune_by
+from pruning.selection import METHODS
+from pruning.stack_baselines import baseline_nodes
 from pruning.stack_moments import stack_moments
 from pruning.stack_pruning import prune_stack_to
 from validation.commands import main
@@ -36,6 +39,12 @@ BALANCED = {"objective": "balanced"}
         ("targets", "every", {}),
         ("outputs", "logits", {}),
         ("outputs", "numbers", {"weight": np.eye(4)}),
+        ("x", X, BALANCED | {"weight": np.eye(4)}),
+        ("targets", "last", BALANCED | {"weight": np.eye(4)}),
+        ("outputs", "logits", BALANCED | {"weight": np.eye(4)}),
+        ("progress", print, BALANCED),
+        ("tau", 0.1, {"method": "volume", "reconstruct": False}),
+        ("tau", np.full(4, 0.1), {"method": "determinantal", "reconstruct": False}),
     ],
 )
 def test_of_a_network(name, value, others):
@@ -53,6 +62,8 @@ def test_of_a_network(name, value, others):
         ("reads", "every", {}),
         ("reads", "last", {"method": "random", "rng": 0}),
         ("outputs", "logits", {}),
+        ("tau", 0.1, {"method": "random", "rng": 0, "reconstruct": False}),
+        ("tau", 0.1, {"method": "volume", "reconstruct": False}),
     ],
 )
 def test_of_a_stack(name, value, others):
@@ -97,3 +108,51 @@ def test_of_the_command(others, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "--theta must be left out with the" in " ".join(said.split())
     assert not out.exists()
+
+
+OPTIONS = {"weight": (None, np.diag([0.0, 1, 2, 30])), "tau": (0.0, 50.0), "lam": (0.01, 10.0)}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize(("method", "k"), [*((one, 2) for one in METHODS), ("determinantal", None)])
+def test_what_a_method_accepts_changes_its_choice(method, k, drawn, option):
+    """Of two values of an option the second is refused, or some matrix has other nodes with it."""
+    one, other = OPTIONS[option]
+    needed = {"lam": 1.0} if method == "leverage" or k is None else {}
+
+    def chosen(seed, value):
+        F = np.random.default_rng(seed).normal(size=(4, 4))
+        rng = seed if drawn or method == "leverage" else None
+        return select_nodes(F @ F.T, k, method, rng=rng, **(needed | {option: value})).tolist()
+
+    try:
+        chosen(0, other)
+    except ValueError as error:
+        assert f"{option} must be left out with the method" in str(error)  # noqa: PT017
+        return
+    assert any(chosen(seed, one) != chosen(seed, other) for seed in range(50))
+
+
+def test_tau_of_nodes_that_nothing_is_reconstructed_from():
+    moments = stack_moments(STACK, X)
+    for tau in (1.0, [0.1, 0.2]):
+        for call in (
+            lambda tau: prune_to(RNN_4, X, [0, 2], tau, reconstruct=False),
+            lambda tau: prune_by("random nodes, no reconstruction", RNN_4, X, 2, 0, tau=tau),
+            lambda tau: prune_by("magnitude nodes", RNN_4, X, 2, tau=tau),
+            lambda tau: prune_stack_to(STACK, moments, [[[0, 1]]], tau=tau, reconstruct=False),
+        ):
+            with pytest.raises(ValueError, match="tau must be left out with no reconstruction"):
+                call(tau)
+    # The embedding has the regulariser 0; and greedy looks at tau whatever comes after it.
+    assert not prune_to(RNN_4, X, [0, 2], 0.0, reconstruct=False).tau.any()
+    assert len(spectral_prune(RNN_4, X, 2, tau=1.0, reconstruct=False).nodes) == 2
+    assert prune_stack(STACK, X, 2, tau=1.0, reconstruct=False).pruned.nodes == ((2,),)
+
+
+def test_labels_beside_a_method_that_reads_none():
+    moments = stack_moments(STACK, X)
+    for name, value in {"x": X, "y": np.zeros(20, int)}.items():
+        with pytest.raises(ValueError, match=f"{name} must be left out with the method 'volume'"):
+            baseline_nodes(STACK, moments, 2, "volume", **{name: value})

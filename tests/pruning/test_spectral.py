@@ -165,7 +165,7 @@ def test_random_nodes_reach_every_set_and_the_embedding_has_no_tau():
     rnn, cov = network(9, m=4), StateCovariance.from_network(network(9, m=4), data(9))
     found = {tuple(random_nodes(rnn, cov, 2, seed).nodes.tolist()) for seed in range(200)}
     assert len(found) == 6
-    off = random_nodes(rnn, cov, 2, 0, reconstruct=False, tau=1.0)
+    off = random_nodes(rnn, cov, 2, 0, reconstruct=False)
     assert off.tau.tolist() == [0, 0]
     assert np.array_equal(off.reconstruction[off.nodes], np.eye(2))
     assert np.array_equal(no_reconstruction(rnn, cov, 2).nodes, spectral_prune(rnn, cov, 2).nodes)

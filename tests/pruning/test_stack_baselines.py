@@ -19,7 +19,8 @@ def test_every_method_keeps_k_nodes_of_every_cell(kind, method):
     stack = stack_of(kind, (6, 5), 2, 3, 4, rng)
     x, y = rng.normal(size=(30, 5, 3)), rng.integers(0, 4, 30)
     moments = stack_moments(stack, x)
-    nodes = baseline_nodes(stack, moments, 3, method, x=x, y=y, rng=1)
+    labelled = {"x": x, "y": y} if method == "Taylor nodes" else {}
+    nodes = baseline_nodes(stack, moments, 3, method, rng=1, **labelled)
     assert [len(layer) for layer in nodes] == [2, 2]
     for layer, row in zip(nodes, stack.nodes, strict=True):
         for side, m in zip(layer, row, strict=True):

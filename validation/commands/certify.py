@@ -10,10 +10,15 @@ import typer
 from validation.output.schema import Record
 
 TEXT_TITLE = "Penn Treebank byte by byte, n = 5.1 million, the identity clipped to [-1, 1]"
+_OF_A_TRAINING = (
+    *("rate", "smooth", "power", "teacher", "learning_rate", "batch_size", "subspace"),
+    "reference",
+)
 _BLOCKS = "w_hidden, w_input, w_output, b_hidden or b_output"
 
 
 def certify(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="A recipe; without one they are listed.")] = "",
     model: Annotated[
         Path | None, typer.Option(help="Instead of a recipe: a network, npz or safetensors.")
@@ -80,12 +85,14 @@ def certify(
     from validation.certifying.pipeline import produce
     from validation.certifying.recipes import RECIPES
     from validation.certifying.side_by_side import lines, routes_of
+    from validation.commands.given import refuse
     from validation.data.fetching import cache_folder
     from validation.output.writing import check_replaceable
 
     if not name and model is None:
         if data is not None:
             raise ValueError(f"data must be given with model, got {data} and no model")
+        refuse(context, "neither a recipe nor --model, which lists the recipes")
         for known in RECIPES.values():
             typer.echo(f"{known.name:14} {known.title}")
         typer.echo(f"{TEXT:14} {TEXT_TITLE}")
@@ -118,8 +125,17 @@ def certify(
             raise ValueError(f"crop and pool are for images, they do not go with {TEXT}")
         if descent:
             raise ValueError(f"descent is for images, it does not go with {TEXT}, got {descent}")
+        refuse(context, TEXT, "draws")
         _text(out, _checked(changes), _steps(steps), folder, level, until)
         return
+    given = model is not None or bool(name in RECIPES and RECIPES[name].model)
+    if epochs == 0 or (epochs is None and model is not None):
+        nothing = "no epochs of training"
+        refuse(context, nothing, *_OF_A_TRAINING)
+        if given:  # else a large network is trained first
+            refuse(context, nothing, "work", "minutes")
+    if model is not None and k is None:
+        refuse(context, "no -k, without which --model is not pruned", "method")
     form = None
     if crop is not None or pool is not None:
         sides, block = _numbers("crop", crop or "0,0,0,0", 4), _numbers("pool", pool or "1,1", 2)

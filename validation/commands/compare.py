@@ -31,6 +31,7 @@ IMAGES = {
 
 
 def compare(
+    context: typer.Context,
     data: Annotated[
         str,
         typer.Option(help="digits, row-mnist-14 or another set of images, or an npz file."),
@@ -75,11 +76,20 @@ def compare(
     from rich.console import Console
 
     from pruning.checks import positive, probability
+    from validation.commands.given import refuse
     from validation.output.terminal import show_table, working
     from validation.output.writing import replaced_folder
     from validation.report.comparison import tables, to_json
     from validation.report.document import to_text
 
+    if data != "digits":
+        refuse(context, "another data set than the digits", "split")
+    if model is not None and model.with_suffix(".json").is_file():
+        refuse(
+            context,
+            "a network whose class was fixed in advance",
+            *("nodes", "activation", "gamma", "delta", "sharpest"),
+        )
     positive("gamma", gamma)
     probability("delta", delta)
     if json is not None and not json.resolve().parent.is_dir():
@@ -137,7 +147,7 @@ def _comparisons(
     fixed = None if model is None else _fixed_in_advance(model)
     if fixed is not None and model is not None:
         say("a network whose class was fixed in advance")
-        return _constrained(dataset, fixed, model, nodes)
+        return _constrained(dataset, fixed, model)
     say("training a network" if model is None else "reading the network")
     network = _network(dataset, model, activation)
     check_fit(network, dataset)
@@ -155,7 +165,7 @@ def _comparisons(
 
 
 def _constrained(
-    dataset: Dataset, fixed: tuple[Any, Any], model: Path, nodes: str | None
+    dataset: Dataset, fixed: tuple[Any, Any], model: Path
 ) -> tuple[dict[int, Any], list[Any]]:
     """The comparison of a network whose class, margin and eps were fixed in advance."""
     from bounds.comparison import comparison
@@ -163,8 +173,6 @@ def _constrained(
     from validation.training.constrained import constrained_bound_on, prepared
 
     network, members = fixed
-    if nodes is not None:
-        raise ValueError("nodes does not go with a network whose class was fixed in advance")
     check_fit(network, dataset)
     first = constrained_bound_on(model, dataset.x, dataset.y)
     x_test = None if dataset.x_test is None else prepared(model, dataset.x_test)

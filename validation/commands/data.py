@@ -9,6 +9,7 @@ import typer
 
 
 def data(
+    context: typer.Context,
     action: Annotated[str, typer.Argument(help="list, or fetch with a name.")] = "list",
     name: Annotated[str, typer.Argument(help="Which data set.")] = "",
     source: Annotated[
@@ -24,11 +25,13 @@ def data(
     names another.
     """
     from pruning.checks import choice
+    from validation.commands.given import refuse
     from validation.data.fetching import cache_folder, fetch, held_files
     from validation.data.sources import SOURCES
 
     choice("the action of data", action, ("list", "fetch"))
     if action == "list":
+        refuse(context, "list", "source")
         if name:
             raise ValueError(f"data list takes no name, got {name!r}")
         typer.echo(f"{'digits':14} ships with the package; 1,797 images of 8 x 8 (CC BY 4.0)")
@@ -42,6 +45,7 @@ def data(
         return
     choice("the data set", name, ("digits", *SOURCES))
     if name == "digits":
+        refuse(context, "digits, which ships with the package", "source")
         typer.echo("digits ships with the package; there is nothing to fetch")
         return
     folder = fetch(name, source, say=lambda line: typer.echo(line, err=True))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def experiment(
+    context: typer.Context,
     name: Annotated[
         str, typer.Argument(help="Which experiment, or a grid FILE.toml; without it a list.")
     ] = "",
@@ -63,6 +64,7 @@ def experiment(
     # in the same order.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
+    from validation.commands.given import refuse
     from validation.experiments.declared import DECLARED, grid_named
     from validation.experiments.grid_files import read_grid
     from validation.experiments.recover import gather
@@ -70,9 +72,20 @@ def experiment(
     from validation.experiments.store import Store
 
     if not name:
+        refuse(context, "no experiment named, which lists them")
         for known, facts in DECLARED.items():
             typer.echo(f"{known:16} {facts['title']}")
         return
+    if not run_rows:
+        refuse(context, "--no-run", "method", "nodes", "seed", "workers", "dask")
+        if not take:
+            refuse(context, "--no-run and no --take", "seeds", "finetune")
+    if dask:
+        refuse(context, "--dask, whose workers are used", "workers")
+    if restart:
+        refuse(context, "--restart", "resume")
+    if name.endswith(".toml"):
+        refuse(context, "a grid file, which names its networks", "models")
     grid = read_grid(name) if name.endswith(".toml") else grid_named(name, models)
     grid = grid.with_seeds(seeds)
     with _removed_if_it_fails(out / f"{grid.name}.sqlite") as path, Store(path) as store:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from validation.claims import Claim
+from validation.commands.given import refuse
 from validation.loading import gather
 from validation.verdict import Outcome
 
@@ -17,6 +18,7 @@ def claim_ids(begun: str) -> list[str]:
 
 
 def explain(
+    context: typer.Context,
     claims: Annotated[
         list[str] | None,
         typer.Argument(
@@ -28,6 +30,7 @@ def explain(
 ) -> None:
     """Statement, hypotheses, constants, steps with their verdicts, and where in the code."""
     if not claims:
+        refuse(context, "no claims, which lists them", "budget")
         typer.echo("\n".join(listed(gather([]))))
         return
     from validation.checking.runner import verify_all

@@ -9,6 +9,7 @@ import typer
 
 
 def plot(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="Which experiment, or its NAME.sqlite or NAME.csv.")],
     form: Annotated[str, typer.Option("--format", help="png, svg or pdf.")] = "png",
     out: Annotated[
@@ -21,12 +22,17 @@ def plot(
 ) -> None:
     """Draw the figures of an experiment, finished or not."""
     from pruning.checks import choice
+    from validation.commands.given import refuse
     from validation.experiments.plots import figures_of
     from validation.experiments.reading import experiment_name, results_named
     from validation.output.terminal import working
     from validation.output.writing import write_atomically
 
     choice("format", form, ("png", "svg", "pdf"))
+    if Path(name).suffix in (".sqlite", ".csv"):
+        refuse(context, "the file itself", "out")
+    if Path(name).suffix == ".sqlite":
+        refuse(context, "a store, which says its networks", "models")
     with working("plot") as say:
         say("reading the rows")
         results = results_named(name, out, models)

@@ -15,6 +15,7 @@ import typer
 from validation.checking.runner import cores
 from validation.claims import Claim, ClaimError
 from validation.commands import VIOLATED
+from validation.commands.given import refuse
 from validation.commands.verify import set_constants
 from validation.loading import gather
 from validation.output.schema import SCHEMA
@@ -30,6 +31,7 @@ from validation.proving.unfinished import Keeper, place, resume
 
 
 def prove(
+    context: typer.Context,
     claims: Annotated[list[str], typer.Argument(help="Ids, FILE.py or FILE.py::id.")],
     sizes: Annotated[
         list[str] | None,
@@ -71,10 +73,19 @@ def prove(
         raise ClaimError(f"--workers must be at least 0, got {workers}")
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise ClaimError(f"--json: {json_file.parent} is not a folder")
+    if dask:
+        refuse(context, "--dask, whose workers are used", "workers")
     chosen = [set_constants(claim, set_ or []) for claim in gather(claims)]
     if coq is not None and len(chosen) != 1:
         raise ClaimError(f"--coq writes one statement, but {len(chosen)} claims were named")
     asked = read_sizes(sizes or [])
+    known = {name: None for claim in chosen for name in claim.instances.sizes}
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        raise ClaimError(
+            f"--sizes names {', '.join(unknown)}, which no claim given has; they have: "
+            f"{', '.join(known) or 'none'}"
+        )
     ranges = dict(read_range(text) for text in box or [])
     slacks = [slack_of(text) for text in slack] if slack else None
     found: list[Proof] = []

@@ -10,6 +10,7 @@ import typer
 
 
 def prune(
+    context: typer.Context,
     model: Annotated[
         Path,
         typer.Argument(
@@ -77,6 +78,7 @@ def prune(
     from pruning.checks import integer
     from pruning.selection.reading import given_theta
     from pruning.stack_pruning import beside
+    from validation.commands.given import refuse
     from validation.output.terminal import working
     from validation.porting.job import prune_file, records, to_json
     from validation.porting.models import Settings
@@ -98,6 +100,8 @@ def prune(
             f"give one of them too, got {outputs} alone"
         )
     check_by_runs(by_runs, objective)
+    if not by_runs and not refit and method != "random":
+        refuse(context, "neither random nodes nor --by-runs nor --refit", "seed")
     given_theta(theta, beside(objective, method, total), "--theta")
     settings = Settings(
         sizes(k),

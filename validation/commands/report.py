@@ -18,6 +18,7 @@ FILES = ("index.html", "report.json", "figures")
 
 
 def report(
+    context: typer.Context,
     data: Annotated[
         str, typer.Option(help="digits, or an npz file with x, y and perhaps x_test, y_test.")
     ] = "digits",
@@ -60,16 +61,23 @@ def report(
             "--sharpest", help="Search approximation.dissipation for every size: minutes each."
         ),
     ] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes, 2 at least; default: all cores.")
+    ] = None,
 ) -> None:
     """Train, prune, and set every term of the bound beside the error it bounds.
 
     Writes index.html (self-contained), report.json (every number) and figures/ into the folder
     --out, completely or not at all.
     """
+    from validation.commands.given import refuse
     from validation.output.writing import replaced_folder
     from validation.report.settings import Settings
 
+    if model is not None:
+        refuse(context, "--model, of which nothing is trained", "hidden", "epochs")
+    if data != "digits":
+        refuse(context, "another data set than the digits", "split")
     settings = Settings(
         nodes=_sizes(nodes),
         seeds=seeds,

@@ -11,6 +11,7 @@ import typer
 
 
 def table(
+    context: typer.Context,
     names: Annotated[
         list[str],
         typer.Argument(metavar="NAME", help="Experiments, or their NAME.sqlite or NAME.csv."),
@@ -30,10 +31,16 @@ def table(
     ),
 ) -> None:
     """Print the tables of an experiment, finished or not; of several, one table of all of them."""
+    from validation.commands.given import refuse
     from validation.experiments.overview import overview
     from validation.experiments.reading import results_named
     from validation.experiments.tables import written
 
+    endings = {Path(name).suffix for name in names}
+    if endings <= {".sqlite", ".csv"}:
+        refuse(context, "the files themselves", "out")
+    if endings <= {".sqlite"}:
+        refuse(context, "stores, which say their networks", "models")
     found = [results_named(name, out, models) for name in names]
     chosen = form or ("text" if sys.stdout.isatty() else "md")
     width = shutil.get_terminal_size().columns

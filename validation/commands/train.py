@@ -12,6 +12,7 @@ from validation.output.schema import Record
 
 
 def train(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="Which network; without it they are listed.")] = "",
     seed: Annotated[
         int | None, typer.Option(help="Train this seed alone; by default all of the recipe's.")
@@ -37,12 +38,14 @@ def train(
     that was not.
     """
     from pruning.checks import choice
+    from validation.commands.given import refuse
     from validation.training import constrained, model_training
     from validation.training.gated import GATED_RECIPES
     from validation.training.gated_text import TEXT_RECIPES
     from validation.training.recipes import RECIPES, recipe
 
     if not name:
+        refuse(context, "no network named, which lists them")
         for known in RECIPES.values():
             typer.echo(f"{known.name:24} {known.title}")
         gated = {name: one.title for name, one in GATED_RECIPES.items()}
@@ -51,7 +54,10 @@ def train(
             typer.echo(f"{known_name:24} {title}")
         typer.echo(f"{constrained.NAME:24} {constrained.TITLE}")
         return
+    if snapshot:  # --restart would delete what a snapshot is taken of
+        refuse(context, "--snapshot, which trains nothing", "restart")
     if name == constrained.NAME:
+        refuse(context, f"{name}, which is trained without checkpoints", "work", "restart")
         _constrained(out, seed, epochs, device, snapshot)
         return
     if name in GATED_RECIPES or name in TEXT_RECIPES:

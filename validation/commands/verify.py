@@ -20,6 +20,7 @@ from validation.checking.runner import Terminated, cores, terminable, verify_all
 from validation.checking.verifying import QUICK_SECONDS
 from validation.claims import Claim, ClaimError
 from validation.commands import BAD_INPUT, INTERRUPTED, VIOLATED
+from validation.commands.given import refuse
 from validation.loading import gather
 from validation.output.writing import write_atomically
 from validation.proving.known import with_proofs
@@ -27,6 +28,7 @@ from validation.verdict import Conclusion, Outcome
 
 
 def verify(
+    context: typer.Context,
     claims: Annotated[
         list[str] | None,
         typer.Argument(help="Ids, beginnings of ids, FILE.py or FILE.py::id; default: all."),
@@ -44,7 +46,10 @@ def verify(
         typer.Option("--set", help="Another value of a constant, as c=3 or c=20/3."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed draws the same instances.")] = 0,
-    workers: Annotated[int | None, typer.Option(help="Processes; default: all cores.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes, 2 at least, 0 for this one alone; default: all cores."),
+    ] = None,
     dask: Annotated[str, typer.Option(help="Address of a Dask scheduler to work on.")] = "",
 ) -> None:
     """Try to break claims, and certify the verdict on the worst instances found."""
@@ -56,6 +61,8 @@ def verify(
         raise ClaimError(f"--budget must be positive, got {budget:g}")
     if workers is not None and workers < 0:
         raise ClaimError(f"--workers must be at least 0, got {workers}")
+    if dask:
+        refuse(context, "--dask, whose workers are used", "workers")
     check_seed(seed)
     chosen = [set_constants(claim, set_ or []) for claim in gather(claims or [])]
     results = Results([claim.id for claim in chosen], json_file)

@@ -325,6 +325,12 @@ def opened(path: str | Path, activation: str | None = None) -> Form:
         network = torch_network(state_dict, activation or metadata.get("activation", "tanh"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    plain = any(isinstance(cell, Plain) for layer in network.stack.layers for cell in layer)
+    if activation is not None and not plain:
+        raise ValueError(
+            f"--activation is for plain RNNs, {path} holds {described(network.stack)}, got "
+            f"{activation}"
+        )
     return TorchForm(network, network.stack, described(network.stack), metadata)
 
 

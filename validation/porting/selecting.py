@@ -10,7 +10,7 @@ import numpy as np
 
 from pruning.checks import Array, Nodes, integer
 from pruning.reconstruction import missed_share, reconstruction_matrix
-from pruning.selection.dispatch import select_nodes
+from pruning.selection.dispatch import looked_at, select_nodes
 from pruning.selection.reading import given_theta, reading_weight
 from pruning.stack_sizes import relative_objective, shared_sizes
 
@@ -70,7 +70,10 @@ def choose(
     if settings.method == "random":
         nodes = np.sort(rng.permutation(m)[:k])
     else:
-        nodes = select_nodes(S, k, settings.method, M, None)
+        looks: dict[str, Any] = (
+            {"weight": M, "tau": None} if "weight" in looked_at(settings.method) else {}
+        )
+        nodes = select_nodes(S, k, settings.method, **looks)
     if settings.reconstruct:
         A = reconstruction_matrix(S, nodes)
         A_reset = None if S_reset is None else reconstruction_matrix(S_reset, nodes)

@@ -37,8 +37,9 @@ def folder(tmp_path, monkeypatch):
 
 
 def ended(*words):
+    placed = [] if "--no-run" in words else ["--workers", "1"]
     with pytest.raises(SystemExit) as end:
-        main(["experiment", "grid.toml", "--workers", "1", *words])
+        main(["experiment", "grid.toml", *placed, *words])
     return end.value.code
 
 
