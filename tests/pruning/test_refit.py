@@ -266,4 +266,6 @@ def test_states_of_an_unstable_network_are_fitted_or_refused_in_a_sentence(act, 
         with pytest.raises(ValueError, match="must have squares within the range of floats"):
             refitted(pruned, x, refit)
     else:
-        assert error(refitted(pruned, x, refit).pruned) < error(pruned.pruned)
+        before, after = (error(net) for net in (pruned.pruned, refitted(pruned, x, refit).pruned))
+        # Of 8 sequences that are held out one decides: the read-out may stay.
+        assert after < before or (refit == "read-out" and after == before)
