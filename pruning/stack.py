@@ -7,7 +7,7 @@ linear read-out stands over the last layer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -241,6 +241,26 @@ def counted(shape: tuple[int, ...], lengths: Nodes | None, reads: str) -> Any:
         return np.arange(T) < steps[:, None]
     ends = np.full(n, T - 1) if lengths is None else lengths - 1
     return np.arange(n), ends
+
+
+def same_stack(a: Stack, b: Stack) -> bool:
+    """Whether two stacks have the same cells and the same weights, to the last bit."""
+    return a is b or (
+        a.nodes == b.nodes
+        and all(map(_same, sum(a.layers, ()), sum(b.layers, ())))
+        and all(_equal(a, b, name) for name in ("w_output", "b_output", "embedding"))
+    )
+
+
+def _same(a: StackCell, b: StackCell) -> bool:
+    return type(a) is type(b) and all(_equal(a, b, one.name) for one in fields(a))
+
+
+def _equal(a: Any, b: Any, name: str) -> bool:
+    mine, theirs = getattr(a, name), getattr(b, name)
+    if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
+        return np.array_equal(mine, theirs)
+    return bool(mine is theirs or (type(mine) is type(theirs) and mine == theirs))
 
 
 def reversed_in_time(x: Array, lengths: Nodes | None) -> Array:

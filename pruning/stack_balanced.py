@@ -3,7 +3,9 @@
 O_t = E[g_t g_t^T], g_t the gradient in h_t of a random sign combination of the outputs
 (`balanced.probes`), one backward pass a probe whatever the number of outputs. The objective's
 weight is M = sum_t O_t/Tr O_t, in which no few exploding steps decide (`balanced.weight`). Logits
-are seen through `softmax_stack`: a word counts as it is probable.
+are seen through `softmax_stack`: a word counts as it is probable. Through hundreds of steps
+gradients leave every floating-point range: they carry a power of two each, as those of
+`Observability` do, and so does the sum of every step.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from pruning.checks import Array, Inputs, Nodes, as_generator, choice, integer
+from pruning.checks import Array, Inputs, Nodes, as_generator, choice, finite_states, integer
 from pruning.fisher import NUMBERS, SEEN, softmax_root
-from pruning.stack import Stack, counted, true_lengths
-from pruning.stack_gradients import run_stack, state_gradients
+from pruning.scaled_sums import NONE, ScaledSums
+from pruning.stack import Stack, counted, same_stack, true_lengths
+from pruning.stack_gradients import run_stack, scaled_state_gradients
 
 READS = ("last", "every")
 OUTPUTS = ("numbers", "logits")
@@ -59,7 +62,8 @@ def balanced_weights(
     Raises
     ------
     ValueError
-        If gradients are not finite, with the step where they leave the range, or nothing is felt.
+        If states or gradients leave the range of floats in one step, with that step, or nothing is
+        felt.
     """
     checked = stack.check_input(x)
     ends = None if lengths is None else true_lengths(lengths, checked)
@@ -115,7 +119,10 @@ class StackObservability:
     ) -> None:
         self.stack, self.T, self.reads, self.probes = stack, T, reads, probes
         self._rng, self.n = rng, 0
-        self._sums = [_Moments(T, sum(layer)) for layer in stack.nodes]
+        # In units of a power of two, so that no read-out is beyond floats.
+        self._exponent = int(np.frexp(np.abs(stack.w_output).max(initial=0.0))[1])
+        self._read_out = replace(stack, w_output=np.ldexp(stack.w_output, -self._exponent))
+        self._sums = [ScaledSums(T, sum(layer)) for layer in stack.nodes]
 
     def fresh(self) -> StackObservability:
         """Return one of the same network that has seen nothing; signs go on from the same rng."""
@@ -128,18 +135,21 @@ class StackObservability:
 
         A failure leaves the sums as they were.
         """
+        if x.shape[1] != self.T:
+            raise ValueError(f"x must have T = {self.T} steps, got {x.shape[1]}")
         scratch = self.fresh()
         for start in range(0, len(x), batch):
             rows = slice(start, start + batch)
             part = None if lengths is None else lengths[rows]
-            run = run_stack(self.stack, x[rows], part)
+            with np.errstate(over="ignore", invalid="ignore"):  # refused in a sentence
+                run = run_stack(self.stack, x[rows], part)
+            for h in (*run.inputs[1:], run.top):
+                finite_states(h.transpose(1, 0, 2))
             for _ in range(self.probes):
-                given = probe(self.stack, run.top.shape[:2], part, self.reads, self._rng)
-                with np.errstate(over="ignore", invalid="ignore"):  # refused in a sentence
-                    felt = state_gradients(run, given)
-                for layer, g in enumerate(felt):
-                    _check(g, layer)
-                    scratch._sums[layer].add(g)
+                given = probe(self._read_out, run.top.shape[:2], part, self.reads, self._rng)
+                felt = scaled_state_gradients(run, given)
+                for sums, (g, exponents) in zip(scratch._sums, felt, strict=True):
+                    _add(sums, g, exponents)
             scratch.n += len(x[rows])
         if self.n:
             return self.merge(scratch)
@@ -147,7 +157,23 @@ class StackObservability:
         return self
 
     def merge(self, other: StackObservability) -> StackObservability:
-        """Add what `other` has seen of the same network, in place; return self."""
+        """Add what `other` has seen of the same network, in place; return self.
+
+        Raises
+        ------
+        ValueError
+            If it is of another network, T, reads or probes.
+        """
+        if not isinstance(other, StackObservability):
+            raise ValueError(f"other must be a StackObservability, got {type(other).__name__}")
+        same = (
+            other.T == self.T
+            and other.reads == self.reads
+            and other.probes == self.probes
+            and same_stack(other.stack, self.stack)
+        )
+        if not same:
+            raise ValueError("other must be of the same network, T, reads and probes, got another")
         for mine, theirs in zip(self._sums, other._sums, strict=True):
             mine.merge(theirs)
         self.n += other.n
@@ -156,51 +182,34 @@ class StackObservability:
     @property
     def felt(self) -> bool:
         """Whether the outputs feel something of every layer."""
-        return all((np.trace(one.sums, axis1=1, axis2=2) > 0).any() for one in self._sums)
+        return all((one.exponents > NONE).any() for one in self._sums)
+
+    @property
+    def log2_traces(self) -> list[Array]:
+        """log2 Tr O_t of every layer, each (T,): always in range; -inf where O_t = 0."""
+        if self.n == 0:
+            raise ValueError("the observability must have seen at least one sequence, got none")
+        found = []
+        for one in self._sums:
+            seen, traces = one.exponents > NONE, np.full(self.T, -np.inf)
+            trace = np.trace(one.matrices[seen], axis1=1, axis2=2) / (self.n * self.probes)
+            traces[seen] = np.log2(trace) + one.exponents[seen] + 2 * self._exponent
+            found.append(traces)
+        return found
 
     def weights(self) -> list[Array]:
         """Return M of every layer; see `balanced_weights`."""
-        return [_normalised(total.sums, layer) for layer, total in enumerate(self._sums)]
+        return [_normalised(total.matrices, layer) for layer, total in enumerate(self._sums)]
 
 
-class _Moments:
-    """sum_i g_t g_t^T of every step, in units of a power of four of its own.
-
-    Through hundreds of steps gradients become so small or large that their squares are no floats.
-    """
-
-    def __init__(self, T: int, width: int) -> None:
-        self.sums = np.zeros((T, width, width))
-        self.exponents = np.full(T, _NOTHING)
-
-    def add(self, g: Array) -> None:
-        """Add gradients (T, n, width), all finite."""
-        largest = np.abs(g).max(axis=(1, 2), initial=0.0)
-        own = np.where(largest > 0, np.frexp(largest)[1], _NOTHING)
-        scaled = np.ldexp(g, -np.where(largest > 0, own, 0)[:, None, None])
-        self._add(np.matmul(scaled.transpose(0, 2, 1), scaled), own)
-
-    def merge(self, other: _Moments) -> None:
-        """Add the gradients that another has."""
-        self._add(other.sums.copy(), other.exponents)
-
-    def _add(self, second: Array, exponents: Nodes) -> None:
-        """Add matrices, which are brought to the larger exponent in place."""
-        top = np.maximum(exponents, self.exponents)
-        for matrices, own in ((self.sums, self.exponents), (second, exponents)):
-            low = np.flatnonzero(own < top)
-            matrices[low] = _shifted(matrices[low], own[low] - top[low])
-        self.sums += second
-        self.exponents = top
-
-
-_NOTHING = -(1 << 20)
-
-
-def _shifted(second: Array, exponent: Array) -> Array:
-    """Matrices of each step times 4^exponent, exponent <= 0."""
-    result: Array = np.ldexp(second, 2 * np.maximum(exponent, -1200)[:, None, None])
-    return result
+def _add(sums: ScaledSums, g: Array, exponents: Nodes) -> None:
+    """Add sum_i g_t g_t^T of every step, of gradients 2^exponents g: g (T, n, m), (T, n)."""
+    peak = np.abs(g).max(axis=2, initial=0.0)
+    own = np.where(peak > 0, exponents + np.frexp(peak)[1], NONE)
+    top = own.max(axis=1, initial=NONE)
+    for t in np.flatnonzero(top > NONE):
+        rows = np.ldexp(g[t], np.maximum(exponents[t] - top[t], -5000)[:, None])
+        sums.add(int(t), rows.T @ rows, 2 * int(top[t]))
 
 
 def are_logits(stack: Stack, x: Inputs, outputs: str | None) -> bool:
@@ -269,15 +278,6 @@ def probe(
         if lengths is not None:
             given[np.arange(T)[:, None] >= lengths] = 0
     return given
-
-
-def _check(g: Array, layer: int) -> None:
-    if not np.isfinite(g).all():
-        step = int(np.flatnonzero(~np.isfinite(g).all(axis=(1, 2)))[-1]) + 1
-        raise ValueError(
-            f"the gradients in the states of layer {layer} must be finite, "
-            f"they leave the range of floats at step {step} on their way back"
-        )
 
 
 def _normalised(second: Array, layer: int) -> Array:

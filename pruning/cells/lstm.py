@@ -61,9 +61,11 @@ class LSTM(Gates):
         drive = x @ self.w_input.T + (self.b_input + self.b_hidden)
         return lstm_steps.trace(drive, self.w_hidden, h, c)
 
-    def backward(self, run: Any, given: Array) -> tuple[Array, Array, Array, Array]:
+    def backward(
+        self, run: Any, given: Array, given_c: Array | None = None
+    ) -> tuple[Array, Array, Array, Array]:
         """See `pruning.cells.lstm_steps.backward`."""
-        return lstm_steps.backward(run, self.w_hidden, given)
+        return lstm_steps.backward(run, self.w_hidden, given, given_c)
 
     def tangent(self, run: Any, in_drive: Array, in_recurrent: Array) -> Array:
         """Return how the states move, (T, n, m), where W_i x + b_i and W_h h + b_h do.

@@ -190,7 +190,9 @@ def trace(drive: Array, w_hidden: Array, start: Array, start_c: Array) -> LSTMRu
     return LSTMRun(start, start_c, h, c, i, f, g, o)
 
 
-def backward(run: LSTMRun, w_hidden: Array, given: Array) -> tuple[Array, Array, Array, Array]:
+def backward(
+    run: LSTMRun, w_hidden: Array, given: Array, given_c: Array | None = None
+) -> tuple[Array, Array, Array, Array]:
     """Pull gradients back through the run.
 
     Parameters
@@ -199,6 +201,8 @@ def backward(run: LSTMRun, w_hidden: Array, given: Array) -> tuple[Array, Array,
     w_hidden : (4 m, m) array
     given : (T, n, m) array
         Derivatives of the value with respect to each h_t where it is read from outside.
+    given_c : (n, m) array, optional
+        Those with respect to c_T, from what follows the run.
 
     Returns
     -------
@@ -213,7 +217,7 @@ def backward(run: LSTMRun, w_hidden: Array, given: Array) -> tuple[Array, Array,
     total = np.empty_like(run.h)
     at_drive = np.empty((T, batch, 4 * m), run.h.dtype)
     carried = np.zeros((batch, m), run.h.dtype)
-    carried_c = np.zeros_like(carried)
+    carried_c = np.zeros_like(carried) if given_c is None else given_c
     for t in range(T - 1, -1, -1):
         before_c = run.c[t - 1] if t else run.start_c
         i, f, g, o = run.i[t], run.f[t], run.g[t], run.o[t]

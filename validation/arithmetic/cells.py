@@ -19,14 +19,14 @@ import numpy as np
 
 from validation.arithmetic import enclosures
 from validation.arithmetic.enclosures import Enclosure
-from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.errors import Doubt, Unsupported
 from validation.arithmetic.namespace import ExactNamespace
 from validation.arithmetic.objects import ObjectArray
 from validation.arithmetic.small_matrices import EntryMatrix, SmallLinalg, refused
 from validation.arithmetic.values import Axis, Number, Value
 
 
-class Fork(ArithmeticError):
+class Fork(Doubt, ArithmeticError):
     """The cells do not agree on the answer to a comparison.
 
     Attributes
@@ -45,9 +45,12 @@ class _Answers:
 
     def __init__(self, given: tuple[bool, ...]) -> None:
         self.given, self.asked = given, 0
+        self.fork: Fork | None = None
 
     def answer(self, yes: Number, no: Number) -> bool:
         """Answer a comparison that may be true where `yes`, false where `no`."""
+        if self.fork is not None:  # the body caught it; what it asks after that is no matter
+            raise self.fork
         place, self.asked = self.asked, self.asked + 1
         if place < len(self.given):
             return self.given[place]
@@ -58,7 +61,8 @@ class _Answers:
         if not np.any(yes):
             self.given += (False,)
             return False
-        raise Fork(yes, no)
+        self.fork = Fork(yes, no)
+        raise self.fork
 
 
 current_answers: contextvars.ContextVar[_Answers | None] = contextvars.ContextVar(

@@ -20,6 +20,7 @@ from validation.arithmetic.errors import Unsupported
 from validation.arithmetic.values import Number
 
 _SMALLEST_SCALED = 1e-290
+_NO_SLOPE = (np.zeros((1, 1)), np.zeros((1, 1)))
 
 
 def _operator(method: Callable[..., Number]) -> Callable[..., Number]:
@@ -66,6 +67,17 @@ class Enclosure:
         """The same value, of which it is known to be at least `floor`."""
         low = np.where(floor.low > self.low, floor.low, self.low)
         return Enclosure(np.where(low > self.high, self.low, low), self.high, self.slopes)
+
+    def agreeing(self, other: Enclosure) -> Enclosure:
+        """The value of two that are to be equal; nothing is known on cells where they differ."""
+        if other is self:
+            return self
+        apart = (self.low > other.high) | (other.low > self.high)
+        low, high = iv.hull(self.pair, other.pair)
+        slopes = None
+        if self.slopes is not None or other.slopes is not None:
+            slopes = iv.hull(*(_NO_SLOPE if x.slopes is None else x.slopes for x in (self, other)))
+        return Enclosure(np.where(apart, np.nan, low), np.where(apart, np.nan, high), slopes)
 
     def square(self) -> Enclosure:
         """Return the square."""

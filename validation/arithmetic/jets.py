@@ -63,6 +63,15 @@ class Jet:
             return Jet((floor.value[0], high), self.slope)
         return self
 
+    def agreeing(self, other: Jet) -> Jet:
+        """The value of two that are to be equal; nothing is known where they certainly differ."""
+        if other is self:
+            return self
+        if self.value[0] > other.value[1] or other.value[0] > self.value[1]:
+            return Jet(spans.UNKNOWN, spans.UNKNOWN)
+        slopes = [x.slope or spans.ZERO for x in (self, other)]
+        return Jet(spans.hull(self.value, other.value), spans.hull(*slopes))
+
     def square(self) -> Jet:
         """Return the square."""
         slope = None

@@ -20,7 +20,7 @@ import numpy as np
 from flint.utils.flint_exceptions import DomainError
 
 from validation.arithmetic.cells import EntryArray, EntryNamespace
-from validation.arithmetic.errors import Unsupported
+from validation.arithmetic.errors import Doubt, Unsupported
 from validation.arithmetic.polynomials import fraction, rational, ring
 from validation.arithmetic.values import Number, Value
 
@@ -28,7 +28,7 @@ MOST_TERMS = 20_000
 MOST_ROOTS = 4
 
 
-class Parting(ArithmeticError):
+class Parting(Doubt, ArithmeticError):
     """A choice was met for which no answer was given."""
 
 
@@ -185,6 +185,12 @@ class Quotient:
     def raised_to(self, floor: Quotient) -> Quotient:
         """The same."""
         return self
+
+    def agreeing(self, other: Quotient) -> Quotient:
+        """Return one of two that are the same quotient; others are refused."""
+        if other is self or (self - other).top.is_zero():
+            return self
+        raise Unsupported("a matrix that is to be symmetric is not so as a formula")
 
     def square(self) -> Quotient:
         """Return the square."""

@@ -148,6 +148,17 @@ def _sum(numbers: list[Number]) -> Number:
     return total
 
 
+def symmetric(a: EntryMatrix) -> EntryMatrix:
+    """Return a matrix that is to be symmetric, each pair of its entries as one number.
+
+    A pair that differs is refused, or has no value: of half a matrix nothing follows.
+    """
+    n = a.nrows()
+    both = {(i, j): a[i, j].agreeing(a[j, i]) for i in range(n) for j in range(i + 1)}
+    flat = [both[max(i, j), min(i, j)] for i in range(n) for j in range(n)]
+    return EntryMatrix(n, n, flat, a.floor, a.base)
+
+
 def determinant(rows: list[list[Number]]) -> Number:
     """Return the determinant of a table of numbers, by cofactors along its first row."""
     n = len(rows)
@@ -216,6 +227,7 @@ class SmallLinalg(ExactLinalg):
         return stacks.over_stacks(self._eigenvalues, x)
 
     def _eigenvalues(self, a: EntryMatrix) -> list[Number]:
+        a = symmetric(a)
         n = a.nrows()
         if n == 1:
             return [a[0, 0]]
@@ -249,6 +261,7 @@ class SmallLinalg(ExactLinalg):
         return stacks.over_stacks(self._cholesky, x)
 
     def _cholesky(self, a: EntryMatrix) -> EntryMatrix:
+        a = symmetric(a)
         n = a.nrows()
         zero = a[0, 0] * 0
         factor: list[list[Matrix]] = [[zero] * n for _ in range(n)]
@@ -291,15 +304,6 @@ class SmallLinalg(ExactLinalg):
 def _radius(a: EntryMatrix) -> Number:
     """Return half the distance of the eigenvalues of a symmetric 2 x 2 matrix."""
     return (((a[0, 0] - a[1, 1]) / 2).square() + a[0, 1].square()).sqrt()
-
-
-def smallest_eigenvalue(a: EntryMatrix) -> Number:
-    """Return the smallest eigenvalue of a symmetric matrix of one or two rows."""
-    if a.nrows() == 1:
-        return a[0, 0]
-    if a.nrows() == 2:
-        return (a[0, 0] + a[1, 1]) / 2 - _radius(a)
-    raise Unsupported(f"the Loewner order over these numbers has up to 2 rows, not {a.nrows()}")
 
 
 def _cofactors(a: EntryMatrix) -> list[list[Number]]:

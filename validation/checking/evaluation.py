@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from validation.arithmetic import FLOAT64, RATIONALS, Reading, Undecided, Unsupported, balls
+from validation.arithmetic.errors import doubting
 from validation.arithmetic.values import Value
 from validation.checking.limits import raised_by_code
 from validation.claims import Body, Claim, ClaimError
@@ -122,7 +123,10 @@ def pair(
     known.update(constants)
     arguments = _arguments(function)
     try:
-        result = function(**{name: known[name] for name in arguments})
+        with doubting() as doubts:
+            result = function(**{name: known[name] for name in arguments})
+        if doubts:  # caught by the body, which has answered in the place of the arithmetic
+            raise doubts[0]
     except (*NUMERICAL, Unsupported, ClaimError):
         raise
     except Exception as error:

@@ -21,6 +21,7 @@ from typing import Any
 from validation.arithmetic import Unsupported
 from validation.arithmetic.rational_functions import MOST_ROOTS, Quotient
 from validation.claims import Claim, ClaimError
+from validation.proving.attacked import NOTHING, attack
 from validation.proving.cases import Case, Open, below, domains_of, read_cases, wide
 from validation.proving.certificates import certificate
 from validation.proving.compared import compare
@@ -198,6 +199,11 @@ def proof_by_algebra(
     found = by_algebra(claim, sizes, box, seconds)
     if isinstance(found, str):
         return found
+    seen = attack(claim, found.regions, bool(found.boxed))
+    if seen.violated is not None:
+        return "the body contradicts its reading as polynomials at an instance"
+    if not seen.met and (claim.hypotheses or claim.given):
+        return NOTHING
     ways = ", ".join(f"{count} {KINDS[kind]}" for kind, count in sorted(found.kinds.items()))
     return Proof(
         id=claim.id,

@@ -23,7 +23,7 @@ from validation.arithmetic.cells import Fork, deciding
 from validation.arithmetic.enclosures import Enclosure, coordinate
 from validation.arithmetic.entry_arithmetics import INTERVALS
 from validation.arithmetic.errors import Unsupported
-from validation.arithmetic.small_matrices import ROWS, determinant
+from validation.arithmetic.small_matrices import ROWS, determinant, symmetric
 from validation.arithmetic.values import Value
 from validation.checking.evaluation import pair
 from validation.claims import Claim
@@ -99,7 +99,7 @@ def _minors(arithmetic: Any, left: Value, right: Value, slack: Slack) -> list[Va
         ) * arithmetic.xp.eye(m)
     if slack[1]:
         gap = gap + arithmetic.lift(slack[1]) * arithmetic.xp.eye(m)
-    matrix = gap.as_matrix()
+    matrix = symmetric(gap.as_matrix())
     found = []
     for size in range(1, m + 1):
         for J in itertools.combinations(range(m), size):
@@ -122,8 +122,7 @@ def evaluate(
     if not n:
         return Gaps(np.zeros((0, 0)), np.zeros((0, 0)), None, vacuous, vacuous)
     with INTERVALS.active():
-        if claim.hypotheses or region.constraints(INTERVALS, _coordinates(low, high)):
-            vacuous = _vacuous(claim, region, low, high)
+        vacuous = vacuous_cells(claim, region, low, high)
         # Where a hypothesis certainly fails the body may be undefined, or part without end.
         inside = np.flatnonzero(~vacuous)
 
@@ -177,8 +176,15 @@ def _leaves(read: Callable[[Any], Any], n: int) -> Iterator[tuple[Value, Value]]
             yield places[stopped], None
 
 
-def _vacuous(claim: Claim, region: Region, low: Array, high: Array) -> Value:
+def vacuous_cells(claim: Claim, region: Region, low: Array, high: Array) -> Value:
     """Where a hypothesis certainly fails, whichever way its comparisons go, (n,)."""
+    with INTERVALS.active():
+        if not claim.hypotheses and not region.constraints(INTERVALS, _coordinates(low, high)):
+            return np.zeros(low.shape[1], dtype=bool)
+        return _vacuous(claim, region, low, high)
+
+
+def _vacuous(claim: Claim, region: Region, low: Array, high: Array) -> Value:
 
     def read(places: Value) -> Value:
         numbers = _coordinates(low[:, places], high[:, places])

@@ -1,5 +1,8 @@
 """Test a declared invariance: along a ray both sides are multiplied by one positive number.
 
+Every instance is scaled a little, and far beyond what is drawn: what is the same at the sizes that
+are drawn (a maximum with a tiny number, a minimum with a huge one) shows only there.
+
 So are both sides of every hypothesis: only then does an instance stand for its whole ray.
 """
 
@@ -13,10 +16,12 @@ from validation.arithmetic import RATIONALS, Unsupported, balls
 from validation.checking.evaluation import NUMERICAL, pair
 from validation.claims import Claim, ClaimError
 from validation.instances import Instance
-from validation.instances.matrices import Covariance
+from validation.instances.factors import ArrayFactor, Factor, Positive, Real
+from validation.instances.matrices import Covariance, Spectrum
 
 TRIALS = 12
 SCALE = 4.0  # its square root is exact
+POWERS = (1, -1, 20, -20, 200, -200)  # of SCALE: from 2^-400 to 2^400
 
 
 def check_invariance(claim: Claim, seed: int = 0) -> None:
@@ -27,18 +32,24 @@ def check_invariance(claim: Claim, seed: int = 0) -> None:
     ClaimError
         Where the declared invariance certainly fails, or could not be tried on any instance.
     """
+    for name in claim.invariance:
+        if not _can_scale(claim.instances.factors[name]):
+            raise ClaimError(
+                f"{claim.id} ({claim.location}): the declared invariance names {name}, a "
+                f"{type(claim.instances.factors[name]).__name__}, of which no multiple is another"
+            )
     rng = np.random.default_rng(seed)
     tried = 0
     for _ in range(20 * TRIALS):
         instance = claim.instances.sample(rng)
-        outcome = _scales(claim, instance)
-        if outcome is False:
+        outcomes = [_scales(claim, instance, power) for power in POWERS]
+        if False in outcomes:
             raise ClaimError(
                 f"{claim.id} ({claim.location}): the declared invariance {dict(claim.invariance)} "
                 f"fails on {instance!r}: the sides of the claim, or of a hypothesis, are not "
                 "multiplied by one positive number"
             )
-        tried += outcome is True
+        tried += outcomes[0] is True
         if tried >= TRIALS:
             return
     if not tried:
@@ -48,10 +59,17 @@ def check_invariance(claim: Claim, seed: int = 0) -> None:
         )
 
 
-def _scales(claim: Claim, instance: Instance) -> bool | None:
+def _can_scale(factor: Factor) -> bool:
+    """Whether multiples of what is drawn are meant; weights that sum to 1 stay as they are."""
+    if isinstance(factor, Covariance | Spectrum | Positive | Real):
+        return True
+    return isinstance(factor, ArrayFactor) and type(factor).realise is Factor.realise
+
+
+def _scales(claim: Claim, instance: Instance, power: int) -> bool | None:
     """Whether the sides scale; None where no arithmetic can tell."""
     try:
-        scaled = _scaled(claim, instance)
+        scaled = _scaled(claim, instance, power)
     except OverflowError:
         return None
     for arithmetic in (RATIONALS, balls(256)):
@@ -96,16 +114,25 @@ def _proportional(a: list[Any], b: list[Any]) -> bool | None:
     return not any(x * b[pivot] != y * a[pivot] for x, y in zip(a, b))
 
 
-def _scaled(claim: Claim, instance: Instance) -> Instance:
+def _scaled(claim: Claim, instance: Instance, power: int) -> Instance:
+    """The instance scaled by SCALE^power, exactly.
+
+    Raises
+    ------
+    OverflowError
+        Where floats cannot hold it.
+    """
     raw = dict(instance.raw)
     for name, degree in claim.invariance.items():
         factor = claim.instances.factors[name]
-        power = float(degree) / 2 if isinstance(factor, Covariance) else float(degree)
-        scale = SCALE**power
-        if scale != 2.0 ** round(np.log2(scale)):
+        of_raw = float(degree) / 2 if isinstance(factor, Covariance) else float(degree)
+        if not (2 * of_raw).is_integer():
             raise ClaimError(
                 f"{claim.id}: the degree of {name} must be a multiple of 1/2, got {degree}"
             )
-        value = raw[name]
-        raw[name] = float(value) * scale if isinstance(value, float) else np.asarray(value) * scale
+        shift = round(2 * of_raw) * power  # SCALE is 2^2
+        scaled = np.ldexp(raw[name], shift)
+        if not np.isfinite(scaled).all() or np.any(np.ldexp(scaled, -shift) != raw[name]):
+            raise OverflowError
+        raw[name] = float(scaled) if isinstance(raw[name], float) else scaled
     return Instance(instance.sizes, raw)

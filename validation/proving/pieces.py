@@ -20,6 +20,7 @@ from validation.instances.factors import (
     Factor,
     Positive,
     Real,
+    length,
 )
 from validation.instances.matrices import Covariance, Distribution, Orthogonal, Spectrum
 from validation.instances.networks import WEIGHTS, Networks
@@ -126,14 +127,14 @@ def pieces_of(
             first, last = max(first, int(np.ceil(box[0]))), min(last, int(np.floor(box[1])))
         return [_constant(factor, n, str(n)) for n in range(first, last + 1)]
     if isinstance(factor, Size):
-        return [_constant(factor, sizes[factor.sizes[0]], "")]
+        return [_constant(factor, length(sizes, factor.sizes[0]), "")]
     if isinstance(factor, NodeSet):
         choose = (
             itertools.combinations_with_replacement
             if isinstance(factor, MultiSet)
             else itertools.combinations
         )
-        places = choose(range(sizes[factor.m]), sizes[factor.k])
+        places = choose(range(length(sizes, factor.m)), length(sizes, factor.k))
         return [
             _constant(factor, np.array(J, dtype=np.int64), "{" + ", ".join(map(str, J)) + "}")
             for J in places
@@ -141,13 +142,13 @@ def pieces_of(
     if isinstance(factor, Choice):
         return [_constant(factor, option, str(option)) for option in factor.options]
     if isinstance(factor, Covariance):
-        return [_covariance(factor, name, sizes[factor.m], box)]
+        return [_covariance(factor, name, length(sizes, factor.m), box)]
     if isinstance(factor, Spectrum):
-        return [_spectrum(factor, name, sizes[factor.m], box)]
+        return [_spectrum(factor, name, length(sizes, factor.m), box)]
     if isinstance(factor, Distribution):
         return [_simplex(factor, name, factor.shape(sizes)[0])]
     if isinstance(factor, Orthogonal):
-        return _orthogonal(factor, name, sizes[factor.m])
+        return _orthogonal(factor, name, length(sizes, factor.m))
     if isinstance(factor, Positive):
         low, high = DEFAULT_POSITIVE if box is None else box
         if factor.high < 1e12 and box is None:
@@ -233,7 +234,7 @@ def _networks(
     factor: Networks, name: str, sizes: Mapping[str, int], low: float, high: float
 ) -> list[Piece]:
     """All weights as coordinates, one piece an activation."""
-    m, d, q = (n if isinstance(n, int) else sizes[n] for n in (factor.m, factor.d, factor.q))
+    m, d, q = (length(sizes, n) for n in (factor.m, factor.d, factor.q))
     shapes = dict(zip(WEIGHTS, ((m, m), (m, d), (m,), (q, m), (q,))))
     free = [weight for weight in WEIGHTS if factor.biases or weight not in ("b_hidden", "b_output")]
     parts = {

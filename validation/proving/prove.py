@@ -20,6 +20,7 @@ import numpy as np
 
 from validation.claims import Claim, ClaimError
 from validation.instances import Instance
+from validation.proving.attacked import NOTHING, attack
 from validation.proving.attempts import Attempt, begin
 from validation.proving.counterexamples import SEARCH, first_certified, searched, tried
 from validation.proving.covering import Cover, refine, whole
@@ -123,16 +124,33 @@ def prove(
         found = _covered(claim, attempt, levels, budget, pool, said, checkpoint)
     if found is None:
         proof = _ended(claim, attempt, levels, budget, pool, said)
+        proof = _attacked(claim, attempt, proof, bool(box), seed)
     else:
-        proof = record(
-            claim, attempt, Ending.VIOLATED, NO_SLACK, [], instance=found.to_json(),
-            message=f"left certainly exceeds right at an instance {where}",
-        )  # fmt: skip
+        proof = _violated(claim, attempt, found, where)
     if why and proof.kind in (Ending.OPEN, Ending.RELAXED):
         message = "; ".join(filter(None, [proof.message, f"no proof by algebra: {why}"]))
         proof = replace(proof, message=message)
     attempt.spent += time.monotonic() - start
     return replace(proof, seconds=round(attempt.spent, 3))
+
+
+def _violated(claim: Claim, attempt: Attempt, found: Instance, where: str) -> Proof:
+    message = f"left certainly exceeds right at an instance {where}"
+    instance = found.to_json()
+    return record(claim, attempt, Ending.VIOLATED, NO_SLACK, [], instance=instance, message=message)
+
+
+def _attacked(claim: Claim, attempt: Attempt, proof: Proof, boxed: bool, seed: int) -> Proof:
+    """A proof that instances bear out, an open one where they do not, or what contradicts it."""
+    if proof.kind not in (Ending.PROVED, Ending.RELAXED):
+        return proof
+    seen = attack(claim, attempt.regions, boxed, seed)
+    if seen.violated is not None:
+        return _violated(claim, attempt, seen.violated, "of the box")
+    if seen.met or not (claim.hypotheses or claim.given):
+        return proof
+    nothing = record(claim, attempt, Ending.OPEN, NO_SLACK, [], message=NOTHING)
+    return replace(nothing, share=0.0)
 
 
 def _by_algebra(claim: Claim, sizes: Any, box: Any, budget: float) -> Proof | str:
