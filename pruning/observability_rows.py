@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pruning.checks import Array, Nodes
-from pruning.observability_steps import CANCELLED, SQUARED, Step, scaled_by_peak
+from pruning.observability_steps import CANCELLED, RESCALED, SQUARED, Step, scaled_by_peak
 from pruning.rnn import RNN
 
 # Products of at most so many multiplications are formed from the matrices as they lie, by the BLAS
@@ -65,7 +65,6 @@ class Rows:
         self._block = max(1, _UNCOPIED // (_STRIP * m * q), 2 * m // q)
         # Fewer and larger calls where all nodes pass something back; in float64 these were slower.
         self._dense_block = self._block * (4 if self._w.dtype == np.float32 else 1)
-        self._sparse = True
         self._here, self._there = (np.empty(self._dense_block * q * m, dtype) for _ in range(2))
         self._slope = np.empty((self._dense_block, m), dtype)
         self._gram, self._wide, self._full = (np.empty((m, m), dtype) for _ in range(3))
@@ -80,16 +79,18 @@ class Rows:
         """
         n = h.shape[1]
         order = np.argsort(np.argmax(h[-1] @ self._root.T, axis=1), kind="stable")
-        self._sparse = self._passing(h[-1][order[: self._block]])[0] is not None
-        size = self._block if self._sparse else self._dense_block
+        sparse = self._passing(h[-1][order[: self._block]], True)[0] is not None
+        size = self._block if sparse else self._dense_block
         for start in range(0, n, size):
             block = slice(start, start + size)
-            yield self._steps(h, order[block] if self._sparse else block, weight)
+            yield self._steps(h, order[block] if sparse else block, weight, sparse)
 
-    def _steps(self, h: Array, block: Any, weight: float) -> Iterator[tuple[int, Step]]:
+    def _steps(
+        self, h: Array, block: Any, weight: float, sparse: bool
+    ) -> Iterator[tuple[int, Step]]:
         """Of one block, from the last step but one to the first."""
         dtype = h.dtype
-        limit = 2.0 ** (200 if dtype == np.float64 else 24)
+        limit = RESCALED[dtype.name]
         least = CANCELLED[dtype.name] * float(np.trace(self._traced))
         power = math.frexp(weight)[1] // 2
         scale = math.sqrt(math.ldexp(weight, -2 * power))
@@ -97,7 +98,7 @@ class Rows:
         root: Array = (scale * self._root).astype(dtype)[:, None]
         w, rows = self._w, root[:, 0]
         for t in range(len(h) - 2, -1, -1):
-            live, slope = self._passing(h[t + 1][block])
+            live, slope = self._passing(h[t + 1][block], sparse)
             n, width = slope.shape
             if not width:
                 return
@@ -133,14 +134,15 @@ class Rows:
                 np.ldexp(g, -shift, out=g)
                 exponent += 2 * shift
 
-    def _passing(self, h: Array) -> tuple[Nodes | None, Array]:
+    def _passing(self, h: Array, sparse: bool) -> tuple[Nodes | None, Array]:
         """The nodes that pass something back in some sequence, None for all; and their slopes.
 
-        Most of them, or a last step in which most do, are taken for all.
+        Most of them are taken for all, and so is any number where it is not `sparse`: after a last
+        step in which most do.
         """
         slope = self._slope[: len(h)]
         self._slopes(h, out=slope)
-        if not self._sparse:
+        if not sparse:
             return None, slope
         passing: Any = slope.any(axis=0)
         if np.count_nonzero(passing) > _DENSE * len(passing):

@@ -17,6 +17,8 @@ from pruning.rnn import RNN
 
 # Where W_h takes away more of a moment than this, what is left is formed from its own rows.
 CANCELLED = {"float64": 1e-8, "float32": 1e-4}
+# Gradients whose sum of squares is above these, or below their reciprocals, are brought to others.
+RESCALED = {"float64": 2.0**200, "float32": 2.0**24}
 # Sums of squares above these, or below their reciprocals, are formed anew of scaled gradients.
 SQUARED = {"float64": 2.0**400, "float32": 2.0**48}
 
@@ -56,7 +58,7 @@ def probes_backwards(
     T, n, m = h.shape
     root = root.astype(h.dtype)
     w_hidden = rnn.w_hidden.astype(h.dtype)
-    limit, squared = 2.0 ** (200 if h.dtype == np.float64 else 24), SQUARED[h.dtype.name]
+    limit, squared = RESCALED[h.dtype.name], SQUARED[h.dtype.name]
     # The sequences of one row lie together, so that slopes multiply contiguous blocks.
     g = np.zeros((probes, n, m), h.dtype)
     exponent = 0
@@ -112,7 +114,7 @@ def matrices_backwards(rnn: RNN, h: Array, root: Array, w: Array) -> Iterator[tu
     kept = CANCELLED[h.dtype.name] * float(np.square(rnn.w_hidden).sum())
     w_hidden = rnn.w_hidden.astype(h.dtype)
     read_out = (root.T @ root).astype(h.dtype)
-    limit = 2.0 ** (400 if h.dtype == np.float64 else 48)
+    limit = SQUARED[h.dtype.name]
     P = np.zeros((n, m, m), h.dtype)
     least = 1 / limit**2
     exponent, last = 0, int(np.flatnonzero(w)[-1])

@@ -24,7 +24,7 @@ from pruning.fisher import check_classes
 from pruning.gauss_newton import RefitStep, gauss_newton
 from pruning.refit.coordinates import quasi_newton
 from pruning.refit.held_out import few_numbers, split
-from pruning.refit.read_out import NOTHING_TOLD
+from pruning.refit.read_out import NOTHING_TOLD, STAYS
 from pruning.refit.units import in_output_units, in_units_of, output_exponent
 from pruning.stack import Stack, counted, true_lengths
 from pruning.stack_balanced import READS, are_logits
@@ -60,8 +60,8 @@ def refit_stack_read_out(
         As in `balanced_weights`; labels are not needed.
     ridge : float, optional
         For numbers: pull towards the read-out that it has, in units of the mean square of a state.
-        None: the one of `RIDGES` that is best on the held-out sequences, then fitted on all; none
-        is where the read-out that it has is better there.
+        None: the one of `RIDGES` that is best on the held-out sequences, then fitted on all; the
+        read-out that it has stays where it is better there than any by a tenth.
     held_out : float
         As in `refit_stack`.
     steps, dtype, progress
@@ -152,7 +152,7 @@ class _ReadOutMoments:
 def _least_ridge(ours: _ReadOutMoments, theirs: _ReadOutMoments) -> float:
     """The ridge that is best on what is held out; a larger one must be so by a hundredth.
 
-    Infinite where the read-out that there is is better: nothing moves.
+    Infinite where the read-out that there is beats all by a tenth: nothing moves.
     """
     best, least = RIDGES[0], theirs.gap(ours.move(RIDGES[0]))
     for ridge in RIDGES[1:]:
@@ -161,7 +161,7 @@ def _least_ridge(ours: _ReadOutMoments, theirs: _ReadOutMoments) -> float:
             best, least = ridge, reached
     if not math.isfinite(least):
         raise ValueError(NOTHING_TOLD)
-    return math.inf if theirs.square < least else best
+    return math.inf if theirs.square < STAYS * least else best
 
 
 def refit_stack(

@@ -22,6 +22,10 @@ from pruning.rnn import RNN
 RIDGES = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1e2, 1e4)
 """Tried where none is given, in multiples of Tr S'/k; the last ones leave W_o' nearly as it is."""
 
+STAYS = 0.9
+"""A read-out stays where it is better than every fitted one by so much on the held-out sequences: a
+fit to all of them will be better than one to the others."""
+
 NOTHING_TOLD = (
     "the outputs of small must have squares within the range of floats on the held-out sequences "
     "for a refit, got none whatever the ridge"
@@ -143,7 +147,7 @@ def refit_read_out(
     ridge : float, optional
         >= 0, in multiples of Tr S'/k. None: the one of `RIDGES` that is best on the last
         `held_out` of the sequences, then fitted on all; `small` itself where that is better there
-        than any.
+        than any by a tenth.
     held_out : float
         Share of the sequences, in (0, 1).
 
@@ -160,26 +164,38 @@ def refit_read_out(
     """
     checked = large.check_input(x)
     w = read_weights(weights, checked.shape[1])
-    exponent = output_exponent(large)
-    if exponent:
-        big, little = (in_output_units(net, exponent) for net in (large, small))
-        found = refit_read_out(big, little, checked, w, ridge, held_out)
-        return in_output_units(found, -exponent)
+    exponent, before = output_exponent(large), small
+    large, small = (in_output_units(net, exponent) for net in (large, small))
     if ridge is not None:
+        ridge = nonnegative("ridge", ridge)
         moments = paired_moments(large, small, checked, w)
-        return fitted(moments, large, small, nonnegative("ridge", ridge))
-    fit, held = split(len(checked), held_out)
-    ours = paired_moments(large, small, checked[fit], w)
+    else:
+        found = _least_held_out(large, small, checked, w, held_out)
+        if found is None:
+            return before
+        moments, ridge = found
+    return in_output_units(fitted(moments, large, small, ridge), -exponent)
+
+
+def _least_held_out(
+    large: RNN, small: RNN, x: Inputs, w: Array, held_out: float
+) -> tuple[PairedMoments, float] | None:
+    """The moments of all sequences, and the ridge of `RIDGES` that is best on the held-out ones.
+
+    None where the read-out stays what it is.
+    """
+    fit, held = split(len(x), held_out)
+    ours = paired_moments(large, small, x[fit], w)
     if held.stop == held.start:
-        return fitted(ours, large, small, 1e-6)
-    theirs = paired_moments(large, small, checked[held], w)
+        return ours, 1e-6
+    theirs = paired_moments(large, small, x[held], w)
     tried = [fitted(ours, large, small, value) for value in RIDGES]
     gaps = [theirs.gap(rnn, large) for rnn in tried]
     best = int(np.argmin(gaps))
     if not math.isfinite(gaps[best]):
         raise ValueError(NOTHING_TOLD)
-    if theirs.gap(small, large) < gaps[best]:
-        return small
+    if theirs.gap(small, large) < STAYS * gaps[best]:
+        return None
     n = ours.n + theirs.n
     total = (ours.matrix * ours.n + theirs.matrix * theirs.n) / n
-    return fitted(PairedMoments(total, ours.k, n), large, small, RIDGES[best])
+    return PairedMoments(total, ours.k, n), RIDGES[best]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pruning import RNN, Activation, Observability, select_nodes
-from pruning.observability_rows import product
+from pruning.observability_rows import Rows, product
 
 seeds = st.integers(0, 2**32)
 
@@ -262,3 +262,25 @@ def test_few_sequences_at_a_time_sum_to_all_at_once(n):
         parts.update(x[start : start + n])
     assert parts.n == 80
     np.testing.assert_allclose(parts.per_step, whole.per_step, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_rows_give_does_not_depend_on_what_they_were_given_before(dtype):
+    """A batch of which every node passes something back once made all later ones count as such."""
+    rng = np.random.default_rng(0)
+    m, q, n, T = 16, 3, 40, 5
+    rnn = RNN(rng.normal(size=(m, m)), np.ones((m, 1)), np.zeros(m), np.ones((q, m)), [0.0] * q)
+    root = rng.normal(size=(q, m))
+    sparse, dense = (np.abs(rng.normal(size=(T, n, m))).astype(dtype) for _ in range(2))
+    sparse *= rng.random(sparse.shape) < 0.7
+    sparse[:, :, m // 2 :] = 0.0  # at rest in every sequence
+
+    def given(rows, h):
+        return [
+            [(t, step.gram.tobytes(), step.trace, step.exponent) for t, step in block]
+            for block in rows.back(h, 1.0)
+        ]
+
+    alone, before = (Rows(rnn, root, n, np.dtype(dtype)) for _ in range(2))
+    given(before, dense)
+    assert given(before, sparse) == given(alone, sparse)
