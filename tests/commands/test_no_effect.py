@@ -9,7 +9,9 @@ from helpers.stacks import state_dict
 from safetensors.numpy import save_file
 
 from pruning import RNN, save_network
+from validation.checking.runner import verify_all
 from validation.commands import _app, main
+from validation.experiments.runner import run
 
 LISTING = ("experiment", "train", "certify", "explain", "data")
 
@@ -109,6 +111,7 @@ CASES = [
     ),
     (("certify", "digits", "--epochs", 0, "--rate", 1.0), "--rate", "no epochs of training"),
     ((*OWN, "--method", "spectral"), "--method", "no -k"),
+    ((*OWN, "--seed", 0), "--seed", "neither -k nor --epochs"),
     (("certify", "ptb-bytes", "--draws", 0), "--draws", "ptb-bytes"),
     ((*PRUNE, "--seed", 0), "--seed", "neither random nodes"),
     ((*PRUNE, "--seed", 0, "--method", "volume"), "--seed", "neither random nodes"),
@@ -154,3 +157,12 @@ def test_what_was_said_to_have_no_effect_is_taken_where_it_has_one(capsys, folde
         ("train", "digits", "--snapshot", "--epochs", 3),
     ):
         assert "no effect" not in said(capsys, *words)[1]
+
+
+def test_workers_beside_a_cluster_are_refused_in_python_too():
+    for call in (
+        lambda: verify_all([], workers=2, dask="tcp://127.0.0.1:9"),
+        lambda: run(None, None, workers=2, dask="tcp://127.0.0.1:9"),
+    ):
+        with pytest.raises(ValueError, match="workers must be left out with dask, where it has no"):
+            call()

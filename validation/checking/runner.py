@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pruning.checks import unused
 from validation.checking.evaluation import line_of
 from validation.checking.limits import (
     GRACE,
@@ -54,7 +55,7 @@ def verify_all(
     quick, budget, seed
         As for `verify`; the budget is one claim's.
     workers : int
-        Processes; all cores by default. 0 runs everything in this process.
+        Processes, 2 at least; all cores by default. 0 runs everything in this process.
     limit : float
         Seconds after which a claim is given up; by default four budgets and fifteen seconds.
     dask : str
@@ -65,6 +66,8 @@ def verify_all(
 
     Raises
     ------
+    ValueError
+        If workers are given beside dask.
     KeyboardInterrupt
         With the finished outcomes as its argument; `Terminated` under `terminable`.
 
@@ -75,6 +78,8 @@ def verify_all(
     >>> [outcome.id for outcome in verify_all(claims, quick=True, budget=0.1, workers=1)]
     ['dof.range', 'dof.leverage']
     """
+    if dask:
+        unused("workers", workers, "dask")
     seconds = budget if budget is not None else QUICK_SECONDS if quick else FULL_SECONDS
     limit = limit if limit is not None else 4 * seconds + 15
     options = {"quick": quick, "budget": budget, "seed": seed, "limit": limit}

@@ -136,6 +136,8 @@ def certify(
             refuse(context, nothing, "work", "minutes")
     if model is not None and k is None:
         refuse(context, "no -k, without which --model is not pruned", "method")
+        if not epochs:
+            refuse(context, "neither -k nor --epochs", "seed")
     form = None
     if crop is not None or pool is not None:
         sides, block = _numbers("crop", crop or "0,0,0,0", 4), _numbers("pool", pool or "1,1", 2)

@@ -11,7 +11,7 @@ from typing import Any
 
 import joblib
 
-from pruning.checks import choice, integer
+from pruning.checks import choice, integer, unused
 from validation.checking.clusters import cluster
 from validation.experiments.grids import Grid, row_key
 from validation.experiments.methods import WHOLE
@@ -78,7 +78,8 @@ def run(
     fine_tune : bool
         Also the rows after fine-tuning.
     workers : int, optional
-        Processes; by default one for each core. On a Dask cluster all of its workers are used.
+        Processes; by default one for each core. On a Dask cluster all of its workers are used, and
+        none may be given.
     dask : str
         Address of a Dask scheduler. Its workers must see the files of the networks and the data
         under the same paths.
@@ -97,6 +98,8 @@ def run(
         If the grid names what does not exist or does not fit, nobody answers at the address, or the
         store cannot take another row.
     """
+    if dask:
+        unused("workers", workers, "dask")
     if part is not None:
         part.check(grid)
     declared = declare(grid, store, fine_tune)
