@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import ROUND_CEILING, Context, Decimal
 from enum import Enum
 from typing import Any
 
@@ -299,8 +300,8 @@ class Bound:
 
     def table(self) -> str:
         """Plain text, one line a term."""
-        rows = [(term.name, show(term.log_value), term.source) for term in self.terms]
-        rows.append(("total", show(self.log_total), self.label))
+        rows = [(term.name, show_above(term.log_value), term.source) for term in self.terms]
+        rows.append(("total", show_above(self.log_total), self.label))
         widths = [max(len(row[i]) for row in rows) for i in range(2)]
         lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c}" for a, b, c in rows]
         return "\n".join([self.name, *lines])
@@ -316,9 +317,22 @@ def show(log_value: float, digits: int = 4) -> str:
     return f"{math.exp(log_value):.{digits}g}"
 
 
+def show_above(log_value: float, digits: int = 4) -> str:
+    """Write an upper bound exp(log_value): as `show`, but never as less than it is."""
+    if math.isinf(log_value):
+        return show(log_value)
+    log10 = log_value / math.log(10)
+    if log10 >= 15 or log10 <= -300:
+        scale = 1 if abs(log10) >= 100 else 10
+        exponent = math.ceil(math.nextafter(log10, math.inf) * scale) / scale
+        return f"10^{exponent:.0f}" if scale == 1 else f"10^{exponent:.1f}"
+    up = Context(prec=digits, rounding=ROUND_CEILING)
+    return f"{float(up.create_decimal(Decimal(exp_up(log_value)))):.{digits}g}"
+
+
 def show_latex(log_value: float, digits: int = 4) -> str:
-    r"""Write exp(log_value) as LaTeX: ``$0.0123$``, ``$1.234 \cdot 10^{5}$``, ``$10^{373}$``."""
-    text = show(log_value, digits)
+    r"""Write an upper bound as LaTeX: ``$0.0124$``, ``$1.235 \cdot 10^{5}$``, ``$10^{373}$``."""
+    text = show_above(log_value, digits)
     if text == "infinite":
         return r"$\infty$"
     if text.startswith("10^"):

@@ -1,9 +1,9 @@
 """Nonlinear least squares by Gauss-Newton steps that are damped.
 
 `descend` is the loop: it asks a `Local` model for steps, more and more damped until one makes the
-sum of squares smaller, and stops by what other sequences say (`Judged`). Where these say that it
-has led away and gained nothing, the first steps were too long for them, and it begins anew with
-shorter ones: undamped, a recursion of 784 steps makes the gaps that are fitted smaller and the
+sum of squares smaller, and stops by what other sequences say (`Judged`). Where these are worse off
+than at the start, the steps were too long for them, and it begins anew with shorter ones: on a
+recursion of 784 steps the first three of one fit made the gaps that are fitted smaller and the
 others four times as large.
 `gauss_newton` runs it from products J v and J^T u alone, with Levenberg's damping;
 `pruning.refit.closed_loop` with Marquardt's.
@@ -129,12 +129,16 @@ class Judged:
     stale : int
         Steps that were not better, since the last that was.
     led_away : bool
-        Whether a step came out no better than the start.
+        Whether one of these came out no better than the start.
     """
 
     def __init__(self, start: Array, value: float) -> None:
         self.theta, self.value, self.first = start, value, value
         self.stale, self.led_away = 0, False
+
+    def begin(self) -> None:
+        """Count steps anew; having led away is forgotten where something has been gained."""
+        self.stale, self.led_away = 0, self.led_away and not self.gained
 
     @property
     def gained(self) -> bool:
@@ -144,10 +148,14 @@ class Judged:
     def take(self, theta: Array, value: float) -> None:
         """Judge what a step led to."""
         level = self.value if self.gained else self.first
-        self.stale = 0 if value < (1 - _SHARE) * level else self.stale + 1
-        self.led_away = self.led_away or not value < self.first
+        better = value < (1 - _SHARE) * level
         if value < self.value:
             self.theta, self.value = theta, value
+        if better:
+            self.begin()
+        else:
+            self.stale += 1
+            self.led_away = self.led_away or not value < self.first
 
 
 def descend(
@@ -165,8 +173,9 @@ def descend(
 ) -> Array:
     """Return the theta that is best on what is held out, never worse there than the start.
 
-    Where the patience ends after steps that made what is held out larger and none that made it
-    smaller by a thousandth, it begins anew from the start, 16 times as damped, up to three times.
+    Where the patience ends after a step that made what is held out larger than it was at the start,
+    the steps were too long: it begins anew from the best, or from the start where that has gained
+    less than a thousandth, 16 times as damped, up to three times.
 
     Parameters
     ----------
@@ -203,7 +212,7 @@ def descend(
     while step < steps and tries <= _TRIES:
         if tries > 0:
             problem.value(start)
-        best.stale = 0
+        best.begin()
         for theta, fitted, gain, now in _walk(
             problem, start, damping * _SHORTER**tries, most, growth
         ):
@@ -214,8 +223,9 @@ def descend(
             best.take(theta, judged)
             if step == steps or best.stale >= patience or gain < least_gain:
                 break
-        if best.gained or not best.led_away:
+        if not best.led_away:
             break
+        start = best.theta if best.gained else start
         tries += 1
     return best.theta
 

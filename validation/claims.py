@@ -308,9 +308,23 @@ def claim(
             module=body.__module__,
         )
         _check(made)
+        _check_name(made, body)
         return made
 
     return decorate
+
+
+def _check_name(claim: Claim, body: Body) -> None:
+    """Refuse to take the name of another claim of the file, which nobody would ever look at."""
+    names = getattr(body, "__globals__", {})
+    other = names.get(getattr(body, "__name__", ""))
+    if not isinstance(other, Claim) or body.__qualname__ != body.__name__ or other.id == claim.id:
+        return
+    if other.where[0] == claim.where[0] and sum(one is other for one in names.values()) == 1:
+        raise ClaimError(
+            f"{claim.id} ({claim.location}): {body.__name__} is the name of the claim {other.id} "
+            f"({other.location}) already, which would be lost; give each function its own"
+        )
 
 
 def _constants(body: Body) -> dict[str, Value]:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from latex2mathml.converter import convert
+from mpmath import mp
 
 from bounds.rounding import log_sum_up
 from bounds.terms import (
@@ -23,6 +24,7 @@ from bounds.terms import (
     Standing,
     Term,
     show,
+    show_above,
     show_latex,
     violated,
 )
@@ -90,33 +92,48 @@ def test_a_term_is_found_by_name_and_a_missing_one_says_which_there_are():
 
 
 @pytest.mark.parametrize(
-    ("log_value", "text", "latex"),
+    ("log_value", "text", "above", "latex"),
     [
-        (-math.inf, "0", "$0$"),
-        (math.log(0.0123), "0.0123", "$0.0123$"),
-        (math.log(123400), "1.234e+05", r"$1.234 \cdot 10^{5}$"),
-        (HUGE, "10^373", "$10^{373}$"),
-        (-HUGE, "10^-373", "$10^{-373}$"),
-        (20 * math.log(10), "10^20.0", "$10^{20.0}$"),
+        (-math.inf, "0", "0", "$0$"),
+        (0.0, "1", "1", "$1$"),
+        (math.log(0.01226), "0.01226", "0.01227", "$0.01227$"),
+        (math.log(123440), "1.234e+05", "1.235e+05", r"$1.235 \cdot 10^{5}$"),
+        (HUGE + 0.7, "10^373", "10^374", "$10^{374}$"),
+        (-HUGE, "10^-373", "10^-372", "$10^{-372}$"),
+        (20 * math.log(10), "10^20.0", "10^20.1", "$10^{20.1}$"),
+        (math.inf, "infinite", "infinite", r"$\infty$"),
     ],
 )
-def test_numbers_are_written_for_a_reader(log_value, text, latex):
+def test_numbers_are_written_for_a_reader(log_value, text, above, latex):
     assert show(log_value) == text
+    assert show_above(log_value) == above
     assert show_latex(log_value) == latex
+
+
+@given(st.floats(-2000, 2000), st.integers(1, 8))
+def test_a_bound_is_never_written_as_less_than_it_is(log_value, digits):
+    text = show_above(log_value, digits)
+    base, power, exponent = text.partition("10^")
+    with mp.workdps(50):
+        written = mp.mpf(10) ** mp.mpf(exponent) if power else mp.mpf(text)
+        truth = mp.exp(mp.mpf(log_value))
+        assert not (power and base)
+        assert truth <= written
+        assert written <= truth * (mp.mpf(11) if power else 1 + mp.mpf(10) ** (1 - digits) * 1.01)
 
 
 def test_the_table_has_a_line_a_term_and_the_total_with_its_label():
     lines = bound(0.0, HUGE, label=violated("s(0) = 0")).table().splitlines()
     assert lines[0] == "a.b"
     assert len(lines) == 4
-    assert lines[-1].split() == ["total", "10^373", *violated("s(0) = 0").split()]
+    assert lines[-1].split() == ["total", "10^374", *violated("s(0) = 0").split()]
 
 
 def test_the_latex_table_escapes_text_and_its_formulas_can_be_typeset():
     text = bound(0.0, HUGE, label=VALID).to_latex()
     assert text.startswith(r"\begin{tabular}{llrl}")
     assert text.endswith(r"\end{tabular}")
-    assert "$10^{373}$" in text
+    assert "$10^{374}$" in text
     named = Bound("i", "x", (Term("50 %_&", 0.0, "x", "a_b"),)).to_latex()
     assert r"50 \%\_\&" in named
     assert r"a\_b" in named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import numpy as np
@@ -365,14 +366,52 @@ def test_what_did_not_learn_does_not_learn(options):
     assert all(p.requires_grad for p in found.out.parameters())
 
 
-def test_half_precision_is_taken_or_refused_in_a_sentence():
+class Mixed(nn.Module):
+    """Half precision between parts that are kept in single, as is usual."""
+
+    def __init__(self, dtype, bias=True):
+        super().__init__()
+        self.rnn = nn.GRU(D, M, bias=bias, num_layers=2).to(dtype)
+        self.out = nn.Linear(M, Q, bias=bias).to(dtype)
+        self.norm = nn.LayerNorm(Q)
+        self.last = nn.Linear(Q, 2).double()
+
+    def forward(self, x):
+        f = self.out(self.rnn(x.to(self.out.weight.dtype))[0][-1])
+        return self.last(self.norm(f.float()).double())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("options", list(ASKED.values()), ids=list(ASKED))
+def test_half_precision_is_pruned_as_its_weights_are_in_single_and_rounded_last(dtype, options):
     torch.manual_seed(0)
-    net, x = reading(lambda s, x: s.out(s.rnn(x)[0])), torch.randn(T, N, D)
-    coarse = torch.bfloat16
-    with pytest.raises(ValueError, match=r"in torch.bfloat16 it does not.*in single precision"):
-        prune_module(net.to(coarse), [x.to(coarse)], 3, objective="balanced")
-    found = prune_module(net.half(), [x.half()], 3, objective="balanced")
-    assert {p.dtype for p in found.parameters()} == {torch.float16}
+    net, x = Mixed(dtype, bias="refit" not in options), torch.randn(T, N, D).to(dtype)
+    before = {name: value.clone() for name, value in net.named_parameters()}
+    wide = copy.deepcopy(net)
+    wide.rnn.float(), wide.out.float()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="the closed loop has")
+        found, facts = prune_module(net, [(x, 1)], 3, facts=True, **options)
+        expected, told = prune_module(wide, [(x.float(), 1)], 3, facts=True, **options)
+    assert facts == told
+    for name, value in found.named_parameters():
+        kinds = {"norm": torch.float32, "last": torch.float64}
+        assert value.dtype == kinds.get(name.partition(".")[0], dtype)
+    for name, value in expected.named_parameters():
+        assert torch.equal(found.get_parameter(name), value.to(found.get_parameter(name).dtype))
+    assert found(x).shape == (N, 2)
+    assert all(torch.equal(value, before[name]) for name, value in net.named_parameters())
+    assert {value.dtype for value in net.rnn.parameters()} == {dtype}
+
+
+def test_a_packed_batch_of_half_precision_is_taken():
+    torch.manual_seed(0)
+    net = reading(lambda s, x: s.out(nn.utils.rnn.pad_packed_sequence(s.rnn(x)[0])[0]))
+    net, rows = net.bfloat16(), torch.randn(T, N, D).bfloat16()
+    batch = nn.utils.rnn.pack_padded_sequence(rows, [T] * (N - 2) + [3, 2])
+    found = prune_module(net, [(batch,)], 3, objective="balanced")
+    assert {p.dtype for p in found.parameters()} == {torch.bfloat16}
+    assert found(batch).dtype == torch.bfloat16
 
 
 def test_tokens_with_one_table_for_both_ends_are_words_and_the_table_stays():

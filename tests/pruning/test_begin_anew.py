@@ -272,3 +272,28 @@ def test_a_state_that_hardly_moves_does_not_stop_the_others(ridge):
     move = np.linalg.lstsq(H, D, rcond=None)[0]
     np.testing.assert_allclose(fitted.b_output - faint.b_output, move[-1], rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(fitted.w_output - faint.w_output, move[:-1].T, rtol=1e-6, atol=1e-9)
+
+
+def hilly(theta):
+    """Falls to 0.8 at 0.2, is above 1 from there to 0.97, but for a valley of 0.2 around 0.3."""
+    t = float(theta[0])
+    if t <= 0.2:
+        return 1 - t
+    return 0.2 if 0.25 < t < 0.4 else 1.5
+
+
+def test_what_was_gained_and_lost_again_is_gone_on_from_with_shorter_steps():
+    told = []
+
+    class Slow(Toward):
+        """Steps of a fifth at first: the damping falls only where a step is made."""
+
+    found = gauss_newton(
+        Slow(), np.zeros(1), held_out=hilly, scale=np.ones(1), steps=30, damping=4.0,
+        progress=told.append,
+    )  # fmt: skip
+    held = [step.held_out for step in told]
+    first = held.index(1.5)
+    assert min(held[:first]) == pytest.approx(0.8)
+    assert hilly(found) == 0.2
+    assert len(told) <= 31

@@ -135,3 +135,16 @@ def test_the_catalogue_has_each_id_once():
 
     assert len(ids) == len(set(ids))
     assert gather([]) == claims()
+
+
+def test_two_claims_of_one_name_are_an_error_and_not_one_claim(tmp_path):
+    text = GOOD.format(id="mine.one") + GOOD.format(id="mine.two")
+
+    with pytest.raises(ClaimError, match=r"mine\.two .*: body is the name of the claim mine\.one"):
+        load_file(write(tmp_path, text))
+
+
+def test_names_that_are_kept_elsewhere_may_be_taken_again(tmp_path):
+    text = GOOD.format(id="mine.one") + "first = body\n" + GOOD.format(id="mine.two")
+
+    assert [claim.id for claim in load_file(write(tmp_path, text))] == ["mine.two", "mine.one"]

@@ -145,3 +145,17 @@ def test_verify_reports_an_order_with_its_proof_and_steps():
     assert outcome.conclusion is Conclusion.NOT_REFUTED
     assert outcome.rungs["symbolic"].conclusion is Conclusion.HOLDS
     assert [step.conclusion for step in outcome.steps] == [Conclusion.HOLDS]
+
+
+def test_instances_that_leave_the_range_of_floats_are_not_left_out():
+    """(a x)^2000 is not O(x); where it was seen to grow it was beyond all floats."""
+
+    @claim("mine.power", "x", draw(a=draw.positive()), kind="order", ladder=(1.0, 2.0**20, 16))
+    def power(xp, x, a):
+        return 1 + (a * x) ** 2000, x
+
+    verdict = orders(power, seconds=5, seed=0)
+
+    assert verdict.conclusion is Conclusion.UNDECIDED
+    assert verdict.coverage.undecided > 0
+    assert "is not finite, somewhere on the ladder" in verdict.message

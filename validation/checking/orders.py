@@ -172,7 +172,16 @@ def _verdict(climbs: list[Climb], coverage: Coverage, x: np.ndarray) -> Verdict:
     worst = max(climbs, key=lambda c: (not c.bounded, c.growth))
     largest = max(float(climb.high.max()) for climb in climbs)
     where = f"on the ladder {x[0]:.3g}..{x[-1]:.3g} ({len(x)} rungs), {len(climbs)} instances"
-    if all(climb.bounded for climb in climbs):
+    bounded = all(climb.bounded for climb in climbs)
+    if bounded and coverage.undecided:
+        # What grows fastest is the first to leave the range of floats.
+        message = (
+            f"undecided {where}: left/right does not grow there, but on {coverage.undecided} more "
+            "a side is negative, or is not finite, somewhere on the ladder; shorten the ladder, or "
+            "draw from smaller ranges"
+        )
+        conclusion = Conclusion.UNDECIDED
+    elif bounded:
         ratio = math.exp(largest) if largest < 709 else math.inf
         message = (
             f"not refuted {where}: left/right <= {ratio:.4g}, and does not grow, or ever more "

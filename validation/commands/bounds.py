@@ -35,7 +35,7 @@ def bounds(
     The bounds on the error hold for these very sequences. Where there are labels, a gated network
     of one layer also gets section 7's bound on its margin risk over new ones.
     """
-    from bounds.terms import show
+    from bounds.terms import show_above
     from validation.commands.prune import check_by_runs, sizes
     from validation.output.terminal import working
     from validation.porting.bounding import bound_file
@@ -59,12 +59,12 @@ def bounds(
     typer.echo(f"error     {found.error:.4g}, outputs {found.size:.4g} ({found.steps})")
     for bound in found.bounds:
         times = beside(bound.total, found.error, found.size)
-        typer.echo(f"bound     {show(bound.log_total)}{times} ({bound.id}; {bound.label})")
+        typer.echo(f"bound     {show_above(bound.log_total)}{times} ({bound.id}; {bound.label})")
         for note in bound.notes:
             typer.echo(f"          {note}")
     for bound in found.risks:
         vacuous = ", vacuous: above 1" if bound.log_total >= 0 else ""
-        typer.echo(f"risk      {show(bound.log_total)} ({bound.id}; {bound.label}{vacuous})")
+        typer.echo(f"risk      {show_above(bound.log_total)} ({bound.id}; {bound.label}{vacuous})")
     for note in found.notes:
         typer.echo(f"left out  {note}")
 

@@ -22,6 +22,7 @@ from validation.output.schema import SCHEMA
 from validation.proving.attempts import Attempt, begin
 from validation.proving.counterexamples import SEARCH, refuted, searched
 from validation.proving.gaps import Slack
+from validation.proving.pieces import as_it_is
 from validation.proving.pools import pooled
 from validation.proving.prove import ALGEBRA, BUDGET
 from validation.proving.prove import prove as run
@@ -294,7 +295,7 @@ def headline(proof: Proof) -> str:
         where = "" if proof.method else " of the box"
         return f"proved for all instances{where}{checked}"
     if proof.kind is Ending.RELAXED:
-        eta, eta_0 = (f"{float(part_of(text)):g}" for text in proof.slack)
+        eta, eta_0 = (as_it_is(part_of(text)) for text in proof.slack)
         return (
             f"proved with slack: left <= right + {eta} |right| + {eta_0} for all instances of the "
             "box; where the sides are nearer than that, nothing is said of the claim itself"

@@ -257,14 +257,14 @@ class _Bench:
         return pruned
 
     def _call(self, method: Method, S: Array | None, options: Record) -> Any:
-        """What the method makes; the fit of a closed loop is kept, and not done twice."""
+        """What the method makes; a fit is kept, and not done twice."""
 
         def call(**more: Any) -> Any:
             return method.call(
                 self.rnn, S, self.row["k"], self._rng(method.draws), **options, **more
             )
 
-        if method.refit != "closed-loop":
+        if not method.refit:
             return call()
         made: list[Any] = []
 

@@ -25,6 +25,7 @@ from validation.porting.models import Settings
 from validation.porting.selecting import Chosen, choose
 from validation.porting.torch_chain import Taken, TorchChain, chain_of, doubled, put, taking
 from validation.porting.torch_layers import GATES, both_ways, kind_of, smaller, tails, weight
+from validation.porting.torch_precision import as_typed, in_single, is_coarse, widen
 from validation.porting.torch_watching import Watched, agree, readers_of, said, watch
 
 
@@ -100,7 +101,10 @@ def prune_module(
     Returns
     -------
     torch.nn.Module
-        A deep copy, in eager mode, on the same device, of the same dtypes and training flag.
+        A deep copy, in eager mode, on the same device, of the same dtypes and training flag. For
+        the balanced objective, a refit and `by_runs` a module of half precision is run in single
+        precision, in which its weights are exact and its states are not rounded to three digits or
+        two; nodes and weights are found for that run, and the weights rounded to its dtypes last.
 
     Raises
     ------
@@ -149,6 +153,9 @@ def prune_module(
     )
     as_stack = wanted(settings)
     given_theta(theta, beside(objective, method, None))
+    if as_stack and is_coarse(whole):
+        widen(whole)
+        run = in_single(run)
     if not as_stack:
         for name, value in {"reads": reads, "outputs": outputs}.items():
             unused(name, value, "the objective 'paper' and no refit")
@@ -160,6 +167,7 @@ def prune_module(
         chain = chain_of(whole, found, targets, linears, taken, count)
         _check_alone(whole, chain, targets, batches, run)
         result, told = _as_stack(whole, found, chain, sizes, reads, settings)
+        as_typed(result, module)
         _copy_flags(module, result)
         return (result, told) if facts else result
     chosen = {

@@ -28,6 +28,7 @@ from validation.checking.evaluation import fault, pair
 from validation.claims import Claim, ClaimError
 from validation.output.writing import write_atomically
 from validation.proving import coq_algebra, coq_by_hand, coq_exact, coq_from_point
+from validation.proving.pieces import as_it_is
 from validation.proving.records import Ending, Proof
 from validation.proving.regions import Region
 
@@ -39,6 +40,7 @@ MOST_EXACT = 4  # proofs without slack that are tried
 INSTALL = (
     "install it with `apt-get install coq libcoq-interval` (Debian) or `opam install coq-interval`"
 )
+TAKEN = {"R", "PI", "exp", "ln", "sqrt", "sin", "cos", "Rmax", "Rmin", "Rabs"}
 POLYNOMIAL = {"number", "variable", "+", "*", "neg", "power"}
 
 HEADER = """From Coq Require Import Reals Lra Psatz.
@@ -165,7 +167,7 @@ def goals(claim: Claim, region: Region, suffix: str = "") -> list[Goal]:
         Where the body has no formula.
     """
     axes = region.axes
-    symbols = {axis.name: re.sub(r"\W+", "_", axis.name).strip("_") for axis in axes}
+    symbols = _symbols([axis.name for axis in axes])
     numbers = [EXPRESSIONS.number(variable(symbols[axis.name])) for axis in axes]
     if claim.kind == "loewner" or claim.hypotheses:
         raise ClaimError(
@@ -194,6 +196,17 @@ def goals(claim: Claim, region: Region, suffix: str = "") -> list[Goal]:
         used = _variables(a) | _variables(b)
         by_hand = coq_by_hand.BY_HAND.get(claim.id, "")
         found.append(Goal(name, tuple(v for v in variables if v[0] in used), a, b, by_hand))
+    return found
+
+
+def _symbols(names: Sequence[str]) -> dict[str, str]:
+    """A variable of Coq's for every coordinate: two never share one, and none hides a function."""
+    found: dict[str, str] = {}
+    for name in names:
+        symbol = re.sub(r"\W+", "_", name).strip("_")
+        while symbol in found.values() or symbol in TAKEN:
+            symbol += "_"
+        found[name] = symbol
     return found
 
 
@@ -327,7 +340,7 @@ def states(text: str, claim: Claim, where: Sequence[Region]) -> bool:
 def _narrower(where: Sequence[Region]) -> str:
     """The ranges of a file that are less than all that is drawn; empty where none is."""
     found = {
-        f"{axis.name} in [{axis.low:g}, {axis.high:g}]": None
+        f"{axis.name} in [{as_it_is(axis.low)}, {as_it_is(axis.high)}]": None
         for region in where
         for axis in region.axes
         if axis.domain is not None

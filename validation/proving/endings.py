@@ -13,6 +13,7 @@ from validation.proving.attempts import Attempt
 from validation.proving.covering import Cover, share
 from validation.proving.fingerprints import fingerprint, versions
 from validation.proving.gaps import NO_SLACK, PARTED, Slack, evaluate
+from validation.proving.pieces import as_it_is
 from validation.proving.records import Ending, Proof, percent
 from validation.proving.regions import Region, widths
 
@@ -48,9 +49,9 @@ def relaxed(attempt: Attempt, levels: Sequence[Slack]) -> str:
     """How far the relaxed statement came that was tried last."""
     if not 0 < attempt.level < len(levels):
         return ""
-    eta, eta_0 = (float(part) for part in levels[attempt.level])
+    eta, eta_0 = (as_it_is(part) for part in levels[attempt.level])
     return (
-        f"with the slack {eta:g} |right| + {eta_0:g} intervals covered {percent(attempt.share)} "
+        f"with the slack {eta} |right| + {eta_0} intervals covered {percent(attempt.share)} "
         "(not proved again in balls)"
     )
 
@@ -129,10 +130,10 @@ def _statement(attempt: Attempt) -> str:
         if ends:
             text += (
                 f" (in units in which the largest is 1, {' and '.join(a.name for a in ends)} at "
-                f"least {ends[0].low:.3g}; the edge below is left out)"
+                f"least {as_it_is(ends[0].low)}; the edge below is left out)"
             )
         parts.append(text)
     for name, axis in edges.items():
         if not (cube and name in scaled):
-            parts.append(f"{name} in [{axis.low:.6g}, {axis.high:.6g}]")
+            parts.append(f"{name} in [{as_it_is(axis.low)}, {as_it_is(axis.high)}]")
     return "; ".join(filter(None, [names, ", ".join(parts)]))

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import importlib
 import importlib.metadata
+import os
 import pickle
 import platform
 import sys
@@ -82,6 +83,7 @@ def _function(function: Any, seen: set[int]) -> Iterator[str]:
         if hasattr(function, "__dict__"):  # an object that is called
             yield from _object(function, seen)
         return
+    yield from _value(vars(function), seen)
     yield from _value(function.__defaults__, seen)
     yield from _value(function.__kwdefaults__, seen)
     for cell in function.__closure__ or ():
@@ -93,7 +95,7 @@ def _function(function: Any, seen: set[int]) -> Iterator[str]:
 
 
 def _code(code: types.CodeType, names: dict[str, Any], seen: set[int]) -> Iterator[str]:
-    yield code.co_code.hex()
+    yield f"{code.co_code.hex()} {code.co_exceptiontable.hex()}"
     yield repr((code.co_varnames, code.co_names))
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -111,6 +113,9 @@ def _code(code: types.CodeType, names: dict[str, Any], seen: set[int]) -> Iterat
 def _value(value: Any, seen: set[int]) -> Iterator[str]:
     if isinstance(value, types.FunctionType):
         yield from _function(value, seen)
+    elif isinstance(value, types.MethodType):
+        yield from _function(value.__func__, seen)
+        yield from _value(value.__self__, seen)
     elif isinstance(value, functools.partial):
         yield repr((value.args, value.keywords))
         yield from _value(value.func, seen)
@@ -154,23 +159,26 @@ def _object(value: Any, seen: set[int]) -> Iterator[str]:
         return
     try:
         yield hashlib.sha256(pickle.dumps(value, protocol=4)).hexdigest()
-    except Exception:  # whatever a foreign type raises: it is known by its type
-        yield "opaque"
+    except Exception:  # whatever a foreign type raises: no proof may hang on what is not known
+        yield f"opaque {os.getpid()} {id(value)}"
 
 
 def _module(module: types.ModuleType, seen: set[int]) -> Iterator[str]:
-    """The text of a module of ours or of a user's, and of those that a user's takes from.
+    """The text of a module, and of those that a user's takes from.
 
-    A library is known by its version.
+    A library is known by its version besides.
     """
     file = getattr(module, "__file__", None)
     if id(module) in seen:
         return
     seen.add(id(module))
     yield module.__name__
-    if not file or any(Path(file).is_relative_to(place) for place in _libraries()):
+    if not file:
         return
     yield _text(Path(file))
+    if any(Path(file).is_relative_to(place) for place in _libraries()):
+        yield _version(module.__name__.partition(".")[0])
+        return
     if Path(file).is_relative_to(_OURS):
         return
     for name, value in sorted(vars(module).items()):
@@ -194,6 +202,15 @@ def _libraries() -> tuple[Path, ...]:
     found = [Path(sysconfig.get_path(name)) for name in names]
     found += [Path(part) for part in sys.path if Path(part).name.endswith("-packages")]
     return tuple(path.resolve() for path in found) + tuple(found)
+
+
+@functools.cache
+def _version(package: str) -> str:
+    """The versions of what installed a package; of Python's own there is none."""
+    if package in sys.stdlib_module_names:
+        return ""
+    names = importlib.metadata.packages_distributions().get(package, [])
+    return " ".join(f"{name} {importlib.metadata.version(name)}" for name in sorted(set(names)))
 
 
 def _text(path: Path) -> str:

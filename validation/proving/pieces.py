@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,6 +32,23 @@ DEFAULT_ENTRIES = 4.0
 DEFAULT_POSITIVE = (2.0**-10, 2.0**10)
 
 
+def as_it_is(x: float | Fraction) -> str:
+    """A number of a statement that is proved: in six digits, or in all that it has.
+
+    A rounded end would widen the range, and say more than was proved.
+    """
+    value = Fraction(x)
+    short = f"{float(value):g}"
+    if Fraction(short) == value:
+        return short
+    exponent = round(math.log2(abs(float(value)))) if 0 < abs(value) < Fraction(1, 2**16) else 0
+    if exponent and abs(value) == Fraction(2) ** exponent:
+        return f"{'-' if value < 0 else ''}2^{exponent}"
+    if value.denominator == 1 and abs(value) < 2**53:
+        return str(value)
+    return repr(float(value)) if Fraction(float(value)) == value else str(value)
+
+
 @dataclass(frozen=True)
 class Domain:
     """All that a coordinate may be, box or not: from `low` to `high`, None where there is no end.
@@ -50,10 +68,10 @@ class Domain:
         if self.low is None and self.high is None:
             return "any number"
         if self.high is None:
-            return f"{'>' if self.positive else '>='} {float(self.low or 0):g}"
+            return f"{'>' if self.positive else '>='} {as_it_is(self.low or 0)}"
         if self.low is None:
-            return f"<= {float(self.high):g}"
-        return f"in {'(' if self.positive else '['}{float(self.low):g}, {float(self.high):g}]"
+            return f"<= {as_it_is(self.high)}"
+        return f"in {'(' if self.positive else '['}{as_it_is(self.low)}, {as_it_is(self.high)}]"
 
     def within(self, low: float, high: float) -> Domain:
         """The part of it that lies in a box."""

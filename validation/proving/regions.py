@@ -27,7 +27,7 @@ from validation.instances import Instance
 from validation.instances.factors import ArrayFactor, Real
 from validation.instances.matrices import Distribution, Spectrum
 from validation.instances.networks import Networks
-from validation.proving.pieces import Axis, Piece, pieces_of
+from validation.proving.pieces import Axis, Piece, as_it_is, pieces_of
 
 EDGE = 2.0**-30
 """How near to 0 a positive coordinate of the unit cube goes: beyond lies an open edge."""
@@ -99,8 +99,8 @@ class Region:
         sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes.items())
         notes = [f"{name} = {piece.note}" for name, piece in self.pieces.items() if piece.note]
         axes = self.all_axes
-        notes += [f"{axes[i].name} = {value:g}" for i, value in self.fixed.items()]
-        ranges = [f"{a.name} in [{a.low:g}, {a.high:g}]" for a in self.axes]
+        notes += [f"{axes[i].name} = {as_it_is(value)}" for i, value in self.fixed.items()]
+        ranges = [f"{a.name} in [{as_it_is(a.low)}, {as_it_is(a.high)}]" for a in self.axes]
         return "; ".join(filter(None, [sizes, ", ".join(notes), cell or ", ".join(ranges)]))
 
 

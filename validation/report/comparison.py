@@ -17,7 +17,7 @@ from bounds.degrees_of_freedom import degrees_of_freedom, spectrum
 from bounds.node_counts import THEOREMS, node_count
 from bounds.problem import Problem
 from bounds.rounding import log_sum_up
-from bounds.terms import FIXED_RADII, ORDER_ONLY, VALID, Bound, Label, Standing, show
+from bounds.terms import FIXED_RADII, ORDER_ONLY, VALID, Bound, Label, Standing, show_above
 from pruning.checks import Array
 from pruning.reconstruction import information_loss
 from pruning.selection.derandomised import certified_nodes
@@ -201,7 +201,7 @@ def tables(bounds: Sequence[Bound], problem: Problem) -> list[Table]:
 
 def total_shown(bound: Bound) -> str:
     """The total for a reader; 1 where only rounding keeps it from 1."""
-    return "1" if abs(bound.log_total) < 1e-9 else show(bound.log_total)
+    return "1" if abs(bound.log_total) < 1e-9 else show_above(bound.log_total)
 
 
 def to_json(bounds: Sequence[Bound], problem: Problem, k: int) -> list[Record]:

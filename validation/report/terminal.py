@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bounds.terms import Bound, show
+from bounds.terms import Bound, show_above
 from validation.output.terminal import show_table
 from validation.report.findings import short_name
 from validation.report.study import Study
@@ -39,9 +39,9 @@ def _terms(bound: Bound) -> Table:
     table.add_column("value", justify="right")
     table.add_column("source")
     for term in bound.terms:
-        table.add_row(term.name, show(term.log_value), term.source)
+        table.add_row(term.name, show_above(term.log_value), term.source)
     table.add_section()
-    table.add_row("total", show(bound.log_total), "")
+    table.add_row("total", show_above(bound.log_total), "")
     return table
 
 
@@ -51,9 +51,9 @@ def _chain(steps: Sequence[Bound], sharpest: Bound, norm: str) -> Table:
     table.add_column("value", justify="right")
     table.add_column("id")
     for step in steps:
-        table.add_row(short_name(step), show(step.log_total), step.id)
+        table.add_row(short_name(step), show_above(step.log_total), step.id)
     table.add_section()
-    table.add_row("sharpest bound", show(sharpest.log_total), sharpest.id)
+    table.add_row("sharpest bound", show_above(sharpest.log_total), sharpest.id)
     return table
 
 

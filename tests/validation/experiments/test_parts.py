@@ -88,9 +88,12 @@ def test_what_is_not_there_is_one_sentence(folder, capsys, words, message):
     assert not (folder / "a").exists()
 
 
-def test_a_closed_loop_is_fitted_once_before_and_after_fine_tuning(folder, monkeypatch):
+@pytest.mark.parametrize("name", [CLOSED, "balanced, read-out"])
+def test_a_fit_is_made_once_before_and_after_fine_tuning(folder, monkeypatch, name):
+    grid_file = Path("grid.toml")
+    grid_file.write_text(grid_file.read_text().replace(CLOSED, name))
     calls = []
-    method = METHODS[CLOSED]
+    method = METHODS[name]
 
     def counted(*arguments, **options):
         calls.append(options.get("refit", "its own"))
@@ -102,7 +105,7 @@ def test_a_closed_loop_is_fitted_once_before_and_after_fine_tuning(folder, monke
     wanted = [
         row
         for row in grid.rows(True)
-        if row["method"] == CLOSED and row["k"] == 6 and row["seed"] == 1
+        if row["method"] == name and row["k"] == 6 and row["seed"] == 1
     ]
     tasks = [Task(str(i), row, grid.network(1)[0], grid.data) for i, row in enumerate(wanted)]
     before, _ = (finish(task)[1] for task in tasks)

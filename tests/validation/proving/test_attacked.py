@@ -6,6 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from validation import Conclusion, Instance, certify, claim, draw, verify
 from validation.arithmetic.enclosures import Enclosure
@@ -16,6 +18,8 @@ from validation.arithmetic.jets import coordinate
 from validation.claims import ClaimError
 from validation.proving.algebra import proof_by_algebra
 from validation.proving.attacked import NOTHING, attack
+from validation.proving.coq import goals
+from validation.proving.pieces import as_it_is
 from validation.proving.prove import prove
 from validation.proving.records import Ending
 from validation.proving.regions import regions
@@ -220,3 +224,47 @@ def test_sizes_that_are_numbers_have_coordinates():
     )
 
     assert ending(statement) is Ending.PROVED
+
+
+# -- what is printed of a proof -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["a box", "the draw"])
+@pytest.mark.parametrize("algebra", [False, True])
+def test_the_ranges_of_a_proof_are_not_rounded(by, algebra):
+    """exp x <= exp 1.99999995 on [1, 1.9999999]; on [1, 2], which was printed, it is false."""
+    high = 1.9999999
+    drawn = draw(x=draw.reals(1, high if by == "the draw" else 4))
+    least = Fraction(199999995, 10**8)
+    body = (lambda xp, x: (x, least)) if algebra else (lambda xp, x: (xp.exp(x), xp.exp(least)))
+    statement = claim("t.range", "x", drawn)(body)
+
+    proof = prove(statement, box={"x": (1, high)} if by == "a box" else {}, budget=2.0, slacks=())
+
+    assert proof.kind is Ending.PROVED
+    assert str(high) in proof.statement
+    assert all(str(high) in region for region in proof.regions)
+
+
+@settings(deadline=None)
+@given(st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.fractions()))
+def test_a_number_is_printed_as_it_is(x):
+    text = as_it_is(x)
+    base, power, exponent = text.partition("2^")
+    value = Fraction(f"{base}1") * Fraction(2) ** int(exponent) if power else Fraction(text)
+
+    assert value == x or float(value) == x
+
+
+def test_variables_for_coq_are_never_one():
+    """The second coordinate of x and the number x_1 were both x_1, and x_1 <= x_1 is true."""
+
+    @claim("t.symbols", "x", draw(x=draw.vectors(2, low=0, high=1), x_1=draw.reals(0, 1),
+                                  PI=draw.reals(0, 1)))  # fmt: skip
+    def symbols(xp, x, x_1, PI):
+        return x[1] + xp.pi, x_1 + PI
+
+    (goal,) = goals(symbols, regions(symbols, {}, {})[0])
+
+    assert len({name for name, *_ in goal.variables}) == len(goal.variables) == 3
+    assert "PI" not in {name for name, *_ in goal.variables}

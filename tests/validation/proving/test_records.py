@@ -100,6 +100,98 @@ def test_a_proof_is_stale_where_a_value_of_the_module_has_changed(folder, value,
     assert written(first) != written(first, "lambda x: x > 1")
 
 
+RULES = """
+class Rule:
+    def __init__(self, c):
+        self.c = c
+
+    def at(self, x):
+        return {text}
+
+
+class Tight(Rule):
+    __slots__ = ()
+
+
+def bare(x):
+    return bare.c * x
+
+
+bare.c = {c}
+"""
+METHOD = """
+from rules_of_mine import Rule, Tight, bare
+from validation import claim, draw
+
+rule = {rule}
+
+@claim("mine.method", "x <= c x", draw(x=draw.reals(0, 4)))
+def method(xp, x):
+    return x, rule(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "changed"),
+    [
+        ("Rule({c}).at", "the value"), ("Rule({c}).at", "the text"),
+        ("Tight({c}).at", "the value"), ("Tight({c}).at", "the text"), ("bare", "the value"),
+    ],
+)  # fmt: skip
+def test_a_proof_is_stale_where_a_method_or_its_object_has_changed(
+    folder, monkeypatch, rule, changed
+):
+    import importlib
+    import sys
+
+    from validation.loading import load_file
+
+    monkeypatch.syspath_prepend(str(folder))
+    marks = []
+    for c, text in ((2, "self.c * x"), (3, "self.c * x") if changed == "the value" else (2, "x")):
+        (folder / "rules_of_mine.py").write_text(RULES.format(c=c, text=text) + "#" * len(text))
+        (folder / "method.py").write_text(METHOD.format(rule=rule.format(c=c)))
+        importlib.invalidate_caches()
+        sys.modules.pop("rules_of_mine", None)
+        marks.append(fingerprint(load_file(folder / "method.py")[0]))
+    assert marks[0] != marks[1]
+
+
+def test_no_proof_hangs_on_an_object_of_which_nothing_is_known(folder):
+    """An iterator over what does not pickle: it may be any."""
+
+    def drawing_on(held):
+        @claim("mine.opaque", "x", draw(x=draw.reals(0, 4)))
+        def opaque(xp, x):
+            return x, next(held)(x)
+
+        return opaque
+
+    same, other = ([lambda x, c=c: c * x] * 9 for c in (1, 2))
+    held = iter(same), iter(other)
+    first, second = (fingerprint(drawing_on(one)) for one in held)
+    assert first != second
+
+
+def test_the_version_of_a_library_is_part_of_the_mark(monkeypatch):
+    from validation.proving import fingerprints
+
+    @claim("mine.library", "x", draw(x=draw.reals(0, 4)))
+    def library(xp, x):
+        return x, scipy.special.expit(x) + x
+
+    import scipy
+
+    library.body.__globals__["scipy"] = scipy
+    first = fingerprint(library)
+    fingerprints._version.cache_clear()
+    monkeypatch.setattr(fingerprints.importlib.metadata, "version", lambda name: "another")
+    assert "scipy another" in list(fingerprints._parts(library))
+    fingerprints._version.cache_clear()
+    monkeypatch.undo()
+    assert fingerprint(library) == first
+
+
 def test_a_proof_is_stale_where_a_module_behind_a_users_module_has_changed(folder, monkeypatch):
     import importlib
     import sys
