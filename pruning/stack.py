@@ -244,7 +244,7 @@ def counted(shape: tuple[int, ...], lengths: Nodes | None, reads: str) -> Any:
 
 
 def same_stack(a: Stack, b: Stack) -> bool:
-    """Whether two stacks have the same cells and the same weights, to the last bit."""
+    """Whether two stacks have the same cells with equal weights: they run with equal roundings."""
     return a is b or (
         a.nodes == b.nodes
         and all(map(_same, sum(a.layers, ()), sum(b.layers, ())))

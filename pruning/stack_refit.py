@@ -19,18 +19,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pruning.cells.lru import LRU
-from pruning.checks import Array, Inputs, Nodes, choice, integer, nonnegative
+from pruning.checks import Array, Inputs, Nodes, choice, integer, nonnegative, unused
 from pruning.fisher import check_classes
 from pruning.gauss_newton import RefitStep, gauss_newton
 from pruning.refit.coordinates import quasi_newton
-from pruning.refit.held_out import few_numbers, split
+from pruning.refit.held_out import SHARE, few_numbers, share_beside, split
 from pruning.refit.read_out import NOTHING_TOLD, STAYS
 from pruning.refit.units import in_output_units, in_units_of, output_exponent
 from pruning.stack import Stack, counted, true_lengths
 from pruning.stack_balanced import READS, are_logits
 from pruning.stack_fit import SquaredGaps, StackDivergence, StackWeights
 
-SQUARE_STEPS, LOGIT_STEPS, PATIENCE = 10, 30, 3
+SQUARE_STEPS, LOGIT_STEPS, PATIENCE, ITERATIONS = 10, 30, 3, 20
 
 RIDGES = (1e-6, 1e-4, 1e-2, 1.0, 1e2, 1e4)
 """Tried where none is given; the last ones leave the read-out nearly as it is."""
@@ -45,9 +45,9 @@ def refit_stack_read_out(
     reads: str = "last",
     ridge: float | None = None,
     outputs: str | None = None,
-    held_out: float = 0.2,
-    steps: int = 30,
-    dtype: str = "float32",
+    held_out: float | None = None,
+    steps: int | None = None,
+    dtype: str | None = None,
     progress: Callable[[RefitStep], None] | None = None,
 ) -> Stack:
     """Return the small stack with the read-out that fits the whole one's outputs best.
@@ -62,22 +62,33 @@ def refit_stack_read_out(
         For numbers: pull towards the read-out that it has, in units of the mean square of a state.
         None: the one of `RIDGES` that is best on the held-out sequences, then fitted on all; the
         read-out that it has stays where it is better there than any by a tenth.
-    held_out : float
-        As in `refit_stack`.
+    held_out : float, optional
+        As in `refit_stack`, 0.2 by default; where no ridge is given.
     steps, dtype, progress
-        For logits, as in `refit_stack`.
+        For logits, as in `refit_stack`; what is fitted to numbers takes no steps.
+
+    Raises
+    ------
+    ValueError
+        For bad input, and for a ridge with logits, and steps or dtype with numbers, where they
+        have no effect.
     """
     choice("reads", reads, READS)
     checked = _checked(whole, small, x)
     ends = None if lengths is None else true_lengths(lengths, checked)
     if are_logits(whole, checked, outputs):
+        unused("ridge", ridge, "logits")
+        share, limit = share_beside(None, held_out), LOGIT_STEPS if steps is None else steps
         return _least_divergence(
-            whole, small, checked, ends, reads, False, held_out, steps, dtype, progress
+            whole, small, checked, ends, reads, False, share, limit, dtype, progress
         )
+    for name, value in {"steps": steps, "dtype": dtype}.items():
+        unused(name, value, "numbers")
+    share = share_beside(ridge, held_out)
     exponent = output_exponent(whole)
     whole, small = (in_output_units(net, exponent) for net in (whole, small))
     whole, small, basis = _in_basis(whole, small)
-    fit, held = split(len(checked), held_out)
+    fit, held = split(len(checked), share)
     ours, theirs = (
         _ReadOutMoments.of(whole, small, checked[p], None if ends is None else ends[p], reads)
         for p in (fit, held)
@@ -172,10 +183,10 @@ def refit_stack(
     *,
     reads: str = "last",
     outputs: str | None = None,
-    held_out: float = 0.2,
+    held_out: float = SHARE,
     steps: int | None = None,
-    iterations: int = 20,
-    dtype: str = "float32",
+    iterations: int | None = None,
+    dtype: str | None = None,
     progress: Callable[[RefitStep], None] | None = None,
 ) -> Stack:
     """Return the small stack with all its weights fitted to the whole one's outputs.
@@ -191,10 +202,10 @@ def refit_stack(
         the start. One sequence alone is fitted, and none decides.
     steps : int, optional
         At most so many: by default 10 of Gauss-Newton for numbers, 30 of L-BFGS for logits.
-    iterations : int
-        Of conjugate gradients in each step, for numbers.
-    dtype : {"float32", "float64"}
-        Precision of logits; sums over sequences are float64.
+    iterations : int, optional
+        Of conjugate gradients in each step, for numbers; 20 by default.
+    dtype : {"float32", "float64"}, optional
+        Precision of logits, the first by default; sums over sequences are float64.
     progress : callable, optional
         Called with a `pruning.gauss_newton.RefitStep` of squared gaps; or of divergences, whose
         damping is 0.
@@ -214,10 +225,12 @@ def refit_stack(
     fit, held = split(len(checked), held_out)
     _warn_of_few(small, checked[fit], None if ends is None else ends[fit], reads)
     if are_logits(whole, checked, outputs):
+        unused("iterations", iterations, "logits")
         limit = LOGIT_STEPS if steps is None else steps
         return _least_divergence(
             whole, small, checked, ends, reads, True, held_out, limit, dtype, progress
         )
+    unused("dtype", dtype, "numbers")
     exponent = output_exponent(whole)
     whole, small = (in_output_units(net, exponent) for net in (whole, small))
     whole, small, basis = _in_basis(whole, small)
@@ -240,7 +253,7 @@ def refit_stack(
         held_out=None if theirs is None else other,
         scale=ours.weights.scale(small),
         steps=SQUARE_STEPS if steps is None else integer("steps", steps, 0),
-        iterations=iterations,
+        iterations=ITERATIONS if iterations is None else integer("iterations", iterations, 1),
         progress=in_units_of(progress, exponent),
     )
     return in_output_units(_out_of_basis(ours.weights.with_weights(found), basis), -exponent)
@@ -255,11 +268,11 @@ def _least_divergence(
     moves: bool,
     held_out: float,
     steps: int,
-    dtype: str,
+    dtype: str | None,
     progress: Callable[[RefitStep], None] | None,
 ) -> Stack:
     check_classes("whole", whole.d_y)
-    choice("dtype", dtype, ("float32", "float64"))
+    dtype = "float32" if dtype is None else choice("dtype", dtype, ("float32", "float64"))
     ours, theirs = (
         StackDivergence(
             whole,

@@ -22,7 +22,7 @@ from bounds.approximation.blocks import Blocks, checked_blocks
 from bounds.approximation.images import unless_through_all
 from bounds.approximation.measured import EXACT_RUNS
 from bounds.approximation.recursion import log_norms, log_square_mean
-from bounds.approximation.stack_rounding import same_stacks, stack_rounding
+from bounds.approximation.stack_rounding import stack_rounding
 from bounds.rounding import (
     inner_product,
     log_sum_up,
@@ -37,7 +37,7 @@ from pruning.checks import Array, choice, time_weights
 from pruning.rnn import RNN
 from pruning.run_rounding import RESOLVED
 from pruning.spectral import PrunedRNN
-from pruning.stack import Stack
+from pruning.stack import Stack, same_stack
 from pruning.stack_gradients import StackRun, run_stack
 from pruning.stack_pruning import PrunedStack
 
@@ -145,7 +145,7 @@ def along_runs_bounds(
         if sample.shape[1] != T:
             raise ValueError(f"fitted_on must have {T} steps as x has, got {sample.shape[1]}")
         maps, rank = fitted_images(whole, small, sample, batch)
-    same, sums = same_stacks(whole, small) and maps is None, _Sums(w)
+    same, sums = same_stack(whole, small) and maps is None, _Sums(w)
     squares: list[Any] = [0.0] * len(several)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not a number is read as +inf
         for start in range(0, n, batch):

@@ -22,7 +22,6 @@ import numpy as np
 
 from bounds.rounding import SMALLEST_NORMAL, inner_product, raised, roundings
 from pruning.checks import Array
-from pruning.stack import Stack
 from pruning.stack_gradients import StackRun
 
 _TANH_BEND, _LOGISTIC_BEND = 0.77, 0.0963  # sup |s''|, rounded up
@@ -52,30 +51,6 @@ def stack_rounding(run: StackRun) -> Array:
             delta = np.where(np.isnan(found), np.inf, found)
     assert delta is not None
     return delta
-
-
-def same_stacks(whole: Stack, small: Stack) -> bool:
-    """Whether both are one network, which runs with the same roundings twice."""
-    if whole is small:
-        return True
-    if whole.nodes != small.nodes or (whole.embedding is None) != (small.embedding is None):
-        return False
-    pairs = [(whole.w_output, small.w_output), (whole.b_output, small.b_output)]
-    if whole.embedding is not None and small.embedding is not None:
-        pairs.append((whole.embedding, small.embedding))
-    for layer, other in zip(whole.layers, small.layers, strict=True):
-        for cell, one in zip(layer, other, strict=True):
-            if type(cell) is not type(one) or _form(cell) != _form(one):
-                return False
-            names = ("w_input", "w_hidden", "b_input", "b_hidden")
-            pairs += [(getattr(cell, name), getattr(one, name)) for name in names]
-    return all(np.array_equal(a, b) for a, b in pairs)
-
-
-def _form(cell: Any) -> tuple[Any, ...]:
-    """What besides its weights says what a cell computes."""
-    named = getattr(cell, "activation", None)
-    return getattr(cell, "reset_after", None), None if named is None else named.name
 
 
 class _Drive:

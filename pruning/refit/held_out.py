@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pruning.checks import real
+from pruning.checks import real, unused
+
+SHARE = 0.2
+"""Of the sequences, held out where nothing is said."""
 
 
 def split(n: int, share: Any) -> tuple[slice, slice]:
@@ -17,6 +20,13 @@ def split(n: int, share: Any) -> tuple[slice, slice]:
         raise ValueError(f"held_out must lie strictly between 0 and 1, got {share:g}")
     held = min(n - 1, max(1, round(share * n)))
     return slice(0, n - held), slice(n - held, n)
+
+
+def share_beside(ridge: Any, share: float | None) -> float:
+    """Return the share to hold out, `SHARE` for None; none is where a ridge is given."""
+    if ridge is not None:
+        unused("held_out", share, "a ridge, which nothing has to choose,")
+    return SHARE if share is None else share
 
 
 def few_numbers(parameters: int, numbers: int, n: int) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from pruning.checks import Array, Inputs, nonnegative
 from pruning.observability import read_weights
-from pruning.refit.held_out import split
+from pruning.refit.held_out import share_beside, split
 from pruning.refit.units import in_output_units, output_exponent
 from pruning.rnn import RNN
 
@@ -132,7 +132,7 @@ def refit_read_out(
     x: ArrayLike,
     weights: str | ArrayLike = "last",
     ridge: float | None = None,
-    held_out: float = 0.2,
+    held_out: float | None = None,
 ) -> RNN:
     """Return the small network with its read-out fitted to the large one's outputs.
 
@@ -148,8 +148,8 @@ def refit_read_out(
         >= 0, in multiples of Tr S'/k. None: the one of `RIDGES` that is best on the last
         `held_out` of the sequences, then fitted on all; `small` itself where that is better there
         than any by a tenth.
-    held_out : float
-        Share of the sequences, in (0, 1).
+    held_out : float, optional
+        Share of the sequences, in (0, 1), 0.2 by default; where no ridge is given.
 
     Examples
     --------
@@ -164,13 +164,14 @@ def refit_read_out(
     """
     checked = large.check_input(x)
     w = read_weights(weights, checked.shape[1])
+    share = share_beside(ridge, held_out)
     exponent, before = output_exponent(large), small
     large, small = (in_output_units(net, exponent) for net in (large, small))
     if ridge is not None:
         ridge = nonnegative("ridge", ridge)
         moments = paired_moments(large, small, checked, w)
     else:
-        found = _least_held_out(large, small, checked, w, held_out)
+        found = _least_held_out(large, small, checked, w, share)
         if found is None:
             return before
         moments, ridge = found

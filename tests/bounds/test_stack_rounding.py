@@ -13,17 +13,18 @@ from helpers.stacks import KINDS, cell_of, stack_of
 from bounds.approximation.along_runs import FLOAT_STATES, along_runs_bound
 from bounds.approximation.defect import linear_bound
 from bounds.approximation.measured import EXACT_RUNS
-from bounds.approximation.stack_rounding import same_stacks, stack_rounding
-from pruning import RNN, prune_to
+from bounds.approximation.stack_rounding import stack_rounding
+from pruning import RNN, Activation, activation, prune_to
 from pruning.cells.gru import GRU
 from pruning.cells.lru import LRU
 from pruning.cells.plain import Plain
-from pruning.stack import Stack
+from pruning.stack import Stack, same_stack
 from pruning.stack_gradients import run_stack
 from pruning.stack_pruning import prune_stack
 
 LONG = np.longdouble
 EPS = float(np.finfo(np.float64).eps)
+TANH = activation("tanh")
 
 
 def logistic(u):
@@ -129,10 +130,22 @@ def test_the_same_network_twice_costs_nothing_and_others_are_told_apart():
     rng = np.random.default_rng(4)
     gru = cell_of("gru", 3, 2, rng, 1.0)
     stack = Stack([[gru]], rng.normal(size=(1, 3)), np.zeros(1))
-    assert same_stacks(stack, Stack([[gru]], stack.w_output.copy(), np.zeros(1)))
+    assert same_stack(stack, Stack([[gru]], stack.w_output.copy(), np.zeros(1)))
     before = GRU(gru.w_input, gru.w_hidden, gru.b_input, gru.b_hidden, not gru.reset_after)
     for cell, read in ((before, stack.w_output), (gru, 2 * stack.w_output)):
-        assert not same_stacks(stack, Stack([[cell]], read, np.zeros(1)))
+        assert not same_stack(stack, Stack([[cell]], read, np.zeros(1)))
+
+    # Of one name, but not one function: these do not run with the same roundings.
+    def halved(a, out=None):
+        return np.tanh(a / 2, out=out)
+
+    half = Activation("tanh", halved, TANH.slope, 1.0, 1.0, 0.0)
+    weights = [rng.normal(size=shape) for shape in ((3, 2), (3, 3), 3, 3)]
+    one, other = (
+        Stack([[Plain(*weights, activation=s)]], stack.w_output, np.zeros(1)) for s in (TANH, half)
+    )
+    assert same_stack(one, Stack([[Plain(*weights, activation="tanh")]], one.w_output, [0.0]))
+    assert not same_stack(one, other)
     x = rng.normal(size=(5, 4, 2))
     assert along_runs_bound(prune_stack(stack, x, 3, reconstruct=False), x).total == 0
 

@@ -7,12 +7,13 @@ import pytest
 from helpers.stacks import stack_of, state_dict
 from safetensors.numpy import save_file
 
-from pruning import initial_rnn, prune_stack, prune_to, select_nodes, spectral_prune
+from pruning import initial_rnn, prune_stack, prune_to, refit_read_out, select_nodes, spectral_prune
 from pruning.baselines import prune_by
 from pruning.selection import METHODS
 from pruning.stack_baselines import baseline_nodes
 from pruning.stack_moments import stack_moments
 from pruning.stack_pruning import prune_stack_to
+from pruning.stack_refit import refit_stack, refit_stack_read_out
 from validation.commands import main
 
 X = np.random.default_rng(0).normal(size=(20, 4, 2))
@@ -149,6 +150,33 @@ def test_tau_of_nodes_that_nothing_is_reconstructed_from():
     assert not prune_to(RNN_4, X, [0, 2], 0.0, reconstruct=False).tau.any()
     assert len(spectral_prune(RNN_4, X, 2, tau=1.0, reconstruct=False).nodes) == 2
     assert prune_stack(STACK, X, 2, tau=1.0, reconstruct=False).pruned.nodes == ((2,),)
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "value", "others"),
+    [
+        (refit_stack_read_out, "ridge", 0.1, {"outputs": "logits"}),
+        (refit_stack_read_out, "steps", 30, {}),
+        (refit_stack_read_out, "dtype", "float32", {}),
+        (refit_stack_read_out, "held_out", 0.2, {"ridge": 0.1}),
+        (refit_stack, "iterations", 20, {"outputs": "logits", "steps": 1}),
+        (refit_stack, "dtype", "float64", {"steps": 1}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:the closed loop has")
+def test_of_a_refit_of_a_stack(call, name, value, others):
+    small = prune_stack(STACK, X, 2).pruned
+    with pytest.raises(ValueError, match=f"{name} must be left out with .* it has no effect, got"):
+        call(STACK, small, X, **{name: value}, **others)
+    assert call(STACK, small, X, **others).nodes == ((2,),)
+
+
+def test_of_a_refit_of_a_network():
+    small = spectral_prune(RNN_4, X, 2).pruned
+    with pytest.raises(ValueError, match="held_out must be left out with a ridge"):
+        refit_read_out(RNN_4, small, X, ridge=0.1, held_out=0.2)
+    one, other = (refit_read_out(RNN_4, small, X, held_out=h) for h in (None, 0.2))
+    assert np.array_equal(one.w_output, other.w_output)
 
 
 def test_labels_beside_a_method_that_reads_none():
