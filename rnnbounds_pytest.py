@@ -28,8 +28,12 @@ def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> Any:
     """Make an item of an attribute that is a claim of the module being collected."""
     if not _is_claim(obj):
         return None
-    if obj.module != collector.module.__name__ or not isinstance(collector, pytest.Module):
+    if obj.module != collector.module.__name__:
         return []
+    if not isinstance(collector, pytest.Module):
+        raise collector.CollectError(
+            f"{obj.id} ({obj.location}): a claim in a class is not run; put it at the top level"
+        )
     for other in vars(collector.module).values():
         if _is_claim(other) and other.id == obj.id and other is not obj:
             raise collector.CollectError(

@@ -188,7 +188,8 @@ def prune_stack(
             f"not look at, got {method!r}"
         )
     if (k is None) == (total is None):
-        raise ValueError("either k or total must be given, got both or neither")
+        word = "neither" if k is None else "both"
+        raise ValueError(f"either k or total must be given, got {word}")
     if k is None and any(isinstance(cell, LRU) for row in stack.layers for cell in row):
         raise ValueError("total is not shared out over an LRU, give k")
     given = None if k is None else given_sizes(stack, k)

@@ -81,6 +81,7 @@ from validation.arithmetic.arithmetics import Order
 from validation.arithmetic.checked import is_short, remedy
 from validation.arithmetic.values import Value
 from validation.instances import Product
+from validation.made import note
 
 KINDS = {
     "inequality": "left <= right, entry by entry",
@@ -309,6 +310,7 @@ def claim(
         )
         _check(made)
         _check_name(made, body)
+        note(made)
         return made
 
     return decorate
@@ -318,7 +320,9 @@ def _check_name(claim: Claim, body: Body) -> None:
     """Refuse to take the name of another claim of the file, which nobody would ever look at."""
     names = getattr(body, "__globals__", {})
     other = names.get(getattr(body, "__name__", ""))
-    if not isinstance(other, Claim) or body.__qualname__ != body.__name__ or other.id == claim.id:
+    if not isinstance(other, Claim) or other.id == claim.id or other.body is body:
+        return
+    if body.__qualname__ != body.__name__:  # inside a function or a class
         return
     if other.where[0] == claim.where[0] and sum(one is other for one in names.values()) == 1:
         raise ClaimError(

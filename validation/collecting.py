@@ -1,8 +1,8 @@
-"""The claims of a module, and that no two of them have one id."""
+"""The claims of a module, that no two of them have one id, and that none is left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 
 from validation.claims import Claim, ClaimError
@@ -36,3 +36,28 @@ def unique(claims: Iterable[Claim]) -> list[Claim]:
             )
         seen[claim.id] = claim
     return list(seen.values())
+
+
+def none_lost(made: Sequence[Claim], found: Sequence[Claim], module: ModuleType) -> None:
+    """Check that every claim that a module made is one of its attributes, or a step of one.
+
+    Raises
+    ------
+    ClaimError
+        Naming one that nothing would ever look at, or two that have one id.
+    """
+    own = [claim for claim in dict.fromkeys(made) if claim.module == module.__name__]
+    unique(own)
+    known: set[str] = set()
+    waiting = list(found)
+    while waiting:
+        claim = waiting.pop()
+        known.add(claim.id)
+        waiting += claim.steps
+    for claim in own:
+        if claim.id not in known:
+            raise ClaimError(
+                f"{claim.id} ({claim.location}): nothing would look at this claim, since it is no "
+                "name at the top level of its file, but in a class, a list or a function; give it "
+                "one"
+            )

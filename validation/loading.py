@@ -10,7 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from validation.claims import Claim, ClaimError
-from validation.collecting import claims_of, unique
+from validation.collecting import claims_of, none_lost, unique
+from validation.made import making
 
 
 def load_file(path: str | Path) -> list[Claim]:
@@ -19,7 +20,8 @@ def load_file(path: str | Path) -> list[Claim]:
     Raises
     ------
     ClaimError
-        If the file is missing, does not import, defines no claim, or two with one id.
+        If the file is missing, does not import, defines no claim, two with one id, or one that
+        is not an attribute of its module, so that it would be left out.
 
     Examples
     --------
@@ -38,7 +40,11 @@ def load_file(path: str | Path) -> list[Claim]:
     >>> load_file(path)
     [<claim mine.square>]
     """
-    return unique(claims_of(load_module(path))) or _no_claims(path)
+    with making() as made:
+        module = load_module(path)
+    found = unique(claims_of(module))
+    none_lost(made, found, module)
+    return found or _no_claims(path)
 
 
 def load_module(path: str | Path) -> ModuleType:

@@ -241,7 +241,7 @@ class _Dense:
         self.D = np.maximum(diagonal, 1e-3 * self.scale)
 
     def solve(self, damping: float, pull: float, away: Array) -> Array:
-        M = self.A.copy()
+        M = self.A.copy(order="F")  # as LAPACK wants it, which would copy it again
         M.flat[:: len(M) + 1] += damping * self.D + pull + 1e-14 * self.scale
         right = self.b + pull * away
         try:

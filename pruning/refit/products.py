@@ -251,8 +251,8 @@ class Sample:
         A[:size, size:] = cross.transpose(1, 0, 2).reshape(size, -1)
         A[size:, :size] = A[:size, size:].T
         A[size:, size:] = np.kron(np.eye(q), outer)
-        result: Array = A * (float(self.root[0]) ** 2 / self.n)
-        return result
+        A *= float(self.root[0]) ** 2 / self.n
+        return A
 
     def _jacobian(self, theta: Parameters, chunk: Chunk) -> Array:
         """Return d f_T / d V, (n, q, k p)."""

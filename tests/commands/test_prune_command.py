@@ -174,7 +174,7 @@ def test_bad_networks_are_one_sentence_and_nothing_is_written(name, tmp_path, da
     [
         (("-k", "9"), "k must be an integer from 1 to 6, got 9"),
         (("-k", "many"), "-k must be a number, or one a layer such as 24,16, got 'many'"),
-        ((), "either k or total must be given"),
+        ((), "either k or total must be given, got neither"),
         (("-k", "3", "--outputs", "logits"), "give one of them too, got logits alone"),
         (
             ("-k", "3", "--by-runs"),
@@ -381,7 +381,7 @@ def test_a_fit_says_what_it_is_at(tmp_path, data, capsys, monkeypatch):
     words = (tmp_path / "net.safetensors", "--data", data, "-k", 2, "--refit", "closed-loop")
     code, _, errors = run(capsys, *words, "-o", tmp_path / "small.npz")
     assert code == 0
-    assert re.search(r"pruning: closed loop, step 1, held out \d", errors)
+    assert re.search(r"pruning: closed loop, step 1, gap \d[^ ]* on held-out x", errors)
 
 
 @pytest.mark.parametrize("objective", ["paper", "balanced"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -297,3 +298,17 @@ def test_what_was_gained_and_lost_again_is_gone_on_from_with_shorter_steps():
     assert min(held[:first]) == pytest.approx(0.8)
     assert hilly(found) == 0.2
     assert len(told) <= 31
+
+
+def test_a_dense_fit_has_two_matrices_in_memory_and_not_three():
+    rng = np.random.default_rng(6)
+    large, small, _ = pair(6, "tanh", k=30)
+    x = rng.normal(size=(40, 4, 2))
+    size = sum(value.size for value in small.weights.values())
+    tracemalloc.start()
+    try:
+        refit_closed_loop(large, small, x, solver="dense", steps=3)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.6 * size**2 * 8

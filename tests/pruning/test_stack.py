@@ -173,7 +173,7 @@ def test_batches_that_are_read_once_give_the_same_moments():
         ({"k": 9}, "k must be an integer from 1 to 4, got 9"),
         ({"k": 0}, "k must be an integer from 1 to 4, got 0"),
         ({"k": [2, 2]}, "k must be one number or one for each of the 1 layers, got 2"),
-        ({"k": None}, "either k or total must be given"),
+        ({"k": None}, "either k or total must be given, got neither"),
         ({"k": 2, "method": "best"}, "method must be one of"),
         ({"k": 2, "theta": 2}, "theta must lie between 0 and 1"),
         ({"k": 2, "objective": "balanced", "method": "volume"}, "method must be greedy or exh"),

@@ -148,3 +148,52 @@ def test_names_that_are_kept_elsewhere_may_be_taken_again(tmp_path):
     text = GOOD.format(id="mine.one") + "first = body\n" + GOOD.format(id="mine.two")
 
     assert [claim.id for claim in load_file(write(tmp_path, text))] == ["mine.two", "mine.one"]
+
+
+INSIDE = """
+
+class Lemmas:
+    @claim("mine.inside", "x", draw(lam=draw.positive()))
+    def inside(xp, lam):
+        return 2 * lam, lam
+"""
+LISTED = """
+
+def listed(xp, lam):
+    return 2 * lam, lam
+
+LEMMAS = [claim("mine.inside", "x", draw(lam=draw.positive()))(listed)]
+"""
+AGAIN = """
+
+first = body
+
+@claim("mine.one", "another", draw(lam=draw.positive()))
+def body(xp, lam):
+    return lam, 3 * lam
+
+first = None
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (INSIDE, "nothing would look at this claim"),
+        (LISTED, "nothing would look at this claim"),
+        (AGAIN, "two claims have the id"),
+    ],
+)
+def test_a_claim_that_its_file_does_not_keep_is_an_error(tmp_path, more, words):
+    with pytest.raises(ClaimError, match=words):
+        load_file(write(tmp_path, GOOD.format(id="mine.one") + more))
+
+
+def test_steps_need_no_name_of_their_own(tmp_path):
+    more = LISTED.replace("LEMMAS = [", "step = (").replace("(listed)]", "(listed))")
+    more += """
+whole = claim("mine.whole", "x", draw(lam=draw.positive()), steps=[step])(body.body)
+del step
+"""
+    found = load_file(write(tmp_path, GOOD.format(id="mine.one") + more))
+    assert [claim.id for claim in found] == ["mine.one", "mine.whole"]

@@ -96,6 +96,20 @@ def test_two_claims_with_one_id_are_an_error_of_collection(tmp_path):
     assert "1 error" in out
 
 
+def test_claims_that_would_be_left_out_are_errors_of_collection(tmp_path):
+    one = LEMMAS[LEMMAS.index("@claim") : LEMMAS.index('@claim("mine.fails"')]
+    head = "from validation import claim, draw\n"
+    inside = "".join(f"    {line}\n" if line else "\n" for line in one.splitlines())
+    (tmp_path / "inside.py").write_text(f"{head}class TestLemmas:\n{inside}")
+    (tmp_path / "shadowed.py").write_text(head + one + one.replace("mine.holds", "mine.more"))
+
+    out = run(tmp_path, "inside.py", "shadowed.py").stdout
+
+    assert "a claim in a class is not run" in out
+    assert "holds is the name of the claim mine.holds" in out
+    assert "2 errors" in out
+
+
 def test_the_budget_is_an_option(ran):
     assert "--rnnbounds-budget=SECONDS" in run(ran[1], "--help").stdout
 

@@ -105,20 +105,21 @@ def fitted(stack: Stack, x: Any, lengths: Any, settings: Any) -> PrunedStack:
         return result
     drawn = np.random.default_rng(settings.seed).permutation(len(x))[:FITTED]
     x, lengths = np.asarray(x)[drawn], None if lengths is None else np.asarray(lengths)[drawn]
+    where = "held-out x" if len(x) > 1 else "x"
     small = refit_stack_read_out(
-        stack, result.pruned, x, lengths, **seen, progress=_told(settings, "read-out")
+        stack, result.pruned, x, lengths, **seen, progress=_told(settings, "read-out", where)
     )
     if settings.refit == "closed-loop":
-        told = _told(settings, "closed loop")
+        told = _told(settings, "closed loop", where)
         small = refit_stack(stack, small, x, lengths, **seen, progress=told)
     return replace(result, pruned=small)
 
 
-def _told(settings: Any, what: str) -> Callable[[RefitStep], None] | None:
+def _told(settings: Any, what: str, where: str) -> Callable[[RefitStep], None] | None:
     say = settings.say
     if say is None:
         return None
-    return lambda step: say(f"{what}, step {step.step}, held out {step.held_out:.4g}")
+    return lambda step: say(f"{what}, step {step.step}, gap {step.held_out:.4g} on {where}")
 
 
 def prune_chain(chain: Chain, settings: Any, apart: bool = False) -> SmallChain:

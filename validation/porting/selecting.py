@@ -101,7 +101,8 @@ def layer_sizes(settings: Any, layers: Sequence[Sequence[tuple[Array, Array, Any
     """
     k, total = settings.k, settings.total
     if (k is None) == (total is None):
-        raise ValueError("either -k or --total must be given, got both or neither")
+        word = "neither" if k is None else "both"
+        raise ValueError(f"either -k or --total must be given, got {word}")
     if total is not None:
         curves = [
             [relative_objective(S, weight_of(rows, read, settings)) for S, rows, read in row]
