@@ -201,7 +201,7 @@ def test_no_true_and_attained_claim_is_called_violated(name):
     assert Conclusion.VIOLATED not in verdicts
 
 
-@pytest.mark.parametrize("seed", [1, 4])
+@pytest.mark.parametrize("seed", [1, pytest.param(4, marks=pytest.mark.long)])
 def test_the_constant_of_the_leverage_bound_is_approached(seed):
     found = search(load_claim("leverage.loss_bound"), seconds=LONG, seed=seed, max_evaluations=8000)
 
