@@ -25,7 +25,7 @@ _LEAST, _MOST, _GROWTH = 1e-8, 1e8, 8.0
 _LEAST_GAIN = 1e-5
 _SOLVED = 1e-8
 _SHARE = 1e-3  # of what is held out: less is no gain
-_TRIES, _SHORTER = 3, 16.0  # how often a fit that gained nothing begins anew, and how much damped
+_TRIES, _SHORTER = 3, 16.0  # how often a fit that led away begins anew, and how much more damped
 
 GRADIENTS = (
     "the gradients of small must have squares within the range of floats on x for a closed loop, "

@@ -117,7 +117,8 @@ def quasi_newton(
     shape : callable
         Coordinates with the start as their origin; called for a start that is in range.
     steps, patience : int
-        At most so many steps; stop after so many that did not improve on the best by a thousandth.
+        At most so many steps; stop after so many that did not improve on the best by a thousandth,
+        three times as many while none has improved on the start by that.
     progress : callable, optional
         Called with a `RefitStep`, whose damping is 0, at the start and after each step.
 

@@ -72,7 +72,8 @@ def refit_divergence(
         Share of the sequences, the last ones, that are not fitted: the weights that are best on
         them are returned, never worse on them than the start.
     steps, patience : int
-        At most so many steps; stop when so many have not improved on the best by a thousandth.
+        At most so many steps; stop when so many have not improved on the best by a thousandth,
+        three times as many while none has improved on the start by that.
     dtype : {"float32", "float64"}
         Precision of the logits. Sums over sequences are float64.
     progress : callable, optional
