@@ -176,7 +176,7 @@ def test_no_proof_hangs_on_an_object_of_which_nothing_is_known(folder):
 def test_the_version_of_a_library_is_part_of_the_mark(monkeypatch):
     from validation.proving import fingerprints
 
-    @claim("mine.library", "x", draw(x=draw.reals(0, 4)))
+    @claim("mine.logistic", "x", draw(x=draw.reals(0, 4)))
     def library(xp, x):
         return x, scipy.special.expit(x) + x
 
