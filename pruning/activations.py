@@ -106,6 +106,11 @@ def activation(name: str | Activation) -> Activation:
     raise ValueError(f"activation must be one of {', '.join(known)}, got {name!r}")
 
 
+def told_from(one: Activation, other: Activation) -> str:
+    """Return the name of an activation, or what tells it from another of the same name."""
+    return one.name if one.name != other.name else "another function of that name"
+
+
 def _check_writes(name: str, function: Any, in_place: bool) -> None:
     """Refuse what leaves `out` as it was: recursions would go on from whatever lay there."""
     a = np.array([0.25, 0.5])

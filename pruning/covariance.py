@@ -5,7 +5,7 @@ Theory, section 0: S = (1/nT) sum_i sum_t h_t^i (h_t^i)^T, time-mean and not cen
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,10 +20,8 @@ from pruning.checks import (
     time_weights,
     unwarned,
 )
+from pruning.rnn import RNN, same_network
 from pruning.run_rounding import RunExtremes, RunRounding, outward
-
-if TYPE_CHECKING:
-    from pruning.rnn import RNN
 
 _ROWS = 16_384  # states turned into float64 and multiplied at a time
 
@@ -176,7 +174,7 @@ class StateCovariance:
 
     def is_run_of(self, rnn: RNN) -> bool:
         """Whether all states are those of runs of this very network, made by `from_network`."""
-        return self._run is not None and _same_network(self._run.rnn, rnn)
+        return self._run is not None and same_network(self._run.rnn, rnn)
 
     def weighted(self, weights: ArrayLike) -> Array:
         """Return S_w = sum_t w_t S_t, shape (m, m).
@@ -313,21 +311,12 @@ def covariance_of(rnn: RNN, covariance_or_x: Moments) -> tuple[Array, int]:
 
 def _joined(one: RunExtremes | None, other: RunExtremes | None) -> RunExtremes | None:
     """What is known of both runs, if they are of one network."""
-    if one is None or other is None or not _same_network(one.rnn, other.rnn):
+    if one is None or other is None or not same_network(one.rnn, other.rnn):
         return None
     both = RunExtremes(one.rnn)
     both.merge(one)
     both.merge(other)
     return both
-
-
-def _same_network(one: RNN, other: RNN) -> bool:
-    if one is other:
-        return True
-    weights = other.weights
-    return one.activation.name == other.activation.name and all(
-        np.array_equal(array, weights[name]) for name, array in one.weights.items()
-    )
 
 
 def _exponent(largest: float) -> int:

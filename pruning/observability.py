@@ -28,7 +28,7 @@ from pruning.observability_steps import (
     probes_backwards,
     states,
 )
-from pruning.rnn import RNN
+from pruning.rnn import RNN, same_network
 from pruning.scaled_sums import NONE, ScaledSums, shifted
 
 READS = ("last", "mean")
@@ -157,7 +157,7 @@ class Observability:
             and other.probes == self.probes
             and np.array_equal(other.weights, self.weights)
             and np.array_equal(other.log2_c, self.log2_c)
-            and _same_network(other.rnn, self.rnn)
+            and same_network(other.rnn, self.rnn)
         )
         if not same:
             raise ValueError(
@@ -377,13 +377,6 @@ def _root(rnn: RNN) -> tuple[Array, int]:
     if rnn.d_y > rnn.m:
         root = np.asarray(np.linalg.qr(root, mode="r"))
     return root, exponent
-
-
-def _same_network(a: RNN, b: RNN) -> bool:
-    return a is b or (
-        a.activation == b.activation
-        and all(np.array_equal(w, b.weights[name]) for name, w in a.weights.items())
-    )
 
 
 def _exponents(log2_c: ArrayLike, T: int) -> Array:

@@ -203,4 +203,12 @@ class RNN:
         return h.transpose(1, 0, 2)
 
 
+def same_network(a: RNN, b: RNN) -> bool:
+    """Whether two networks have one activation, not one of its name, and equal weights."""
+    return a is b or (
+        a.activation == b.activation
+        and all(np.array_equal(w, b.weights[name]) for name, w in a.weights.items())
+    )
+
+
 _DTYPES = ("float64", "float32")

@@ -47,6 +47,7 @@ from bounds.approximation.trajectory import is_nondecreasing
 from bounds.approximation.weighted import convolve, log_weighted_norm
 from bounds.rounding import add_up, log_sum_up, raised, up
 from bounds.terms import VALID, Bound, Condition, Term
+from pruning.activations import told_from
 from pruning.cells.secants import secant_factors
 from pruning.checks import Array, choice, time_weights
 from pruning.rnn import RNN
@@ -148,10 +149,10 @@ def keeps_reconstruction(pruned: PrunedRNN) -> bool:
 def check_pair(pruned: PrunedRNN) -> None:
     """Raise a ValueError that says how the two networks do not match."""
     full, small = pruned.original, pruned.pruned
-    if full.activation.name != small.activation.name:
+    if full.activation != small.activation:
         raise ValueError(
             "the pruned network must have the activation of the original, "
-            f"got {small.activation.name} for {full.activation.name}"
+            f"got {told_from(small.activation, full.activation)} for {full.activation.name}"
         )
     if (small.m, small.d_x, small.d_y) != (len(pruned.nodes), full.d_x, full.d_y):
         raise ValueError(

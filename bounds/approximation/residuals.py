@@ -29,6 +29,7 @@ from bounds.rounding import (
     up,
 )
 from bounds.terms import Condition
+from pruning.activations import told_from
 from pruning.checks import Array, covariance
 from pruning.run_rounding import outward
 
@@ -99,10 +100,10 @@ def residuals(pruned: PrunedRNN) -> Residuals:
         the original: then section 3 says nothing about the pair.
     """
     full, small, nodes = pruned.original, pruned.pruned, pruned.nodes
-    if full.activation.name != small.activation.name:
+    if full.activation != small.activation:
         raise ValueError(
             "the pruned network must have the activation of the original, "
-            f"got {small.activation.name} for {full.activation.name}"
+            f"got {told_from(small.activation, full.activation)} for {full.activation.name}"
         )
     kept = {
         "W_i[J,:]": (small.w_input, full.w_input[nodes]),

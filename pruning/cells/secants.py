@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pruning.activations import Activation
+from pruning.activations import Activation, told_from
 from pruning.cells.cell import Run
 from pruning.cells.plain import Plain
 from pruning.checks import Array, Nodes
@@ -78,10 +78,10 @@ def plain_secants(
     ValueError
         If the activations differ.
     """
-    if small.activation.name != large.activation.name:
+    if small.activation != large.activation:
         raise ValueError(
             f"small must have the activation {large.activation.name} of large, "
-            f"got {small.activation.name}"
+            f"got {told_from(small.activation, large.activation)}"
         )
     # One product each, so that weights that agree cancel before they meet a state.
     recurrent = -large.w_hidden[nodes]

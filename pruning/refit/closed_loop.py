@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
+from pruning.activations import told_from
 from pruning.checks import Array, Inputs, choice, integer, nonnegative
 from pruning.gauss_newton import RefitStep, conjugate_gradients, descend
 from pruning.observability import read_weights
@@ -66,9 +67,9 @@ def refit_closed_loop(
     steps : int
         At most so many.
     patience : int
-        Stop when so many steps have not improved on the best by a thousandth. Where they led away
-        from the start and none has gained that, it begins anew with 16 times the damping, up to
-        three times within `steps`.
+        Stop when so many steps have not improved on the best by a thousandth. Where one of them
+        was worse than the start, it goes on from the best, or from the start where that has gained
+        less, with 16 times the damping, up to three times within `steps`.
     ridge : float
         >= 0: pull towards the start, in multiples of the mean diagonal of J^T J at the start.
     solver : {"auto", "dense", "cg"}
@@ -162,10 +163,10 @@ def check_pair(large: RNN, small: RNN) -> None:
             raise ValueError(
                 f"small must have the {name} of the large network, {theirs}, got {ours}"
             )
-    if small.activation.name != large.activation.name:
+    if small.activation != large.activation:
         raise ValueError(
             f"small must have the activation of the large network, {large.activation.name}, "
-            f"got {small.activation.name}"
+            f"got {told_from(small.activation, large.activation)}"
         )
 
 
